@@ -1,0 +1,36 @@
+"""`labse-jax VERB ...` is `python -m labse_jax.VERB ...`."""
+
+import difflib
+import importlib
+import sys
+
+from labse_jax.errors import InputError, run
+
+VERBS = {
+  "prepare": "parallel text in any format -> a checked, de-duplicated dataset",
+  "vocabulary": "a dataset -> a tokenizer",
+  "train": "a config -> a trained model folder",
+  "report": "a run -> one HTML page",
+  "encode": "sentences -> vectors",
+  "evaluate": "a model folder -> its accuracy on a benchmark",
+}
+
+
+def main(argv):
+  if not argv or argv[0] in ("-h", "--help"):
+    lines = "\n".join(f"  {verb:<12}{purpose}" for verb, purpose in VERBS.items())
+    print(f"usage: labse-jax VERB ...\n\n{lines}\n\n`labse-jax VERB --help` tells more.")
+    return 0
+  if argv[0] not in VERBS:
+    near = difflib.get_close_matches(argv[0], VERBS, 1)
+    hint = f"; did you mean {near[0]!r}?" if near else ""
+    raise InputError(f"Unknown verb {argv[0]!r}{hint} Choose from {sorted(VERBS)}.")
+  return importlib.import_module(f"labse_jax.{argv[0]}").main(argv[1:])
+
+
+def console():
+  run(main)
+
+
+if __name__ == "__main__":
+  run(main, sys.argv[1:])

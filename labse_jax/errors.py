@@ -1,0 +1,43 @@
+"""What a command says when something is wrong, and the exit status it says it with."""
+
+import errno
+import os
+import sys
+
+
+class InputError(ValueError):
+  """A person's input is wrong: the message says what was got, where, and what is allowed."""
+
+
+def run(main, argv=None):
+  """Runs a command's `main(argv)` and exits: 0 done, 2 wrong input, 130 Ctrl-C, 1 our own fault."""
+  try:
+    status = main(sys.argv[1:] if argv is None else argv)
+    sys.stdout.flush()
+  except InputError as error:
+    status = _say(error, 2)
+  except KeyboardInterrupt:
+    status = _say("interrupted", 130)
+  except BrokenPipeError:  # The reader of our output left, as `| head` does.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    status = 0
+  except OSError as error:
+    if error.errno not in (
+      errno.ENOSPC,
+      errno.EDQUOT,
+      errno.EACCES,
+      errno.ENOENT,
+      errno.EISDIR,
+      errno.ENOTDIR,
+      errno.EROFS,
+      errno.EFBIG,
+    ):
+      raise
+    where = f"{error.filename}: " if error.filename else ""
+    status = _say(f"{where}{error.strerror}", 2)
+  sys.exit(status or 0)
+
+
+def _say(message, status):
+  print(f"labse-jax: {' '.join(str(message).split())}", file=sys.stderr)
+  return status

@@ -1,0 +1,102 @@
+"""Reading text that may be compressed, and writing files and folders that are never half there."""
+
+import contextlib
+import gzip
+import io
+import lzma
+import os
+import pathlib
+import shutil
+import zlib
+
+from labse_jax.errors import InputError
+
+COMPRESSIONS = (".gz", ".xz", ".zst")
+
+
+@contextlib.contextmanager
+def open_binary(path):
+  """Opens a plain, .gz, .xz or .zst file for reading bytes; a damaged one is an InputError."""
+  path = pathlib.Path(path)
+  if not path.exists():
+    raise InputError(f"{path}: no such file.")
+  if path.is_dir():
+    raise InputError(f"{path}: is a folder; a file is needed.")
+  try:
+    if path.suffix == ".zst":
+      import zstandard
+
+      damaged = zstandard.ZstdError
+      opened = zstandard.open(path, "rb")
+    else:
+      damaged = ()
+      opened = {".gz": gzip.open, ".xz": lzma.open}.get(path.suffix, open)(path, "rb")
+    with opened as file:
+      yield file
+  except (
+    EOFError,
+    gzip.BadGzipFile,
+    lzma.LZMAError,
+    zlib.error,
+    *([damaged] if damaged else []),
+  ) as error:
+    raise InputError(f"{path}: the compressed file is damaged or cut short ({error}).") from error
+
+
+def read_lines(path, *, skip=0):
+  """Yields (number, line) of a UTF-8 file, numbered from 1, without the line's end.
+
+  Raises InputError with file and line number where the bytes are not UTF-8.
+  Only "\\n" ends a line: str.splitlines would also cut at characters that stand inside sentences.
+  """
+  with open_binary(path) as file:
+    for number, raw in enumerate(io.BufferedReader(file, 1 << 20), 1):
+      if number <= skip:
+        continue
+      try:
+        line = raw.decode("utf-8-sig" if number == 1 else "utf-8")
+      except UnicodeDecodeError as error:
+        raise InputError(
+          f"{path}:{number}: not UTF-8 (byte {error.start + 1} of the line)."
+        ) from error
+      yield number, line.rstrip("\r\n")
+
+
+@contextlib.contextmanager
+def replacing(path, mode="w"):
+  """Opens a neighbour of `path` for writing and moves it into place once all was written."""
+  path = pathlib.Path(path)
+  path.parent.mkdir(parents=True, exist_ok=True)
+  partial = path.with_name(path.name + ".partial")
+  encoding = None if "b" in mode else "utf-8"
+  try:
+    with open(partial, mode, encoding=encoding) as file:
+      yield file
+      file.flush()
+      os.fsync(file.fileno())
+    os.replace(partial, path)
+  except BaseException:
+    partial.unlink(missing_ok=True)
+    raise
+
+
+@contextlib.contextmanager
+def replacing_folder(folder):
+  """Gives an empty folder to fill; it takes the place of `folder` once the block ends well."""
+  folder = pathlib.Path(folder)
+  if folder.exists() and not folder.is_dir():
+    raise InputError(f"{folder}: is a file; a folder is needed.")
+  partial = folder.with_name(folder.name + ".partial")
+  shutil.rmtree(partial, ignore_errors=True)
+  partial.mkdir(parents=True)
+  try:
+    yield partial
+    old = folder.with_name(folder.name + ".old")
+    shutil.rmtree(old, ignore_errors=True)
+    if folder.exists():
+      os.replace(folder, old)
+    os.replace(partial, folder)
+    shutil.rmtree(old, ignore_errors=True)
+  except BaseException:
+    shutil.rmtree(partial, ignore_errors=True)
+    raise
