@@ -1,10 +1,12 @@
+import pathlib
+
 from setuptools import find_packages, setup
 
 setup(
   name="labse_jax",
   version="0.1.0",
-  description="Language-agnostic sentence embeddings in JAX and Flax: train, adapt, evaluate, use.",
-  long_description=open("README.md", encoding="utf-8").read(),
+  description="Language-agnostic sentence embeddings in JAX and Flax.",
+  long_description=pathlib.Path("README.md").read_text(encoding="utf-8"),
   long_description_content_type="text/markdown",
   license="Apache-2.0",
   python_requires=">=3.11",

@@ -9,9 +9,12 @@ import pathlib
 import shutil
 import zlib
 
+import zstandard
+
 from labse_jax.errors import InputError
 
 COMPRESSIONS = (".gz", ".xz", ".zst")
+DAMAGED = (EOFError, gzip.BadGzipFile, lzma.LZMAError, zlib.error, zstandard.ZstdError)
 
 
 @contextlib.contextmanager
@@ -22,24 +25,11 @@ def open_binary(path):
     raise InputError(f"{path}: no such file.")
   if path.is_dir():
     raise InputError(f"{path}: is a folder; a file is needed.")
+  opener = {".gz": gzip.open, ".xz": lzma.open, ".zst": zstandard.open}.get(path.suffix, open)
   try:
-    if path.suffix == ".zst":
-      import zstandard
-
-      damaged = zstandard.ZstdError
-      opened = zstandard.open(path, "rb")
-    else:
-      damaged = ()
-      opened = {".gz": gzip.open, ".xz": lzma.open}.get(path.suffix, open)(path, "rb")
-    with opened as file:
+    with opener(path, "rb") as file:
       yield file
-  except (
-    EOFError,
-    gzip.BadGzipFile,
-    lzma.LZMAError,
-    zlib.error,
-    *([damaged] if damaged else []),
-  ) as error:
+  except DAMAGED as error:
     raise InputError(f"{path}: the compressed file is damaged or cut short ({error}).") from error
 
 
@@ -56,9 +46,8 @@ def read_lines(path, *, skip=0):
       try:
         line = raw.decode("utf-8-sig" if number == 1 else "utf-8")
       except UnicodeDecodeError as error:
-        raise InputError(
-          f"{path}:{number}: not UTF-8 (byte {error.start + 1} of the line)."
-        ) from error
+        where = f"byte {error.start + 1} of the line"
+        raise InputError(f"{path}:{number}: not UTF-8 ({where}).") from error
       yield number, line.rstrip("\r\n")
 
 
