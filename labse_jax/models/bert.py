@@ -1,0 +1,110 @@
+"""BERT over packed rows (Devlin et al. 2019): the encoder of LaBSE.
+
+A row holds several sentences. `segments_BL` numbers them from 1 (0 is padding) and keeps their
+attention apart; `positions_BL` restarts at each. One sentence a row is the padded batch.
+"""
+
+from flax import linen as nn
+import jax
+import jax.numpy as jnp
+
+from labse_jax.sharding import split_rows
+
+TABLE_MULTIPLE = 128  # LaBSE's 501,153 rows divide by no power of two; the folder gets them cut.
+INIT = nn.initializers.truncated_normal(0.02)  # Devlin et al. 2019, the released code.
+ACTIVATIONS = {
+    "gelu": lambda x: nn.gelu(x, approximate=False),
+    "gelu_new": nn.gelu,
+    "relu": nn.relu,
+}
+
+
+class Dense(nn.Module):
+  """A linear map over the last axis; float32 weights, products in `dtype`, sums in float32."""
+
+  features: tuple[int, ...]
+  dtype: str = "float32"
+
+  @nn.compact
+  def __call__(self, x_BLD):
+    width = x_BLD.shape[-1]
+    kernel = self.param("kernel", INIT, (width, *self.features))
+    bias = self.param("bias", nn.initializers.zeros, self.features)
+    y = jnp.tensordot(
+        x_BLD.astype(self.dtype), kernel.astype(self.dtype), axes=1,
+        precision=jax.lax.Precision.HIGHEST if self.dtype == "float32" else None,
+        preferred_element_type=jnp.float32)  # fmt: skip
+    return (y + bias).astype(self.dtype)
+
+
+class Block(nn.Module):
+  """One post-norm layer: self-attention inside each segment, then the feed-forward network."""
+
+  heads: int
+  mlp_width: int
+  dropout: float
+  epsilon: float
+  activation: str
+  dtype: str
+
+  def norm(self, x_BLD, name):
+    # Statistics in float32 whatever the stream's type.
+    norm = nn.LayerNorm(epsilon=self.epsilon, dtype=jnp.float32, name=name)
+    return norm(x_BLD.astype(jnp.float32)).astype(self.dtype)
+
+  @nn.compact
+  def __call__(self, x_BLD, mask_BLL, train):
+    drop = nn.Dropout(self.dropout, deterministic=not train)
+    D = x_BLD.shape[-1]
+    H, K = self.heads, D // self.heads
+    precision = jax.lax.Precision.HIGHEST if self.dtype == "float32" else None
+    q_BLHK, k_BLHK, v_BLHK = jnp.moveaxis(
+        Dense((3, H, K), self.dtype, name="query_key_value")(x_BLD), 2, 0)
+    s_BHLL = jnp.einsum("blhk,bmhk->bhlm", q_BLHK * K**-0.5, k_BLHK,
+                        precision=precision, preferred_element_type=jnp.float32)
+    s_BHLL = jnp.where(mask_BLL[:, None], s_BHLL, jnp.finfo(jnp.float32).min)
+    p_BHLL = drop(jax.nn.softmax(s_BHLL)).astype(self.dtype)
+    a_BLHK = jnp.einsum("bhlm,bmhk->blhk", p_BHLL, v_BLHK,
+                        precision=precision, preferred_element_type=jnp.float32)
+    a_BLD = Dense((D,), self.dtype, name="attention_out")(a_BLHK.reshape(x_BLD.shape))
+    x_BLD = self.norm(x_BLD + drop(a_BLD), "attention_norm")
+    h_BLF = ACTIVATIONS[self.activation](Dense((self.mlp_width,), self.dtype, name="up")(x_BLD))
+    y_BLD = Dense((D,), self.dtype, name="down")(h_BLF)
+    return split_rows(self.norm(x_BLD + drop(y_BLD), "mlp_norm")), None
+
+
+class Bert(nn.Module):
+  """Packed token ids to one vector a token: tokens_BL, segments_BL, positions_BL -> x_BLD."""
+
+  vocab_size: int
+  width: int
+  depth: int
+  heads: int
+  mlp_width: int
+  positions: int = 512
+  types: int = 2
+  dropout: float = 0.1
+  epsilon: float = 1e-12
+  activation: str = "gelu"
+  dtype: str = "float32"
+  remat: bool = False
+
+  @nn.compact
+  def __call__(self, tokens_BL, segments_BL, positions_BL, *, train=False):
+    rows = -(-self.vocab_size // TABLE_MULTIPLE) * TABLE_MULTIPLE
+    word_VD = self.param("word_embedding", INIT, (rows, self.width))
+    position_PD = self.param("position_embedding", INIT, (self.positions, self.width))
+    type_TD = self.param("type_embedding", INIT, (self.types, self.width))
+    x_BLD = word_VD[tokens_BL] + position_PD[positions_BL] + type_TD[:1][None]
+    x_BLD = nn.LayerNorm(epsilon=self.epsilon, name="embedding_norm")(x_BLD)
+    x_BLD = nn.Dropout(self.dropout, deterministic=not train)(x_BLD)
+    x_BLD = split_rows(x_BLD.astype(self.dtype))
+    mask_BLL = segments_BL[:, :, None] == segments_BL[:, None, :]
+    # One compiled layer whose weights are stacked on axis 0; `self` is argument 0 of remat.
+    block = nn.remat(Block, prevent_cse=False, static_argnums=(3,)) if self.remat else Block
+    x_BLD, _ = nn.scan(
+        block, length=self.depth, in_axes=nn.broadcast, variable_axes={"params": 0},
+        split_rngs={"params": True, "dropout": True},
+    )(self.heads, self.mlp_width, self.dropout, self.epsilon, self.activation, self.dtype,
+      name="blocks")(x_BLD, mask_BLL, train)  # fmt: skip
+    return x_BLD

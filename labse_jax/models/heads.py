@@ -1,0 +1,89 @@
+"""From token vectors to one unit vector a sentence: pooling, dense layer, normalisation."""
+
+from flax import linen as nn
+import jax
+import jax.numpy as jnp
+
+from labse_jax.errors import InputError
+from labse_jax.models.bert import ACTIVATIONS, INIT, Bert
+
+DENSE_ACTIVATIONS = {"tanh": jnp.tanh, "identity": lambda x: x}
+
+
+def _member_BSL(segments_BL, slots):
+  return segments_BL[:, None, :] == jnp.arange(1, slots + 1)[:, None]
+
+
+def _weigh(weight_BSL, x_BLD):
+  return jnp.einsum("bsl,bld->bsd", weight_BSL, x_BLD.astype(jnp.float32),
+                    precision=jax.lax.Precision.HIGHEST)  # fmt: skip
+
+
+def pool_cls(x_BLD, segments_BL, slots):
+  """The vector of each sentence's first token, [B, slots, D]."""
+  before_BL = jnp.pad(segments_BL[:, :-1], ((0, 0), (1, 0)))
+  first_BSL = _member_BSL(segments_BL, slots) & (segments_BL != before_BL)[:, None]
+  return _weigh(first_BSL.astype(jnp.float32), x_BLD)
+
+
+def pool_mean(x_BLD, segments_BL, slots):
+  """The mean over each sentence's tokens, [B, slots, D]; zero for an empty slot."""
+  member_BSL = _member_BSL(segments_BL, slots).astype(jnp.float32)
+  count_BS1 = jnp.maximum(member_BSL.sum(-1, keepdims=True), 1)
+  return _weigh(member_BSL, x_BLD) / count_BS1
+
+
+def pool_max(x_BLD, segments_BL, slots):
+  """The largest value of each dimension over a sentence's tokens, [B, slots, D]."""
+  one = lambda x_LD, segments_L: jax.ops.segment_max(x_LD, segments_L, slots + 1)[1:]
+  z_BSD = jax.vmap(one)(x_BLD.astype(jnp.float32), segments_BL)
+  return jnp.where(_member_BSL(segments_BL, slots).any(-1)[..., None], z_BSD, 0)
+
+
+POOLING = {"cls": pool_cls, "max": pool_max, "mean": pool_mean}
+
+
+class SentenceModel(nn.Module):
+  """Packed rows of tokens to z_BSD: one float32 vector of length 1 for each of a row's slots.
+
+  `dense` is the width of the layer after pooling (0: none). LaBSE is cls, 768, tanh.
+  """
+
+  bert: Bert
+  pooling: str = "cls"
+  dense: int = 0
+  dense_activation: str = "tanh"
+  normalize: bool = True
+
+  @nn.compact
+  def __call__(self, tokens_BL, segments_BL, positions_BL, *, slots, train=False):
+    x_BLD = self.bert(tokens_BL, segments_BL, positions_BL, train=train)
+    z_BSD = POOLING[self.pooling](x_BLD, segments_BL, slots)
+    if self.dense:
+      layer = nn.Dense(self.dense, precision="highest", kernel_init=INIT, name="dense")
+      z_BSD = DENSE_ACTIVATIONS[self.dense_activation](layer(z_BSD))
+    if self.normalize:
+      # An empty slot is the zero vector: its square root must not turn the gradient to NaN.
+      z_BSD = z_BSD * jax.lax.rsqrt(jnp.maximum(jnp.sum(z_BSD**2, -1, keepdims=True), 1e-24))
+    return z_BSD
+
+
+def build(model, head, *, dtype="float32", remat=False):
+  """The module of a config's `model` and `head` sections; raises on a name it does not know."""
+  for kind, name, known in (
+      ("pooling", head["pooling"], POOLING),
+      ("dense activation", head.get("dense_activation", "tanh"), DENSE_ACTIVATIONS),
+      ("activation", model.get("activation", "gelu"), ACTIVATIONS),
+      ("dtype", dtype, ("float32", "bfloat16")),
+  ):
+    if name not in known:
+      raise InputError(f"Unknown {kind} {name!r}; choose from {sorted(known)}.")
+  if model["width"] % model["heads"]:
+    raise InputError(f"heads = {model['heads']} does not divide width = {model['width']}.")
+  return SentenceModel(Bert(**model, dtype=dtype, remat=remat), **head)
+
+
+def init(module, key, *, rows=1):
+  """Fresh parameters: a nested dict of float32 arrays."""
+  tokens_BL = jnp.zeros((rows, 8), jnp.int32)
+  return module.init(key, tokens_BL, tokens_BL, tokens_BL, slots=1)["params"]

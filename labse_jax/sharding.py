@@ -1,0 +1,42 @@
+"""One mesh for everything: every axis carries the batch, only `fsdp` carries weights."""
+
+import math
+
+import jax
+import numpy as np
+
+from labse_jax.errors import InputError
+
+BATCH = ("data", "fsdp")
+
+
+def make_mesh(fsdp=1, devices=None):
+  """A mesh (data, fsdp) over `devices` (all by default); raises where fsdp does not divide them."""
+  devices = devices or jax.devices()
+  if fsdp < 1 or len(devices) % fsdp:
+    raise InputError(f"mesh.fsdp = {fsdp} does not divide the {len(devices)} devices.")
+  # Linen needs Auto axes, and make_mesh defaults to Explicit ones.
+  types = (jax.sharding.AxisType.Auto,) * 2
+  return jax.make_mesh((len(devices) // fsdp, fsdp), BATCH, devices=devices, axis_types=types)
+
+
+def batch_sharding(mesh):
+  """The sharding of an array whose first axis is split over every device."""
+  return jax.NamedSharding(mesh, jax.P(BATCH))
+
+
+def weight_sharding(shape, mesh, *, min_size=2**14):
+  """Splits the largest dimension that `fsdp` divides; small arrays stay whole on each device."""
+  size = mesh.shape["fsdp"]
+  if size > 1 and math.prod(shape) >= min_size:
+    for dim in np.argsort(shape)[::-1]:
+      if shape[dim] % size == 0:
+        return jax.NamedSharding(mesh, jax.P(*(None,) * int(dim), "fsdp"))
+  return jax.NamedSharding(mesh, jax.P())
+
+
+def split_rows(x):
+  """Tells the compiler that the first axis of an activation is split over every device."""
+  if jax.sharding.get_abstract_mesh().empty:
+    return x
+  return jax.lax.with_sharding_constraint(x, jax.P(BATCH))
