@@ -33,10 +33,11 @@ def open_binary(path):
     raise InputError(f"{path}: the compressed file is damaged or cut short ({error}).") from error
 
 
-def read_lines(path, *, skip=0):
+def read_lines(path, *, skip=0, on_bad=None, keep_bad=False):
   """Yields (number, line) of a UTF-8 file, numbered from 1, without the line's end.
 
-  Raises InputError with file and line number where the bytes are not UTF-8.
+  Bytes that are not UTF-8 raise InputError with file and line number; with `on_bad`, it is called
+  with (number, reason) instead and the line left out, or given as None if `keep_bad`.
   Only "\\n" ends a line: str.splitlines would also cut at characters that stand inside sentences.
   """
   with open_binary(path) as file:
@@ -44,11 +45,16 @@ def read_lines(path, *, skip=0):
       if number <= skip:
         continue
       try:
-        line = raw.decode("utf-8-sig" if number == 1 else "utf-8")
+        line = raw.decode("utf-8-sig" if number == 1 else "utf-8").rstrip("\r\n")
       except UnicodeDecodeError as error:
-        where = f"byte {error.start + 1} of the line"
-        raise InputError(f"{path}:{number}: not UTF-8 ({where}).") from error
-      yield number, line.rstrip("\r\n")
+        reason = f"not UTF-8 (byte {error.start + 1} of the line)."
+        if on_bad is None:
+          raise InputError(f"{path}:{number}: {reason}") from error
+        on_bad(number, reason)
+        if not keep_bad:
+          continue
+        line = None
+      yield number, line
 
 
 @contextlib.contextmanager

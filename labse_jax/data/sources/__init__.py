@@ -1,0 +1,104 @@
+"""Readers of parallel text: a module per format, with `read(paths, *, counts, **options)`."""
+
+from collections import Counter
+import importlib
+import inspect
+import pathlib
+from typing import NamedTuple
+
+from labse_jax.errors import InputError
+from labse_jax.files import COMPRESSIONS
+
+FORMATS = ("gettext", "jsonl", "moses", "tfds", "tmx", "tsv")
+ENDINGS = {
+  ".tsv": "tsv",
+  ".tab": "tsv",
+  ".tmx": "tmx",
+  ".jsonl": "jsonl",
+  ".ndjson": "jsonl",
+  ".po": "gettext",
+  ".mo": "gettext",
+  ".whl": "gettext",
+  ".zip": "gettext",
+}
+ORDER_OF_COLUMNS = ("source_language", "target_language", "origin", "source", "target")
+
+
+class Pair(NamedTuple):
+  """A sentence and its translation; languages are ISO 639-3, with a script where it is unusual."""
+
+  source_language: str
+  target_language: str
+  origin: str
+  source: str
+  target: str
+
+
+class Counts:
+  """What a reader met: rows, rows it dropped by reason, bad rows by place, origins' licences."""
+
+  def __init__(self):
+    self.rows = 0
+    self.dropped = Counter()
+    self.bad = 0
+    self.first_bad = []
+    self.packages = {}
+
+  def bad_row(self, place, reason):
+    """Counts a row that cannot be read; `place` is file:line."""
+    self.bad += 1
+    if len(self.first_bad) < 5:
+      self.first_bad.append(f"{place}: {reason}")
+
+  def check(self, allowed_share):
+    """Raises InputError if more than `allowed_share` of the rows were bad."""
+    if self.bad > allowed_share * self.rows:
+      raise InputError(
+        f"{self.first_bad[0]} {self.bad:,} of {self.rows:,} rows are bad "
+        f"({self.bad / self.rows:.2%}; {allowed_share:.2%} allowed); --allow-bad-lines SHARE"
+        " allows more, they are then skipped."
+      )
+
+
+def read(paths, *, counts, format=None, **options):
+  """Yields the Pairs of files, each read by the format that its ending or `format` names."""
+  groups = {}
+  for path in paths:
+    groups.setdefault(format or guess_format(path, paths), []).append(path)
+  for name, group in groups.items():
+    if name not in FORMATS:
+      raise InputError(f"Unknown format {name!r}; choose from {list(FORMATS)}.")
+    reader = importlib.import_module(f"labse_jax.data.sources.{name}").read
+    yield from reader(group, counts=counts, **_accepted(reader, name, options))
+
+
+def guess_format(path, paths=()):
+  """The format that a path's ending names; two files of one stem are Moses files."""
+  path = pathlib.Path(path)
+  if path.is_dir():
+    return "tfds" if (path / "dataset_info.json").exists() else "gettext"
+  plain = path.with_suffix("") if path.suffix in COMPRESSIONS else path
+  if plain.suffix.lower() in ENDINGS:
+    return ENDINGS[plain.suffix.lower()]
+  if len(paths) == 2 and len({stem_and_language(p)[0] for p in paths}) == 1:
+    return "moses"
+  raise InputError(
+    f"{path}: cannot tell the format from the ending {plain.suffix!r} (known: {sorted(ENDINGS)}); "
+    f"say --format and one of {list(FORMATS)}."
+  )
+
+
+def stem_and_language(path):
+  """`a/x.de-en.de.gz` -> ("x.de-en", "de"): how Moses files name their language."""
+  path = pathlib.Path(path)
+  plain = path.with_suffix("") if path.suffix in COMPRESSIONS else path
+  return plain.stem, plain.suffix[1:]
+
+
+def _accepted(reader, name, options):
+  given = {key: value for key, value in options.items() if value is not None}
+  known = inspect.signature(reader).parameters
+  for key in given:
+    if key not in known:
+      raise InputError(f"--{key.replace('_', '-')} does not apply to the format {name!r}.")
+  return given

@@ -1,0 +1,86 @@
+"""A message of a program made into a sentence: no markup, accelerators or names of placeholders."""
+
+import re
+
+# Every placeholder becomes the same two characters: its name is equal on both sides of a
+# translation, and a model could match by it instead of by the meaning.
+PLACEHOLDER = "{}"
+_PLACEHOLDERS = re.compile(
+  r"\$?\{\{.*?\}\}"  # {{ count }}
+  r"|\{%.*?%\}"  # {% url 'x' %}
+  r"|[$%#]\{[^{}]*\}"  # ${name} %{name} #{name}
+  r"|(?<!\w)\$[A-Za-z_]\w*"  # $name
+  r"|\{[\w.\[\]]*(?:![rsa])?(?::[^{}]*)?\}"  # {name!r:>10} {0} {}
+  r"|%\([^()]*\)[#0\-+]?\d*(?:\.\d+)?[a-zA-Z]"  # %(name)s
+  r"|(?<!\d)%(?:\d+\$)?[#0\-+]?\d*(?:\.\d+)?(?:ll?)?[sdifguxXcr](?![a-z])"  # %s %1$d %.2f
+  r"|(?<![\w%])%\d{1,2}(?![\w%])"  # %1
+)
+_TAGS = (
+  "a|abbr|b|big|blockquote|br|button|center|code|dd|div|dl|dt|em|font|form|h[1-6]|hr|i|img|input|kbd"
+  "|li|nobr|ol|p|pre|s|samp|script|small|span|strike|strong|sub|sup|svg|table|tbody|td|th|thead|tr"
+  "|tt|u|ul|var"
+)
+_BLOCKS = re.compile(
+  r"</?(?:br|p|div|li|ul|ol|h[1-6]|hr|td|tr|dd|dt|pre|blockquote)\b[^<>]*>", re.I
+)
+_INLINE = re.compile(rf"</?(?:{_TAGS})(?:\s[^<>]*|/)?>", re.I)
+_ENTITIES = re.compile(r"&(nbsp|amp|lt|gt|quot|apos|hellip|mdash|ndash|rarr|laquo|raquo|#\d+);")
+_ENTITY_TEXT = {
+  "nbsp": " ",
+  "amp": "&",
+  "lt": "<",
+  "gt": ">",
+  "quot": '"',
+  "apos": "'",
+  "hellip": "…",
+  "mdash": "—",
+  "ndash": "–",
+  "rarr": "→",
+  "laquo": "«",
+  "raquo": "»",
+}
+_CJK_ACCELERATOR = re.compile(r"\s*[(（][_&][A-Za-z0-9][)）]")
+_LEADING_ACCELERATOR = re.compile(r"(?<![\w&])[_&](?=[^\W\d_])")
+_INNER_ACCELERATOR = re.compile(r"(?<=[^\W\d_])[_&](?=[^\W\d_])")
+
+
+def clean_pair(source, target):
+  """Cleans both sides alike; accelerators go only where the English side has them."""
+  source, target = _without_markup(source), _without_markup(target)
+  for mark in "_&":
+    if source.count(mark) == 1 and _accelerator_at(source, mark):
+      source, target = _without_accelerator(source), _without_accelerator(target)
+  return " ".join(source.split()), " ".join(target.split())
+
+
+def has_words(text):
+  """Whether more than placeholders, digits and punctuation is left of a text."""
+  return any(character.isalpha() for character in text)
+
+
+def _without_markup(text):
+  text = _PLACEHOLDERS.sub(PLACEHOLDER, text)
+  if "<" in text:
+    text = _INLINE.sub("", _BLOCKS.sub(" ", text))
+  if "&" in text:
+    text = _ENTITIES.sub(_entity, text)
+  return text.replace("%%", "%")
+
+
+def _entity(match):
+  name = match[1]
+  return _ENTITY_TEXT.get(name) or (chr(int(name[1:])) if 31 < int(name[1:]) < 0xD800 else " ")
+
+
+def _accelerator_at(source, mark):
+  # "R&D" and "snake_case" are words; "E_xit" is a menu entry, and those are short.
+  if _LEADING_ACCELERATOR.search(source):
+    return True
+  return mark == "_" and len(source) < 60 and bool(_INNER_ACCELERATOR.search(source))
+
+
+def _without_accelerator(text):
+  text = _CJK_ACCELERATOR.sub("", text)
+  if text.count("_") + text.count("&") != 1:
+    return text
+  return _INNER_ACCELERATOR.sub("", _LEADING_ACCELERATOR.sub("", text))

@@ -1,0 +1,188 @@
+"""Pairs of any source -> filters, held-out messages, duplicates -> a dataset folder with a report.
+
+Two passes: the first filters rows one by one, spools what is left to disk and keeps four 64-bit
+hashes of each; NumPy then decides from the hashes alone; the second pass writes the dataset.
+"""
+
+from array import array
+from collections import Counter
+import functools
+import hashlib
+import json
+import re
+import unicodedata
+
+import numpy as np
+
+from labse_jax.data import dataset
+from labse_jax.data.sources import Pair
+from labse_jax.errors import InputError
+from labse_jax.files import replacing_folder
+
+SPOOL = "spool.tmp"
+ENGLISH = "eng"
+
+
+def row_filters(*, min_characters, max_characters, max_ratio):
+  """The filters that look at one row: (name, whether it drops the row), in order."""
+
+  def longest(row):
+    return max(len(row.source), len(row.target))
+
+  def lopsided(row):
+    # Ten characters of grace: short Chinese against long English is a good pair.
+    return longest(row) > max_ratio * min(len(row.source), len(row.target)) + 10
+
+  return [
+    ("empty side", lambda row: not row.source or not row.target),
+    ("identical sides", lambda row: row.source == row.target),
+    (f"under {min_characters} characters", lambda row: longest(row) < min_characters),
+    (f"over {max_characters} characters", lambda row: longest(row) > max_characters),
+    (f"one side over {max_ratio:g} times longer", lopsided),
+  ]
+
+
+def prepare(pairs, output, *, counts, filters, held_out, allowed_bad_share, progress=iter):
+  """Writes the dataset folder `output` from Pairs and returns its report, also in report.json.
+
+  `held_out` English messages, the same ones on every run, go to `output/held_out/` in the layout
+  of the Tatoeba test; no row that shares a side with them stays. `progress` wraps the iterables.
+  """
+  with replacing_folder(output) as folder:
+    dropped = Counter()
+    with open(folder / SPOOL, "wb") as spool:
+      hashes = _spool(progress(pairs), spool, filters, dropped)
+    counts.check(allowed_bad_share)
+    keep, held = _decide(hashes, held_out, dropped)
+    if not keep.any():
+      raise InputError(f"No pair is left of {counts.rows:,} rows read; {_reasons(counts, dropped)}")
+    tallies = {"languages": Counter(), "origins": Counter()}
+    rows = _tallied(_rows_where(folder / SPOOL, keep, progress), tallies)
+    dataset.fill_dataset(folder, rows)
+    report = _report(counts, filters, dropped, tallies)
+    if held_out:
+      held_rows = _rows_where(folder / SPOOL, held, iter)
+      report["held_out"] = write_held_out(folder / "held_out", held_rows)
+    (folder / SPOOL).unlink()
+    text = json.dumps(report, ensure_ascii=False, indent=2)
+    (folder / "report.json").write_text(text + "\n", "utf-8")
+  return report
+
+
+def comparison_key(text):
+  """A text after NFKC and case-folding, without punctuation and space."""
+  text = unicodedata.normalize("NFKC", text).casefold()
+  # What is nothing but punctuation stays, or all such texts would be equal.
+  return _punctuation().sub("", text) or text
+
+
+@functools.cache
+def _punctuation():
+  dropped = (chr(c) for c in range(0x20000) if unicodedata.category(chr(c))[0] in "PZC")
+  letters = "".join(c for c in dropped if unicodedata.category(c) not in ("Cs", "Cn", "Co"))
+  return re.compile(f"[{re.escape(letters)}]+")
+
+
+def _hash(text):
+  return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "little")
+
+
+def _spool(pairs, spool, filters, dropped):
+  """Writes the rows that pass to the spool; returns {name: uint64 hash of each row}.
+
+  `english` is 0 where no side, or each side, is English.
+  """
+  hashes = {name: array("Q") for name in ("row", "source", "target", "english")}
+  for pair in pairs:
+    # Also turns tabs and line ends into spaces: every file here has one row a line.
+    pair = Pair(*(" ".join(field.split()) for field in pair))
+    reason = next((name for name, drops in filters if drops(pair)), None)
+    if reason:
+      dropped[reason] += 1
+      continue
+    line = "\t".join(pair)
+    spool.write(line.encode() + b"\n")
+    source, target = (_hash(comparison_key(text)) for text in (pair.source, pair.target))
+    sides = [pair.source_language == ENGLISH, pair.target_language == ENGLISH]
+    english = 0 if sides[0] == sides[1] else source if sides[0] else target
+    row = _hash("\t".join((*pair[:2], *pair[3:])))
+    for name, value in zip(hashes, (row, source, target, english), strict=True):
+      hashes[name].append(value)
+  return {name: np.frombuffer(values, np.uint64) for name, values in hashes.items()}
+
+
+def _decide(hashes, held_out, dropped):
+  """Returns (keep, held): two bool arrays over the spooled rows."""
+  first = np.zeros(len(hashes["row"]), bool)
+  first[np.unique(hashes["row"], return_index=True)[1]] = True
+  dropped["duplicate"] = int((~first).sum())
+  messages = np.unique(hashes["english"][hashes["english"] > 0])
+  if held_out > len(messages):
+    raise InputError(f"--held-out {held_out:,}: there are only {len(messages):,} English messages.")
+  # The smallest hashes are a random choice that stays the same when rows come or go.
+  held = np.isin(hashes["english"], messages[:held_out]) & first
+  sides = np.concatenate([hashes["source"][held], hashes["target"][held]])
+  shared = np.isin(hashes["source"], sides) | np.isin(hashes["target"], sides)
+  if held_out:
+    dropped["of a held-out message"] = int(held.sum())
+    dropped["shares a side with one"] = int((first & shared & ~held).sum())
+  return first & ~shared, held
+
+
+def _rows_where(path, mask, progress):
+  with open(path, "rb") as spool:
+    for line, wanted in zip(progress(spool), mask, strict=True):
+      if wanted:
+        yield Pair(*line.decode().removesuffix("\n").split("\t"))
+
+
+def _tallied(pairs, tallies):
+  for pair in pairs:
+    tallies["languages"][f"{pair.source_language}-{pair.target_language}"] += 1
+    tallies["origins"][pair.origin] += 1
+    yield pair
+
+
+def write_held_out(folder, pairs):
+  """Writes `tatoeba.XXX-eng.XXX` beside `tatoeba.XXX-eng.eng`, aligned by line.
+
+  A language has at most one translation of a message, the first. Returns what was written.
+  """
+  folder.mkdir()
+  written, messages = {}, set()
+  for pair in pairs:
+    texts = {pair.source_language: pair.source, pair.target_language: pair.target}
+    english = texts.pop(ENGLISH)
+    ((language, translation),) = texts.items()
+    messages.add(comparison_key(english))
+    written.setdefault(language, {}).setdefault(comparison_key(english), (translation, english))
+  for language, rows in written.items():
+    for side, ending in enumerate((language, ENGLISH)):
+      lines = "".join(f"{row[side]}\n" for row in rows.values())
+      (folder / f"tatoeba.{language}-{ENGLISH}.{ending}").write_text(lines, "utf-8")
+  sizes = {language: len(rows) for language, rows in sorted(written.items())}
+  return {"messages": len(messages), "pairs": sum(sizes.values()), "languages": sizes}
+
+
+def _report(counts, filters, dropped, tallies):
+  origins = {
+    origin: {"pairs": tallies["origins"][origin], **counts.packages.get(origin, {})}
+    for origin in sorted(tallies["origins"] | counts.packages.keys())
+  }
+  names = [name for name, _ in filters]
+  names += [name for name in dropped if name not in names]
+  return {
+    "rows_read": counts.rows,
+    "bad_rows": counts.bad,
+    "first_bad_rows": counts.first_bad,
+    "dropped_by_reader": dict(sorted(counts.dropped.items())),
+    "dropped_by_filter": {name: dropped[name] for name in names},
+    "pairs": tallies["origins"].total(),
+    "languages": dict(tallies["languages"].most_common()),
+    "origins": origins,
+  }
+
+
+def _reasons(counts, dropped):
+  reasons = {"bad": counts.bad, **counts.dropped, **dropped}
+  return ", ".join(f"{name}: {n:,}" for name, n in reasons.items() if n) or "the input is empty."

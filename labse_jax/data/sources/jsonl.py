@@ -1,0 +1,54 @@
+"""One JSON object a line: {"source": .., "target": ..} or {"translation": {"en": .., "de": ..}}."""
+
+import json
+
+from labse_jax.data.sources import Pair
+from labse_jax.data.sources.tsv import origin_of
+from labse_jax.files import read_lines
+
+
+def read(paths, *, counts, source_language=None, target_language=None):
+  """Yields the Pairs of JSON lines; a line that is no such object is counted as bad and skipped.
+
+  Of a "translation" the languages given are taken, else its first two.
+  """
+  for path in paths:
+
+    def bad_line(number, reason, path=path):
+      counts.rows += 1
+      counts.bad_row(f"{path}:{number}", reason)
+
+    for number, line in read_lines(path, on_bad=bad_line):
+      if not line.strip():
+        continue
+      try:
+        pair = _pair(json.loads(line), origin_of(path), source_language, target_language)
+      except (ValueError, RecursionError) as error:
+        bad_line(number, f"not a pair of texts in JSON: {error}")
+        continue
+      counts.rows += 1
+      yield pair
+
+
+def _pair(row, origin, source_language, target_language):
+  if not isinstance(row, dict):
+    raise ValueError(f"an object is needed, not a {type(row).__name__}.")
+  if isinstance(row.get("translation"), dict):
+    texts = row["translation"]
+    rest = [name for name in texts if name not in (source_language, target_language)]
+    source_language = source_language or next(iter(rest), "source")
+    rest = [name for name in rest if name != source_language]
+    target_language = target_language or next(iter(rest), "target")
+    row = row | {"source": texts.get(source_language), "target": texts.get(target_language)}
+  pair = Pair(
+    row.get("source_language") or source_language or "und",
+    row.get("target_language") or target_language or "und",
+    row.get("origin") or origin,
+    row.get("source"),
+    row.get("target"),
+  )
+  for name, text in pair._asdict().items():
+    if not isinstance(text, str) or not text.strip():
+      raise ValueError(f"{name} is {text!r}, not a text.")
+    text.encode()  # A lone surrogate, which JSON can spell, is a ValueError here.
+  return pair

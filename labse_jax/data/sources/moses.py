@@ -1,0 +1,48 @@
+"""Two files aligned by line, as Moses, OPUS and the Tatoeba test have them."""
+
+import itertools
+
+from labse_jax.data.sources import Pair, stem_and_language
+from labse_jax.data.sources.tsv import origin_of
+from labse_jax.errors import InputError
+from labse_jax.files import read_lines
+
+
+def read(paths, *, counts, source_language=None, target_language=None):
+  """Yields the Pairs of a source file and a target file of equal length.
+
+  Languages that are not given are the files' endings. Raises InputError with both numbers of
+  lines where they differ.
+  """
+  if len(paths) != 2:
+    raise InputError(f"Moses text is two files, source then target; {len(paths)} were given.")
+  source_language = source_language or stem_and_language(paths[0])[1] or "und"
+  target_language = target_language or stem_and_language(paths[1])[1] or "und"
+  origin = origin_of(paths[0])
+  lines = [_lines(path, counts) for path in paths]
+  for number, (source, target) in enumerate(itertools.zip_longest(*lines), 1):
+    if source is None or target is None:
+      _raise_unequal(paths, number, lines, longer=int(source is None))
+    counts.rows += 1
+    if source.strip() and target.strip():
+      yield Pair(source_language, target_language, origin, source.strip(), target.strip())
+    else:
+      counts.dropped["empty"] += 1
+
+
+def _lines(path, counts):
+  # A line that is not UTF-8 keeps its place, or all that follow would be misaligned.
+  bad = {}
+  for number, line in read_lines(path, on_bad=bad.__setitem__, keep_bad=True):
+    if line is None:
+      counts.bad_row(f"{path}:{number}", bad.pop(number))
+    yield line or ""
+
+
+def _raise_unequal(paths, number, lines, *, longer):
+  lengths = [number - 1, number - 1]
+  lengths[longer] = number + sum(1 for _ in lines[longer])
+  raise InputError(
+    f"{paths[0]} has {lengths[0]:,} lines and {paths[1]} has {lengths[1]:,}; "
+    "aligned files have equally many."
+  )

@@ -1,0 +1,52 @@
+"""Tab-separated pairs, without a header; quotes are plain characters."""
+
+from labse_jax.data.sources import ORDER_OF_COLUMNS, Pair
+from labse_jax.errors import InputError
+from labse_jax.files import read_lines
+
+
+def read(paths, *, counts, columns="source,target", source_language="und", target_language="und"):
+  """Yields the Pairs of TSV files whose columns `columns` names, "-" for one to pass over.
+
+  A line with another number of columns, an empty side or bytes that are not UTF-8 is counted as
+  bad and skipped. Languages that are no column are the ones given.
+  """
+  places, width = _places(columns)
+  for path in paths:
+    constant = Pair(source_language, target_language, origin_of(path), "", "")
+
+    def bad_bytes(number, reason, path=path):
+      counts.rows += 1
+      counts.bad_row(f"{path}:{number}", reason)
+
+    for number, line in read_lines(path, on_bad=bad_bytes):
+      counts.rows += 1
+      cells = line.split("\t")
+      if len(cells) != width:
+        reason = f"{len(cells)} columns, not the {width} of --columns {columns}."
+        counts.bad_row(f"{path}:{number}", reason)
+        continue
+      pair = constant._replace(**{name: cells[place].strip() for name, place in places})
+      if pair.source and pair.target:
+        yield pair
+      else:
+        side = "target" if pair.source else "source"
+        counts.bad_row(f"{path}:{number}", f"the {side} is empty.")
+
+
+def origin_of(path):
+  """A file's name up to its first dot, as the origin of pairs that do not name one."""
+  return str(path).rstrip("/").rpartition("/")[2].partition(".")[0]
+
+
+def _places(columns):
+  names = [name.strip() for name in columns.split(",")]
+  used = [name for name in names if name not in ("", "-")]
+  unknown = sorted(set(used) - set(ORDER_OF_COLUMNS))
+  missing = sorted({"source", "target"} - set(used))
+  if unknown or missing or len(set(used)) < len(used):
+    raise InputError(
+      f"--columns {columns}: name source and target once, and of {list(ORDER_OF_COLUMNS)} what the "
+      "file has, '-' for a column to pass over."
+    )
+  return [(name, names.index(name)) for name in used], len(names)

@@ -1,0 +1,143 @@
+"""`python -m labse_jax.prepare`: parallel text in any format -> a checked dataset folder."""
+
+import argparse
+import pathlib
+import sys
+import time
+
+from tqdm import tqdm
+
+from labse_jax.data import prepare as logic
+from labse_jax.data import sources
+from labse_jax.errors import InputError, run
+
+DESCRIPTION = """\
+Reads parallel text, checks and de-duplicates it, and writes a TFDS dataset
+(ArrayRecord, random access) with report.json and, if asked, held-out messages.
+
+formats, each plain or .gz, .xz, .zst (guessed from the ending):
+  tsv      source<TAB>target, no header; --columns names other layouts
+  moses    two files aligned by line: --input a.de-en.de a.de-en.en
+  tmx      translation memories; choose with --source-language, --target-language
+  jsonl    {"source": .., "target": ..} or {"translation": {"en": .., "de": ..}}
+  gettext  .po and .mo files, folders of them, wheels (.whl, .zip) read in place
+  tfds     a TFDS dataset with a translation feature: its folder, or its name
+"""
+EXAMPLES = """\
+examples:
+  python -m labse_jax.prepare --input pairs.tsv.gz --source-language eng \\
+      --target-language deu --output data/pairs
+  python -m labse_jax.prepare --input wheels/*.whl --output data/messages \\
+      --held-out 1000 --min-characters 12 --max-characters 200
+"""
+
+
+def main(argv):
+  """Runs the command; returns None or raises InputError."""
+  flags = parser().parse_args(argv)
+  output = pathlib.Path(flags.output)
+  _check(flags, output)
+  counts = sources.Counts()
+  pairs = sources.read(
+    flags.input,
+    counts=counts,
+    format=flags.format,
+    columns=flags.columns,
+    source_language=flags.source_language,
+    target_language=flags.target_language,
+  )
+  report = logic.prepare(
+    pairs,
+    output,
+    counts=counts,
+    filters=logic.row_filters(
+      min_characters=flags.min_characters,
+      max_characters=flags.max_characters,
+      max_ratio=flags.max_ratio,
+    ),
+    held_out=flags.held_out,
+    allowed_bad_share=flags.allow_bad_lines,
+    progress=_progress,
+  )
+  print(table(report))
+  print(f"\n{output}: {report['pairs']:,} pairs; all numbers in {output / 'report.json'}")
+
+
+def parser():
+  """The command's argparse parser."""
+  p = argparse.ArgumentParser(
+    prog="labse-jax prepare",
+    description=DESCRIPTION,
+    epilog=EXAMPLES,
+    formatter_class=argparse.RawDescriptionHelpFormatter,
+  )
+  add = p.add_argument
+  add("--input", nargs="+", required=True, metavar="FILE", help="files, folders or wheels to read")
+  add("--output", required=True, metavar="DIR", help="the dataset folder to write")
+  add("--format", choices=sources.FORMATS, help="instead of the one guessed from the ending")
+  add("--source-language", metavar="S", help="ISO 639-3 code, where the format names no language")
+  add("--target-language", metavar="T", help="the same for the other side")
+  names = ",".join(sources.ORDER_OF_COLUMNS)
+  add("--columns", metavar="NAMES", help=f"of a TSV file: of {names}; '-' passes one over")
+  add("--held-out", type=int, default=0, metavar="N", help="English messages to keep for testing")
+  add("--min-characters", type=int, default=1, metavar="N", help="of the longer side (%(default)s)")
+  add("--max-characters", type=int, default=1000, metavar="N", help="the same (%(default)s)")
+  add("--max-ratio", type=float, default=6.0, metavar="R", help="of the lengths (%(default)s)")
+  add(
+    "--allow-bad-lines",
+    type=float,
+    default=0.01,
+    metavar="SHARE",
+    help="share of lines that may be unreadable (%(default)s); they are skipped",
+  )
+  return p
+
+
+def table(report):
+  """The report as a short table."""
+  lines = [("rows read", report["rows_read"]), ("  bad, skipped", report["bad_rows"])]
+  drops = [*report["dropped_by_reader"].items(), *report["dropped_by_filter"].items()]
+  lines += [(f"  dropped: {name}", number) for name, number in drops]
+  lines += [("pairs kept", report["pairs"]), ("pairs of languages", len(report["languages"]))]
+  if "held_out" in report:
+    held = report["held_out"]
+    lines += [("held-out messages", held["messages"]), ("held-out pairs", held["pairs"])]
+    large = sum(n >= 200 for n in held["languages"].values())
+    lines += [("held-out languages with 200 or more", large)]
+  text = [f"{name:<44}{number:>12,}" for name, number in lines]
+  for name, origin in report["origins"].items():
+    licence = f"  {origin.get('version', '')} {origin['licence']}" if "licence" in origin else ""
+    text.append(f"  from {name:<37}{origin['pairs']:>12,}{licence}")
+  return "\n".join(text)
+
+
+def _check(flags, output):
+  for name in ("held_out", "min_characters"):
+    if getattr(flags, name) < 0:
+      raise InputError(f"--{name.replace('_', '-')} {getattr(flags, name)}: 0 or more is allowed.")
+  if flags.max_characters < max(1, flags.min_characters):
+    raise InputError(f"--max-characters {flags.max_characters}: is below the minimum.")
+  if not 0 <= flags.allow_bad_lines <= 1:
+    raise InputError(f"--allow-bad-lines {flags.allow_bad_lines}: a share from 0 to 1 is allowed.")
+  if flags.max_ratio < 1:
+    raise InputError(f"--max-ratio {flags.max_ratio}: 1 or more is allowed.")
+  # The output replaces the folder, which must not cost anyone their files.
+  if output.is_dir() and any(output.iterdir()) and not (output / "report.json").exists():
+    raise InputError(f"--output {output}: has other files in it; name a new or empty folder.")
+
+
+def _progress(items):
+  """A bar on a terminal, a line every now and then elsewhere."""
+  if sys.stderr.isatty():
+    yield from tqdm(items, unit=" rows", unit_scale=True, mininterval=0.5)
+    return
+  start = told = time.monotonic()
+  for number, item in enumerate(items, 1):
+    yield item
+    if number % 1024 == 0 and time.monotonic() - told > 15:
+      told = time.monotonic()
+      print(f"{number:,} rows, {number / (told - start):,.0f}/s", file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+  run(main)
