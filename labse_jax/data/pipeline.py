@@ -1,0 +1,91 @@
+"""A dataset on disk to an endless, resumable stream of packed batches, mixed by language."""
+
+import zlib
+
+import grain
+import jax
+import numpy as np
+
+from labse_jax.data import packing, sampling
+from labse_jax.errors import InputError
+
+CHUNK = 1024  # Pairs that are read, tokenised and packed together.
+
+
+def _host_share(indices, index, count):
+  """One host's part of a language; a language smaller than the number of hosts goes to all."""
+  return indices[index::count] if len(indices) >= count else indices
+
+
+def language_mix(indices_by_language, *, exponent, seed, process_index, process_count):
+  """Pair indices, each language drawn with p ~ n^exponent, as a grain.MapDataset.
+
+  Each language is split between the hosts *before* mixing: a stride over the mixed stream
+  would hand every host only some of the languages.
+  """
+  languages = []
+  for position, indices in enumerate(indices_by_language.values()):
+    share = _host_share(indices, process_index, process_count)
+    # One seed per language and host: a shared one would walk all of them in the same order.
+    own_seed = zlib.crc32(f"{seed}/{position}/{process_index}".encode())
+    languages.append(grain.MapDataset.source(share).shuffle(seed=own_seed).repeat())
+  counts = [len(indices) for indices in indices_by_language.values()]
+  return grain.MapDataset.mix(languages, list(sampling.smoothed(counts, exponent)))
+
+
+class _PackChunk(grain.experimental.FlatMapTransform):
+  """Pair indices to the packed rows that hold them."""
+
+  max_fan_out = CHUNK
+
+  def __init__(self, source, tokenizer, length, slots):
+    self.source, self.tokenizer, self.length, self.slots = source, tokenizer, length, slots
+
+  def flat_map(self, indices):
+    examples = self.source.__getitems__(indices.tolist())
+    texts = [example[side] for example in examples for side in ("source", "target")]
+    tokens, _ = self.tokenizer.encode(texts, self.length)
+    pairs = list(zip(tokens[::2], tokens[1::2], strict=True))
+    rows, row_N, slot_N = packing.pack(pairs, self.length, self.slots)
+    hashes = np.array([zlib.crc32(text.encode()) for text in texts], np.uint32)
+    rows["ids"] = np.zeros((*rows["mask"].shape, 2), np.uint32)
+    rows["ids"][row_N, slot_N] = hashes.reshape(-1, 2)
+    # Packing sorts by length; a batch should not.
+    order = np.random.default_rng(indices[:1]).permutation(len(rows["mask"]))
+    return [{name: array[row] for name, array in rows.items()} for row in order]
+
+
+def batches(dataset, tokenizer, *, rows, slots, length, exponent, seed,
+            process_index=None, process_count=None):  # fmt: skip
+  """This host's share of every batch: a grain.IterDataset whose iterator can be checkpointed.
+
+  Each batch holds int32 tokens, segments and positions [rows, 2, length], the mask
+  [rows, slots] of slots in use, and uint32 ids [rows, slots, 2], hashes of the two texts
+  (two texts with one hash only cost a negative). `rows` is the global number.
+  """
+  process_index = jax.process_index() if process_index is None else process_index
+  process_count = jax.process_count() if process_count is None else process_count
+  if rows % process_count:
+    raise InputError(f"batch_rows = {rows} is not divisible by the {process_count} hosts.")
+  mix = language_mix(dataset.indices_by_language, exponent=exponent, seed=seed,
+                     process_index=process_index, process_count=process_count)  # fmt: skip
+  chunks = mix.batch(CHUNK).to_iter_dataset(grain.ReadOptions(num_threads=0))
+  pack_chunk = _PackChunk(dataset.source, tokenizer, length, slots)
+  packed = grain.experimental.FlatMapIterDataset(chunks, pack_chunk)
+  return grain.experimental.ThreadPrefetchIterDataset(
+    packed.batch(rows // process_count), prefetch_buffer_size=4
+  )
+
+
+def to_devices(batch, sharding):
+  """This host's rows of a batch to one global array per key, split over all devices."""
+  return {k: jax.make_array_from_process_local_data(sharding, v) for k, v in batch.items()}
+
+
+def share_cut(dataset, tokenizer, length, *, sample=5000):
+  """The share of sentences that are longer than `length` tokens, on an even sample."""
+  indices = np.linspace(0, len(dataset) - 1, min(sample, len(dataset))).astype(int)
+  examples = dataset.source.__getitems__(indices.tolist())
+  texts = [example[side] for example in examples for side in ("source", "target")]
+  _, cut = tokenizer.encode(texts, length)
+  return cut / len(texts)

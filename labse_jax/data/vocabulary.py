@@ -1,0 +1,89 @@
+"""Training a SentencePiece vocabulary and saying it again as a tokenizer.json."""
+
+import io
+import json
+import pathlib
+import unicodedata
+
+import numpy as np
+import sentencepiece
+from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors
+
+from labse_jax.data import sampling
+from labse_jax.errors import InputError
+
+SPECIAL = {"pad": "[PAD]", "unk": "[UNK]", "cls": "[CLS]", "sep": "[SEP]", "mask": "[MASK]"}
+
+
+def normalise(text):
+  """NFKC with runs of white space folded: what the exported tokenizer does to its input."""
+  return " ".join(unicodedata.normalize("NFKC", text).split())
+
+
+def smoothed_sample(dataset, *, exponent, size, seed=0):
+  """Yields about `size` sentences, the languages in proportion n^exponent, no pair twice."""
+  rng = np.random.default_rng(seed)
+  groups = list(dataset.indices_by_language.values())
+  shares = sampling.smoothed([len(group) for group in groups], exponent)
+  wanted = [min(len(g), -(-int(size * p) // 2)) for g, p in zip(groups, shares, strict=True)]
+  chosen = [rng.choice(g, n, replace=False) for g, n in zip(groups, wanted, strict=True)]
+  indices = np.sort(np.concatenate(chosen))
+  for start in range(0, len(indices), 4096):
+    for example in dataset.source.__getitems__(indices[start : start + 4096].tolist()):
+      yield normalise(example["source"])
+      yield normalise(example["target"])
+
+
+def train_unigram(sentences, size):
+  """A SentencePiece Unigram model of `size` pieces (Kudo 2018), as its serialised bytes.
+
+  SentencePiece normalises nothing: its own rules differ from NFKC on some lines of real text.
+  """
+  model = io.BytesIO()
+  try:
+    sentencepiece.SentencePieceTrainer.train(
+        sentence_iterator=iter(sentences), model_writer=model, vocab_size=size,
+        model_type="unigram", normalization_rule_name="identity", character_coverage=0.9995,
+        pad_id=0, unk_id=1, bos_id=2, eos_id=3, control_symbols=[SPECIAL["mask"]],
+        pad_piece=SPECIAL["pad"], unk_piece=SPECIAL["unk"],
+        bos_piece=SPECIAL["cls"], eos_piece=SPECIAL["sep"], num_threads=2,
+        max_sentence_length=2048, minloglevel=2)  # fmt: skip
+  except RuntimeError as error:
+    reason = str(error).splitlines()[-1]
+    raise InputError(f"A vocabulary of {size} pieces cannot be trained here: {reason}") from error
+  return model.getvalue()
+
+
+def export(model_bytes, folder):
+  """Writes tokenizer.json and tokenizer_config.json that give sentencepiece's own ids."""
+  folder = pathlib.Path(folder)
+  processor = sentencepiece.SentencePieceProcessor(model_proto=model_bytes)
+  pieces = [(processor.id_to_piece(i), processor.get_score(i)) for i in range(len(processor))]
+  tokenizer = Tokenizer(models.Unigram(pieces, unk_id=1, byte_fallback=False))
+  tokenizer.normalizer = normalizers.Sequence(
+      [normalizers.NFKC(), normalizers.Replace(Regex(r"\s+"), " "), normalizers.Strip()])
+  tokenizer.pre_tokenizer = pre_tokenizers.Metaspace()
+  tokenizer.decoder = decoders.Metaspace()
+  ids = {name: tokenizer.token_to_id(token) for name, token in SPECIAL.items()}
+  assert list(ids.values()) == [0, 1, 2, 3, 4], ids
+  tokenizer.add_special_tokens(list(SPECIAL.values()))
+  cls, sep = SPECIAL["cls"], SPECIAL["sep"]
+  tokenizer.post_processor = processors.TemplateProcessing(
+      single=f"{cls} $A {sep}", pair=f"{cls} $A {sep} $B {sep}",
+      special_tokens=[(cls, ids["cls"]), (sep, ids["sep"])])  # fmt: skip
+  tokenizer.save(str(folder / "tokenizer.json"))
+  names = {f"{name}_token": token for name, token in SPECIAL.items()}
+  settings = {"tokenizer_class": "PreTrainedTokenizerFast", "model_max_length": 512, **names,
+              "bos_token": cls, "eos_token": sep}  # fmt: skip
+  (folder / "tokenizer_config.json").write_text(json.dumps(settings, indent=2) + "\n")
+  (folder / "sentencepiece.model").write_bytes(model_bytes)
+
+
+def disagreements(folder, sentences):
+  """The sentences that tokenizer.json and sentencepiece do not split into the same ids."""
+  folder = pathlib.Path(folder)
+  tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+  processor = sentencepiece.SentencePieceProcessor(model_file=str(folder / "sentencepiece.model"))
+  encodings = tokenizer.encode_batch_fast(sentences, add_special_tokens=False)
+  ids = processor.encode([normalise(sentence) for sentence in sentences])
+  return [s for s, e, i in zip(sentences, encodings, ids, strict=True) if e.ids != i]
