@@ -1,0 +1,156 @@
+"""Retrieval of translations, as on Tatoeba (Artetxe and Schwenk 2019, arXiv 1812.10464)."""
+
+import pathlib
+import re
+import zlib
+
+import numpy as np
+
+from labse_jax.errors import InputError
+from labse_jax.files import read_lines
+
+# fmt: off
+GROUPS = {
+  # m-USE's.
+  "14": ["ara", "deu", "spa", "fra", "ita", "jpn", "kor", "nld", "pol", "por", "rus", "tha", "tur",
+         "cmn"],
+  # XTREME's.
+  "36": ["ara", "heb", "vie", "ind", "jav", "tgl", "eus", "mal", "tel", "tam", "afr", "nld", "deu",
+         "ell", "ben", "hin", "mar", "urd", "pes", "fra", "ita", "por", "spa", "bul", "rus", "jpn",
+         "kat", "kor", "tha", "swh", "cmn", "kaz", "tur", "est", "fin", "hun"],
+}
+# fmt: on
+RESAMPLES = 10_000
+SEED = 2022
+SCORES_AT_ONCE = 1 << 24  # 64 MiB of float32.
+
+
+class Evaluator:
+  """Nearest neighbours by cosine among all sentences of a language's file, in both directions.
+
+  `data` is a folder in LASER's layout: `tatoeba.XXX-eng.XXX` beside `tatoeba.XXX-eng.eng`, aligned
+  by line. `languages` are codes or groups ("14", "36"), in a list or separated by commas; None is
+  every language there. Languages with fewer than `minimum` pairs are named under "skipped".
+  Raises InputError for a folder, file or language that is not there or does not fit.
+  """
+
+  def __init__(self, *, data, languages=None, minimum=0):
+    chosen = choose(languages, languages_in(data), data)
+    pairs = {language: read_pairs(data, language) for language in chosen}
+    self.skipped = {k: len(v[0]) for k, v in pairs.items() if len(v[0]) < minimum}
+    self.pairs = {k: v for k, v in pairs.items() if k not in self.skipped}
+    if not self.pairs:
+      most = max(self.skipped.values())
+      raise InputError(f"{data}: no language has {minimum} pairs; the largest has {most}.")
+
+  def run(self, encode):
+    """Evaluates `encode(list[str]) -> float32 [N, D]`, whose rows are unit vectors.
+
+    `forward` finds the English sentence of a foreign one, `backward` the reverse; a retrieved text
+    that equals the gold text is a hit. The average is over languages, each counting the same.
+    """
+    row_of, vectors_ND = encode_distinct(self.pairs.values(), encode)
+    results, draws = {}, 0
+    for language, (foreign, english) in self.pairs.items():
+      x_BD = vectors_ND[[row_of[text] for text in foreign]]
+      y_BD = vectors_ND[[row_of[text] for text in english]]
+      forward_B = hits(x_BD, y_BD, english)
+      backward_B = hits(y_BD, x_BD, foreign)
+      language_draws = bootstrap(forward_B, backward_B, key=zlib.crc32(language.encode()))
+      results[language] = _metrics(forward_B.mean(), backward_B.mean(), language_draws)
+      results[language]["pairs"] = len(foreign)
+      draws = draws + language_draws / len(self.pairs)
+    mean = lambda name: np.mean([result[name] for result in results.values()])
+    average = _metrics(mean("forward"), mean("backward"), draws)
+    return {
+      "suite": "tatoeba",
+      "results": results,
+      "average": {**average, "languages": len(results)},
+      "skipped": self.skipped,
+    }
+
+
+def languages_in(data):
+  """The languages whose foreign side lies in a folder of LASER's layout, sorted."""
+  data = pathlib.Path(data)
+  if not data.is_dir():
+    raise InputError(f"{data}: no such folder; it should hold tatoeba.XXX-eng.XXX and .eng files.")
+  names = [re.fullmatch(r"tatoeba\.(.+)-eng\.(.+)", path.name) for path in data.iterdir()]
+  found = sorted({name[1] for name in names if name and name[2] in (name[1], "eng")})
+  if not found:
+    raise InputError(f"{data}: holds no file named tatoeba.XXX-eng.XXX.")
+  return found
+
+
+def choose(languages, available, data):
+  """The languages asked for, groups spelled out; those not available are an InputError."""
+  if languages is None:
+    return available
+  names = languages.split(",") if isinstance(languages, str) else languages
+  names = [str(name).strip() for name in names]
+  chosen = list(dict.fromkeys(code for name in names for code in GROUPS.get(name, [name])))
+  unknown = [code for code in chosen if code not in available]
+  if unknown:
+    raise InputError(
+      f"{data}: holds no language {', '.join(map(repr, unknown))};"
+      f" choose from {', '.join(available)} or the groups {', '.join(GROUPS)}."
+    )
+  return chosen
+
+
+def read_pairs(data, language):
+  """The aligned (foreign, English) sentences of a language."""
+  stem = pathlib.Path(data) / f"tatoeba.{language}-eng"
+  foreign_path, english_path = f"{stem}.{language}", f"{stem}.eng"
+  foreign = [line for _, line in read_lines(foreign_path)]
+  english = [line for _, line in read_lines(english_path)]
+  if len(foreign) != len(english):
+    raise InputError(
+      f"{foreign_path} has {len(foreign)} lines and {english_path} {len(english)};"
+      " line N of one must be the translation of line N of the other."
+    )
+  if not foreign:
+    raise InputError(f"{foreign_path}: is empty; one sentence a line is needed.")
+  return foreign, english
+
+
+def encode_distinct(pairs, encode):
+  """Encodes each text once (English sides repeat between languages): ({text: row}, [N, D])."""
+  texts = list(dict.fromkeys(text for sides in pairs for side in sides for text in side))
+  vectors_ND = np.asarray(encode(texts), np.float32)
+  if not np.isfinite(vectors_ND).all():
+    bad = texts[int(np.argmin(np.isfinite(vectors_ND).all(axis=1)))]
+    raise InputError(f"The model's vector of {bad!r} is not finite: its weights are damaged.")
+  return {text: row for row, text in enumerate(texts)}, vectors_ND
+
+
+def hits(query_BD, candidate_CD, text_C):
+  """Whether each query's nearest candidate has the text of the candidate that stands beside it."""
+  nearest_B = nearest(query_BD, candidate_CD)
+  return np.array([text_C[near] == text_C[gold] for gold, near in enumerate(nearest_B)], bool)
+
+
+def nearest(query_BD, candidate_CD):
+  """The row of each query's most similar candidate, the first among equal candidates."""
+  first_of = {}
+  # A matrix product may round equal columns differently, so argmax alone would not give the first.
+  first_C = np.array([first_of.setdefault(y.tobytes(), row) for row, y in enumerate(candidate_CD)])
+  step = max(1, SCORES_AT_ONCE // len(candidate_CD))
+  blocks = [query_BD[start : start + step] for start in range(0, len(query_BD), step)]
+  return first_C[np.concatenate([(x_bD @ candidate_CD.T).argmax(axis=1) for x_bD in blocks])]
+
+
+def bootstrap(forward_B, backward_B, *, key):
+  """Accuracies of RESAMPLES resamplings of the pairs, [RESAMPLES].
+
+  A pair scores 0, 1/2 or 1, so that drawing B pairs with replacement is one multinomial draw.
+  """
+  share_3 = np.bincount(forward_B.astype(int) + backward_B, minlength=3) / len(forward_B)
+  counts = np.random.default_rng([SEED, key]).multinomial(len(forward_B), share_3, size=RESAMPLES)
+  return counts @ np.array([0, 0.5, 1]) / len(forward_B)
+
+
+def _metrics(forward, backward, draws):
+  low, high = np.quantile(draws, [0.025, 0.975])
+  accuracy = {"value": float(forward + backward) / 2, "low": float(low), "high": float(high)}
+  return {"accuracy": accuracy, "forward": float(forward), "backward": float(backward)}
