@@ -1,0 +1,146 @@
+"""A model folder -> its results on a benchmark, as a table and as JSON."""
+
+import argparse
+import importlib
+import json
+import os
+import pathlib
+import pkgutil
+import platform
+import shlex
+import sys
+import time
+
+import labse_jax
+from labse_jax import evaluators
+from labse_jax.errors import InputError, run
+from labse_jax.files import replacing
+
+EXAMPLE = """example:
+  python -m labse_jax.evaluate --model runs/quickstart/model --suite tatoeba \\
+      --data tatoeba --languages 14 --output evaluation.json
+
+The output holds {"suite", "results": {language: {metric: value}}, "average"}; values are fractions
+from 0 to 1, or {value, low, high} where there is a 95 % interval. The model, the data, the command,
+the machine and the seconds stand beside them."""
+
+
+def main(argv):
+  """Evaluates a model folder; nothing is written where anything fails."""
+  args = _parse(argv)
+  if pathlib.Path(args.output).is_dir():
+    raise InputError(f"{args.output}: is a folder; a file name is needed.")
+  suite = load_suite(args.suite)
+  languages = args.languages and args.languages.split(",")
+  evaluator = suite(data=args.data, languages=languages, minimum=args.minimum)
+  begin = time.monotonic()
+  result = evaluator.run(load_encode(args.model, precision=args.precision, prompt=args.prompt))
+  result |= {
+    "model": args.model,
+    "data": args.data,
+    "precision": args.precision,
+    "prompt": args.prompt,
+    "command": shlex.join(["python", "-m", "labse_jax.evaluate", *argv]),
+    "hardware": hardware(),
+    "version": labse_jax.__version__,
+    "seconds": round(time.monotonic() - begin, 1),
+  }
+  with replacing(args.output) as file:
+    json.dump(result, file, ensure_ascii=False, indent=2)
+    file.write("\n")
+  print(table(result))
+  print(f"\nwritten: {args.output}")
+
+
+def suites():
+  """The names of all suites: the modules of labse_jax/evaluators."""
+  return sorted(module.name for module in pkgutil.iter_modules(evaluators.__path__))
+
+
+def load_suite(name):
+  """The Evaluator class of the suite called `name`."""
+  if name not in suites():
+    raise InputError(f"Unknown suite {name!r}; choose from {suites()}.")
+  return importlib.import_module(f"labse_jax.evaluators.{name}").Evaluator
+
+
+def load_encode(model, *, precision="float32", prompt=None):
+  """A function from a list of sentences to unit vectors, float32 [N, D], by a model folder."""
+  from labse_jax.encode import SentenceEncoder  # Late: `--help` does not wait for JAX.
+
+  encoder = SentenceEncoder.load(model, precision=precision)
+  progress = sys.stderr.isatty()
+  return lambda texts: encoder.encode(texts, show_progress_bar=progress, prompt=prompt)
+
+
+def hardware():
+  """The processor, its cores that this process may use, and JAX's devices."""
+  import jax
+
+  cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+  kinds = [device.device_kind for device in jax.devices()]
+  devices = {kind: kinds.count(kind) for kind in sorted(set(kinds))}
+  return {"processor": _processor(), "cores": cores, "devices": devices}
+
+
+def _processor():
+  info = pathlib.Path("/proc/cpuinfo")
+  lines = info.read_text().splitlines() if info.exists() else []
+  names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
+  return names[0] if names else platform.processor() or platform.machine()
+
+
+def table(result):
+  """A suite's results as aligned columns, the best language first and the average last."""
+  rows = result["results"]
+  metrics = list(dict.fromkeys(name for row in rows.values() for name in row))
+  order = sorted(rows, key=lambda language: -_number(rows[language].get(metrics[0], 0)))
+  # The count first and the main metric, a suite's first, last: it is the widest, with its interval.
+  metrics = sorted(metrics[1:], key=lambda name: name != "pairs") + metrics[:1]
+  body = [[language, *(_cell(rows[language].get(name)) for name in metrics)] for language in order]
+  body.append(["average", *(_cell(result["average"].get(name)) for name in metrics)])
+  grid = [["language", *metrics], *body]
+  widths = [max(map(len, column)) for column in zip(*grid, strict=True)]
+  lines = [
+    "  ".join([row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])]) for row in grid
+  ]
+  lines.insert(-1, "-" * len(lines[0]))
+  if result.get("skipped"):
+    left_out = ", ".join(f"{language} ({n})" for language, n in result["skipped"].items())
+    lines.append(f"left out, with too few pairs: {left_out}")
+  return "\n".join(lines)
+
+
+def _number(value):
+  return value["value"] if isinstance(value, dict) else value
+
+
+def _cell(value):
+  if isinstance(value, dict):
+    return f"{value['value']:.3f} ({value['low']:.3f} to {value['high']:.3f})"
+  if isinstance(value, float):
+    return f"{value:.3f}"
+  return "" if value is None else str(value)
+
+
+def _parse(argv):
+  parser = argparse.ArgumentParser(
+    prog="labse_jax.evaluate",
+    description=__doc__,
+    epilog=EXAMPLE,
+    formatter_class=argparse.RawDescriptionHelpFormatter,
+  )
+  add = parser.add_argument
+  add("--model", required=True, metavar="FOLDER", help="a sentence-transformers model folder")
+  add("--suite", required=True, metavar="NAME", help=f"one of: {', '.join(suites())}")
+  add("--data", required=True, metavar="DIR", help="the suite's files")
+  add("--output", required=True, metavar="FILE.json", help="where the results are written")
+  add("--languages", metavar="A,B", help="codes, or a suite's groups such as 14 (default: all)")
+  add("--precision", default="float32", choices=["float32", "bfloat16"], help="of the computation")
+  add("--prompt", metavar="TEXT", help="put before each sentence (default: the folder's own)")
+  add("--minimum", type=int, default=0, metavar="N", help="leave out languages with fewer pairs")
+  return parser.parse_args(argv)
+
+
+if __name__ == "__main__":
+  run(main)
