@@ -25,12 +25,43 @@ def open_binary(path):
     raise InputError(f"{path}: no such file.")
   if path.is_dir():
     raise InputError(f"{path}: is a folder; a file is needed.")
-  opener = {".gz": gzip.open, ".xz": lzma.open, ".zst": zstandard.open}.get(path.suffix, open)
+  opener = {".gz": gzip.open, ".xz": lzma.open, ".zst": _ZstdFile}.get(path.suffix, open)
   try:
     with opener(path, "rb") as file:
       yield file
   except DAMAGED as error:
     raise InputError(f"{path}: the compressed file is damaged or cut short ({error}).") from error
+
+
+class _ZstdFile(io.RawIOBase):
+  """A .zst file for reading; unlike zstandard.open, it raises EOFError where the file is cut."""
+
+  def __init__(self, path, mode):
+    self._file = open(path, mode)  # noqa: SIM115 (closed by close)
+    self._frame, self._left, self._begun = None, b"", False
+
+  def readable(self):
+    return True
+
+  def readinto(self, buffer):
+    while not self._left:
+      raw = self._frame.unused_data if self._frame is not None and self._frame.eof else b""
+      if self._frame is None or self._frame.eof:
+        self._frame, self._begun = zstandard.ZstdDecompressor().decompressobj(), bool(raw)
+      raw = raw or self._file.read(1 << 17)
+      if not raw:
+        if self._begun:
+          raise EOFError("the last frame is not complete")
+        return 0
+      self._begun = True
+      self._left = self._frame.decompress(raw)
+    size = min(len(buffer), len(self._left))
+    buffer[:size], self._left = self._left[:size], self._left[size:]
+    return size
+
+  def close(self):
+    self._file.close()
+    super().close()
 
 
 def read_lines(path, *, skip=0, on_bad=None, keep_bad=False):
@@ -70,8 +101,9 @@ def replacing(path, mode="w"):
       file.flush()
       os.fsync(file.fileno())
     os.replace(partial, path)
-  except BaseException:
+  except BaseException as error:
     partial.unlink(missing_ok=True)
+    _name_file(error, path)
     raise
 
 
@@ -92,6 +124,13 @@ def replacing_folder(folder):
       os.replace(folder, old)
     os.replace(partial, folder)
     shutil.rmtree(old, ignore_errors=True)
-  except BaseException:
+  except BaseException as error:
     shutil.rmtree(partial, ignore_errors=True)
+    _name_file(error, folder)
     raise
+
+
+def _name_file(error, path):
+  # A failed write does not know its file, and the person should.
+  if isinstance(error, OSError) and error.filename is None and error.errno is not None:
+    error.filename = str(path)

@@ -1,8 +1,11 @@
 """Pairs on disk: a TFDS dataset in ArrayRecord, written and read without TensorFlow."""
 
 from array import array
+import contextlib
+import errno
 import functools
 import json
+import os
 import pathlib
 
 import numpy as np
@@ -12,6 +15,7 @@ from labse_jax.errors import InputError
 from labse_jax.files import replacing_folder
 
 SHARD_EXAMPLES = 1_000_000
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 
 
 def write_dataset(folder, pairs):
@@ -105,24 +109,28 @@ class _Writer:
   def write(self, record):
     if self.shard is None or self.lengths[-1] == SHARD_EXAMPLES:
       self._open_shard()
-    self.shard.write(record)
+    with _system_errors(self.folder):
+      self.shard.write(record)
     self.lengths[-1] += 1
     self.bytes += len(record)
 
   def _open_shard(self):
     from array_record.python.array_record_module import ArrayRecordWriter
 
-    if self.shard:
-      self.shard.close()
+    self._close_shard()
     path = self.folder / f"pairs-train.array_record-{len(self.lengths):05d}"
     self.shard = ArrayRecordWriter(str(path), "group_size:1")  # Random access, one by one.
     self.lengths.append(0)
 
+  def _close_shard(self):
+    if self.shard:
+      with _system_errors(self.folder):
+        self.shard.close()
+
   def finish(self):
     import tensorflow_datasets as tfds
 
-    if self.shard:
-      self.shard.close()
+    self._close_shard()
     template = tfds.core.ShardedFileTemplate(
       dataset_name="pairs",
       data_dir=self.folder,
@@ -146,6 +154,18 @@ class _Writer:
     )
     info.set_splits(tfds.core.SplitDict([split]))
     info.write_to_directory(self.folder)
+
+
+@contextlib.contextmanager
+def _system_errors(folder):
+  # ArrayRecord tells of a full disk by a RuntimeError.
+  try:
+    yield
+  except RuntimeError as error:
+    for code in FULL:
+      if os.strerror(code) in str(error):
+        raise OSError(code, os.strerror(code), str(folder)) from error
+    raise
 
 
 def _example(pair: Pair):

@@ -1,5 +1,6 @@
 """Locale codes, as software writes them, brought to ISO 639-3 and a script where it is unusual."""
 
+import functools
 import re
 
 # ISO 639-1 -> ISO 639-3, its macrolanguage where there is one, as the field's data sets use.
@@ -85,3 +86,13 @@ def language_of_locale(locale):
   if language == "zho":
     script = script or "Hans"
   return f"{language}-{script}" if script and script != _USUAL_SCRIPT.get(language) else language
+
+
+@functools.cache
+def standard_language(code):
+  """`en`, `EN-US` -> "eng"; a code of three letters, or one unknown, is returned as it is."""
+  primary, mark, rest = code.replace("_", "-").partition("-")
+  if len(primary) != 2:
+    return code
+  rest = rest.title() if len(rest) == 4 else rest
+  return language_of_locale(primary.lower() + mark + rest) or code

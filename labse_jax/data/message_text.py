@@ -42,6 +42,7 @@ _ENTITY_TEXT = {
 _CJK_ACCELERATOR = re.compile(r"\s*[(（][_&][A-Za-z0-9][)）]")
 _LEADING_ACCELERATOR = re.compile(r"(?<![\w&])[_&](?=[^\W\d_])")
 _INNER_ACCELERATOR = re.compile(r"(?<=[^\W\d_])[_&](?=[^\W\d_])")
+_TITLE_OF_PAGE = re.compile(r"[a-z]_[A-Z]")  # Merge_Sources, not E_xit.
 
 
 def clean_pair(source, target):
@@ -76,7 +77,9 @@ def _accelerator_at(source, mark):
   # "R&D" and "snake_case" are words; "E_xit" is a menu entry, and those are short.
   if _LEADING_ACCELERATOR.search(source):
     return True
-  return mark == "_" and len(source) < 60 and bool(_INNER_ACCELERATOR.search(source))
+  if mark == "&" or len(source) > 60 or _TITLE_OF_PAGE.search(source):
+    return False
+  return bool(_INNER_ACCELERATOR.search(source))
 
 
 def _without_accelerator(text):

@@ -15,6 +15,7 @@ import unicodedata
 import numpy as np
 
 from labse_jax.data import dataset
+from labse_jax.data.languages import standard_language
 from labse_jax.data.sources import Pair
 from labse_jax.errors import InputError
 from labse_jax.files import replacing_folder
@@ -96,6 +97,10 @@ def _spool(pairs, spool, filters, dropped):
   for pair in pairs:
     # Also turns tabs and line ends into spaces: every file here has one row a line.
     pair = Pair(*(" ".join(field.split()) for field in pair))
+    pair = pair._replace(
+      source_language=standard_language(pair.source_language),
+      target_language=standard_language(pair.target_language),
+    )
     reason = next((name for name, drops in filters if drops(pair)), None)
     if reason:
       dropped[reason] += 1

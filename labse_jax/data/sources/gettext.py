@@ -14,7 +14,7 @@ from labse_jax.data.sources import Pair
 from labse_jax.errors import InputError
 from labse_jax.files import COMPRESSIONS, open_binary
 
-_IDENTIFIER = re.compile(r"[\w-]+(?:[_.:/][\w-]+)+")
+_IDENTIFIER = re.compile(r"[\w-]+(?:[_.:/][\w-]+)+", re.A)
 _LOCALE_FOLDER = re.compile(r"([^/]+)/LC_MESSAGES/[^/]+$")
 
 
@@ -107,7 +107,7 @@ def _pairs(catalogue, place, origin, counts):
 def _useless(source, target):
   if not target or source == target:
     return "not translated"
-  if _IDENTIFIER.fullmatch(source):
+  if _IDENTIFIER.fullmatch(source) or _IDENTIFIER.fullmatch(target):
     return "identifier"
   return None if has_words(source) and has_words(target) else "no words"
 

@@ -1,0 +1,89 @@
+"""Translation memories (TMX 1.x), read as a stream."""
+
+from xml.etree.ElementTree import ParseError, TreeBuilder
+
+from defusedxml import DefusedXmlException
+from defusedxml.ElementTree import DefusedXMLParser, iterparse
+
+from labse_jax.data.languages import standard_language
+from labse_jax.data.sources import Pair
+from labse_jax.data.sources.tsv import origin_of
+from labse_jax.errors import InputError
+from labse_jax.files import open_binary
+
+_XML_LANG = "{http://www.w3.org/XML/1998/namespace}lang"
+_CODES = ("bpt", "ept", "it", "ph", "ut")  # Inline elements that hold markup, not words.
+
+
+def read(paths, *, counts, source_language=None, target_language=None):
+  """Yields the Pairs of TMX files: of each unit, the languages given, else its first with the rest.
+
+  `en` also means en-US. XML that is broken, or that defines entities, is an InputError with file
+  and line.
+  """
+  for path in paths:
+    for unit in _units(path):
+      counts.rows += 1
+      texts = [_variant(variant) for variant in unit.iter("tuv")]
+      pairs = list(_pairs(texts, source_language, target_language))
+      if not pairs:
+        counts.dropped["no such languages"] += 1
+      counts.rows += max(0, len(pairs) - 1)
+      for (source_name, source), (target_name, target) in pairs:
+        yield Pair(source_name, target_name, origin_of(path), source, target)
+
+
+def _units(path):
+  parser = DefusedXMLParser(target=TreeBuilder())
+  with open_binary(path) as file:
+    try:
+      body = None
+      for event, element in iterparse(file, ("start", "end"), parser):
+        if event == "start" and element.tag == "body":
+          body = element
+        elif event == "end" and element.tag == "tu":
+          yield element
+          if body is not None:
+            body.clear()  # Or the whole file would gather in memory.
+    except ParseError as error:
+      raise InputError(f"{path}:{error.position[0]}: broken XML ({error}).") from error
+    except DefusedXmlException as error:
+      line = parser.parser.CurrentLineNumber
+      raise InputError(
+        f"{path}:{line}: XML that defines entities is not read ({type(error).__name__})."
+      ) from error
+  if body is None:
+    raise InputError(f"{path}: no TMX: it has no <body>.")
+
+
+def _variant(variant):
+  language = variant.get(_XML_LANG) or variant.get("lang") or "und"
+  segment = variant.find("seg")
+  return language, "" if segment is None else "".join(_words(segment))
+
+
+def _words(element):
+  yield element.text or ""
+  for child in element:
+    if child.tag not in _CODES:
+      yield from _words(child)
+    yield child.tail or ""
+
+
+def _pairs(texts, source_language, target_language):
+  is_source = [source_language is None or _same(name, source_language) for name, _ in texts]
+  is_target = [target_language is None or _same(name, target_language) for name, _ in texts]
+  if source_language is None and target_language:
+    is_source = [not wanted for wanted in is_target]
+  if not any(is_source):
+    return
+  first = is_source.index(True)
+  for index, text in enumerate(texts):
+    if index != first and is_target[index]:
+      yield texts[first], text
+
+
+def _same(language, wanted):
+  language, wanted = language.lower().replace("_", "-"), wanted.lower().replace("_", "-")
+  names = (language, language.partition("-")[0])
+  return wanted in names or standard_language(wanted) in [standard_language(n) for n in names]
