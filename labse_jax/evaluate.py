@@ -92,30 +92,44 @@ def _processor():
 
 def table(result):
   """A suite's results as aligned columns, the best language first and the average last."""
-  rows = result["results"]
-  metrics = list(dict.fromkeys(name for row in rows.values() for name in row))
-  order = sorted(rows, key=lambda language: -_number(rows[language].get(metrics[0], 0)))
-  # The count first and the main metric, a suite's first, last: it is the widest, with its interval.
-  metrics = sorted(metrics[1:], key=lambda name: name != "pairs") + metrics[:1]
-  body = [[language, *(_cell(rows[language].get(name)) for name in metrics)] for language in order]
-  body.append(["average", *(_cell(result["average"].get(name)) for name in metrics)])
-  grid = [["language", *metrics], *body]
+  body = rows(result)
+  grid = [["language", *metrics_of(result)], *body]
   widths = [max(map(len, column)) for column in zip(*grid, strict=True)]
   lines = [
     "  ".join([row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])]) for row in grid
   ]
   lines.insert(-1, "-" * len(lines[0]))
-  if result.get("skipped"):
-    left_out = ", ".join(f"{language} ({n})" for language, n in result["skipped"].items())
-    lines.append(f"left out, with too few pairs: {left_out}")
-  return "\n".join(lines)
+  return "\n".join([*lines, *left_out(result)])
 
 
-def _number(value):
+def metrics_of(result):
+  """The metrics' names: the count first and the main one, a suite's first, last."""
+  names = list(dict.fromkeys(name for row in result["results"].values() for name in row))
+  return sorted(names[1:], key=lambda name: name != "pairs") + names[:1]
+
+
+def rows(result):
+  """The table's cells: [language, metric, ...], the best language first and the average last."""
+  metrics, values = metrics_of(result), result["results"]
+  main = lambda language: -number(values[language].get(metrics[-1], 0))
+  named = [(language, values[language]) for language in sorted(values, key=main)]
+  named.append(("average", result["average"]))
+  return [[name, *(metric_text(row.get(metric)) for metric in metrics)] for name, row in named]
+
+
+def left_out(result):
+  """A line that names the languages that were skipped, where there are any."""
+  skipped = ", ".join(f"{name} ({count})" for name, count in result.get("skipped", {}).items())
+  return [f"left out, with too few pairs: {skipped}"] if skipped else []
+
+
+def number(value):
+  """The number of a metric that may carry an interval."""
   return value["value"] if isinstance(value, dict) else value
 
 
-def _cell(value):
+def metric_text(value):
+  """A metric as people read it: three places, a count, or nothing."""
   if isinstance(value, dict):
     return f"{value['value']:.3f} ({value['low']:.3f} to {value['high']:.3f})"
   if isinstance(value, float):

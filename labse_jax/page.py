@@ -1,0 +1,141 @@
+"""The pieces of a quiet, self-contained HTML page; every text given is escaped here."""
+
+import base64
+import html
+
+STYLE = """
+:root { --ink: #1d2529; --quiet: #647078; --line: #e3e8ea; --accent: #0b7285; --tint: #eef6f7;
+  --wrong: #9a5b13; }
+* { box-sizing: border-box; }
+body { margin: 0; background: #fff; color: var(--ink); font: 15px/1.55 system-ui, -apple-system,
+  "Segoe UI", Roboto, "Noto Sans", "Helvetica Neue", Arial, "Noto Sans CJK SC", "Noto Sans CJK JP",
+  "PingFang SC", "Hiragino Sans", "Microsoft YaHei", "Malgun Gothic", "Noto Sans Thai",
+  "Noto Sans Devanagari", "Noto Naskh Arabic", sans-serif; }
+main { max-width: 1080px; margin: 0 auto; padding: 44px 28px 72px; }
+h1 { margin: 0; font-size: 27px; font-weight: 650; letter-spacing: -.01em;
+  overflow-wrap: anywhere; }
+h2 { margin: 52px 0 6px; padding-top: 20px; border-top: 1px solid var(--line); font-size: 19px;
+  font-weight: 620; }
+p { margin: 4px 0 12px; max-width: 76ch; }
+.quiet { color: var(--quiet); }
+.notice { margin: 12px 0; padding: 9px 14px; max-width: none; border-left: 3px solid var(--wrong);
+  background: #fcf7ef; overflow-wrap: anywhere; }
+.tiles { display: grid; grid-template-columns: repeat(auto-fit, minmax(150px, 1fr)); gap: 12px;
+  margin: 26px 0 0; }
+.tile { padding: 13px 16px; border: 1px solid var(--line); border-radius: 8px; }
+.tile b { display: block; font-size: 23px; font-weight: 620; line-height: 1.25;
+  font-variant-numeric: tabular-nums; }
+.tile:first-child { background: var(--tint); border-color: transparent; }
+.tile:first-child b { color: var(--accent); }
+.tile span { color: var(--quiet); font-size: 13px; }
+figure { margin: 16px 0 8px; }
+img { display: block; width: 100%; height: auto; }
+figcaption { color: var(--quiet); font-size: 13.5px; }
+.beside { display: grid; grid-template-columns: 1.15fr 1fr; gap: 30px; align-items: start; }
+table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums;
+  font-size: 14px; }
+th { color: var(--quiet); font-weight: 500; }
+th, td { padding: 4px 10px; border-bottom: 1px solid var(--line); text-align: right; }
+th:first-child, td:first-child { padding-left: 0; text-align: left; }
+tr.total td { border-top: 2px solid var(--ink); border-bottom: 0; font-weight: 620; }
+table.pairs td { text-align: start; vertical-align: top; line-height: 1.4; }
+table.pairs td:first-child { width: 28px; color: var(--quiet); }
+table.pairs bdi { display: block; }
+summary { margin: 8px 0; color: var(--accent); cursor: pointer; }
+dl { display: grid; grid-template-columns: repeat(auto-fill, minmax(310px, 1fr)); gap: 0 34px;
+  margin: 10px 0; font-size: 14px; }
+dl div { display: flex; justify-content: space-between; gap: 16px; padding: 3px 0;
+  border-bottom: 1px solid var(--line); }
+dl.wide { grid-template-columns: 1fr; }
+dt { color: var(--quiet); white-space: nowrap; }
+dd { margin: 0; text-align: right; overflow-wrap: anywhere; min-width: 0; }
+.cards { display: grid; grid-template-columns: repeat(auto-fit, minmax(330px, 1fr)); gap: 14px; }
+.card { padding: 13px 16px 11px; border: 1px solid var(--line); border-radius: 8px; }
+.card .query { margin: 0 0 8px; font-size: 16.5px; font-weight: 560; line-height: 1.4; }
+.card ol { margin: 0; padding: 0; list-style: none; }
+.card .head { display: flex; justify-content: space-between; font-size: 13px; }
+.code { padding: 0 8px; border-radius: 10px; background: var(--tint); color: var(--accent); }
+.hit { display: grid; grid-template-columns: 46px 1fr; padding: 3px 0; line-height: 1.4; }
+.score { color: var(--quiet); font-variant-numeric: tabular-nums; }
+.right { color: var(--accent); font-weight: 600; }
+.right .score { color: inherit; }
+.wrong { color: var(--wrong); font-weight: 600; }
+.card p.quiet { margin: 7px 0 0; padding-top: 6px; border-top: 1px dashed var(--line);
+  font-size: 13px; }
+@media (max-width: 760px) { .beside { grid-template-columns: 1fr; } }
+@media print { h2 { break-after: avoid; } .card, figure { break-inside: avoid; } }
+"""
+
+
+def page(title, body):
+  """A whole document around `body`, a list of pieces."""
+  return (
+    '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+    '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+    f"<title>{escape(title)}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n<main>\n"
+    + "\n".join(body)
+    + "\n</main>\n</body>\n</html>\n"
+  )
+
+
+def escape(text):
+  """Any value as text that HTML shows as it is."""
+  return html.escape(str(text))
+
+
+def element(name, text, kind=None):
+  """One element with plain text in it."""
+  return f"<{name}{_class(kind)}>{escape(text)}</{name}>"
+
+
+def notice(text):
+  """A line that says what is missing or was left out."""
+  return element("p", text, "notice")
+
+
+def tiles(values):
+  """The main figures, from (value, label) pairs."""
+  inner = "".join(
+    f'<div class="tile">{element("b", value)}{element("span", label)}</div>'
+    for value, label in values
+  )
+  return f'<div class="tiles">{inner}</div>'
+
+
+def figure(png, alt, caption=""):
+  """An image inside the page."""
+  data = base64.b64encode(png).decode("ascii")
+  image = f'<img alt="{escape(alt)}" src="data:image/png;base64,{data}">'
+  return f"<figure>{image}{element('figcaption', caption) if caption else ''}</figure>"
+
+
+def table(head, rows, *, total=None):
+  """A table of plain texts; `total` is its last row."""
+  line = lambda cells, kind=None: (
+    f"<tr{_class(kind)}>{''.join(element('td', cell) for cell in cells)}</tr>"
+  )
+  body = "\n".join([*map(line, rows), *([line(total, "total")] if total else [])])
+  titles = "".join(element("th", cell) for cell in head)
+  return f"<table><thead><tr>{titles}</tr></thead><tbody>\n{body}\n</tbody></table>"
+
+
+def definitions(values, kind=None):
+  """Names beside their values, from a dict."""
+  inner = "".join(
+    f"<div>{element('dt', name)}{element('dd', value)}</div>" for name, value in values.items()
+  )
+  return f"<dl{_class(kind)}>{inner}</dl>"
+
+
+def folded(title, inner):
+  """Something long, behind a line that opens it."""
+  return f"<details>{element('summary', title)}{inner}</details>"
+
+
+def sentence(text):
+  """A sentence in any script, in its own direction whatever stands around it."""
+  return f'<bdi dir="auto">{escape(text)}</bdi>'
+
+
+def _class(kind):
+  return f' class="{escape(kind)}"' if kind else ""

@@ -1,0 +1,86 @@
+"""A run -> one self-contained HTML page with its curves, its results and what the model finds."""
+
+import argparse
+import json
+import pathlib
+
+from labse_jax import page, sections
+from labse_jax.errors import InputError, run
+from labse_jax.files import replacing, replacing_folder
+
+EXAMPLE = """example:
+  python -m labse_jax.report runs/quickstart
+
+Reads metrics.jsonl, config.json, evaluation.json and model/ of the folder, and writes report.html
+and plots/*.png there. What is absent, the page says."""
+
+
+def main(argv):
+  """Writes the page of one run; raises InputError where there is no run to show."""
+  parser = argparse.ArgumentParser(
+    prog="labse_jax.report",
+    description=__doc__,
+    epilog=EXAMPLE,
+    formatter_class=argparse.RawDescriptionHelpFormatter,
+  )
+  parser.add_argument("workdir", metavar="WORKDIR", help="the folder that a training run filled")
+  parser.add_argument("--data", metavar="DIR", help="the test's sentences, if they have moved")
+  args = parser.parse_args(argv)
+  workdir = pathlib.Path(args.workdir)
+  if not workdir.is_dir():
+    raise InputError(f"{workdir}: no such folder; give the --workdir of a training run.")
+  rows, torn = read_metrics(workdir / "metrics.jsonl")
+  config = read_object(workdir / "config.json")
+  evaluation = read_object(workdir / "evaluation.json")
+  name = workdir.resolve().name
+  # What each section draws for the page also lies beside it, for slides.
+  images = {}
+  body = [page.element("h1", name), *sections.overview(rows, evaluation)]
+  body += sections.training(rows, torn, images)
+  body += sections.evaluated(evaluation, images)
+  body += sections.at_work(workdir / "model", evaluation, args.data, images)
+  body += sections.provenance(config, evaluation)
+  with replacing_folder(workdir / "plots") as folder:
+    for title, png in images.items():
+      (folder / f"{title}.png").write_bytes(png)
+  with replacing(workdir / "report.html") as file:
+    file.write(page.page(f"{name} · labse_jax", body))
+  print(f"written: {workdir / 'report.html'}")
+
+
+def read_metrics(path):
+  """The logged steps, and whether the last line was cut short (by a crash) and left out."""
+  if not path.is_file():
+    raise InputError(f"{path}: no such file; train the run first.")
+  lines = [(n, line) for n, line in enumerate(path.read_bytes().split(b"\n"), 1) if line.strip()]
+  rows = []
+  for number, line in lines:
+    try:
+      row = json.loads(line)
+    except ValueError as error:
+      if number == lines[-1][0] and rows:
+        return rows, True
+      raise InputError(f"{path}:{number}: is not JSON ({error}).") from error
+    if not isinstance(row, dict) or not isinstance(row.get("step"), int):
+      raise InputError(f"{path}:{number}: each line is one object with a 'step'.")
+    rows.append(row)
+  if not rows:
+    raise InputError(f"{path}: is empty; no step was logged yet.")
+  return rows, False
+
+
+def read_object(path):
+  """The JSON object in a file, or None where there is no such file."""
+  if not path.is_file():
+    return None
+  try:
+    value = json.loads(path.read_text(encoding="utf-8"))
+  except ValueError as error:
+    raise InputError(f"{path}: is not JSON ({error}).") from error
+  if not isinstance(value, dict):
+    raise InputError(f"{path}: holds no JSON object.")
+  return value
+
+
+if __name__ == "__main__":
+  run(main)
