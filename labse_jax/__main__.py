@@ -1,10 +1,9 @@
 """`labse-jax VERB ...` is `python -m labse_jax.VERB ...`."""
 
-import difflib
 import importlib
 import sys
 
-from labse_jax.errors import InputError, run
+from labse_jax.errors import known, run
 
 VERBS = {
   "prepare": "parallel text in any format -> a checked, de-duplicated dataset",
@@ -21,10 +20,7 @@ def main(argv):
     lines = "\n".join(f"  {verb:<12}{purpose}" for verb, purpose in VERBS.items())
     print(f"usage: labse-jax VERB ...\n\n{lines}\n\n`labse-jax VERB --help` tells more.")
     return 0
-  if argv[0] not in VERBS:
-    near = difflib.get_close_matches(argv[0], VERBS, 1)
-    hint = f"; did you mean {near[0]!r}?" if near else ""
-    raise InputError(f"Unknown verb {argv[0]!r}{hint} Choose from {sorted(VERBS)}.")
+  known("verb", argv[0], VERBS)
   return importlib.import_module(f"labse_jax.{argv[0]}").main(argv[1:])
 
 

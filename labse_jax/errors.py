@@ -1,5 +1,6 @@
 """What a command says when something is wrong, and the exit status it says it with."""
 
+import difflib
 import errno
 import os
 import sys
@@ -41,3 +42,13 @@ def run(main, argv=None):
 def _say(message, status):
   print(f"labse-jax: {' '.join(str(message).split())}", file=sys.stderr)
   return status
+
+
+def known(kind, name, choices):
+  """Returns `name` if it is one of `choices`; else raises, with the nearest of them."""
+  choices = sorted(choices)
+  if name not in choices:
+    near = difflib.get_close_matches(str(name), choices, 1)
+    hint = f"; did you mean {near[0]!r}?" if near else "."
+    raise InputError(f"Unknown {kind} {name!r}{hint} Choose from {choices}.")
+  return name

@@ -1,6 +1,8 @@
 """One mesh for everything: every axis carries the batch, only `fsdp` carries weights."""
 
 import math
+import os
+import pathlib
 
 import jax
 import numpy as np
@@ -40,3 +42,11 @@ def split_rows(x):
   if jax.sharding.get_abstract_mesh().empty:
     return x
   return jax.lax.with_sharding_constraint(x, jax.P(BATCH))
+
+
+def cache_compilations():
+  """Keeps compiled steps on disk, so that a second start does not compile again."""
+  if not jax.config.jax_compilation_cache_dir:
+    home = pathlib.Path(os.environ.get("XDG_CACHE_HOME", pathlib.Path.home() / ".cache"))
+    jax.config.update("jax_compilation_cache_dir", str(home / "labse_jax" / "compiled"))
+  jax.config.update("jax_persistent_cache_min_compile_time_secs", 1.0)

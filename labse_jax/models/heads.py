@@ -4,7 +4,7 @@ from flax import linen as nn
 import jax
 import jax.numpy as jnp
 
-from labse_jax.errors import InputError
+from labse_jax.errors import InputError, known
 from labse_jax.models.bert import ACTIVATIONS, INIT, Bert
 
 DENSE_ACTIVATIONS = {"tanh": jnp.tanh, "identity": lambda x: x}
@@ -70,14 +70,10 @@ class SentenceModel(nn.Module):
 
 def build(model, head, *, dtype="float32", remat=False):
   """The module of a config's `model` and `head` sections; raises on a name it does not know."""
-  for kind, name, known in (
-      ("pooling", head["pooling"], POOLING),
-      ("dense activation", head.get("dense_activation", "tanh"), DENSE_ACTIVATIONS),
-      ("activation", model.get("activation", "gelu"), ACTIVATIONS),
-      ("dtype", dtype, ("float32", "bfloat16")),
-  ):
-    if name not in known:
-      raise InputError(f"Unknown {kind} {name!r}; choose from {sorted(known)}.")
+  known("pooling", head["pooling"], POOLING)
+  known("dense activation", head.get("dense_activation", "tanh"), DENSE_ACTIVATIONS)
+  known("activation", model.get("activation", "gelu"), ACTIVATIONS)
+  known("dtype", dtype, ("float32", "bfloat16"))
   if model["width"] % model["heads"]:
     raise InputError(f"heads = {model['heads']} does not divide width = {model['width']}.")
   return SentenceModel(Bert(**model, dtype=dtype, remat=remat), **head)

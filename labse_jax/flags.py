@@ -1,0 +1,92 @@
+"""`--config FILE.py:key=value --config.a.b=v --workdir DIR` to a locked config."""
+
+import difflib
+import pathlib
+import re
+import sys
+
+from absl import flags
+import ml_collections
+from ml_collections import config_flags
+
+from labse_jax.errors import InputError
+
+HELP = """usage: labse_jax.train --config FILE.py[:key=value,...] --workdir DIR [--config.a.b=v ...]
+
+  --config   an experiment: a file with get_config(arg) -> ml_collections.ConfigDict. What stands
+             after the colon is given to it; the experiment's docstring says what it takes, and
+             `runlocal` is a small form that any laptop runs.
+  --config.a.b=v   changes one value of the config.
+  --workdir  where everything goes: checkpoints/, metrics.jsonl, config.json, and model/ in the
+             end. The same command again goes on from the newest checkpoint.
+
+  python -m labse_jax.train --config experiments/quickstart.py:runlocal --workdir runs/try
+
+JAX's own settings apply: JAX_PLATFORMS=cpu, and XLA_FLAGS=--xla_force_host_platform_device_count=8
+for eight simulated devices."""
+
+
+def load_config(argv):
+  """(config, workdir) of a command line; raises InputError for what it does not know."""
+  if "--help" in argv or "-h" in argv or not argv:
+    print(HELP)
+    sys.exit(0)
+  values = flags.FlagValues()
+  config_flag = config_flags.DEFINE_config_file(
+      "config", lock_config=True, flag_values=values)  # fmt: skip
+  flags.DEFINE_string("workdir", None, "", flag_values=values)
+  _check_file(argv)
+  try:
+    rest = values(["train", *argv])
+  except (flags.Error, AttributeError, KeyError, TypeError, ValueError) as error:
+    raise InputError(_explain(error, argv)) from error
+  if len(rest) > 1:
+    raise InputError(f"Unknown argument {rest[1]!r}; see --help.")
+  if not values.workdir:
+    raise InputError("--workdir DIR is missing; see --help.")
+  return config_flag.value, values.workdir
+
+
+def parse_arg(arg, **defaults):
+  """An experiment's `arg` ("a=1,runlocal") over typed defaults, as a ConfigDict."""
+  options = dict(defaults)
+  for word in filter(None, (arg or "").split(",")):
+    name, _, text = word.partition("=")
+    if name not in options:
+      raise InputError(f"Unknown option {name!r} of the config{_near(name, options)}")
+    default = options[name]
+    try:
+      if isinstance(default, bool):
+        options[name] = {"": True, "true": True, "false": False}[text.lower()]
+      else:
+        options[name] = type(default)(text)
+    except (KeyError, ValueError) as error:
+      kind = type(default).__name__
+      raise InputError(f"{name}={text}: not of the kind {kind}.") from error
+  return ml_collections.ConfigDict(options)
+
+
+def _near(name, choices):
+  near = difflib.get_close_matches(name, choices, 1, 0.5)
+  return f"; did you mean {near[0]!r}?" if near else f"; choose from {sorted(choices)}."
+
+
+def _check_file(argv):
+  for word, after in zip(argv, [*argv[1:], ""], strict=True):
+    if word == "--config" or word.startswith("--config="):
+      path = (after if word == "--config" else word.partition("=")[2]).partition(":")[0]
+      if not pathlib.Path(path).is_file():
+        raise InputError(f"{path}: no such config file.")
+      return
+  raise InputError("--config FILE.py is missing; see --help.")
+
+
+def _explain(error, argv):
+  cause = error
+  while cause and not isinstance(cause, InputError):
+    cause = cause.__cause__ or cause.__context__
+  text = str(cause or error)
+  unknown = re.search(r"--?config\.([\w.]+)", text)
+  if unknown and "override" not in text:
+    text = f"Unknown config key {unknown[1]!r}: {text}"
+  return text

@@ -1,0 +1,109 @@
+"""Translation ranking: pairs of packed rows, one encoder, negatives from every device."""
+
+import functools
+import importlib
+import pathlib
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from labse_jax import folder as model_folder
+from labse_jax.data import pipeline
+from labse_jax.data.dataset import open_dataset
+from labse_jax.data.tokenizer import Tokenizer
+from labse_jax.encode import SentenceEncoder
+from labse_jax.errors import InputError, known
+from labse_jax.models import heads
+from labse_jax.sharding import BATCH, split_rows
+
+
+class Task:
+  """What one step optimises, made of a config; config.loss names a file in `losses`."""
+
+  def __init__(self, config):
+    self.config = config
+    self.model, self.head = config.model.to_dict(), config.head.to_dict()
+    self.module = heads.build(self.model, self.head, dtype=config.dtype, remat=config.remat)
+    if config.batch_rows % config.chunks:
+      raise InputError(
+          f"chunks = {config.chunks} does not divide batch_rows = {config.batch_rows}.")  # fmt: skip
+    losses = pathlib.Path(__file__).parents[1] / "losses"
+    known("loss", config.loss, [p.stem for p in losses.glob("[a-z]*.py")])
+    loss = getattr(importlib.import_module(f"labse_jax.losses.{config.loss}"), config.loss)
+    self.pair_loss = functools.partial(loss, axis_name=BATCH, **config.loss_options)
+
+  def batches(self):
+    """This host's batches; says what share of the sentences is cut."""
+    config = self.config
+    dataset, tokenizer = open_dataset(config.data), self.tokenizer()
+    share = pipeline.share_cut(dataset, tokenizer, config.length)
+    if jax.process_index() == 0:
+      print(f"{config.data}: {len(dataset):,} pairs in {len(dataset.indices_by_language)} pairs of "
+            f"languages; {share:.2%} of sentences are cut at {config.length} tokens.")  # fmt: skip
+    return pipeline.batches(
+        dataset, tokenizer, rows=config.batch_rows, slots=config.slots, length=config.length,
+        exponent=config.exponent, seed=config.seed)  # fmt: skip
+
+  def tokenizer(self):
+    """The tokenizer of config.tokenizer; raises where it does not fit the model."""
+    tokenizer = Tokenizer(pathlib.Path(self.config.tokenizer) / "tokenizer.json")
+    if len(tokenizer) > self.model["vocab_size"]:
+      raise InputError(f"{tokenizer.path} has {len(tokenizer):,} entries; model.vocab_size is only "
+                       f"{self.model['vocab_size']:,}.")  # fmt: skip
+    return tokenizer
+
+  def init(self, key):
+    """Fresh parameters."""
+    return heads.init(self.module, key)
+
+  def loss_fn(self, params, batch, key):
+    """(loss, metrics) of a global batch; the same for any number of devices and chunks."""
+    z_R2SD = self.encode(params, batch, key)
+    rows, _, slots, D = z_R2SD.shape
+    split = jax.P(BATCH)
+    loss = jax.shard_map(self.pair_loss, in_specs=(split,) * 4, out_specs=(jax.P(), jax.P()))
+    value, metrics = loss(
+        z_R2SD[:, 0].reshape(rows * slots, D), z_R2SD[:, 1].reshape(rows * slots, D),
+        batch["ids"].reshape(rows * slots, 2), batch["mask"].reshape(rows * slots))  # fmt: skip
+    return value, metrics | {"tokens": (batch["segments"] > 0).sum()}
+
+  def encode(self, params, batch, key):
+    """Vectors z_R2SD of both sides of every slot, `config.chunks` parts of the batch in turn.
+
+    Each part's activations are made again on the way back (Gao et al. 2021, GradCache), so
+    memory is that of a part while the negatives stay those of the whole batch.
+    """
+    names = ("tokens", "segments", "positions")
+    rows, chunks = batch["tokens"].shape[0], self.config.chunks
+
+    def encode_chunk(chunk):
+      number, *inputs_R2L = chunk
+      r, _, L = inputs_R2L[0].shape
+      z_BSD = self.module.apply(  # Both sides of a row lie together: the reshape moves nothing.
+          {"params": params}, *(a.reshape(2 * r, L) for a in inputs_R2L),
+          slots=batch["mask"].shape[1], train=True,
+          rngs={"dropout": jax.random.fold_in(key, number)})  # fmt: skip
+      return split_rows(z_BSD.reshape(r, 2, *z_BSD.shape[1:]))
+
+    if chunks == 1:
+      return encode_chunk((0, *(batch[name] for name in names)))
+    # Row i goes to chunk i mod chunks: every device keeps its own rows.
+    fold = lambda a: jnp.moveaxis(a.reshape(rows // chunks, chunks, *a.shape[1:]), 1, 0)
+    z_CR2SD = jax.lax.map(
+        jax.checkpoint(encode_chunk, prevent_cse=False),
+        (jnp.arange(chunks), *(fold(batch[name]) for name in names)))  # fmt: skip
+    return jnp.moveaxis(z_CR2SD, 0, 1).reshape(rows, *z_CR2SD.shape[2:])
+
+  def encoder(self, params, mesh):
+    """The parameters as a SentenceEncoder, for evaluation while training."""
+    return SentenceEncoder(
+        self.module, params, self.tokenizer(), max_length=self.model["positions"],
+        mesh=mesh)  # fmt: skip
+
+  def export(self, params, folder):
+    """Writes the model folder."""
+    tokenizer_file = pathlib.Path(self.config.tokenizer) / "tokenizer.json"
+    model_folder.write(folder, model_folder.ModelFolder(
+        self.model, self.head, jax.tree.map(np.asarray, params), tokenizer_file,
+        self.model["positions"]))  # fmt: skip
