@@ -7,6 +7,8 @@ from labse_jax.data.sources.tsv import origin_of
 from labse_jax.errors import InputError
 from labse_jax.files import read_lines
 
+_END = object()
+
 
 def read(paths, *, counts, source_language=None, target_language=None):
   """Yields the Pairs of a source file and a target file of equal length.
@@ -20,10 +22,12 @@ def read(paths, *, counts, source_language=None, target_language=None):
   target_language = target_language or stem_and_language(paths[1])[1] or "und"
   origin = origin_of(paths[0])
   lines = [_lines(path, counts) for path in paths]
-  for number, (source, target) in enumerate(itertools.zip_longest(*lines), 1):
-    if source is None or target is None:
-      _raise_unequal(paths, number, lines, longer=int(source is None))
+  for number, (source, target) in enumerate(itertools.zip_longest(*lines, fillvalue=_END), 1):
+    if source is _END or target is _END:
+      _raise_unequal(paths, number, lines, longer=int(source is _END))
     counts.rows += 1
+    if source is None or target is None:
+      continue
     if source.strip() and target.strip():
       yield Pair(source_language, target_language, origin, source.strip(), target.strip())
     else:
@@ -36,7 +40,7 @@ def _lines(path, counts):
   for number, line in read_lines(path, on_bad=bad.__setitem__, keep_bad=True):
     if line is None:
       counts.bad_row(f"{path}:{number}", bad.pop(number))
-    yield line or ""
+    yield line
 
 
 def _raise_unequal(paths, number, lines, *, longer):

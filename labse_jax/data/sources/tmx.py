@@ -84,6 +84,11 @@ def _pairs(texts, source_language, target_language):
 
 
 def _same(language, wanted):
-  language, wanted = language.lower().replace("_", "-"), wanted.lower().replace("_", "-")
-  names = (language, language.partition("-")[0])
-  return wanted in names or standard_language(wanted) in [standard_language(n) for n in names]
+  if "-" in wanted.replace("_", "-"):
+    return language.lower().replace("_", "-") == wanted.lower().replace("_", "-")
+  return _primary(language) == _primary(wanted)
+
+
+def _primary(language):
+  primary = language.lower().replace("_", "-").partition("-")[0]
+  return standard_language(primary).partition("-")[0]

@@ -1,0 +1,82 @@
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from labse_jax.data import dataset
+from labse_jax.data.sources import Pair
+from labse_jax.errors import InputError
+
+
+def pairs_of(count):
+  # Texts of 0 to about 40,000 bytes: lengths take one, two and three bytes to write down.
+  languages = ("deu", "fra", "deu", "zho-Hant")
+  return [
+    Pair("eng", languages[i % 4], "book", f"{i} " + "aä語😀" * (i * i % 4001), f"ö{i}")
+    for i in range(count)
+  ]
+
+
+def test_what_is_written_is_read_in_its_order(tmp_path, monkeypatch):
+  monkeypatch.setattr(dataset, "SHARD_EXAMPLES", 64)
+  pairs = pairs_of(200)
+  assert dataset.write_dataset(tmp_path / "d", iter(pairs)) == 200
+  opened = dataset.open_dataset(tmp_path / "d")
+  assert len(opened) == len(opened.source) == 200
+  assert len(list((tmp_path / "d").glob("*array_record*"))) == 4
+  order = np.random.default_rng(0).permutation(200)
+  assert opened.source.__getitems__(order) == [pairs[i]._asdict() for i in order]
+  assert opened.source[7] == pairs[7]._asdict()
+
+
+def test_indices_by_language(tmp_path):
+  dataset.write_dataset(tmp_path / "d", pairs_of(10))
+  indices = dataset.open_dataset(tmp_path / "d").indices_by_language
+  assert {name: list(found) for name, found in indices.items()} == {
+    "eng-deu": [0, 2, 4, 6, 8],
+    "eng-fra": [1, 5, 9],
+    "eng-zho-Hant": [3, 7],
+  }
+  assert {found.dtype for found in indices.values()} == {np.dtype(np.int64)}
+
+
+def test_tfds_opens_it_and_tensorflow_stays_out(tmp_path):
+  dataset.write_dataset(tmp_path / "d", pairs_of(3))
+  code = (
+    "import sys, tensorflow_datasets as tfds\n"
+    f"builder = tfds.builder_from_directory({str(tmp_path / 'd')!r})\n"
+    "source = builder.as_data_source(split='train')\n"
+    "assert source[1]['target'].decode() == 'ö1' and len(source) == 3\n"
+    f"assert set(builder.info.features) == {set(Pair._fields)}\n"
+    "assert 'tensorflow' not in sys.modules"
+  )
+  subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.parametrize("missing", ["dataset_info.json", "language_pairs.npy"])
+def test_what_is_no_dataset_is_told(tmp_path, missing):
+  dataset.write_dataset(tmp_path / "d", pairs_of(3))
+  (tmp_path / "d" / missing).unlink()
+  with pytest.raises(InputError, match=f"not a dataset folder .no {missing}"):
+    dataset.open_dataset(tmp_path / "d")
+
+
+def test_numbers_that_do_not_fit_are_told(tmp_path):
+  dataset.write_dataset(tmp_path / "d", pairs_of(3))
+  np.save(tmp_path / "d" / "language_pairs.npy", np.zeros(2, np.uint16))
+  with pytest.raises(InputError, match="damaged: 3 pairs, .* has 2"):
+    dataset.open_dataset(tmp_path / "d")
+
+
+def test_a_failure_leaves_the_old_dataset_whole(tmp_path):
+  dataset.write_dataset(tmp_path / "d", pairs_of(5))
+
+  def failing():
+    yield from pairs_of(2)
+    raise KeyboardInterrupt
+
+  with pytest.raises(KeyboardInterrupt):
+    dataset.write_dataset(tmp_path / "d", failing())
+  assert len(dataset.open_dataset(tmp_path / "d")) == 5
+  assert [path.name for path in tmp_path.iterdir()] == ["d"]

@@ -1,0 +1,91 @@
+import errno
+import gzip
+import lzma
+import os
+
+import pytest
+import zstandard
+
+from labse_jax.errors import InputError
+from labse_jax.files import read_lines, replacing, replacing_folder
+
+COMPRESS = {".gz": gzip.compress, ".xz": lzma.compress, ".zst": zstandard.compress}
+TEXT = "".join(f"line {i} {os.urandom(4).hex()}\n" for i in range(20_000))
+
+
+@pytest.mark.parametrize("ending", COMPRESS)
+def test_compressed_files_of_several_parts(tmp_path, ending):
+  path = tmp_path / f"a.txt{ending}"
+  path.write_bytes(COMPRESS[ending](TEXT.encode()) + COMPRESS[ending](b"more"))
+  lines = list(read_lines(path))
+  assert "\n".join(line for _, line in lines) == TEXT + "more"
+  assert lines[-1][0] == 20_001
+
+
+@pytest.mark.parametrize("ending", COMPRESS)
+@pytest.mark.parametrize("kept", [0.5, 0.999])
+def test_a_file_cut_short_is_told(tmp_path, ending, kept):
+  raw = COMPRESS[ending](TEXT.encode())
+  path = tmp_path / f"a.txt{ending}"
+  path.write_bytes(raw[: int(len(raw) * kept)])
+  with pytest.raises(InputError, match=rf"a\.txt\{ending}: the compressed file is damaged or cut"):
+    list(read_lines(path))
+
+
+@pytest.mark.parametrize("ending", COMPRESS)
+def test_a_file_that_is_not_compressed_is_told(tmp_path, ending):
+  (tmp_path / f"a{ending}").write_text(TEXT)
+  with pytest.raises(InputError, match="damaged"):
+    list(read_lines(tmp_path / f"a{ending}"))
+
+
+def test_only_a_line_feed_ends_a_line(tmp_path):
+  path = tmp_path / "a.txt"
+  path.write_bytes("\ufeffa\u2028b\x0b\x85c\r\n\nd".encode())
+  assert list(read_lines(path)) == [(1, "a\u2028b\x0b\x85c"), (2, ""), (3, "d")]
+  assert list(read_lines(path, skip=2)) == [(3, "d")]
+
+
+def test_bytes_that_are_not_utf8(tmp_path):
+  path = tmp_path / "a.txt"
+  path.write_bytes(b"good\nab\xff\nlast\n")
+  with pytest.raises(InputError, match=r"a\.txt:2: not UTF-8 \(byte 3 of the line\)"):
+    list(read_lines(path))
+  bad = []
+  left = list(read_lines(path, on_bad=lambda *found: bad.append(found)))
+  assert left == [(1, "good"), (3, "last")] and bad[0][0] == 2
+  assert list(read_lines(path, on_bad=lambda *_: None, keep_bad=True))[1] == (2, None)
+
+
+def test_missing_files_and_folders_are_told(tmp_path):
+  with pytest.raises(InputError, match="no such file"):
+    list(read_lines(tmp_path / "none"))
+  with pytest.raises(InputError, match="is a folder"):
+    list(read_lines(tmp_path))
+  (tmp_path / "file").write_text("")
+  with pytest.raises(InputError, match="is a file"), replacing_folder(tmp_path / "file"):
+    pass
+
+
+def test_a_file_is_replaced_at_the_end_or_not_at_all(tmp_path):
+  path = tmp_path / "new" / "a.txt"
+  with replacing(path) as file:
+    file.write("first")
+  with pytest.raises(OSError) as caught, replacing(path) as file:
+    file.write("second")
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+  assert path.read_text() == "first" and caught.value.filename == str(path)
+  assert os.listdir(path.parent) == ["a.txt"]
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt(), OSError(errno.ENOSPC, "full")])
+def test_a_folder_is_replaced_at_the_end_or_not_at_all(tmp_path, error):
+  folder = tmp_path / "out"
+  for text in ("first", "second"):
+    with replacing_folder(folder) as partial:
+      (partial / text).write_text(text)
+  assert os.listdir(folder) == ["second"]
+  with pytest.raises(type(error)), replacing_folder(folder) as partial:
+    (partial / "third").write_text("third")
+    raise error
+  assert os.listdir(folder) == ["second"] and os.listdir(tmp_path) == ["out"]
