@@ -69,8 +69,8 @@ def load_encode(model, *, precision="float32", prompt=None):
   from labse_jax.encode import SentenceEncoder  # Late: `--help` does not wait for JAX.
 
   encoder = SentenceEncoder.load(model, precision=precision)
-  progress = sys.stderr.isatty()
-  return lambda texts: encoder.encode(texts, show_progress_bar=progress, prompt=prompt)
+  options = {"show_progress_bar": sys.stderr.isatty(), "prompt": prompt}
+  return lambda texts: encoder.encode(texts, normalize_embeddings=True, **options)
 
 
 def hardware():

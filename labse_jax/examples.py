@@ -2,6 +2,7 @@
 
 import collections
 import itertools
+import re
 import unicodedata
 
 import numpy as np
@@ -12,6 +13,9 @@ SHOWN = 12  # Sentences on a side of the heat map.
 LANGUAGES = 6
 QUERIES = 2  # For each language.
 NEAREST = 3
+# The order in which a reader is likely to know them, so that the page can be judged by eye.
+WIDELY_READ = ["fra", "fr", "spa", "es", "deu", "de", "rus", "ru", "cmn", "zho", "zh", "ara", "ar"]
+WIDELY_READ += ["jpn", "ja", "hin", "hi", "kor", "ko", "ell", "el", "heb", "he", "tha", "th"]
 
 
 def show(data, accuracy, encode):
@@ -24,17 +28,19 @@ def show(data, accuracy, encode):
   order = sorted((k for k in accuracy if k in available), key=lambda k: (-accuracy[k], k))
   order = order or available
   pairs = {language: tatoeba.read_pairs(data, language) for language in order}
-  middle = order[len(order) // 2]
   languages = several(order, {language: script(pairs[language][0]) for language in order})
-  chosen = sorted({middle, *languages}, key=order.index)
-  row_of, vectors_ND = tatoeba.encode_distinct([pairs[language] for language in chosen], encode)
-  look_up = lambda texts: vectors_ND[[row_of[text] for text in texts]]
+  middle = languages[len(languages) // 2]
   shown = pick(pairs[middle], SHOWN)
+  asked = {language: pick(pairs[language], QUERIES) for language in languages}
+  foreign = [text for some in (shown, *asked.values()) for text, _ in some]
+  english = [text for language in languages for text in pairs[language][1]]
+  row_of, vectors_ND = tatoeba.encode_distinct([(foreign, english)], encode)
+  look_up = lambda texts: vectors_ND[[row_of[text] for text in texts]]
   x_BD, y_BD = (look_up([pair[side] for pair in shown]) for side in (0, 1))
   queries = [
     _query(language, query, gold, list(dict.fromkeys(pairs[language][1])), look_up)
     for language in languages
-    for query, gold in pick(pairs[language], QUERIES)
+    for query, gold in asked[language]
   ]
   return {"language": middle, "pairs": shown, "similarity": x_BD @ y_BD.T, "queries": queries}
 
@@ -58,19 +64,19 @@ def _query(language, query, gold, candidates, look_up):
 
 
 def several(order, scripts):
-  """LANGUAGES of `order`, from as many scripts as there are; of each, first its middle one."""
+  """LANGUAGES of `order`, from as many scripts as there are; of each, first the widely read."""
   groups = collections.defaultdict(list)
-  for language in order:
+  for language in sorted(order, key=_known):
     groups[scripts[language]].append(language)
-  by_size = sorted(groups.values(), key=len, reverse=True)
-  turns = itertools.zip_longest(*map(_from_the_middle, by_size))
+  by_size = sorted(groups.values(), key=lambda group: (_known(group[0])[0], -len(group)))
+  turns = itertools.zip_longest(*by_size)
   chosen = [language for turn in turns for language in turn if language][:LANGUAGES]
   return sorted(chosen, key=order.index)
 
 
-def _from_the_middle(languages):
-  middle = (len(languages) - 1) / 2
-  return sorted(languages, key=lambda language: abs(languages.index(language) - middle))
+def _known(language):
+  code = re.split("[_-]", language)[0]
+  return WIDELY_READ.index(code) if code in WIDELY_READ else len(WIDELY_READ), language
 
 
 def script(texts):
@@ -85,9 +91,7 @@ def script(texts):
 
 def pick(pairs, count):
   """Up to `count` (foreign, English) pairs, evenly spaced over the file, easy to read if it can."""
-  distinct = list(
-    {english: (foreign, english) for foreign, english in zip(*pairs, strict=True)}.values()
-  )
+  distinct = list({pair[1]: pair for pair in zip(*pairs, strict=True)}.values())
   readable = [pair for pair in distinct if 20 <= len(pair[1]) <= 70 and pair[0] != pair[1]]
   pool = readable if len(readable) >= count else distinct
   places = np.linspace(0, len(pool) - 1, min(count, len(pool)) * 2 + 1).astype(int)[1::2]

@@ -40,7 +40,7 @@ th:first-child, td:first-child { padding-left: 0; text-align: left; }
 tr.total td { border-top: 2px solid var(--ink); border-bottom: 0; font-weight: 620; }
 table.pairs td { text-align: start; vertical-align: top; line-height: 1.4; }
 table.pairs td:first-child { width: 28px; color: var(--quiet); }
-table.pairs bdi { display: block; }
+table.pairs bdi, .query bdi { display: block; }
 summary { margin: 8px 0; color: var(--accent); cursor: pointer; }
 dl { display: grid; grid-template-columns: repeat(auto-fill, minmax(310px, 1fr)); gap: 0 34px;
   margin: 10px 0; font-size: 14px; }
@@ -49,20 +49,23 @@ dl div { display: flex; justify-content: space-between; gap: 16px; padding: 3px 
 dl.wide { grid-template-columns: 1fr; }
 dt { color: var(--quiet); white-space: nowrap; }
 dd { margin: 0; text-align: right; overflow-wrap: anywhere; min-width: 0; }
-.cards { display: grid; grid-template-columns: repeat(auto-fit, minmax(330px, 1fr)); gap: 14px; }
+dl.wide dt { width: 96px; flex: none; }
+dl.wide dd { flex: 1; text-align: left; }
+.cards { display: grid; grid-template-columns: 1fr 1fr; gap: 14px; }
 .card { padding: 13px 16px 11px; border: 1px solid var(--line); border-radius: 8px; }
-.card .query { margin: 0 0 8px; font-size: 16.5px; font-weight: 560; line-height: 1.4; }
+.card .query { margin: 8px 0; font-size: 16.5px; font-weight: 560; line-height: 1.4; }
 .card ol { margin: 0; padding: 0; list-style: none; }
 .card .head { display: flex; justify-content: space-between; font-size: 13px; }
 .code { padding: 0 8px; border-radius: 10px; background: var(--tint); color: var(--accent); }
-.hit { display: grid; grid-template-columns: 46px 1fr; padding: 3px 0; line-height: 1.4; }
+.hit { display: grid; grid-template-columns: 44px 1fr; gap: 10px;
+  padding: 3px 0; line-height: 1.4; }
 .score { color: var(--quiet); font-variant-numeric: tabular-nums; }
 .right { color: var(--accent); font-weight: 600; }
 .right .score { color: inherit; }
 .wrong { color: var(--wrong); font-weight: 600; }
 .card p.quiet { margin: 7px 0 0; padding-top: 6px; border-top: 1px dashed var(--line);
   font-size: 13px; }
-@media (max-width: 760px) { .beside { grid-template-columns: 1fr; } }
+@media (max-width: 760px) { .beside, .cards { grid-template-columns: 1fr; } }
 @media print { h2 { break-after: avoid; } .card, figure { break-inside: avoid; } }
 """
 

@@ -22,13 +22,16 @@ ROWS_IN_A_COLUMN = 38
 def curves(panels):
   """Small charts over steps, two a line; `panels` is {title: {label: (steps, values)}}."""
   lines = math.ceil(len(panels) / 2)
-  figure = Figure(figsize=(WIDTH, 2.55 * lines), layout="constrained")
+  figure = Figure(figsize=(WIDTH, 2.6 * lines), layout="constrained")
+  figure.get_layout_engine().set(hspace=0.06, wspace=0.04)
+  last = max(max(steps) for series in panels.values() for steps, _ in series.values())
   for place, (title, series) in enumerate(panels.items(), 1):
     axes = figure.add_subplot(lines, min(2, len(panels)), place)
     for colour, (label, (steps, values)) in zip(MORE, series.items(), strict=False):
       _curve(axes, np.asarray(steps), np.asarray(values, float), colour, plain(label))
     axes.set_title(plain(title), loc="left", fontsize=10, color=INK)
-    axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
+    axes.set_xlim(0, max(1, last) * 1.02)
+    axes.xaxis.set_major_locator(MaxNLocator(6, integer=True, steps=[1, 2, 5, 10]))
     axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
     if len(series) > 1:
       axes.legend(frameon=False, fontsize=8, labelcolor=QUIET)
@@ -37,7 +40,8 @@ def curves(panels):
 
 
 def _curve(axes, steps, values, colour, label):
-  if len(values) < 60:
+  restless = np.abs(np.diff(values)).sum() > 3 * np.ptp(values)
+  if len(values) < 60 or not restless:
     dots = "o" if len(values) < 25 else None
     axes.plot(steps, values, color=colour, linewidth=1.6, marker=dots, markersize=3, label=label)
     return
@@ -46,12 +50,12 @@ def _curve(axes, steps, values, colour, label):
 
 
 def smooth(values):
-  """The mean over a centred window of a thirtieth of the points, narrower at both ends."""
-  half = len(values) // 60
+  """The mean over a centred window of a twentieth of the points, cut off at both ends."""
+  half = max(1, len(values) // 40)
   total = np.concatenate([[0], np.cumsum(values)])
   middle = np.arange(len(values))
-  reach = np.minimum(half, np.minimum(middle, middle[::-1]))
-  return (total[middle + reach + 1] - total[middle - reach]) / (2 * reach + 1)
+  begin, end = np.maximum(middle - half, 0), np.minimum(middle + half + 1, len(values))
+  return (total[end] - total[begin]) / (end - begin)
 
 
 def bars(values, *, metric):
@@ -91,13 +95,14 @@ def heat_map(s_BB, *, down, across):
   count = len(s_BB)
   figure = Figure(figsize=(6.2, 5.9), layout="constrained")
   axes = figure.add_subplot()
-  colours = LinearSegmentedColormap.from_list("accent", ["#ffffff", "#8fc1ca", ACCENT, "#063f4a"])
+  stops = [(0, "#ffffff"), (0.5, "#c3dde2"), (0.85, ACCENT), (1, "#075161")]
+  colours = LinearSegmentedColormap.from_list("accent", stops)
   axes.imshow(s_BB, cmap=colours)
-  middle = (np.min(s_BB) + np.max(s_BB)) / 2
+  dark = np.min(s_BB) + 0.68 * np.ptp(s_BB)
   for row, column in np.ndindex(s_BB.shape):
     value = s_BB[row, column]
-    text = f"{value:.2f}".replace("0.", ".", 1)
-    colour = "white" if value > middle else INK
+    text = f"{value:z.2f}".replace("0.", ".", 1)
+    colour = "white" if value > dark else INK
     axes.text(column, row, text, ha="center", va="center", fontsize=8, color=colour)
   ticks = np.arange(count)
   axes.set_xticks(ticks, ticks + 1, fontsize=9)

@@ -8,7 +8,7 @@ import pathlib
 
 import numpy as np
 
-from labse_jax import examples, page, plots
+from labse_jax import __version__, examples, page, plots
 from labse_jax.errors import InputError
 from labse_jax.evaluate import left_out, load_encode, metric_text, metrics_of, number, rows
 
@@ -35,7 +35,7 @@ def _is_finite(value):
 
 
 def overview(log, evaluation):
-  """The main figures of the run."""
+  """Where the run was measured, and its main figures."""
   values = []
   if evaluation:
     metric = metrics_of(evaluation)[-1]
@@ -48,7 +48,12 @@ def overview(log, evaluation):
     values.append((f"{negatives[-1]:,.0f}", "negatives for each sentence"))
   if speed := series(log, "sentences_per_second")[1]:
     values.append((f"{np.median(speed):,.0f}", "sentences per second"))
-  return [page.tiles(values)]
+  made = (evaluation or {}).get("hardware")
+  by = [
+    f"labse_jax {__version__}",
+    *([f"{made['processor']}, {made['cores']} cores"] if made else []),
+  ]
+  return [page.element("p", " · ".join(by), "quiet"), page.tiles(values)]
 
 
 def training(log, torn, images):
@@ -136,7 +141,7 @@ def similarity(shown, images):
   said = (
     f"Cosine similarities of {len(shown['pairs'])} sentences in {language} (rows) and their"
     " translations (columns). A good model is dark on the diagonal and pale elsewhere."
-    f" {language} is the language in the middle of the ranking."
+    f" Of the languages below, {language} is the one of middling accuracy."
   )
   figure = page.figure(images["similarity"], f"Similarities, {language} and English")
   beside = f'<div class="beside">{figure}<table class="pairs">{texts}</table></div>'
@@ -147,7 +152,7 @@ def queries(found):
   """A card for each query with the nearest sentences and whether the first is the right one."""
   said = (
     "Sentences of the test and the nearest English ones among all of that language, with their"
-    " cosines. The languages are taken from different scripts, the sentences evenly from the file."
+    " cosines. Languages are taken by script, the widely read first, and sentences evenly."
   )
   cards = "\n".join(map(_card, found))
   title = page.element("h2", "Queries")

@@ -26,7 +26,8 @@ class FakeEncoder:
     cls.calls = [("load", folder, options)]
     return cls()
 
-  def encode(self, sentences, **options):
+  def encode(self, sentences, *, normalize_embeddings=False, **options):
+    assert normalize_embeddings
     self.calls.append(("encode", sentences, options))
     meaning = {**FRENCH, **ENGLISH, "eins": 0, "zwei": 0}
     return np.eye(3, dtype=np.float32)[[meaning[text] for text in sentences]]
