@@ -18,6 +18,11 @@ def read(paths, *, counts, source_language=None, target_language=None):
     builder = _builder(path)
     pairs_of = _pairs_of(path, builder.info.features, source_language, target_language)
     splits = sorted(builder.info.splits)
+    if not splits:
+      raise InputError(
+        f"{path}: this TFDS dataset is not on this machine yet: "
+        f"tfds build {path} --file_format=array_record"
+      )
     for split in ["train"] if "train" in splits else splits:
       for example in _examples(path, builder, split):
         counts.rows += 1
