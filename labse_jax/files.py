@@ -114,20 +114,32 @@ def replacing_folder(folder):
   if folder.exists() and not folder.is_dir():
     raise InputError(f"{folder}: is a file; a folder is needed.")
   partial = folder.with_name(folder.name + ".partial")
+  old = folder.with_name(folder.name + ".old")
+  if old.is_dir() and not folder.exists():
+    os.replace(old, folder)  # A run was killed between the two renames.
   shutil.rmtree(partial, ignore_errors=True)
   partial.mkdir(parents=True)
   try:
     yield partial
-    old = folder.with_name(folder.name + ".old")
-    shutil.rmtree(old, ignore_errors=True)
-    if folder.exists():
-      os.replace(folder, old)
-    os.replace(partial, folder)
-    shutil.rmtree(old, ignore_errors=True)
+    _exchange(partial, folder)
   except BaseException as error:
     shutil.rmtree(partial, ignore_errors=True)
     _name_file(error, folder)
     raise
+
+
+def _exchange(partial, folder):
+  old = folder.with_name(folder.name + ".old")
+  if folder.exists():
+    shutil.rmtree(old, ignore_errors=True)
+    os.replace(folder, old)
+  try:
+    os.replace(partial, folder)
+  except BaseException:
+    if old.exists():
+      os.replace(old, folder)
+    raise
+  shutil.rmtree(old, ignore_errors=True)
 
 
 def _name_file(error, path):

@@ -1,3 +1,5 @@
+import errno
+import os
 import subprocess
 import sys
 
@@ -39,6 +41,27 @@ def test_indices_by_language(tmp_path):
     "eng-zho-Hant": [3, 7],
   }
   assert {found.dtype for found in indices.values()} == {np.dtype(np.int64)}
+
+
+def test_indices_of_a_language_ascend(tmp_path):
+  rows = [Pair("eng", ("deu", "fra")[i * i % 3 % 2], "", "a", "b") for i in range(1000)]
+  dataset.write_dataset(tmp_path / "d", rows)
+  for found in dataset.open_dataset(tmp_path / "d").indices_by_language.values():
+    assert (np.diff(found) > 0).all()
+
+
+def test_a_full_disk_is_an_os_error(tmp_path, monkeypatch):
+  class Full:
+    def __init__(self, *_):
+      pass
+
+    def write(self, _):
+      raise RuntimeError("write() failed: No space left on device; writing pairs-train")
+
+  monkeypatch.setattr("array_record.python.array_record_module.ArrayRecordWriter", Full)
+  with pytest.raises(OSError) as caught:
+    dataset.write_dataset(tmp_path / "d", pairs_of(1))
+  assert caught.value.errno == errno.ENOSPC and not os.listdir(tmp_path)
 
 
 def test_tfds_opens_it_and_tensorflow_stays_out(tmp_path):

@@ -89,3 +89,28 @@ def test_a_folder_is_replaced_at_the_end_or_not_at_all(tmp_path, error):
     (partial / "third").write_text("third")
     raise error
   assert os.listdir(folder) == ["second"] and os.listdir(tmp_path) == ["out"]
+
+
+def test_the_old_folder_comes_back_when_the_exchange_fails(tmp_path, monkeypatch):
+  folder = tmp_path / "out"
+  with replacing_folder(folder) as partial:
+    (partial / "first").touch()
+  replace = os.replace
+
+  def failing(source, target):
+    if str(source).endswith(".partial"):
+      raise OSError(errno.EIO, "broken")
+    replace(source, target)
+
+  monkeypatch.setattr(os, "replace", failing)
+  with pytest.raises(OSError), replacing_folder(folder):
+    pass
+  assert os.listdir(folder) == ["first"] and os.listdir(tmp_path) == ["out"]
+
+
+def test_a_run_killed_between_the_renames_loses_nothing(tmp_path):
+  (tmp_path / "out.old").mkdir()
+  (tmp_path / "out.old" / "first").touch()
+  with pytest.raises(KeyboardInterrupt), replacing_folder(tmp_path / "out"):
+    raise KeyboardInterrupt
+  assert os.listdir(tmp_path / "out") == ["first"] and os.listdir(tmp_path) == ["out"]

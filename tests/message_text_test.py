@@ -19,6 +19,7 @@ from labse_jax.data.message_text import clean_pair, has_words
     ("R&D, Q&A and snake_case are words, not menu entries, and they all stay so",) * 2,
     ("portal_setup and other_names", "portal_setup and other_names"),
     ("Merge_Sources", "Merge_Sources"),
+    ("AT&T at 150%x",) * 2,
   ],
 )
 def test_both_sides_are_cleaned_alike(message, sentence):
