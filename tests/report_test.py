@@ -148,6 +148,8 @@ def test_queries_are_marked_right_or_wrong(workdir):
   asked = [pair[0] for pair in examples.pick((FRENCH, ENGLISH), 2)]
   asked += [pair[0] for pair in examples.pick((JAPANESE, ENGLISH), 2)]
   expected = {page.escape(query): query not in JAPANESE[1:] for query in asked}
+  # Every card shows the right sentence once, and marks it.
+  assert [card.count('class="hit right"') for card in cards] == [1] * len(asked)
   assert marks == expected and set(marks.values()) == {True, False}
 
 
@@ -277,3 +279,14 @@ def test_languages_are_taken_from_every_script():
 )
 def test_scripts_are_told_apart(text, name):
   assert examples.script([text]) == name
+
+
+@pytest.mark.parametrize("rank, said", [(3, False), (4, True), (75, True)])
+def test_a_right_sentence_far_down_is_shown_with_its_rank(rank, said):
+  found = [(f"wrong {place}", 0.9) for place in range(3)]
+  found[2] = ("gold", 0.1) if rank == 3 else found[2]
+  query = {"language": "fra", "query": "or", "gold": "gold", "gold_score": 0.1, "rank": rank}
+  text = "".join(sections.queries([{**query, "candidates": 1000, "found": found}]))
+  assert (f"the right one, at rank {rank} of 1,000:" in text) == said
+  line = r'class="hit right"><span class="score">0.100</span><bdi dir="auto">gold</bdi>'
+  assert text.count(line) == 1 and "✗ missed" in text

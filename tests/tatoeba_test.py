@@ -109,14 +109,15 @@ def test_the_interval_is_that_of_resampled_pairs(tmp_path):
   x, y = (encoder([pair[side] for pair in pairs]).astype(np.float64) for side in (0, 1))
   score = ((x @ y.T).argmax(1) == np.arange(200)) / 2 + ((y @ x.T).argmax(1) == np.arange(200)) / 2
   rng = np.random.default_rng(1)
-  means = [score[rng.integers(0, 200, 200)].mean() for _ in range(4000)]
+  means = [score[rng.integers(0, 200, 200)].mean() for _ in range(20_000)]
   low, high = np.quantile(means, [0.025, 0.975])
-  assert accuracy["low"] == pytest.approx(low, abs=0.01)
-  assert accuracy["high"] == pytest.approx(high, abs=0.01)
+  assert accuracy["low"] == pytest.approx(low, abs=0.004)
+  assert accuracy["high"] == pytest.approx(high, abs=0.004)
   assert accuracy["low"] < accuracy["value"] < accuracy["high"]
 
 
-def test_results_are_repeatable_and_do_not_depend_on_other_languages(tmp_path):
+def test_results_are_repeatable_and_do_not_depend_on_other_languages(tmp_path, monkeypatch):
+  monkeypatch.setattr(tatoeba, "RESAMPLES", 50)  # Few, so that other draws show.
   for language in ("deu", "fra"):
     pairs, table = noisy_pairs(40, language)
     write(tmp_path, language, pairs)
@@ -126,6 +127,21 @@ def test_results_are_repeatable_and_do_not_depend_on_other_languages(tmp_path):
   assert both == tatoeba.Evaluator(data=tmp_path).run(Encoder(table))
   # One language alone: its interval and the average's are the same.
   assert alone["average"]["accuracy"] == pytest.approx(alone["results"]["fra"]["accuracy"])
+
+
+def test_the_interval_of_the_average_is_narrower_than_each(tmp_path):
+  table = {}
+  for language in ("deu", "fra", "ita"):
+    pairs, more = noisy_pairs(100, language)
+    write(tmp_path, language, pairs)
+    table |= more
+  result = tatoeba.Evaluator(data=tmp_path).run(Encoder(table))
+  width = lambda row: row["accuracy"]["high"] - row["accuracy"]["low"]
+  # Independent draws of equal spread: the mean of three is narrower by the root of three.
+  each = np.mean([width(row) for row in result["results"].values()])
+  assert width(result["average"]) == pytest.approx(each / 3**0.5, rel=0.1)
+  accuracy = result["average"]["accuracy"]
+  assert accuracy["low"] < accuracy["value"] < accuracy["high"]
 
 
 def test_the_average_counts_every_language_the_same(tmp_path):
