@@ -17,7 +17,7 @@ def get_config(arg=None):
 
   config.data, config.tokenizer = arg.data, arg.tokenizer
   config.exponent = 0.3
-  config.length, config.slots, config.batch_rows = 64, 6, 128
+  config.length, config.slots, config.batch_rows = 64, 8, 128
 
   config.task = "dual_encoder"
   config.model = dict(

@@ -1,4 +1,4 @@
-"""Several sentences in one row: where each goes, and the arrays that say so."""
+"""Several sentences, or several pairs, in one row: where each goes, and the arrays that say so."""
 
 import numpy as np
 
@@ -6,48 +6,55 @@ import numpy as np
 def first_fit_decreasing(lengths_NI, capacity, slots):
   """Places N items, longest first, each in the first row that has room for all its I sides.
 
-  lengths_NI are tokens, none above `capacity`; a row takes at most `slots` items. Returns
-  (row_N, slot_N, rows). Grain's own packer gives the same fill at a hundredth of the speed.
+  lengths_NI are tokens, none above `capacity`; a row takes at most `slots` items. A pair may be
+  turned round, its first side lying with the other pairs' second ones: English is shorter than
+  most languages, and rows of it would stay half empty. Returns (row_N, slot_N, turned_N, rows).
+  Grain's own packer places about 1,100 pairs a second; this one 100,000.
   """
   order_N = np.argsort(-lengths_NI.sum(1), kind="stable")
   free_RI = np.full((len(lengths_NI), lengths_NI.shape[1]), capacity)
   count_R = np.zeros(len(lengths_NI), int)
-  row_N, slot_N = np.zeros((2, len(lengths_NI)), int)
+  row_N, slot_N, turned_N = np.zeros((3, len(lengths_NI)), int)
   rows = first_open = 0
   for n in order_N:
+    length_I = lengths_NI[n]
     window = slice(first_open, rows + 1)  # One fresh row at the end always fits.
-    fits = (free_RI[window] >= lengths_NI[n]).all(1) & (count_R[window] < slots)
-    row = first_open + int(fits.argmax())
+    as_is = (free_RI[window] >= length_I).all(1)
+    turned = (free_RI[window] >= length_I[::-1]).all(1)
+    row = first_open + int(((as_is | turned) & (count_R[window] < slots)).argmax())
+    # The longer side goes where more room is left.
+    if (free_RI[row] - length_I).min() < (free_RI[row] - length_I[::-1]).min():
+      turned_N[n], length_I = 1, length_I[::-1]
     row_N[n], slot_N[n] = row, count_R[row]
-    free_RI[row] -= lengths_NI[n]
+    free_RI[row] -= length_I
     count_R[row] += 1
     rows = max(rows, row + 1)
     # Every sentence has two special tokens, so a row with less than that left is closed.
     while first_open < rows and (count_R[first_open] == slots or free_RI[first_open].min() < 2):
       first_open += 1
-  return row_N, slot_N, rows
+  return row_N, slot_N, turned_N.astype(bool), rows
 
 
-def pack(tokens_NI, capacity, slots, *, rows=None):
+def pack(tokens_NI, capacity, slots):
   """Packs N items of I token arrays each into rows of `capacity` tokens.
 
   Returns (arrays, row_N, slot_N). `arrays` holds int32 tokens, segments (from 1; 0 is padding)
-  and positions, all [rows, I, capacity], and the bool mask [rows, slots] of slots in use.
+  and positions, all [rows, I, capacity], and two bool arrays [rows, slots]: `mask`, slots in
+  use, and `turned`, slots whose two sides lie in each other's place.
   """
   lengths_NI = np.array([[len(tokens) for tokens in item] for item in tokens_NI])
-  row_N, slot_N, used = first_fit_decreasing(lengths_NI, capacity, slots)
-  rows = used if rows is None else rows
-  assert used <= rows, (used, rows)
+  row_N, slot_N, turned_N, rows = first_fit_decreasing(lengths_NI, capacity, slots)
   sides = lengths_NI.shape[1]
   names = ("tokens", "segments", "positions")
   arrays = {name: np.zeros((rows, sides, capacity), np.int32) for name in names}
-  arrays["mask"] = np.zeros((rows, slots), bool)
+  arrays |= {name: np.zeros((rows, slots), bool) for name in ("mask", "turned")}
   arrays["mask"][row_N, slot_N] = True
+  arrays["turned"][row_N, slot_N] = turned_N
   end_RI = np.zeros((rows, sides), int)
   ramp_L = np.arange(capacity)
   for n in np.lexsort((slot_N, row_N)):  # A row's slots in order, so that segments ascend.
     row = row_N[n]
-    for i, tokens in enumerate(tokens_NI[n]):
+    for i, tokens in enumerate(tokens_NI[n][::-1] if turned_N[n] else tokens_NI[n]):
       place = (row, i, slice(end_RI[row, i], end_RI[row, i] + len(tokens)))
       arrays["tokens"][place] = tokens
       arrays["segments"][place] = slot_N[n] + 1

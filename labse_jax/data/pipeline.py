@@ -59,9 +59,8 @@ def batches(dataset, tokenizer, *, rows, slots, length, exponent, seed,
             process_index=None, process_count=None):  # fmt: skip
   """This host's share of every batch: a grain.IterDataset whose iterator can be checkpointed.
 
-  Each batch holds int32 tokens, segments and positions [rows, 2, length], the mask
-  [rows, slots] of slots in use, and uint32 ids [rows, slots, 2], hashes of the two texts
-  (two texts with one hash only cost a negative). `rows` is the global number.
+  Each batch holds what `packing.pack` makes of the pairs, and uint32 ids [rows, slots, 2]: hashes
+  of the two texts (two texts with one hash only cost a negative). `rows` is the global number.
   """
   process_index = jax.process_index() if process_index is None else process_index
   process_count = jax.process_count() if process_count is None else process_count

@@ -27,7 +27,7 @@ class Task:
     self.module = heads.build(self.model, self.head, dtype=config.dtype, remat=config.remat)
     if config.batch_rows % config.chunks:
       raise InputError(
-          f"chunks = {config.chunks} does not divide batch_rows = {config.batch_rows}.")  # fmt: skip
+          f"chunks = {config.chunks} does not divide batch_rows {config.batch_rows}.")  # fmt: skip
     losses = pathlib.Path(__file__).parents[1] / "losses"
     known("loss", config.loss, [p.stem for p in losses.glob("[a-z]*.py")])
     loss = getattr(importlib.import_module(f"labse_jax.losses.{config.loss}"), config.loss)
@@ -61,10 +61,14 @@ class Task:
     """(loss, metrics) of a global batch; the same for any number of devices and chunks."""
     z_R2SD = self.encode(params, batch, key)
     rows, _, slots, D = z_R2SD.shape
+    # Packing turned some pairs round to fill the rows; here each side is itself again.
+    turned_RS1 = batch["turned"][..., None]
+    source_RSD = jnp.where(turned_RS1, z_R2SD[:, 1], z_R2SD[:, 0])
+    target_RSD = jnp.where(turned_RS1, z_R2SD[:, 0], z_R2SD[:, 1])
     split = jax.P(BATCH)
     loss = jax.shard_map(self.pair_loss, in_specs=(split,) * 4, out_specs=(jax.P(), jax.P()))
     value, metrics = loss(
-        z_R2SD[:, 0].reshape(rows * slots, D), z_R2SD[:, 1].reshape(rows * slots, D),
+        source_RSD.reshape(rows * slots, D), target_RSD.reshape(rows * slots, D),
         batch["ids"].reshape(rows * slots, 2), batch["mask"].reshape(rows * slots))  # fmt: skip
     return value, metrics | {"tokens": (batch["segments"] > 0).sum()}
 
