@@ -81,11 +81,14 @@ def test_identifiers_are_replaced_by_their_default_text(tmp_path):
   assert read_all(path)[0][0][3:] == ('Turn "it" on', "An")
 
 
-def wheel(path, **catalogues):
+METADATA = "License-Expression: MIT\nClassifier: License :: OSI :: BSD"
+
+
+def wheel(path, metadata=METADATA, **catalogues):
   with zipfile.ZipFile(path, "w") as archive:
     archive.writestr(
       "pack-1.dist-info/METADATA",
-      "Name: Pack\nVersion: 1.2\nLicense-Expression: MIT\nClassifier: License :: OSI :: BSD\n\nx",
+      f"Name: Pack\nVersion: 1.2\n{metadata}\n\nx",
     )
     for place, raw in catalogues.items():
       archive.writestr(place.replace("__", "."), raw)
@@ -116,6 +119,21 @@ def test_a_wheel_is_read_in_place(tmp_path):
   assert counts.dropped["English variant"] == counts.dropped["no known language"] == 1
   assert counts.bad == 1 and "fr/LC_MESSAGES/x.po: not a gettext" in counts.first_bad[0]
   assert sorted(tmp_path.iterdir()) == before
+
+
+@pytest.mark.parametrize(
+  ("metadata", "licence"),
+  [
+    (METADATA, "MIT"),
+    ("License: GPL v2\nClassifier: License :: OSI :: BSD", "GPL v2; BSD"),
+    ("License: The\n   whole text\nClassifier: License :: OSI :: BSD", "BSD"),
+    ("Summary: none", "not stated"),
+  ],
+)
+def test_the_licence_of_a_wheel(tmp_path, metadata, licence):
+  file = save(tmp_path / "de.po", catalogue({"msgid": "Save it", "msgstr": "Los"}))
+  path = wheel(tmp_path / "p.whl", metadata, **{"de/LC_MESSAGES/x.po": file.read_bytes()})
+  assert read_all(path)[1].packages["Pack"]["licence"] == licence
 
 
 def test_a_folder(tmp_path):

@@ -128,7 +128,10 @@ def _package(archive, names):
   data = email.parser.HeaderParser().parsestr(archive.read(name).decode("utf-8", "replace"))
   classifiers = data.get_all("Classifier") or []
   licences = [c.rpartition("::")[2].strip() for c in classifiers if c.startswith("License ::")]
-  licence = data["License-Expression"] or "; ".join([*filter(None, [data["License"]]), *licences])
+  named = (data["License"] or "").strip()
+  if named and "\n" not in named:  # Some put the whole text of the licence there.
+    licences.insert(0, named)
+  licence = data["License-Expression"] or "; ".join(licences) or "not stated"
   return {
     "name": data["Name"],
     "version": data["Version"],
