@@ -1,0 +1,40 @@
+#!/usr/bin/env bash
+# Sets up and runs the tests: `bash launch/test.sh [ARGUMENTS OF PYTEST]`, such as `-k launch`.
+#
+# Parity tests compare with PyTorch. Its CPU wheel comes from where pip looks, else from PyTorch's
+# own index; where neither has one they are skipped, but with CI=true that is an error.
+set -euo pipefail
+
+source "$(dirname "${BASH_SOURCE[0]}")/environment.sh"
+cd "$ROOT"
+
+TORCH=2.13.0
+CPU_INDEX=https://download.pytorch.org/whl/cpu
+
+torch_for_cpu() {
+  # On Linux pip's plain torch brings gigabytes of CUDA; a version that ends in +cpu never does.
+  local wheel="torch==$TORCH+cpu"
+  if [ "$(uname)" = Darwin ]; then
+    wheel="torch==$TORCH"
+  fi
+  "$PYTHON" -c "import torch, sys; sys.exit(torch.__version__.split('+')[0] != '$TORCH')" \
+    2>/dev/null && return
+  install_once torch launch/test.sh -- "$wheel" 2>/dev/null && return
+  say "pip offers no $wheel here; trying PyTorch's CPU index"
+  install_once torch launch/test.sh -- --retries 1 --extra-index-url "$CPU_INDEX" "$wheel"
+}
+
+if [ -z "${LABSE_PYTHON:-}" ]; then
+  install_once test launch/requirements-test.txt -- -r launch/requirements-test.txt ||
+    die 1 "the test tools could not be installed; what pip said is above."
+  if torch_for_cpu; then
+    install_once parity launch/requirements-parity.txt -- -r launch/requirements-parity.txt ||
+      die 1 "the parity tests' packages could not be installed; what pip said is above."
+  else
+    [ "${CI:-}" != true ] || die 1 "CI=true: no torch could be installed for the parity tests."
+    say "no torch could be installed: parity tests are skipped."
+  fi
+fi
+
+"$PYTHON" -m ruff check
+"$PYTHON" -m pytest "$@"
