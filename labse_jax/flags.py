@@ -33,7 +33,7 @@ def load_config(argv):
     sys.exit(0)
   values = flags.FlagValues()
   config_flag = config_flags.DEFINE_config_file(
-      "config", lock_config=True, flag_values=values)  # fmt: skip
+      "config", lock_config=True, flag_values=values, sys_argv=["train", *argv])  # fmt: skip
   flags.DEFINE_string("workdir", None, "", flag_values=values)
   _check_file(argv)
   try:

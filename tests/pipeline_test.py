@@ -1,0 +1,133 @@
+"""Every host sees every language; the stream goes on where it was; the mix follows n^exponent."""
+
+import collections
+
+import numpy as np
+import pytest
+import tiny
+
+from labse_jax.data import pipeline
+from labse_jax.data.dataset import open_dataset
+from labse_jax.data.tokenizer import Tokenizer
+from labse_jax.errors import InputError
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+  folder = tmp_path_factory.mktemp("tiny")
+  tiny.make(folder)
+  return folder
+
+
+@pytest.fixture(scope="module")
+def dataset(folder):
+  return open_dataset(folder / "data")
+
+
+def mix(dataset, index=0, count=1, exponent=0.3, seed=0):
+  return pipeline.language_mix(
+      dataset.indices_by_language, exponent=exponent, seed=seed, process_index=index,
+      process_count=count)  # fmt: skip
+
+
+def drawn(dataset, mixed, number):
+  names = {i: name for name, ids in dataset.indices_by_language.items() for i in ids}
+  return collections.Counter(names[mixed[n]] for n in range(number))
+
+
+@pytest.mark.parametrize("count", [1, 2, 8])
+def test_every_host_sees_every_language_in_the_same_shares(dataset, count):
+  for index in range(count):
+    counts = drawn(dataset, mix(dataset, index, count), 400)
+    assert set(counts) == set(dataset.indices_by_language)
+    sizes = np.array([len(ids) for ids in dataset.indices_by_language.values()])
+    expected = sizes**0.3 / (sizes**0.3).sum()
+    shares = np.array([counts[name] / 400 for name in dataset.indices_by_language])
+    np.testing.assert_allclose(shares, expected, atol=0.02)
+
+
+def test_hosts_share_no_pair_and_leave_none_out(dataset):
+  seen = [{mix(dataset, index, 2, exponent=1.0)[n] for n in range(800)} for index in (0, 1)]
+  large = [ids for ids in dataset.indices_by_language.values() if len(ids) >= 2]
+  assert not seen[0] & seen[1]
+  assert seen[0] | seen[1] == set(np.concatenate(large))
+
+
+def test_a_language_smaller_than_the_hosts_goes_to_all(dataset):
+  few = {"eng-xxx": np.arange(3), "eng-deu": np.arange(3, 100)}
+  for index in range(8):
+    mixed = pipeline.language_mix(
+        few, exponent=0.0, seed=0, process_index=index, process_count=8)  # fmt: skip
+    assert {mixed[n] for n in range(50)} >= {0, 1, 2}
+
+
+def test_an_epoch_draws_each_pair_once_and_the_next_in_another_order(dataset):
+  single = {"eng-deu": dataset.indices_by_language["eng-deu"]}
+  mixed = pipeline.language_mix(single, exponent=0.3, seed=0, process_index=0, process_count=1)
+  n = len(single["eng-deu"])
+  first, second = ([mixed[i] for i in range(k * n, (k + 1) * n)] for k in (0, 1))
+  assert sorted(first) == sorted(second) == list(single["eng-deu"])
+  assert first != second
+
+
+def stream(folder, dataset, rows=8, **changes):
+  tokenizer = Tokenizer(folder / "vocabulary" / "tokenizer.json")
+  options = dict(rows=rows, slots=4, length=32, exponent=0.3, seed=0) | changes
+  return iter(pipeline.batches(dataset, tokenizer, **options))
+
+
+def same(a, b):
+  return all((a[name] == b[name]).all() for name in a)
+
+
+@pytest.mark.parametrize("steps", [0, 1, 7, 60])
+def test_a_saved_position_gives_the_same_next_batches(folder, dataset, steps):
+  straight = stream(folder, dataset)
+  for _ in range(steps):
+    next(straight)
+  position = straight.get_state()
+  resumed = stream(folder, dataset)
+  resumed.set_state(position)
+  following = [next(straight) for _ in range(40)]  # Past the border of a chunk of 1,024 pairs.
+  assert all(same(next(resumed), batch) for batch in following)
+  assert not same(following[0], following[1])
+
+
+def test_a_batch_holds_whole_pairs_of_the_dataset(folder, dataset):
+  tokenizer = Tokenizer(folder / "vocabulary" / "tokenizer.json")
+  texts = [(e["source"], e["target"]) for e in dataset.source.__getitems__(range(len(dataset)))]
+  known = {tuple(tuple(t) for t in tokenizer.encode(list(pair), 32)[0]) for pair in texts}
+  batch = next(stream(folder, dataset))
+  for row, slot in np.argwhere(batch["mask"]):
+    sides = [batch["tokens"][row, i][batch["segments"][row, i] == slot + 1] for i in (0, 1)]
+    sides = sides[::-1] if batch["turned"][row, slot] else sides
+    assert tuple(map(tuple, sides)) in known
+  assert (batch["segments"] > 0).mean() > 0.8
+
+
+def test_equal_texts_have_equal_ids(folder, dataset):
+  batch = next(stream(folder, dataset, rows=128))
+  used = batch["ids"][batch["mask"]]
+  texts = {}
+  for row, slot in np.argwhere(batch["mask"]):
+    side = int(batch["turned"][row, slot])
+    tokens = batch["tokens"][row, side][batch["segments"][row, side] == slot + 1]
+    texts.setdefault(int(batch["ids"][row, slot, 0]), set()).add(tuple(tokens))
+  assert all(len(sources) == 1 for sources in texts.values())
+  assert len(used) > len(texts) > 10  # Some sources do come twice.
+
+
+def test_hosts_split_the_rows(folder, dataset):
+  batch = next(stream(folder, dataset, process_index=1, process_count=4))
+  assert batch["tokens"].shape == (2, 2, 32)
+  with pytest.raises(InputError, match="not divisible by the 3 hosts"):
+    stream(folder, dataset, process_index=0, process_count=3)
+
+
+def test_share_cut_counts_long_sentences(folder, dataset):
+  tokenizer = Tokenizer(folder / "vocabulary" / "tokenizer.json")
+  lengths = [len(t) for e in dataset.source.__getitems__(range(len(dataset)))
+             for t in tokenizer.encode([e["source"], e["target"]], 512)[0]]  # fmt: skip
+  expected = np.mean(np.array(lengths) > 12)
+  assert 0 < expected < 1
+  assert pipeline.share_cut(dataset, tokenizer, 12) == pytest.approx(expected)
