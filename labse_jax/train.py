@@ -3,6 +3,7 @@
 import functools
 import importlib
 import json
+import os
 import pathlib
 import signal
 import statistics
@@ -69,11 +70,10 @@ def loop(config, workdir, task, train_step, state, data, key, mesh, checkpoints,
       report(writer, *previous, clock, config, total, workdir)
     previous = (step, metrics, batch)
     done = step + 1
-    for name, every, run_eval in evals:
-      if done % every == 0:
-        values = run_eval(task.encoder(state["params"], mesh))
-        writer.write(step, {f"{name}/{k}": v for k, v in values.items()})
-        clock.restart()
+    due = [(name, run_eval) for name, every, run_eval in evals if done % every == 0]
+    if due:
+      evaluate(task, state["params"], due, writer, step, mesh)
+      clock.restart()
     stop = stopper.asked(step)
     if stop or done == total or done % config.save_every == 0:
       report(writer, *previous, clock, config, total, workdir)  # Never save what is not finite.
@@ -177,18 +177,34 @@ def make_eval(name, section):
   return name, every, run_eval
 
 
+def evaluate(task, params, due, writer, step, mesh):
+  """Runs the evaluators that are due on the first host's devices and writes their averages."""
+  params = whole(params, mesh)
+  if writer:
+    encoder = task.encoder(params)
+    for name, run_eval in due:
+      writer.write(step, {f"{name}/{key}": value for key, value in run_eval(encoder).items()})
+
+
 def export(task, params, path, mesh):
-  """Gathers the parameters and writes the model folder, on the first host."""
-  whole = jax.jit(lambda p: p, out_shardings=jax.NamedSharding(mesh, jax.P()))(params)
+  """Writes the model folder, on the first host."""
+  params = whole(params, mesh)
   if jax.process_index() == 0:
-    task.export(jax.device_get(whole), path)
+    task.export(params, path)
     print(f"{path}: a sentence-transformers folder.")
+
+
+def whole(params, mesh):
+  """Parameters as NumPy arrays on every host, however they were split."""
+  replicate = jax.jit(lambda p: p, out_shardings=jax.NamedSharding(mesh, jax.P()))
+  return jax.device_get(replicate(params))
 
 
 def check_config(config, workdir, mesh):
   """Refuses a batch that cannot be split, and a workdir that holds another run."""
-  if config.batch_rows % mesh.size:
-    raise InputError(f"batch_rows = {config.batch_rows}: not divisible by {mesh.size} devices.")
+  if config.batch_rows % (mesh.size * config.chunks):
+    parts = f"{mesh.size} devices" + (f" x {config.chunks} chunks" if config.chunks > 1 else "")
+    raise InputError(f"batch_rows = {config.batch_rows}: not divisible by {parts}.")
   if bool(config.total_steps) == bool(config.seconds):
     raise InputError("Give one of total_steps and seconds; the other is 0.")
   path, now = workdir / "config.json", json.loads(config.to_json())
@@ -251,6 +267,8 @@ class Stopper:
 
 def main(argv):
   config, workdir = load_config(argv)
+  if os.environ.get("LABSE_DISTRIBUTED") == "1":  # launch/tpu_vm.sh starts one process a host.
+    jax.distributed.initialize()
   cache_compilations()
   train(config, workdir)
 

@@ -182,7 +182,6 @@ def test_dropout_is_the_same_on_any_number_of_devices(folder, params, batch):
 @pytest.mark.parametrize(
     "changes,words",
     [
-        (dict(chunks=3), "chunks = 3 does not divide"),
         (dict(loss="margin_sofmax"), "did you mean 'margin_softmax'"),
         (dict(dtype="float16"), "Unknown dtype 'float16'"),
     ],

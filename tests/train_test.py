@@ -136,6 +136,7 @@ def test_a_budget_of_seconds_fixes_the_steps_once(folder):
     "extra,words",
     [
         (["--config.batch_rows=12"], "batch_rows = 12: not divisible by 8 devices"),
+        (["--config.chunks=2"], "not divisible by 8 devices x 2 chunks"),
         (["--config.mesh.fsdp=3"], "mesh.fsdp = 3 does not divide the 8 devices"),
         (["--config.task=dual_encode"], "did you mean 'dual_encoder'"),
         (["--config.data=/nowhere"], "/nowhere"),

@@ -25,9 +25,6 @@ class Task:
     self.config = config
     self.model, self.head = config.model.to_dict(), config.head.to_dict()
     self.module = heads.build(self.model, self.head, dtype=config.dtype, remat=config.remat)
-    if config.batch_rows % config.chunks:
-      raise InputError(
-          f"chunks = {config.chunks} does not divide batch_rows {config.batch_rows}.")  # fmt: skip
     losses = pathlib.Path(__file__).parents[1] / "losses"
     known("loss", config.loss, [p.stem for p in losses.glob("[a-z]*.py")])
     loss = getattr(importlib.import_module(f"labse_jax.losses.{config.loss}"), config.loss)
@@ -99,11 +96,10 @@ class Task:
         (jnp.arange(chunks), *(fold(batch[name]) for name in names)))  # fmt: skip
     return jnp.moveaxis(z_CR2SD, 0, 1).reshape(rows, *z_CR2SD.shape[2:])
 
-  def encoder(self, params, mesh):
-    """The parameters as a SentenceEncoder, for evaluation while training."""
+  def encoder(self, params):
+    """The parameters as a SentenceEncoder on this host's devices, for evaluation in between."""
     return SentenceEncoder(
-        self.module, params, self.tokenizer(), max_length=self.model["positions"],
-        mesh=mesh)  # fmt: skip
+        self.module, params, self.tokenizer(), max_length=self.model["positions"])  # fmt: skip
 
   def export(self, params, folder):
     """Writes the model folder."""
