@@ -2,6 +2,8 @@
 
 import argparse
 import hashlib
+import io
+import itertools
 import json
 import os
 import pathlib
@@ -21,7 +23,7 @@ from labse_jax.sharding import batch_sharding, make_mesh
 
 ROW_LENGTHS = (32, 128, 512)  # One compilation each; a model's own limit replaces the last.
 TOKENS_PER_DEVICE = 1024  # Larger batches leave the cache of a CPU core.
-CHUNK = 2048  # Sentences that are packed together.
+CHUNK = 2048  # Sentences that are packed together, and lines that a killed run does again.
 
 
 class SentenceEncoder:
@@ -32,6 +34,9 @@ class SentenceEncoder:
 
   def __init__(self, module, params, tokenizer, *, max_length, prompts=None, default_prompt=None,
                mesh=None):  # fmt: skip
+    if not 3 <= max_length <= module.bert.positions:
+      raise InputError(f"max_length = {max_length}: 3 to {module.bert.positions}, the positions "
+                       "that the model has.")  # fmt: skip
     self.module, self.tokenizer, self.max_length = module, tokenizer, max_length
     self.prompts, self.default_prompt = prompts or {}, default_prompt
     self.mesh = mesh or make_mesh(devices=jax.local_devices())
@@ -40,8 +45,7 @@ class SentenceEncoder:
     self.dimension = module.dense or module.bert.width
     self._forward = jax.jit(
         self._apply, static_argnames="slots", out_shardings=batch_sharding(self.mesh))  # fmt: skip
-    longest = [length for length in ROW_LENGTHS if length < max_length]
-    self.row_lengths = (*longest, max_length)
+    self.row_lengths = (*(length for length in ROW_LENGTHS if length < max_length), max_length)
 
   @classmethod
   def load(cls, folder, *, precision="float32"):
@@ -57,13 +61,17 @@ class SentenceEncoder:
     return encoder
 
   def encode(self, sentences, *, batch_size=None, show_progress_bar=False,
-             normalize_embeddings=False, truncate_dim=None, prompt=None):  # fmt: skip
+             normalize_embeddings=False, truncate_dim=None, prompt=None, warn=True):  # fmt: skip
     """Vectors of a sentence [D] or of a list of sentences [N, D], float32, in their order.
 
     `batch_size` is in sentences of 32 tokens a device; `prompt` is put before each sentence (the
-    folder's default prompt if None). A sentence with more tokens than the model takes is cut,
-    counted in `self.cut`, and said on stderr.
+    folder's default prompt if None); `truncate_dim` keeps the first dimensions, of length 1 only
+    with `normalize_embeddings`, as in sentence-transformers. A sentence with more tokens than the
+    model takes is cut, counted in `self.cut` and, with `warn`, said on stderr.
     """
+    for name, value in (("batch_size", batch_size), ("truncate_dim", truncate_dim)):
+      if value is not None and value < 1:
+        raise InputError(f"{name} = {value}; it must be at least 1.")
     single = isinstance(sentences, str)
     sentences = [sentences] if single else list(sentences)
     bad = next((s for s in sentences if not isinstance(s, str)), None)
@@ -78,14 +86,19 @@ class SentenceEncoder:
         chunk = sentences[start : start + CHUNK]
         self._encode_chunk([prompt + s for s in chunk], vectors_ND[start:], tokens_per_device)
         bar.update(len(chunk))
-    if self.cut:
-      print(f"labse-jax: {self.cut:,} of {len(sentences):,} sentences are longer than "
-            f"{self.max_length} tokens and were cut.", file=sys.stderr)  # fmt: skip
+    if warn:
+      self.say_cut(self.cut, len(sentences))
     vectors_ND = vectors_ND[:, :truncate_dim]
-    if normalize_embeddings or (truncate_dim and self.module.normalize):
+    if normalize_embeddings:
       norm_N1 = np.linalg.norm(vectors_ND, axis=1, keepdims=True)
       vectors_ND = vectors_ND / np.maximum(norm_N1, 1e-12)
     return vectors_ND[0] if single else vectors_ND
+
+  def say_cut(self, cut, count):
+    """Tells the person, on stderr, how many of `count` sentences were cut; nothing if none."""
+    if cut:
+      print(f"labse-jax: {cut:,} of {count:,} sentences are longer than {self.max_length} tokens "
+            "and were cut.", file=sys.stderr)  # fmt: skip
 
   def _encode_chunk(self, sentences, vectors_ND, tokens_per_device):
     tokens, cut = self.tokenizer.encode(sentences, self.max_length)
@@ -120,7 +133,6 @@ class SentenceEncoder:
         {"params": params}, tokens_BL, segments_BL, positions_BL, slots=slots)  # fmt: skip
 
 
-WINDOW = 16_384  # Lines that are in memory at one time.
 DESCRIPTION = """Writes a .npy file of float32 [N, D]: one L2-normalised vector for each line, in
 the input's order. The input may be .gz, .xz or .zst. A run that was killed goes on where it was.
 
@@ -132,65 +144,80 @@ def encode_file(encoder, source, output, *, identity, prompt=None, progress=True
 
   Vectors gather in `output`.partial, beside a note of what they are vectors of; `identity` names
   the model and its settings. A partial file of another input or model is started over, and said.
+  A run that goes on where one was killed writes the same bytes: both work in the same chunks.
   """
-  output = pathlib.Path(output)
-  partial, note = (output.with_name(output.name + end) for end in (".partial", ".partial.json"))
+  source, output = pathlib.Path(source), pathlib.Path(output)
+  if output.is_dir():
+    raise InputError(f"{output}: is a folder; --output names a .npy file.")
+  partial, note = (output.with_name(output.name + end) for end in (".partial", ".partial.note"))
   lines = sum(1 for _ in files.read_lines(source))
   if not lines:
     raise InputError(f"{source}: is empty; there is nothing to encode.")
-  stat = os.stat(source)
-  about = {"input": str(source), "size": stat.st_size, "modified": stat.st_mtime_ns, **identity}
-  if partial.exists() and (not note.exists() or json.loads(note.read_text()) != about):
-    print(f"labse-jax: {partial} is of another input or model; starting over.", file=sys.stderr)
-    partial.unlink()
-  with files.replacing(note) as file:
-    json.dump(about, file)
-  cut = 0
-  with open(partial, "r+b" if partial.exists() else "w+b") as file:
-    done = _whole_rows(file, (lines, encoder.dimension))
-    bar = tqdm(total=lines, initial=done, unit=" lines", disable=not progress)
-    for window in _windows(files.read_lines(source, skip=done)):
-      vectors_ND = encoder.encode(window, normalize_embeddings=True, prompt=prompt)
-      file.write(np.ascontiguousarray(vectors_ND, "<f4").tobytes())
-      file.flush()
-      cut += encoder.cut
-      bar.update(len(window))
-    bar.close()
-    os.fsync(file.fileno())
-  os.replace(partial, output)
+  stat = source.stat()
+  about = {"input": str(source.resolve()), "size": stat.st_size, "modified": stat.st_mtime_ns,
+           "chunk": CHUNK, **identity}  # fmt: skip
+  try:
+    cuts = _resume(partial, note, json.dumps(about) + "\n", (lines, encoder.dimension))
+    done = min(len(cuts) * CHUNK, lines)
+    with open(partial, "ab") as vectors, open(note, "a", encoding="utf-8") as log:
+      with tqdm(total=lines, initial=done, unit=" lines", disable=not progress) as bar:
+        for chunk in _chunks(files.read_lines(source, skip=done)):
+          vectors_ND = encoder.encode(chunk, normalize_embeddings=True, prompt=prompt, warn=False)
+          vectors.write(np.ascontiguousarray(vectors_ND, "<f4").tobytes())
+          vectors.flush()
+          cuts.append(encoder.cut)
+          log.write(f"{encoder.cut}\n")  # Only now is the chunk done.
+          log.flush()
+          bar.update(len(chunk))
+      os.fsync(vectors.fileno())
+    os.replace(partial, output)
+  except OSError as error:
+    if error.filename is None:  # A failed write does not know its file.
+      error.filename = str(output)
+    raise
   note.unlink()
-  return lines, cut
+  encoder.say_cut(sum(cuts), lines)
+  return lines, sum(cuts)
 
 
-def _whole_rows(file, shape):
-  """Writes the header, or finds how many whole vectors follow it; leaves the file at its end."""
-  header = {"descr": "<f4", "fortran_order": False, "shape": shape}
-  size = file.seek(0, os.SEEK_END)
-  file.seek(0)
-  np.lib.format.write_array_header_1_0(file, header)
-  start, row = file.tell(), 4 * shape[1]
-  done = max(0, size - start) // row
-  file.truncate(start + done * row)  # The last vector may be torn.
-  file.seek(0, os.SEEK_END)
-  return done
+def _resume(partial, note, about, shape):
+  """Leaves `partial` with whole chunks and `note` with a line for each; returns those lines.
+
+  The note's first line is `about`; then it has, for each chunk, how many sentences were cut.
+  """
+  header = io.BytesIO()
+  np.lib.format.write_array_header_1_0(
+      header, {"descr": "<f4", "fortran_order": False, "shape": shape})  # fmt: skip
+  header, chunk_bytes, cuts = header.getvalue(), CHUNK * 4 * shape[1], []
+  if partial.exists():
+    noted = note.read_text("utf-8").splitlines(keepends=True) if note.exists() else [""]
+    if noted[:1] == [about]:
+      size = partial.stat().st_size - len(header)
+      whole = -(-shape[0] // CHUNK) if size == shape[0] * 4 * shape[1] else size // chunk_bytes
+      # A killed run may have torn the last line of either file.
+      cuts = [int(line) for line in noted[1:] if line.endswith("\n")][: max(0, whole)]
+    else:
+      print(f"labse-jax: {partial} is of another input or model; starting over.", file=sys.stderr)
+  with files.replacing(note) as file:
+    file.writelines([about, *(f"{cut}\n" for cut in cuts)])
+  with open(partial, "r+b" if cuts else "wb") as file:
+    file.write(header)
+    file.truncate(len(header) + min(len(cuts) * CHUNK, shape[0]) * 4 * shape[1])
+  return cuts
 
 
-def _windows(numbered_lines):
-  window = []
-  for _, line in numbered_lines:
-    window.append(line)
-    if len(window) == WINDOW:
-      yield window
-      window = []
-  if window:
-    yield window
+def _chunks(numbered_lines):
+  lines = (line for _, line in numbered_lines)
+  while chunk := list(itertools.islice(lines, CHUNK)):
+    yield chunk
 
 
 def fingerprint(folder):
-  """A hash of a model folder's weights and tokenizer."""
-  digest = hashlib.blake2b(digest_size=16)
-  for name in ("config.json", "model.safetensors", "tokenizer.json", "modules.json"):
-    with open(pathlib.Path(folder) / name, "rb") as file:
+  """A hash of everything in a model folder that its vectors depend on."""
+  digest, folder = hashlib.blake2b(digest_size=16), pathlib.Path(folder)
+  for path in sorted(path for end in ("json", "safetensors") for path in folder.rglob(f"*.{end}")):
+    with open(path, "rb") as file:
+      digest.update(str(path.relative_to(folder)).encode() + b"\0")
       digest.update(hashlib.file_digest(file, "blake2b").digest())
   return digest.hexdigest()
 

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import math
 import pathlib
 import shutil
 
@@ -9,11 +10,13 @@ import numpy as np
 from safetensors.numpy import save_file
 
 from labse_jax import files
-from labse_jax.errors import InputError
+from labse_jax.errors import InputError, known
+from labse_jax.models.bert import ACTIVATIONS
 from labse_jax.models.heads import POOLING
 from labse_jax.weights import TensorFile, bert_to_tensors, tensors_to_bert
 
 MODULE = "sentence_transformers.models."
+MODULES = ("Transformer", "Pooling", "Dense", "Normalize")  # In this order.
 POOLING_KEYS = {
     "cls": "pooling_mode_cls_token",
     "max": "pooling_mode_max_tokens",
@@ -23,6 +26,9 @@ DENSE_ACTIVATIONS = {
     "tanh": "torch.nn.modules.activation.Tanh",
     "identity": "torch.nn.modules.linear.Identity",
 }
+SPECIAL = {  # The names that transformers looks up, and BERT's tokens for them.
+    "pad_token": "[PAD]", "unk_token": "[UNK]", "cls_token": "[CLS]", "sep_token": "[SEP]",
+    "mask_token": "[MASK]", "bos_token": "[CLS]", "eos_token": "[SEP]"}  # fmt: skip
 CONFIG_KEYS = {  # Ours, Hugging Face's.
     "vocab_size": "vocab_size",
     "width": "hidden_size",
@@ -35,6 +41,8 @@ CONFIG_KEYS = {  # Ours, Hugging Face's.
     "epsilon": "layer_norm_eps",
     "activation": "hidden_act",
 }
+
+
 @dataclasses.dataclass
 class ModelFolder:
   """What a folder says: the `model` and `head` sections of a config, parameters, and limits."""
@@ -58,27 +66,23 @@ def write(folder, content, *, card=""):
 
 
 def read(folder):
-  """Reads a sentence-transformers folder of a BERT; raises InputError for anything else."""
+  """Reads a sentence-transformers folder of a BERT; raises InputError for anything else.
+
+  A folder of transformers alone (no modules.json) is read with mean pooling, as
+  sentence-transformers reads it.
+  """
   folder = pathlib.Path(folder)
-  if not (folder / "config.json").is_file():
-    raise InputError(f"{folder}: not a model folder (it has no config.json).")
-  config = _read_json(folder / "config.json")
-  if config.get("model_type") != "bert":
-    raise InputError(f"{folder}: model_type {config.get('model_type')!r}; only 'bert' is read.")
-  missing = sorted(set(CONFIG_KEYS.values()) - set(config))
-  if missing:
-    raise InputError(f"{folder}/config.json: lacks {missing}.")
-  model = {ours: config[theirs] for ours, theirs in CONFIG_KEYS.items()}
-  params = {"bert": _read_bert(folder / "model.safetensors", model)}
-  head, dense = _read_head(folder)
+  if not folder.is_dir():
+    raise InputError(f"{folder}: no such folder; a model folder is needed.")
+  encoder, head, dense = _read_modules(folder)
+  model = _read_model(encoder / "config.json", folder)
+  params = {"bert": _read_bert(encoder / "model.safetensors", model)}
   if dense:
-    params["dense"] = dense
-  limits = _read_json(folder / "sentence_bert_config.json", {})
+    params["dense"] = _read_dense(dense, head, model["width"])
   prompts = _read_json(folder / "config_sentence_transformers.json", {})
   return ModelFolder(
-      model, head, params, folder / "tokenizer.json",
-      limits.get("max_seq_length") or model["positions"],
-      prompts.get("prompts", {}), prompts.get("default_prompt_name"))  # fmt: skip
+      model, head, params, encoder / "tokenizer.json", _read_max_length(encoder, model),
+      prompts.get("prompts") or {}, prompts.get("default_prompt_name"))  # fmt: skip
 
 
 def _write_json(path, value):
@@ -86,13 +90,23 @@ def _write_json(path, value):
   path.write_text(json.dumps(value, indent=2) + "\n", encoding="utf-8")
 
 
-def _read_json(path, default=None):
+def _read_json(path, default=None, kind=dict):
   if default is not None and not path.exists():
     return default
   try:
-    return json.loads(path.read_text(encoding="utf-8"))
+    value = json.loads(path.read_text(encoding="utf-8"))
   except (OSError, ValueError) as error:
     raise InputError(f"{path}: cannot be read as JSON ({error}).") from error
+  if not isinstance(value, kind):
+    raise InputError(f"{path}: holds a {type(value).__name__}; a {kind.__name__} is needed.")
+  return value
+
+
+def _take(values, path, *keys):
+  missing = [key for key in keys if key not in values]
+  if missing:
+    raise InputError(f"{path}: lacks {missing}.")
+  return [values[key] for key in keys]
 
 
 def _write_encoder(folder, content):
@@ -112,9 +126,17 @@ def _write_encoder(folder, content):
 
 
 def _write_tokenizer(folder, content):
-  shutil.copy(content.tokenizer_file, folder / "tokenizer.json")
-  settings = content.tokenizer_file.with_name("tokenizer_config.json")
-  shutil.copy(settings, folder / "tokenizer_config.json")
+  shutil.copyfile(content.tokenizer_file, folder / "tokenizer.json")
+  added = {token["content"] for token in _read_json(folder / "tokenizer.json")["added_tokens"]}
+  old = _read_json(content.tokenizer_file.with_name("tokenizer_config.json"), {})
+  names = {}
+  for name, default in SPECIAL.items():
+    token = old.get(name) or (default if default in added else None)
+    names[name] = token["content"] if isinstance(token, dict) else token
+  # Any other class, or none, makes transformers build a tokenizer of its own with other ids.
+  _write_json(folder / "tokenizer_config.json", {
+      "tokenizer_class": "PreTrainedTokenizerFast", "model_max_length": content.max_length,
+      **{name: token for name, token in names.items() if token}})  # fmt: skip
 
 
 def _write_modules(folder, content):
@@ -145,6 +167,26 @@ def _write_modules(folder, content):
       "similarity_fn_name": "cosine"})  # fmt: skip
 
 
+def _read_model(path, folder):
+  if not path.is_file():
+    raise InputError(f"{folder}: not a model folder (it has no {path.relative_to(folder)}).")
+  config = _read_json(path)
+  if config.get("model_type") != "bert":
+    raise InputError(f"{path}: model_type {config.get('model_type')!r}; only 'bert' is read.")
+  values = dict(zip(CONFIG_KEYS, _take(config, path, *CONFIG_KEYS.values()), strict=True))
+  for ours, value in values.items():
+    example = {"activation": "", "dropout": 0.1, "epsilon": 1e-12}.get(ours, 1)
+    kind = (int, float) if isinstance(example, float) else type(example)
+    if not isinstance(value, kind) or (example == 1 and value < 1):
+      raise InputError(f"{path}: {CONFIG_KEYS[ours]} is {value!r}; like {example!r} is needed.")
+  known(f"hidden_act in {path}:", values["activation"], ACTIVATIONS)
+  if values["width"] % values["heads"]:
+    raise InputError(f"{path}: {values['heads']} heads do not divide {values['width']}.")
+  if config.get("position_embedding_type", "absolute") != "absolute" or config.get("is_decoder"):
+    raise InputError(f"{path}: relative positions and decoders are not read.")
+  return values
+
+
 def _read_bert(path, model):
   with TensorFile(path) as tensors:
     params = tensors_to_bert(tensors.take, model)
@@ -152,45 +194,78 @@ def _read_bert(path, model):
   return params
 
 
-def _read_head(folder):
-  head, dense = {"pooling": None, "dense": 0, "dense_activation": "tanh", "normalize": False}, None
-  for module in _read_json(folder / "modules.json"):
-    kind = module["type"].rsplit(".", 1)[-1]
-    path = folder / module["path"]
-    if not path.resolve().is_relative_to(folder.resolve()):
-      raise InputError(f"{folder}/modules.json: path {module['path']!r} leaves the folder.")
-    if kind == "Pooling":
-      head["pooling"] = _read_pooling(path / "config.json")
-    elif kind == "Dense":
-      dense = _read_dense(path, head)
-    elif kind == "Normalize":
-      head["normalize"] = True
-    elif kind != "Transformer":
-      raise InputError(f"{folder}/modules.json: unknown module {module['type']!r}.")
-  if head["pooling"] is None:
-    raise InputError(f"{folder}/modules.json: has no Pooling module.")
-  return head, dense
+def _read_max_length(encoder, model):
+  limits = _read_json(encoder / "sentence_bert_config.json", {})
+  if limits.get("do_lower_case"):
+    raise InputError(f"{encoder}/sentence_bert_config.json: do_lower_case is not supported; "
+                     "put a Lowercase normalizer into tokenizer.json.")  # fmt: skip
+  tokenizer = _read_json(encoder / "tokenizer_config.json", {})
+  length = limits.get("max_seq_length") or tokenizer.get("model_max_length") or math.inf
+  if not isinstance(length, int | float) or length < 3:
+    raise InputError(f"{encoder}: max_seq_length is {length!r}; at least 3 is needed.")
+  return int(min(length, model["positions"]))
+
+
+def _read_modules(folder):
+  """(folder of the encoder, head, folder of the dense layer or None)."""
+  path, encoder, dense = folder / "modules.json", folder, None
+  head = {"pooling": "mean", "dense": 0, "dense_activation": "tanh", "normalize": False}
+  if not path.exists():
+    return encoder, head, dense
+  kinds = []
+  for module in _read_json(path, kind=list):
+    if not isinstance(module, dict):
+      raise InputError(f"{path}: {module!r} is no module.")
+    place, kind = (str(value) for value in _take(module, path, "path", "type"))
+    inside = folder / place
+    if not inside.resolve().is_relative_to(folder.resolve()):
+      raise InputError(f"{path}: path {place!r} leaves the folder.")
+    kinds.append(kind.rsplit(".", 1)[-1])
+    if kinds[-1] not in MODULES:
+      raise InputError(f"{path}: unknown module {kind!r}; known: {list(MODULES)}.")
+    if kinds[-1] == "Transformer":
+      encoder = inside
+    elif kinds[-1] == "Pooling":
+      head["pooling"] = _read_pooling(inside / "config.json")
+    elif kinds[-1] == "Dense":
+      dense = inside
+  head["normalize"] = "Normalize" in kinds
+  if kinds != [kind for kind in MODULES if kind in {"Transformer", "Pooling", *kinds}]:
+    raise InputError(f"{path}: modules {kinds}; needed: Transformer, Pooling, then at most one "
+                     "Dense and one Normalize, in this order.")  # fmt: skip
+  return encoder, head, dense
 
 
 def _read_pooling(path):
-  modes = _read_json(path)
-  on = [key for key, value in modes.items() if key.startswith("pooling_mode") and value is True]
-  names = [name for name, key in POOLING_KEYS.items() if [key] == on]
-  if not names:
-    raise InputError(f"{path}: pooling {on}; exactly one of {sorted(POOLING_KEYS.values())}.")
-  assert names[0] in POOLING
-  return names[0]
+  config = _read_json(path)
+  on = config.get("pooling_mode")  # From sentence-transformers 6 on; before, one key for each.
+  if on is None:
+    names = {key: name for name, key in POOLING_KEYS.items()}
+    on = [names.get(k, k) for k, v in config.items() if k.startswith("pooling_mode") and v is True]
+  on = [on] if isinstance(on, str) else on
+  if not isinstance(on, list) or len(on) != 1 or on[0] not in POOLING:
+    raise InputError(f"{path}: pooling {on}; exactly one of {sorted(POOLING)}.")
+  if not config.get("include_prompt", True):
+    raise InputError(f"{path}: include_prompt false is not supported.")
+  return on[0]
 
 
-def _read_dense(path, head):
-  config = _read_json(path / "config.json")
-  known = {theirs: ours for ours, theirs in DENSE_ACTIVATIONS.items()}
-  if config["activation_function"] not in known:
-    raise InputError(f"{path}: activation {config['activation_function']!r}; known: {list(known)}.")
-  head["dense"] = config["out_features"]
-  head["dense_activation"] = known[config["activation_function"]]
-  with TensorFile(path / "model.safetensors") as tensors:
-    kernel = tensors.take("linear.weight", (config["out_features"], config["in_features"])).T
-    bias = tensors.take("linear.bias", (config["out_features"],))
+def _read_dense(folder, head, width):
+  path = folder / "config.json"
+  config = _read_json(path)
+  inputs, outputs, name = _take(
+      config, path, "in_features", "out_features", "activation_function")  # fmt: skip
+  ours = {theirs: ours for ours, theirs in DENSE_ACTIVATIONS.items()}
+  if name not in ours:
+    raise InputError(f"{path}: activation {name!r}; known: {list(ours)}.")
+  if inputs != width or config.get("use_residual"):
+    raise InputError(f"{path}: in_features {inputs}, the encoder's width is {width}; a residual "
+                     "is not supported.")  # fmt: skip
+  head["dense"], head["dense_activation"] = outputs, ours[name]
+  bias = np.zeros(outputs, np.float32)
+  with TensorFile(folder / "model.safetensors") as tensors:
+    kernel = tensors.take("linear.weight", (outputs, inputs)).T
+    if config.get("bias", True):
+      bias = tensors.take("linear.bias", (outputs,))
     tensors.check_all_taken()
   return {"kernel": np.ascontiguousarray(kernel), "bias": bias}

@@ -1,5 +1,7 @@
 """Our parameter tree and Hugging Face's tensors: the table of names, and the file they lie in."""
 
+import re
+
 import numpy as np
 from safetensors import SafetensorError, safe_open
 
@@ -23,7 +25,9 @@ LAYER_NORMS = {
     "mlp_norm": "output.LayerNorm",
 }
 QUERY_KEY_VALUE = [f"attention.self.{name}" for name in ("query", "key", "value")]
-UNUSED = ("embeddings.position_ids", "pooler.dense.weight", "pooler.dense.bias")
+# Not part of the encoder: a buffer, BERT's own pooler, the heads of pretraining.
+UNUSED = re.compile(r"(bert\.)?(embeddings\.position_ids|pooler\.dense\.\w+)|cls\..+")
+OLD_NAMES = {"LayerNorm.weight": "LayerNorm.gamma", "LayerNorm.bias": "LayerNorm.beta"}
 
 
 def bert_to_tensors(params, model):
@@ -89,8 +93,8 @@ class TensorFile:
     except SafetensorError as error:
       raise InputError(f"{path}: damaged safetensors file ({error}).") from error
     self.names = set(self.file.keys())
-    # Some folders prefix every name with the model's.
-    self.prefix = "bert." if all(name.startswith("bert.") for name in self.names) else ""
+    # A model with a head, as of masked language modelling, has its encoder under a prefix.
+    self.prefix = "bert." if any(name.startswith("bert.") for name in self.names) else ""
 
   def __enter__(self):
     return self
@@ -100,6 +104,9 @@ class TensorFile:
 
   def take(self, name, shape):
     name = self.prefix + name
+    for new, old in OLD_NAMES.items():  # As the first releases of BERT called them.
+      if name not in self.names and name.endswith(new):
+        name = name.removesuffix(new) + old
     if name not in self.names:
       raise InputError(f"{self.path}: lacks the tensor {name}.")
     self.taken.add(name)
@@ -109,6 +116,6 @@ class TensorFile:
     return np.asarray(tensor, np.float32)
 
   def check_all_taken(self):
-    left = self.names - self.taken - {self.prefix + name for name in UNUSED}
+    left = {name for name in self.names - self.taken if not UNUSED.fullmatch(name)}
     if left:
       raise InputError(f"{self.path}: tensors that this architecture does not use: {sorted(left)}.")

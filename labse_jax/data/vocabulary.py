@@ -1,12 +1,13 @@
 """Training a SentencePiece vocabulary and saying it again as a tokenizer.json."""
 
 import io
+import itertools
 import json
 import pathlib
-import unicodedata
 
 import numpy as np
 import sentencepiece
+from sentencepiece import sentencepiece_model_pb2
 from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors
 
 from labse_jax.data import sampling
@@ -14,10 +15,20 @@ from labse_jax.errors import InputError
 
 SPECIAL = {"pad": "[PAD]", "unk": "[UNK]", "cls": "[CLS]", "sep": "[SEP]", "mask": "[MASK]"}
 
+# SentencePiece reads "\u2581", its own sign for a space, as one; so must every other reader.
+NORMALISER = normalizers.Sequence([
+    normalizers.NFKC(), normalizers.Replace(Regex(r"[\s\u2581]+"), " "),
+    normalizers.Strip()])  # fmt: skip
+# Scores are multiples of this, so that sums down to -65,536 are exact in float32 and float64.
+SCORE_STEP = 2.0**-8
+
 
 def normalise(text):
-  """NFKC with runs of white space folded: what the exported tokenizer does to its input."""
-  return " ".join(unicodedata.normalize("NFKC", text).split())
+  """NFKC with runs of white space folded, by the normaliser that the exported tokenizer carries.
+
+  Python's own NFKC is of another version of Unicode and differs on some lines of real text.
+  """
+  return NORMALISER.normalize_str(text)
 
 
 def smoothed_sample(dataset, *, exponent, size, seed=0):
@@ -38,20 +49,31 @@ def train_unigram(sentences, size):
   """A SentencePiece Unigram model of `size` pieces (Kudo 2018), as its serialised bytes.
 
   SentencePiece normalises nothing: its own rules differ from NFKC on some lines of real text.
+  Scores are rounded to SCORE_STEP: two splits of one word into the same pieces ("h", "hh" and
+  "hh", "h") tie, and sums rounded to float32 in one library and to float64 in the other would
+  break the tie differently.
   """
+  sentences = iter(sentences)
+  first = next(sentences, None)
+  if first is None:
+    raise InputError("There is no text to train a vocabulary on.")
   model = io.BytesIO()
   try:
     sentencepiece.SentencePieceTrainer.train(
-        sentence_iterator=iter(sentences), model_writer=model, vocab_size=size,
+        sentence_iterator=itertools.chain([first], sentences), model_writer=model, vocab_size=size,
         model_type="unigram", normalization_rule_name="identity", character_coverage=0.9995,
         pad_id=0, unk_id=1, bos_id=2, eos_id=3, control_symbols=[SPECIAL["mask"]],
         pad_piece=SPECIAL["pad"], unk_piece=SPECIAL["unk"],
         bos_piece=SPECIAL["cls"], eos_piece=SPECIAL["sep"], num_threads=2,
         max_sentence_length=2048, minloglevel=2)  # fmt: skip
   except RuntimeError as error:
-    reason = str(error).splitlines()[-1]
+    # What stands before the last bracket is SentencePiece's own source line.
+    reason = " ".join(str(error).split()).rpartition("] ")[2]
     raise InputError(f"A vocabulary of {size} pieces cannot be trained here: {reason}") from error
-  return model.getvalue()
+  proto = sentencepiece_model_pb2.ModelProto.FromString(model.getvalue())
+  for piece in proto.pieces:
+    piece.score = round(piece.score / SCORE_STEP) * SCORE_STEP
+  return proto.SerializeToString()
 
 
 def export(model_bytes, folder):
@@ -60,8 +82,7 @@ def export(model_bytes, folder):
   processor = sentencepiece.SentencePieceProcessor(model_proto=model_bytes)
   pieces = [(processor.id_to_piece(i), processor.get_score(i)) for i in range(len(processor))]
   tokenizer = Tokenizer(models.Unigram(pieces, unk_id=1, byte_fallback=False))
-  tokenizer.normalizer = normalizers.Sequence(
-      [normalizers.NFKC(), normalizers.Replace(Regex(r"\s+"), " "), normalizers.Strip()])
+  tokenizer.normalizer = NORMALISER
   tokenizer.pre_tokenizer = pre_tokenizers.Metaspace()
   tokenizer.decoder = decoders.Metaspace()
   ids = {name: tokenizer.token_to_id(token) for name, token in SPECIAL.items()}
@@ -80,7 +101,11 @@ def export(model_bytes, folder):
 
 
 def disagreements(folder, sentences):
-  """The sentences that tokenizer.json and sentencepiece do not split into the same ids."""
+  """The sentences that tokenizer.json and sentencepiece do not split into the same ids.
+
+  None is expected, but for a sentence that spells a special token: "[SEP]" is text to
+  sentencepiece, and the token itself to tokenizer.json, which is the truth.
+  """
   folder = pathlib.Path(folder)
   tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
   processor = sentencepiece.SentencePieceProcessor(model_file=str(folder / "sentencepiece.model"))
