@@ -3,6 +3,7 @@
 import json
 import pathlib
 import sys
+import time
 
 from tqdm import tqdm
 
@@ -55,6 +56,25 @@ class Writer:
         continue
     with files.replacing(self.path, "wb") as file:
       file.writelines(kept)
+
+
+class Clock:
+  """Sentences and tokens (padding not counted) a second since the last step."""
+
+  def __init__(self):
+    self.restart()
+
+  def restart(self):
+    self.last = time.monotonic()
+
+  def speeds(self, metrics):
+    """Rates of the step that just ended, of a step's `pairs` and `tokens`."""
+    seconds = time.monotonic() - self.last
+    self.restart()
+    return {
+        "sentences_per_second": 2 * metrics["pairs"] / seconds,
+        "tokens_per_second": metrics["tokens"] / seconds,
+    }
 
 
 def _short(value):

@@ -5,7 +5,6 @@ import importlib
 import json
 import os
 import pathlib
-import signal
 import statistics
 import sys
 import time
@@ -21,8 +20,9 @@ from labse_jax.checkpoint import Checkpoints
 from labse_jax.data.pipeline import to_devices
 from labse_jax.errors import InputError, known, run
 from labse_jax.flags import load_config
-from labse_jax.metrics import Writer
+from labse_jax.metrics import Clock, Writer
 from labse_jax.sharding import batch_sharding, cache_compilations, make_mesh, weight_sharding
+from labse_jax.stopper import Stopper
 
 PROBE_STEPS = 10  # Timed to turn a budget of seconds into a number of steps.
 FREE_TO_CHANGE = ("evals", "log_every", "save_every", "seconds")  # Between a run and its resume.
@@ -217,52 +217,6 @@ def check_config(config, workdir, mesh):
   if jax.process_index() == 0:
     with files.replacing(path) as file:
       json.dump(now, file, indent=2)
-
-
-class Clock:
-  """Sentences and tokens (padding not counted) a second since the last step."""
-
-  def __init__(self):
-    self.restart()
-
-  def restart(self):
-    self.last = time.monotonic()
-
-  def speeds(self, metrics):
-    """Rates of the step that just ended, of a step's `pairs` and `tokens`."""
-    seconds = time.monotonic() - self.last
-    self.restart()
-    return {
-        "sentences_per_second": 2 * metrics["pairs"] / seconds,
-        "tokens_per_second": metrics["tokens"] / seconds,
-    }
-
-
-class Stopper:
-  """SIGTERM and the first Ctrl-C ask the loop to save and stop; a second Ctrl-C stops at once."""
-
-  def __init__(self):
-    self.signal = 0
-
-  def __enter__(self):
-    self.before = {s: signal.signal(s, self._ask) for s in (signal.SIGTERM, signal.SIGINT)}
-    return self
-
-  def __exit__(self, *_):
-    for number, handler in self.before.items():
-      signal.signal(number, handler)
-
-  def _ask(self, number, _):
-    if self.signal:
-      raise KeyboardInterrupt
-    self.signal = number
-
-  def asked(self, step):
-    """Whether to stop after this step; all hosts of a run agree."""
-    if jax.process_count() > 1 and multihost_utils.reached_preemption_sync_point(step):
-      self.signal = self.signal or signal.SIGTERM
-      return True
-    return jax.process_count() == 1 and bool(self.signal)
 
 
 def main(argv):

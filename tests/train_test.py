@@ -121,7 +121,8 @@ def test_ctrl_c_saves_and_exits_130_without_a_traceback(folder):
 
 
 def test_a_budget_of_seconds_fixes_the_steps_once(folder):
-  workdir, extra = folder / "budget", ("--config.total_steps=0", "--config.seconds=15", "--config.save_every=1000")
+  workdir = folder / "budget"
+  extra = ("--config.total_steps=0", "--config.seconds=15", "--config.save_every=1000")
   process = start(folder, workdir, *extra)
   wait_for_step(workdir, 3, process)
   process.send_signal(signal.SIGTERM)
