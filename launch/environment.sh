@@ -4,13 +4,7 @@
 
 ROOT="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)"
 VENV="$ROOT/.venv"
-
-say() { printf 'labse-jax: %s\n' "$*" >&2; }
-
-die() { # STATUS MESSAGE
-  say "$2"
-  exit "$1"
-}
+source "$ROOT/launch/shell.sh"
 
 recent() { # PYTHON: whether it runs and is 3.11 or newer
   "$1" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null

@@ -5,10 +5,14 @@
 #       --workdir runs/try
 set -euo pipefail
 
-if [ $# -eq 0 ] || [ "$1" = --help ] || [ "$1" = -h ]; then
-  sed -n '2,/^set/{/^set/d;s/^# \{0,1\}//;p;}' "$0"
-  exit 0
-fi
+source "$(dirname "${BASH_SOURCE[0]}")/shell.sh"
+
+case "${1:-}" in
+  '' | -h | --help)
+    usage_of "$0"
+    exit 0
+    ;;
+esac
 
 source "$(dirname "${BASH_SOURCE[0]}")/environment.sh"
 simulate_devices

@@ -1,28 +1,25 @@
 #!/usr/bin/env bash
-# The main job, from nothing to a model folder and a page that shows what it can do.
+# usage: bash launch/quickstart.sh [--small]
+#
+# The main job, from nothing: makes a virtual environment, downloads the translations that six Python
+# packages carry, trains a small dual encoder on them and evaluates it, in at most 15 minutes on
+# 2 cores and 8 GB. Everything goes to runs/quickstart: model/, evaluation.json, report.html,
+# metrics.jsonl. The same command again goes on where it was, or says that all is done.
+#
+#   --small   one package, a tiny model and four steps, in runs/quickstart_small: to see that all runs
 set -euo pipefail
+
+source "$(dirname "${BASH_SOURCE[0]}")/shell.sh"
 
 SMALL=false
 for argument in "$@"; do
   case "$argument" in
     --small) SMALL=true ;;
     -h | --help)
-      cat <<'HELP'
-usage: bash launch/quickstart.sh [--small]
-
-Makes a virtual environment, downloads the translations that six Python packages carry, trains a
-small dual encoder on them and evaluates it: at most 15 minutes on 2 cores and 8 GB. Everything
-goes to runs/quickstart: model/, evaluation.json, report.html, metrics.jsonl. The same command again
-goes on where it was, or says that all is done.
-
-  --small   one package, a tiny model and four steps, in runs/quickstart_small: to see that all runs
-HELP
+      usage_of "$0"
       exit 0
       ;;
-    *)
-      echo "labse-jax: unknown argument '$argument'; see --help." >&2
-      exit 2
-      ;;
+    *) die 2 "unknown argument '$argument'; see --help." ;;
   esac
 done
 
@@ -39,9 +36,7 @@ fi
 step() { # NAME COMMAND...: shows the command, runs it, shows its time
   local name="$1" start=$SECONDS status=0
   shift
-  printf '\n== %s\n$' "$name"
-  printf ' %q' "$@"
-  printf '\n'
+  printf '\n== %s\n$ %s\n' "$name" "$(quoted "$@")"
   if [ "$1" = python ]; then
     "$PYTHON" "${@:2}" || status=$?
   else
@@ -83,15 +78,14 @@ seconds_to_train() {
   echo $left
 }
 
-echo "Each step below is a command of its own; with the same settings:"
-echo "  bash launch/local.sh -m labse_jax.VERB ..."
-
 if newer "$RUN/report.html" "$RUN/evaluation.json" &&
   newer "$RUN/evaluation.json" "$RUN/model/modules.json" && [ -e "$RUN/model/modules.json" ]; then
-  printf '\nAll is done: open %s/report.html; the model is %s/model. ' "$RUN" "$RUN"
-  echo "To start over, remove $RUN."
+  echo "All is done: open $RUN/report.html; the model is $RUN/model. To start over, remove $RUN."
   exit 0
 fi
+
+echo "Each step below is a command of its own; with the same settings:"
+echo "  bash launch/local.sh -m labse_jax.VERB ..."
 
 if [ -e "$RUN/wheels/catalogues.txt" ]; then
   have corpus "$RUN/wheels"
