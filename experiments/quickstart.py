@@ -33,7 +33,7 @@ def get_config(arg=None):
   config.schedule = dict(peak=2e-3, warmup=0.05, decay="linear")
   config.total_steps, config.seconds = arg.steps, 0.0 if arg.steps else arg.seconds
 
-  config.log_every, config.save_every = 10, 200
+  config.log_every, config.save_every = 10, 50
   config.evals = dict()
   if arg.runlocal:
     config.model.update(vocab_size=2_000, width=32, depth=2, mlp_width=64)

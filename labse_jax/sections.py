@@ -41,7 +41,7 @@ def overview(log, evaluation):
     metric = metrics_of(evaluation)[-1]
     average = metric_text(evaluation["average"].get(metric)).split(" ")[0]
     values.append((average, f"{metric}, mean of {len(evaluation['results'])} languages"))
-  values.append((f"{max(row['step'] for row in log):,}", "training steps"))
+  values.append((f"{1 + max(row['step'] for row in log):,}", "training steps"))
   if loss := series(log, "loss")[1]:
     values.append((f"{loss[-1]:.3f}", "loss at the end"))
   if negatives := series(log, "negatives")[1]:
