@@ -48,7 +48,8 @@ def test_shows_the_table_the_plots_and_the_similarities(executed):
   assert "accuracy" in text and "average" in text
   images = [out for out in _outputs(notebook) if "image/png" in out.get("data", {})]
   assert len(images) == len(list((run / "plots").glob("*.png"))) >= 2
-  rows = [line.split() for line in text.splitlines() if line.endswith("Datei wurde nicht gefunden.")]
+  german = "Die Datei wurde nicht gefunden."
+  rows = [line.split() for line in text.splitlines() if line.endswith(german)]
   assert [row[1] for row in rows] == ["1.00"]  # A sentence beside itself, on the diagonal.
 
 
