@@ -51,7 +51,7 @@ class Writer:
     for line in self.path.read_bytes().splitlines(keepends=True):
       try:
         if json.loads(line)["step"] < first_step:
-          kept.append(line)
+          kept.append(line.rstrip(b"\n") + b"\n")
       except ValueError:  # The last line of a killed run may be torn.
         continue
     with files.replacing(self.path, "wb") as file:

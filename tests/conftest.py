@@ -10,3 +10,114 @@ if "xla_force_host_platform_device_count" not in os.environ.get("XLA_FLAGS", "")
 from absl import flags  # noqa: E402
 
 flags.FLAGS.mark_as_parsed()  # Grain and Orbax read flags.
+
+import dataclasses  # noqa: E402
+import importlib.util  # noqa: E402
+import itertools  # noqa: E402
+import pathlib  # noqa: E402
+
+import numpy as np  # noqa: E402
+import pytest  # noqa: E402
+
+TATOEBA = pathlib.Path(__file__).parents[2] / "shared" / "data" / "tatoeba"
+MODEL = {
+    "vocab_size": 1000, "width": 32, "depth": 2, "heads": 4, "mlp_width": 64, "positions": 64,
+    "types": 2, "dropout": 0.1, "epsilon": 1e-12, "activation": "gelu"}  # fmt: skip
+LABSE_HEAD = {"pooling": "cls", "dense": 32, "dense_activation": "tanh", "normalize": True}
+
+
+def need_torch():
+  """Skips where the parity extras are not installed; in CI their absence is an error."""
+  missing = [name for name in ("torch", "transformers", "sentence_transformers")
+             if importlib.util.find_spec(name) is None]  # fmt: skip
+  if missing and os.environ.get("CI") == "true":
+    raise RuntimeError(f"CI needs {missing} for the parity tests.")
+  if missing:
+    pytest.skip(f"parity needs {missing}: pip install labse_jax[parity]")
+
+
+@pytest.fixture(scope="session")
+def real_lines():
+  """Distinct real sentences in some thirty languages: translations that a dependency carries."""
+  import humanize
+  import polib
+
+  lines = {}
+  for path in sorted(pathlib.Path(humanize.__file__).parent.glob("locale/*/LC_MESSAGES/*.mo")):
+    for entry in polib.mofile(str(path)):
+      for text in (entry.msgid, entry.msgstr, *entry.msgstr_plural.values()):
+        lines.setdefault(" ".join(text.split()))
+  return [line for line in lines if line]
+
+
+@pytest.fixture(scope="session")
+def many_scripts():
+  """1,000 real sentences in a hundred languages, where the Tatoeba test set is at hand."""
+  paths = sorted(path for path in TATOEBA.glob("tatoeba.*") if path.suffix != ".eng")
+  if not paths:
+    pytest.skip(f"no Tatoeba files in {TATOEBA}")
+  files = [path.read_text("utf-8").splitlines() for path in paths]
+  return list(itertools.islice(filter(None, itertools.chain(*itertools.zip_longest(*files))), 1000))
+
+
+@pytest.fixture(scope="session")
+def tiny_vocabulary(tmp_path_factory, real_lines):
+  """A folder with tokenizer.json, trained on the real lines."""
+  from labse_jax.data import vocabulary
+
+  folder = tmp_path_factory.mktemp("vocabulary")
+  text = [vocabulary.normalise(line) for line in real_lines]
+  vocabulary.export(vocabulary.train_unigram(text, MODEL["vocab_size"]), folder)
+  return folder
+
+
+@pytest.fixture(scope="session")
+def tiny_content(tiny_vocabulary):
+  """A ModelFolder as LaBSE's is made, with random weights large enough for every part to show."""
+  import jax
+
+  from labse_jax import folder
+  from labse_jax.models import heads
+
+  params = heads.init(heads.build(MODEL, LABSE_HEAD), jax.random.key(0))
+  leaves, tree = jax.tree.flatten(params)
+  rng = np.random.default_rng(0)
+  leaves = [np.asarray(p + 0.1 * rng.normal(size=p.shape), np.float32) for p in leaves]
+  return folder.ModelFolder(MODEL, LABSE_HEAD, jax.tree.unflatten(tree, leaves),
+                            tiny_vocabulary / "tokenizer.json", 64)  # fmt: skip
+
+
+@pytest.fixture(scope="session")
+def tiny_folder(tmp_path_factory, tiny_content):
+  """`tiny_content` on disk."""
+  from labse_jax import folder
+
+  path = tmp_path_factory.mktemp("model") / "tiny"
+  folder.write(path, tiny_content)
+  return path
+
+
+@pytest.fixture(scope="session")
+def tiny_encoder(tiny_folder):
+  from labse_jax.encode import SentenceEncoder
+
+  return SentenceEncoder.load(tiny_folder)
+
+
+@pytest.fixture
+def with_head(tiny_content):
+  """with_head(pooling, dense, normalize) -> the same encoder under another head."""
+
+  def change(pooling, dense, normalize, activation="tanh"):
+    head = {"pooling": pooling, "dense": dense, "dense_activation": activation,
+            "normalize": normalize}  # fmt: skip
+    params = dict(tiny_content.params)
+    if dense:
+      rng = np.random.default_rng(dense)
+      params["dense"] = {"kernel": rng.normal(size=(32, dense)).astype(np.float32),
+                         "bias": rng.normal(size=dense).astype(np.float32)}  # fmt: skip
+    else:
+      del params["dense"]
+    return dataclasses.replace(tiny_content, head=head, params=params)
+
+  return change

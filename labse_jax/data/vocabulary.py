@@ -35,6 +35,8 @@ def smoothed_sample(dataset, *, exponent, size, seed=0):
   """Yields about `size` sentences, the languages in proportion n^exponent, no pair twice."""
   rng = np.random.default_rng(seed)
   groups = list(dataset.indices_by_language.values())
+  if not groups:
+    return
   shares = sampling.smoothed([len(group) for group in groups], exponent)
   wanted = [min(len(g), -(-int(size * p) // 2)) for g, p in zip(groups, shares, strict=True)]
   chosen = [rng.choice(g, n, replace=False) for g, n in zip(groups, wanted, strict=True)]

@@ -1,0 +1,104 @@
+"""The encoder over packed rows: where a sentence lies, and beside what, changes nothing."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from labse_jax.data.packing import pack
+from labse_jax.models import heads
+
+MODEL = dict(vocab_size=200, width=32, depth=2, heads=4, mlp_width=64, positions=40)
+HEAD = dict(pooling="mean", dense=0, normalize=True)
+SLOTS, LENGTH = 6, 40
+
+
+def make_sentences(count=24, seed=0):
+  rng = np.random.default_rng(seed)
+  return [rng.integers(5, 200, n).astype(np.int32) for n in rng.integers(3, 20, count)]
+
+
+@pytest.fixture(scope="module")
+def params():
+  params = heads.init(heads.build(MODEL, HEAD), jax.random.key(0))
+  leaves, tree = jax.tree.flatten(params)
+  rng = np.random.default_rng(1)
+  return jax.tree.unflatten(
+      tree, [jnp.asarray(p + 0.1 * rng.normal(size=p.shape), "float32") for p in leaves])  # fmt: skip
+
+
+def encode(params, sentences, *, slots=SLOTS, length=LENGTH, extra_rows=0, pooling="mean", **options):
+  """[N, D] of sentences packed into rows of `slots`."""
+  arrays, row_N, slot_N = pack([(s,) for s in sentences], length, slots)
+  inputs = [np.pad(arrays[name][:, 0], ((0, extra_rows), (0, 0)))
+            for name in ("tokens", "segments", "positions")]  # fmt: skip
+  module = heads.build(MODEL, dict(HEAD, pooling=pooling), **options)
+  z_RSD = jax.jit(module.apply, static_argnames="slots")({"params": params}, *inputs, slots=slots)
+  return np.asarray(z_RSD)[row_N, slot_N]
+
+
+@pytest.mark.parametrize("pooling", ["cls", "max", "mean"])
+def test_packed_rows_equal_one_sentence_a_row(params, pooling):
+  sentences = make_sentences()
+  packed = encode(params, sentences, pooling=pooling)
+  padded = encode(params, sentences, slots=1, pooling=pooling)
+  np.testing.assert_allclose(packed, padded, atol=1e-5)
+  alone = encode(params, sentences[:1], slots=1, length=len(sentences[0]), pooling=pooling)
+  np.testing.assert_allclose(packed[:1], alone, atol=1e-5)
+  # Random weights must still tell the sentences apart, or the line above says nothing.
+  assert (packed @ packed.T - np.eye(len(packed))).max() < 0.999
+
+
+def test_order_and_padding_change_nothing(params):
+  sentences = make_sentences()
+  straight = encode(params, sentences)
+  order = np.random.default_rng(2).permutation(len(sentences))
+  shuffled = encode(params, [sentences[i] for i in order])
+  np.testing.assert_allclose(shuffled, straight[order], atol=1e-5)
+  padded = encode(params, sentences, slots=2, extra_rows=3)
+  np.testing.assert_allclose(padded, straight, atol=1e-5)
+
+
+def test_order_of_tokens_and_their_positions_do_count(params):
+  sentence = make_sentences()[0]
+  forth, back = encode(params, [sentence, sentence[::-1]])
+  assert np.abs(forth - back).max() > 1e-3
+
+
+def gradient(params, **options):
+  arrays, _, _ = pack([(s,) for s in make_sentences()], LENGTH, SLOTS)
+  inputs = [np.pad(arrays[name][:, 0], ((0, 2), (0, 0)))
+            for name in ("tokens", "segments", "positions")]  # fmt: skip
+  used = np.pad(arrays["mask"], ((0, 2), (0, 0)))
+  assert not used.all()  # Empty slots and empty rows are in the batch.
+  module = heads.build(MODEL, HEAD, **options)
+  target = np.random.default_rng(4).normal(size=(*used.shape, 32))
+
+  def loss(params):
+    z_RSD = module.apply({"params": params}, *inputs, slots=SLOTS, train=True,
+                         rngs={"dropout": jax.random.key(5)})  # fmt: skip
+    return jnp.sum(jnp.where(used[..., None], z_RSD * target, 0))
+
+  return jax.jit(jax.value_and_grad(loss))(params)
+
+
+def test_remat_gives_the_same_values_and_gradients(params):
+  plain, remat = gradient(params), gradient(params, remat=True)
+  for a, b in zip(jax.tree.leaves(plain), jax.tree.leaves(remat), strict=True):
+    scale = np.abs(a).max() + 1e-6
+    np.testing.assert_allclose(a / scale, b / scale, atol=1e-5)
+
+
+def test_gradient_is_finite_with_empty_slots_and_reaches_every_weight(params):
+  _, grads = gradient(params)
+  for path, leaf in jax.tree_util.tree_leaves_with_path(grads):
+    assert np.isfinite(leaf).all(), path
+    assert np.abs(leaf).max() > 0, path
+
+
+def test_bfloat16_keeps_the_direction(params):
+  sentences = make_sentences(64)
+  full, half = encode(params, sentences), encode(params, sentences, dtype="bfloat16")
+  assert half.dtype == np.float32
+  assert np.sum(full * half, 1).min() > 0.999
+  assert np.abs(full - half).max() > 1e-5  # It did compute in bfloat16.

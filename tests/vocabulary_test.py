@@ -1,0 +1,180 @@
+"""The vocabulary: its reserved ids, its sample, and that two libraries read it as one."""
+
+from collections import Counter
+import json
+import types
+
+import numpy as np
+import pytest
+import sentencepiece
+from sentencepiece import sentencepiece_model_pb2
+from tokenizers import Tokenizer
+
+from labse_jax import vocabulary as command
+from labse_jax.data import vocabulary
+from labse_jax.data.dataset import write_dataset
+from labse_jax.data.sources import Pair
+from labse_jax.errors import InputError, run
+
+
+class FakeSource:
+  """Texts that say which example they are."""
+
+  def __getitems__(self, indices):
+    return [{"source": f"s{i}", "target": f"t{i}"} for i in indices]
+
+
+def fake_dataset(*counts):
+  bounds = np.cumsum([0, *counts])
+  groups = {f"eng-{n}": np.arange(*bounds[n : n + 2]) for n in range(len(counts))}
+  return types.SimpleNamespace(indices_by_language=groups, source=FakeSource())
+
+
+def fuzzed(count, seed=0):
+  """Strings over all of Unicode's blocks, and over the characters that tokenizers stumble on."""
+  rng = np.random.default_rng(seed)
+  odd = [0x20, 0x09, 0x0A, 0x0D, 0x1C, 0x85, 0xA0, 0x200B, 0x200D, 0x2028, 0x2581, 0x3000, 0xFEFF,
+         0xFFFD, 0x301, 0xC3C, 0xC4D, 0x61, 0x62, 0x68, 0x6D, 0x73, 0x3A]  # fmt: skip
+  for n in range(count):
+    size = rng.integers(0, 40)
+    if n % 3 == 0:
+      codes = rng.choice(odd, size)
+    else:
+      codes = 256 * rng.integers(0, 0x300 if n % 3 == 1 else 0x1100) + rng.integers(0, 256, size)
+    yield "".join(chr(c) for c in codes if not 0xD800 <= c < 0xE000)
+
+
+def test_reserved_ids_and_what_transformers_needs(tiny_vocabulary):
+  tokenizer = Tokenizer.from_file(str(tiny_vocabulary / "tokenizer.json"))
+  assert tokenizer.get_vocab_size() == 1000
+  assert [tokenizer.id_to_token(i) for i in range(5)] == [
+      "[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]  # fmt: skip
+  assert tokenizer.encode("\U0001f9ff").ids[-2:] == [1, 3]  # What is not in it is unk.
+  assert tokenizer.encode("a", "b").ids.count(3) == 2
+  settings = json.loads((tiny_vocabulary / "tokenizer_config.json").read_text())
+  assert settings["tokenizer_class"] == "PreTrainedTokenizerFast"
+  names = ("pad", "unk", "cls", "sep", "mask", "bos", "eos")
+  assert [settings[f"{name}_token"] for name in names] == [
+      "[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "[CLS]", "[SEP]"]  # fmt: skip
+
+
+def test_both_libraries_give_the_same_ids_on_every_line(tiny_vocabulary, real_lines):
+  assert vocabulary.disagreements(tiny_vocabulary, real_lines) == []
+  assert vocabulary.disagreements(tiny_vocabulary, list(fuzzed(3000))) == []
+
+
+def test_disagreements_are_found(tiny_vocabulary):
+  assert vocabulary.disagreements(tiny_vocabulary, ["a [SEP] b", "a b"]) == ["a [SEP] b"]
+
+
+def test_ties_are_broken_alike(tmp_path):
+  # Runs of a letter whose doubles and triples are pieces: each split is a tie of many, and the
+  # words before it leave a sum that float32 rounds.
+  rng = np.random.default_rng(0)
+  words = ["".join("hms"[rng.integers(3)] * rng.integers(1, 6) for _ in range(3))
+           for _ in range(20_000)]  # fmt: skip
+  text = [" ".join(words[n : n + 10]) for n in range(0, len(words), 10)]
+  vocabulary.export(vocabulary.train_unigram(text, 120), tmp_path)
+  assert vocabulary.disagreements(tmp_path, text) == []
+
+
+def test_sums_of_scores_are_exact_in_float32(tiny_vocabulary):
+  proto = sentencepiece_model_pb2.ModelProto.FromString(
+      (tiny_vocabulary / "sentencepiece.model").read_bytes())  # fmt: skip
+  scores = np.array([piece.score for piece in proto.pieces])
+  assert len(np.unique(scores)) > 100
+  order = np.random.default_rng(0).integers(0, len(scores), 4000)
+  assert np.cumsum(scores[order], dtype=np.float32)[-1] == np.sum(scores[order], dtype=np.float64)
+
+
+def test_normalise_is_nfkc_and_folds_white_space():
+  assert vocabulary.normalise(" ﬁ\u3000①\t\n x\u2581y ") == "fi 1 x y"
+  assert vocabulary.normalise("") == vocabulary.normalise(" \u2028") == ""
+
+
+@pytest.mark.parametrize("exponent", [0.3, 1.0])
+def test_the_sample_follows_the_exponent_and_repeats_nothing(exponent):
+  dataset = fake_dataset(1_000, 32_000, 100_000)
+  sample = list(vocabulary.smoothed_sample(dataset, exponent=exponent, size=1_500))
+  assert len(set(sample)) == len(sample)
+  edges = [1_000, 33_000]
+  got = Counter(int(np.searchsorted(edges, int(text[1:]), "right")) for text in sample)
+  shares = np.array([1_000, 32_000, 100_000.0]) ** exponent
+  np.testing.assert_allclose([got[n] for n in range(3)], 1_500 * shares / shares.sum(), atol=2.5)
+  # Within a language the draw is even: the mean index is the middle.
+  own = [int(text[1:]) for text in sample if int(text[1:]) >= 33_000]
+  assert abs(np.mean(own) - 83_000) < 4 * 100_000 / np.sqrt(12 * len(own) / 2)
+
+
+def test_the_sample_is_the_same_again_and_another_with_another_seed():
+  draw = lambda seed: list(vocabulary.smoothed_sample(
+      fake_dataset(500, 900), exponent=0.3, size=100, seed=seed))  # fmt: skip
+  assert draw(0) == draw(0) != draw(1)
+
+
+def test_a_small_language_gives_all_it_has():
+  sample = list(vocabulary.smoothed_sample(fake_dataset(3, 5_000), exponent=0.0, size=1_000))
+  assert {f"{side}{i}" for side in "st" for i in range(3)} <= set(sample)
+
+
+def test_an_empty_dataset_gives_an_empty_sample():
+  assert list(vocabulary.smoothed_sample(fake_dataset(), exponent=0.3, size=100)) == []
+
+
+def test_training_is_deterministic(real_lines):
+  assert vocabulary.train_unigram(real_lines, 800) == vocabulary.train_unigram(real_lines, 800)
+
+
+@pytest.mark.parametrize(
+    ("sentences", "size", "reason"),
+    [
+        (["hello world"] * 50, 5_000, "Vocabulary size too high"),
+        (["hello world, how are you"] * 50, 9, "smaller than required_chars"),
+        ([], 100, "no text"),
+    ],
+)  # fmt: skip
+def test_a_size_that_cannot_be_is_one_line(sentences, size, reason):
+  with pytest.raises(InputError, match=reason) as caught:
+    vocabulary.train_unigram(sentences, size)
+  assert "\n" not in str(caught.value) and ".cc" not in str(caught.value)
+
+
+def command_on(folder, lines, *options):
+  write_dataset(folder / "data", [Pair("eng", "deu", "-", a, b) for a, b in lines])
+  with pytest.raises(SystemExit) as caught:
+    run(command.main, ["--data", f"{folder / 'data'}", "--output", f"{folder / 'v'}", *options])
+  return caught.value.code
+
+
+def test_the_command_writes_a_vocabulary(tmp_path, real_lines, capsys):
+  pairs = list(zip(real_lines[::2], real_lines[1::2], strict=False))
+  assert command_on(tmp_path, pairs, "--size", "700") == 0
+  assert "disagree on 0" in capsys.readouterr().out
+  report = json.loads((tmp_path / "v" / "report.json").read_text())
+  assert report["size"] == 700 and report["disagreements"] == 0
+  processor = sentencepiece.SentencePieceProcessor(
+      model_file=str(tmp_path / "v" / "sentencepiece.model"))  # fmt: skip
+  assert len(processor) == 700
+
+
+@pytest.mark.parametrize(
+    ("lines", "size", "reason"),
+    [
+        ([("Hello world", "Hallo Welt")], "9000", "too high"),
+        ([("Hello world", "Hallo Welt")], "7", "at least 8"),
+        ([("Hello world", "Hallo Welt")], "8", "smaller than required_chars"),
+    ],
+)  # fmt: skip
+def test_the_command_on_bad_input(tmp_path, lines, size, reason, capfd):
+  (tmp_path / "v").mkdir()
+  (tmp_path / "v" / "old").touch()
+  assert command_on(tmp_path, lines, "--size", size) == 2
+  error = capfd.readouterr().err
+  assert error.startswith("labse-jax: ") and error.count("\n") == 1 and reason in error
+  assert [p.name for p in (tmp_path / "v").iterdir()] == ["old"]
+
+
+def test_the_command_without_a_dataset(tmp_path, capsys):
+  with pytest.raises(SystemExit) as caught:
+    run(command.main, ["--data", str(tmp_path), "--size", "100", "--output", f"{tmp_path}/v"])
+  assert caught.value.code == 2 and "not a dataset folder" in capsys.readouterr().err
