@@ -191,7 +191,7 @@ def test_a_torn_last_line_is_said_and_left_out(workdir):
     file.write('{"step": 4, "note": "é'.encode()[:-1])
   _, document = write(workdir)
   assert said in document.texts
-  assert document.texts[document.texts.index("training steps") - 1] == "3"
+  assert document.texts[document.texts.index("training steps") - 1] == "4"
 
 
 def prepare(workdir, what):
