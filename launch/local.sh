@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # Runs Python with eight simulated devices on this machine's CPU.
 #
-#   bash launch/local.sh -m labse_jax.train --config experiments/quickstart.py:runlocal \
-#       --workdir runs/try
+#   bash launch/local.sh -m labse_jax.train --config experiments/quickstart.py --workdir runs/try
+#
+# That reads what launch/quickstart.sh prepared; launch/README.md has a smaller one.
 set -euo pipefail
 
 source "$(dirname "${BASH_SOURCE[0]}")/shell.sh"
