@@ -11,7 +11,7 @@ from labse_jax.flags import parse_arg
 def get_config(arg=None):
   arg = parse_arg(
       arg, data="runs/quickstart/data", tokenizer="runs/quickstart/vocabulary",
-      seconds=480.0, steps=0, runlocal=False)  # fmt: skip
+      held_out="", seconds=480.0, steps=0, runlocal=False)  # fmt: skip
   config = ml_collections.ConfigDict()
   config.seed = 0
 
@@ -21,7 +21,7 @@ def get_config(arg=None):
 
   config.task = "dual_encoder"
   config.model = dict(
-      vocab_size=16_000, width=256, depth=3, heads=4, mlp_width=1024, positions=128, types=2,
+      vocab_size=16_000, width=256, depth=3, heads=4, mlp_width=1024, positions=64, types=2,
       dropout=0.0, epsilon=1e-12, activation="gelu")  # fmt: skip
   config.head = dict(pooling="mean", dense=0)
   config.loss = "margin_softmax"
@@ -35,6 +35,10 @@ def get_config(arg=None):
 
   config.log_every, config.save_every = 10, 50
   config.evals = dict()
+  if arg.held_out:
+    languages = "deu,jpn,rus,spa,tur,vie"
+    config.evals.held_out = dict(
+        type="tatoeba", every=100, data=arg.held_out, languages=languages)  # fmt: skip
   if arg.runlocal:
     config.model.update(vocab_size=2_000, width=32, depth=2, mlp_width=64)
     config.batch_rows, config.total_steps, config.seconds = 16, arg.steps or 4, 0.0

@@ -1,5 +1,9 @@
 """Language-agnostic sentence embeddings in JAX and Flax."""
 
+import os
+import signal
+import sys
+
 __version__ = "0.1.0"
 
 
@@ -10,3 +14,8 @@ def __getattr__(name):
 
     return SentenceEncoder
   raise AttributeError(f"module 'labse_jax' has no attribute {name!r}")
+
+
+if sys.orig_argv[1:2] == ["-m"] and sys.orig_argv[2].startswith("labse_jax."):
+  # Ctrl-C while a command still imports JAX: its tracebacks would be of no use to a person.
+  signal.signal(signal.SIGINT, lambda *_: os._exit(130))

@@ -1,11 +1,15 @@
 """Training state on disk through Orbax, with the position in the data beside it."""
 
+import contextlib
 import pathlib
 import sys
+import time
 
+from jax.experimental import multihost_utils
 from orbax.checkpoint import v1 as ocp
 
 from labse_jax.errors import InputError
+from labse_jax.hosts import is_main, say
 
 KEEP = 2  # The newest, and the one before it for when the newest turns out damaged.
 
@@ -25,7 +29,8 @@ class Checkpoints:
   def save(self, step, state, data):
     """Starts to write a checkpoint; the arrays are copied first, so training may go on."""
     if self.orbax.latest is None or self.orbax.latest.step != step:
-      self.orbax.save_checkpointables_async(step, {"state": state, "data": data}, force=True)
+      with self._said():
+        self.orbax.save_checkpointables_async(step, {"state": state, "data": data}, force=True)
 
   def restore(self, abstract_state, data):
     """The newest readable state, or None where there is no checkpoint; moves `data` to its place.
@@ -37,24 +42,36 @@ class Checkpoints:
       try:
         loaded = self.orbax.load_checkpointables(step, {"state": abstract_state, "data": data})
       except Exception as error:  # Whatever a torn file makes the libraries raise.
-        failures.append((step, error))
+        failures.append((step, str(error).splitlines()[0][:200]))
         continue
-      self._set_aside([step for step, _ in failures])
+      for failure in failures:
+        self._set_aside(*failure)
       return loaded["state"]
     if failures:
       step, error = failures[0]
       raise InputError(f"{self.directory}: no checkpoint can be read; of step {step}: {error}")
     return None
 
-  def _set_aside(self, steps):
-    for step in steps:
-      print(f"labse-jax: the checkpoint of step {step} is damaged; it is set aside and the one "
-            "before it is taken.", file=sys.stderr)  # fmt: skip
-      (self.directory / str(step)).rename(self.directory / f"damaged-{step}")
-    if steps:
-      self.orbax.close()
-      self._open()
+  def _set_aside(self, step, error):
+    say(f"labse-jax: the checkpoint of step {step} is damaged ({error}); it is set aside and the "
+        "one before it is taken.", file=sys.stderr)  # fmt: skip
+    self.orbax.close()
+    if is_main():
+      place = self.directory / f"damaged-{step}-{time.time_ns()}"
+      (self.directory / str(step)).rename(place)
+    multihost_utils.sync_global_devices(f"damaged-{step}")
+    self._open()
 
   def close(self):
     """Waits until the last checkpoint is on disk."""
-    self.orbax.close()
+    with self._said():
+      self.orbax.close()
+
+  @contextlib.contextmanager
+  def _said(self):
+    """Makes a write that failed one line: a full disk comes back as an error of the libraries."""
+    try:
+      yield
+    except (OSError, ValueError, RuntimeError) as error:
+      reason = str(error).splitlines()[0][:200]
+      raise InputError(f"{self.directory}: a checkpoint cannot be written: {reason}") from error

@@ -19,7 +19,7 @@ from labse_jax.data import packing
 from labse_jax.data.tokenizer import Tokenizer
 from labse_jax.errors import InputError, run
 from labse_jax.models import heads
-from labse_jax.sharding import batch_sharding, make_mesh
+from labse_jax.sharding import batch_sharding, cache_compilations, make_mesh
 
 ROW_LENGTHS = (32, 128, 512)  # One compilation each; a model's own limit replaces the last.
 TOKENS_PER_DEVICE = 1024  # Larger batches leave the cache of a CPU core.
@@ -40,16 +40,21 @@ class SentenceEncoder:
     self.module, self.tokenizer, self.max_length = module, tokenizer, max_length
     self.prompts, self.default_prompt = prompts or {}, default_prompt
     self.mesh = mesh or make_mesh(devices=jax.local_devices())
-    self.params = params
+    self.set_params(params)
     self.cut = 0  # Sentences of the last call that were longer than the model takes.
     self.dimension = module.dense or module.bert.width
     self._forward = jax.jit(
         self._apply, static_argnames="slots", out_shardings=batch_sharding(self.mesh))  # fmt: skip
     self.row_lengths = (*(length for length in ROW_LENGTHS if length < max_length), max_length)
 
+  def set_params(self, params):
+    """Puts a parameter tree on every device of the encoder."""
+    self.params = jax.device_put(params, jax.NamedSharding(self.mesh, jax.P()))
+
   @classmethod
   def load(cls, folder, *, precision="float32"):
     """Opens a sentence-transformers folder; raises InputError if it is none."""
+    cache_compilations()
     content = model_folder.read(folder)
     module = heads.build(content.model, content.head, dtype=precision)
     encoder = cls(module, None, Tokenizer(content.tokenizer_file), max_length=content.max_length,
@@ -57,7 +62,7 @@ class SentenceEncoder:
     if len(encoder.tokenizer) > content.model["vocab_size"]:
       raise InputError(f"{folder}: tokenizer.json has {len(encoder.tokenizer):,} entries, "
                        f"the model {content.model['vocab_size']:,} rows.")  # fmt: skip
-    encoder.params = jax.device_put(content.params, jax.NamedSharding(encoder.mesh, jax.P()))
+    encoder.set_params(content.params)
     return encoder
 
   def encode(self, sentences, *, batch_size=None, show_progress_bar=False,
@@ -74,9 +79,9 @@ class SentenceEncoder:
         raise InputError(f"{name} = {value}; it must be at least 1.")
     single = isinstance(sentences, str)
     sentences = [sentences] if single else list(sentences)
-    bad = next((s for s in sentences if not isinstance(s, str)), None)
-    if bad is not None:
-      raise InputError(f"encode takes strings; got {type(bad).__name__}.")
+    for sentence in sentences:
+      if not isinstance(sentence, str):
+        raise InputError(f"encode takes strings; got {type(sentence).__name__}.")
     vectors_ND = np.zeros((len(sentences), self.dimension), np.float32)
     prompt = self.prompts.get(self.default_prompt, "") if prompt is None else prompt
     tokens_per_device = 32 * batch_size if batch_size else TOKENS_PER_DEVICE

@@ -3,6 +3,7 @@
 import difflib
 import errno
 import os
+import signal
 import sys
 
 
@@ -12,6 +13,7 @@ class InputError(ValueError):
 
 def run(main, argv=None):
   """Runs a command's `main(argv)` and exits: 0 done, 2 wrong input, 130 Ctrl-C, 1 our own fault."""
+  signal.signal(signal.SIGINT, signal.default_int_handler)  # Until here labse_jax/__init__ had it.
   try:
     status = main(sys.argv[1:] if argv is None else argv)
     sys.stdout.flush()
@@ -22,20 +24,13 @@ def run(main, argv=None):
   except BrokenPipeError:  # The reader of our output left, as `| head` does.
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     status = 0
-  except OSError as error:
-    if error.errno not in (
-      errno.ENOSPC,
-      errno.EDQUOT,
-      errno.EACCES,
-      errno.ENOENT,
-      errno.EISDIR,
-      errno.ENOTDIR,
-      errno.EROFS,
-      errno.EFBIG,
-    ):
+  except OSError as error:  # A full disk, a folder in a file's place, a name too long.
+    if error.errno in (None, errno.EBADF, errno.EINVAL):  # Our fault, not the machine's.
       raise
     where = f"{error.filename}: " if error.filename else ""
     status = _say(f"{where}{error.strerror}", 2)
+  except FloatingPointError as error:
+    status = _say(error, 1)
   sys.exit(status or 0)
 
 

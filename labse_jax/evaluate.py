@@ -1,18 +1,16 @@
 """A model folder -> its results on a benchmark, as a table and as JSON."""
 
 import argparse
-import importlib
 import json
 import os
 import pathlib
-import pkgutil
 import platform
 import shlex
 import sys
 import time
 
 import labse_jax
-from labse_jax import evaluators
+from labse_jax import plugins
 from labse_jax.errors import InputError, run
 from labse_jax.files import replacing
 
@@ -30,7 +28,7 @@ def main(argv):
   args = _parse(argv)
   if pathlib.Path(args.output).is_dir():
     raise InputError(f"{args.output}: is a folder; a file name is needed.")
-  suite = load_suite(args.suite)
+  suite = plugins.chosen("evaluators", args.suite).Evaluator
   languages = args.languages and args.languages.split(",")
   evaluator = suite(data=args.data, languages=languages, minimum=args.minimum)
   begin = time.monotonic()
@@ -50,18 +48,6 @@ def main(argv):
     file.write("\n")
   print(table(result))
   print(f"\nwritten: {args.output}")
-
-
-def suites():
-  """The names of all suites: the modules of labse_jax/evaluators."""
-  return sorted(module.name for module in pkgutil.iter_modules(evaluators.__path__))
-
-
-def load_suite(name):
-  """The Evaluator class of the suite called `name`."""
-  if name not in suites():
-    raise InputError(f"Unknown suite {name!r}; choose from {suites()}.")
-  return importlib.import_module(f"labse_jax.evaluators.{name}").Evaluator
 
 
 def load_encode(model, *, precision="float32", prompt=None):
@@ -144,9 +130,9 @@ def _parse(argv):
     epilog=EXAMPLE,
     formatter_class=argparse.RawDescriptionHelpFormatter,
   )
-  add = parser.add_argument
+  add, suites = parser.add_argument, plugins.names("evaluators")
   add("--model", required=True, metavar="FOLDER", help="a sentence-transformers model folder")
-  add("--suite", required=True, metavar="NAME", help=f"one of: {', '.join(suites())}")
+  add("--suite", required=True, metavar="NAME", help=f"one of: {', '.join(suites)}")
   add("--data", required=True, metavar="DIR", help="the suite's files")
   add("--output", required=True, metavar="FILE.json", help="where the results are written")
   add("--languages", metavar="A,B", help="codes, or a suite's groups such as 14 (default: all)")

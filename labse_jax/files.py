@@ -108,11 +108,14 @@ def replacing(path, mode="w"):
 
 
 @contextlib.contextmanager
-def replacing_folder(folder):
-  """Gives an empty folder to fill; it takes the place of `folder` once the block ends well."""
+def replacing_folder(folder, *, marker):
+  """Gives an empty folder to fill; it takes the place of `folder` once the block ends well.
+
+  Raises InputError where something stands there that has no file `marker`: it is not ours to
+  remove.
+  """
   folder = pathlib.Path(folder)
-  if folder.exists() and not folder.is_dir():
-    raise InputError(f"{folder}: is a file; a folder is needed.")
+  check_replaceable(folder, marker=marker)
   partial = folder.with_name(folder.name + ".partial")
   old = folder.with_name(folder.name + ".old")
   if old.is_dir() and not folder.exists():
@@ -126,6 +129,17 @@ def replacing_folder(folder):
     shutil.rmtree(partial, ignore_errors=True)
     _name_file(error, folder)
     raise
+
+
+def check_replaceable(folder, *, marker):
+  """Raises InputError unless `folder` is absent, empty, or an earlier output with its `marker`."""
+  folder = pathlib.Path(folder)
+  if folder.exists() and not folder.is_dir():
+    raise InputError(f"{folder}: is a file; a folder is needed.")
+  if folder.name in ("", ".."):
+    raise InputError(f"{folder}: name the folder to write.")
+  if folder.is_dir() and any(folder.iterdir()) and not (folder / marker).exists():
+    raise InputError(f"{folder}: holds other files (and no {marker}); name a new folder.")
 
 
 def _exchange(partial, folder):

@@ -2,7 +2,6 @@
 
 import difflib
 import pathlib
-import re
 import sys
 
 from absl import flags
@@ -38,8 +37,10 @@ def load_config(argv):
   _check_file(argv)
   try:
     rest = values(["train", *argv])
-  except (flags.Error, AttributeError, KeyError, TypeError, ValueError) as error:
-    raise InputError(_explain(error, argv)) from error
+  except InputError:
+    raise
+  except Exception as error:  # Also whatever the experiment's own file raises.
+    raise InputError(_explain(error)) from error
   if len(rest) > 1:
     raise InputError(f"Unknown argument {rest[1]!r}; see --help.")
   if not values.workdir:
@@ -81,12 +82,12 @@ def _check_file(argv):
   raise InputError("--config FILE.py is missing; see --help.")
 
 
-def _explain(error, argv):
-  cause = error
-  while cause and not isinstance(cause, InputError):
-    cause = cause.__cause__ or cause.__context__
-  text = str(cause or error)
-  unknown = re.search(r"--?config\.([\w.]+)", text)
-  if unknown and "override" not in text:
-    text = f"Unknown config key {unknown[1]!r}: {text}"
-  return text
+def _explain(error):
+  """One sentence of an error of absl's, or of the experiment's own file."""
+  text = str(error.args[0] if error.args else error)
+  if "Traceback" in text:  # absl quotes the whole traceback; its last line says what was wrong.
+    text = text.strip().splitlines()[-1].removeprefix("labse_jax.errors.InputError: ")
+  if isinstance(error, AttributeError | KeyError):
+    text = text.replace("\\n", " ").replace("\\'", "'").strip("\"'")  # A repr of a repr.
+    return f"Unknown config key: {text}"
+  return text if isinstance(error, flags.Error) else f"{type(error).__name__}: {text}"

@@ -58,7 +58,7 @@ class ModelFolder:
 
 def write(folder, content, *, card=""):
   """Writes `folder` whole or not at all; the table's padding rows are cut."""
-  with files.replacing_folder(folder) as partial:
+  with files.replacing_folder(folder, marker="modules.json") as partial:
     _write_encoder(partial, content)
     _write_tokenizer(partial, content)
     _write_modules(partial, content)

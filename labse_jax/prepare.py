@@ -10,6 +10,7 @@ from tqdm import tqdm
 from labse_jax.data import prepare as logic
 from labse_jax.data import sources
 from labse_jax.errors import InputError, run
+from labse_jax.files import check_replaceable
 
 DESCRIPTION = """\
 Reads parallel text, checks and de-duplicates it, and writes a TFDS dataset
@@ -119,11 +120,10 @@ def _check(flags, output):
     raise InputError(f"--max-characters {flags.max_characters}: is below the minimum.")
   if not 0 <= flags.allow_bad_lines <= 1:
     raise InputError(f"--allow-bad-lines {flags.allow_bad_lines}: a share from 0 to 1 is allowed.")
-  if flags.max_ratio < 1:
+  if not flags.max_ratio >= 1:  # Nor NaN.
     raise InputError(f"--max-ratio {flags.max_ratio}: 1 or more is allowed.")
   # The output replaces the folder, which must not cost anyone their files.
-  if output.is_dir() and any(output.iterdir()) and not (output / "report.json").exists():
-    raise InputError(f"--output {output}: has other files in it; name a new or empty folder.")
+  check_replaceable(output, marker="language_pairs.json")
 
 
 def _progress(items):

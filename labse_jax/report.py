@@ -6,7 +6,7 @@ import pathlib
 
 from labse_jax import page, sections
 from labse_jax.errors import InputError, run
-from labse_jax.files import replacing, replacing_folder
+from labse_jax.files import replacing
 
 EXAMPLE = """example:
   python -m labse_jax.report runs/quickstart
@@ -40,9 +40,12 @@ def main(argv):
   body += sections.evaluated(evaluation, images)
   body += sections.at_work(workdir / "model", evaluation, args.data, images)
   body += sections.provenance(config, evaluation)
-  with replacing_folder(workdir / "plots") as folder:
-    for title, png in images.items():
-      (folder / f"{title}.png").write_bytes(png)
+  for title in ("training", "languages", "similarity"):
+    path = workdir / "plots" / f"{title}.png"
+    path.unlink(missing_ok=True)  # An earlier report's picture is not this one's.
+    if title in images:
+      with replacing(path, "wb") as file:
+        file.write(images[title])
   with replacing(workdir / "report.html") as file:
     file.write(page.page(f"{name} · labse_jax", body))
   print(f"written: {workdir / 'report.html'}")

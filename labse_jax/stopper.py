@@ -1,19 +1,26 @@
 """Being asked to stop, by a person or by a machine that is about to go."""
 
+import os
 import signal
+import sys
 
 import jax
 from jax.experimental import multihost_utils
 
 
 class Stopper:
-  """SIGTERM and the first Ctrl-C ask the loop to save and stop; a second Ctrl-C stops at once."""
+  """SIGTERM and the first Ctrl-C ask the loop to save and stop; a second one stops at once.
+
+  In a run of several hosts SIGTERM is JAX's own: its coordinator makes all of them stop at the
+  same step. Ctrl-C there ends a host as in any program.
+  """
 
   def __init__(self):
     self.signal = 0
 
   def __enter__(self):
-    self.before = {s: signal.signal(s, self._ask) for s in (signal.SIGTERM, signal.SIGINT)}
+    numbers = (signal.SIGTERM, signal.SIGINT) if jax.process_count() == 1 else ()
+    self.before = {number: signal.signal(number, self._ask) for number in numbers}
     return self
 
   def __exit__(self, *_):
@@ -22,12 +29,12 @@ class Stopper:
 
   def _ask(self, number, _):
     if self.signal:
-      raise KeyboardInterrupt
+      os._exit(128 + number)  # Threads of the libraries would print tracebacks on a clean way out.
     self.signal = number
+    print("\nlabse-jax: saving after this step; once more stops at once.", file=sys.stderr)
 
   def asked(self, step):
-    """Whether to stop after this step; all hosts of a run agree."""
+    """The signal that asks to stop after this step, or 0; all hosts of a run agree."""
     if jax.process_count() > 1 and multihost_utils.reached_preemption_sync_point(step):
-      self.signal = self.signal or signal.SIGTERM
-      return True
-    return jax.process_count() == 1 and bool(self.signal)
+      self.signal = signal.SIGTERM
+    return self.signal

@@ -1,8 +1,7 @@
 """The one trainer: `python -m labse_jax.train --config experiments/NAME.py --workdir DIR`."""
 
+import contextlib
 import functools
-import importlib
-import json
 import os
 import pathlib
 import statistics
@@ -18,27 +17,30 @@ import optax
 from labse_jax import files, optim
 from labse_jax.checkpoint import Checkpoints
 from labse_jax.data.pipeline import to_devices
-from labse_jax.errors import InputError, known, run
+from labse_jax.errors import InputError, run
 from labse_jax.flags import load_config
+from labse_jax.hosts import is_main, say
 from labse_jax.metrics import Clock, Writer
+from labse_jax.plugins import chosen
+from labse_jax.run_config import check_ranges, check_same_run, write_config
 from labse_jax.sharding import batch_sharding, cache_compilations, make_mesh, weight_sharding
 from labse_jax.stopper import Stopper
 
 PROBE_STEPS = 10  # Timed to turn a budget of seconds into a number of steps.
-FREE_TO_CHANGE = ("evals", "log_every", "save_every", "seconds")  # Between a run and its resume.
 
 
 def train(config, workdir):
   """Trains what `config` says in `workdir`, from its newest checkpoint on; writes workdir/model."""
   start, workdir = time.monotonic(), pathlib.Path(workdir)
-  if (workdir / "model" / "modules.json").exists():
-    print(f"{workdir}: this run is done; its model is {workdir / 'model'}.")
-    return
   mesh = make_mesh(config.mesh.fsdp)
-  check_config(config, workdir, mesh)
-  tasks = pathlib.Path(__file__).parent / "tasks"
-  known("task", config.task, [path.stem for path in tasks.glob("[a-z]*.py")])
-  task = importlib.import_module(f"labse_jax.tasks.{config.task}").Task(config)
+  check_ranges(config, mesh)
+  task = chosen("tasks", config.task).Task(config)
+  check_same_run(config, task, workdir)
+  if (workdir / "model" / "modules.json").exists():
+    say(f"{workdir}: this run is done; its model is {workdir / 'model'}.")
+    return
+  files.check_replaceable(workdir / "model", marker="modules.json")
+  evals = [make_eval(name, section) for name, section in config.evals.to_dict().items()]
   with jax.set_mesh(mesh), Stopper() as stopper:
     batches = task.batches()
     data = iter(batches)
@@ -53,41 +55,49 @@ def train(config, workdir):
       total = config.total_steps or steps_within(
           config.seconds, start, train_step, state, iter(batches), key, mesh)  # fmt: skip
       state["total"] = jax.device_put(jnp.int32(total), state["total"].sharding)
-    loop(config, workdir, task, train_step, state, data, key, mesh, checkpoints, stopper)
+      write_config(config, task, workdir)
+      checkpoints.save(0, state, data)  # Whenever it is killed, a run keeps its number of steps.
+    else:
+      say(f"{workdir}: goes on from step {int(state['step'])} of {int(state['total'])}.")
+    loop(config, workdir, task, train_step, state, data, key, mesh, checkpoints, stopper, evals)
 
 
-def loop(config, workdir, task, train_step, state, data, key, mesh, checkpoints, stopper):
+def loop(config, workdir, task, train_step, state, data, key, mesh, checkpoints, stopper, evals):
   """Steps to the end: the metrics of one step are fetched while the next one runs."""
   first, total = int(state["step"]), int(state["total"])
-  main_host = jax.process_index() == 0
-  writer = Writer(workdir, first_step=first, total_steps=total) if main_host else None
-  evals = [make_eval(name, section) for name, section in config.evals.to_dict().items()]
-  sharding, previous, clock = batch_sharding(mesh), None, Clock()
-  for step in range(first, total):
-    batch = next(data)
-    state, metrics = train_step(state, to_devices(batch, sharding), key)
-    if previous:
-      report(writer, *previous, clock, config, total, workdir)
-    previous = (step, metrics, batch)
-    done = step + 1
-    due = [(name, run_eval) for name, every, run_eval in evals if done % every == 0]
-    if due:
-      evaluate(task, state["params"], due, writer, step, mesh)
-      clock.restart()
-    stop = stopper.asked(step)
-    if stop or done == total or done % config.save_every == 0:
-      report(writer, *previous, clock, config, total, workdir)  # Never save what is not finite.
-      previous = None
-      checkpoints.save(done, state, data)
-    if stop:
-      break
-  checkpoints.close()
-  if main_host:
-    writer.close()
-  if stopper.signal:
-    print(f"\n{workdir}: stopped by a signal; step {int(state['step'])} is saved.", file=sys.stderr)
-    sys.exit(128 + stopper.signal)
-  export(task, state["params"], workdir / "model", mesh)
+  writer = Writer(workdir, first_step=first, total_steps=total) if is_main() else None
+  sharding, previous, clock, stop = batch_sharding(mesh), None, Clock(), 0
+  with contextlib.ExitStack() as stack:
+    stack.callback(checkpoints.close)
+    if writer:
+      stack.callback(writer.close)
+    for step in range(first, total):
+      batch = next(data)
+      state, metrics = train_step(state, to_devices(batch, sharding), key)
+      if previous:
+        report(writer, config, total, previous[0], finished(*previous, clock, workdir))
+      previous = (step, metrics, batch)
+      done, stop = step + 1, stopper.asked(step)
+      due = [run_eval for every, run_eval in evals if done % every == 0]
+      save = stop or done == total or done % config.save_every == 0
+      if due or save:
+        row = finished(*previous, clock, workdir)  # What is not finite is never saved.
+        row |= evaluate(task, state["params"], due, mesh)
+        report(writer, config, total, step, row)
+        previous = None
+      if save:
+        checkpoints.save(done, state, data)
+      if due or save:
+        clock.restart()
+      if stop:
+        break
+  if stop:
+    say(f"{workdir}: stopped by a signal; step {int(state['step'])} is saved.", file=sys.stderr)
+    sys.exit(128 + stop)
+  params = whole(state["params"], mesh)
+  if is_main():
+    task.export(params, workdir / "model")
+    say(f"{workdir / 'model'}: a sentence-transformers folder.")
 
 
 def make_state(task, tx, mesh):
@@ -137,86 +147,74 @@ def steps_within(seconds, start, train_step, state, batches, key, mesh):
     times.append(time.monotonic() - began)
   each, left = statistics.median(times[1:]), seconds - (time.monotonic() - start)
   steps = int(multihost_utils.broadcast_one_to_all(np.int32(max(1, left / each))))
-  print(f"{steps:,} steps of {each:.2f} s fit the {seconds:g} s given.")
+  say(f"{steps:,} steps of {each:.2f} s for the {left:.0f} s that are left of {seconds:g}.")
   return steps
 
 
-def report(writer, step, metrics, batch, clock, config, total, workdir):
-  """Brings a step's metrics to the host, stops on what is not finite, writes and shows the rest."""
+def finished(step, metrics, batch, clock, workdir):
+  """A step's metrics on the host, with its speeds; raises on what is not finite."""
   metrics = {name: value.item() for name, value in jax.device_get(metrics).items()}
   if not np.isfinite(metrics["loss"] + metrics["grad_norm"]):
-    path = workdir / f"not_finite_{step}.npz"
+    path = workdir / f"not_finite_{step}_host_{jax.process_index()}.npz"
     with files.replacing(path, "wb") as file:
       np.savez(file, **batch)
     raise FloatingPointError(
         f"step {step}: loss {metrics['loss']}, gradient norm {metrics['grad_norm']}; its batch is "
         f"{path}. The checkpoints from before it are kept.")  # fmt: skip
-  metrics |= clock.speeds(metrics)
+  return metrics | clock.speeds(metrics)
+
+
+def report(writer, config, total, step, metrics):
+  """Writes and shows a step's metrics, on the first host; evaluations and the last one always."""
   if writer is None:
     return
-  if step % config.log_every == 0 or step + 1 == total:
+  evaluated = [name for name in metrics if "/" in name]
+  if step % config.log_every == 0 or step + 1 == total or evaluated:
     writer.write(step, metrics)
     shown = ("loss", "in_batch_accuracy", "sentences_per_second", "negatives")
-    writer.show(step, {name: metrics[name] for name in shown if name in metrics})
+    averages = [name for name in evaluated if name.endswith("/accuracy")]
+    writer.show(step, {name: metrics[name] for name in (*shown, *averages) if name in metrics})
   writer.bar.update(1)
 
 
 def make_eval(name, section):
-  """(name, every so many steps, encoder -> averages) of one section of config.evals."""
+  """(every so many steps, encoder -> averages by name) of one section of config.evals."""
   options = dict(section)
+  missing = {"type", "every"} - set(options)
+  if missing:
+    raise InputError(f"config.evals.{name} lacks {sorted(missing)}.")
   kind, every = options.pop("type"), options.pop("every")
-  evaluators = pathlib.Path(__file__).parent / "evaluators"
-  known("evaluator", kind, [path.stem for path in evaluators.glob("[a-z]*.py")])
-  evaluator = importlib.import_module(f"labse_jax.evaluators.{kind}").Evaluator(**options)
+  try:
+    evaluator = chosen("evaluators", kind).Evaluator(**options)
+  except TypeError as error:
+    raise InputError(f"config.evals.{name}: {error}.") from error
 
   def run_eval(encoder):
     encode = functools.partial(encoder.encode, normalize_embeddings=True)
     average = evaluator.run(encode)["average"]
-    return {k: v["value"] if isinstance(v, dict) else v for k, v in average.items()}
+    return {f"{name}/{k}": v["value"] if isinstance(v, dict) else v for k, v in average.items()}
 
-  return name, every, run_eval
-
-
-def evaluate(task, params, due, writer, step, mesh):
-  """Runs the evaluators that are due on the first host's devices and writes their averages."""
-  params = whole(params, mesh)
-  if writer:
-    encoder = task.encoder(params)
-    for name, run_eval in due:
-      writer.write(step, {f"{name}/{key}": value for key, value in run_eval(encoder).items()})
+  return every, run_eval
 
 
-def export(task, params, path, mesh):
-  """Writes the model folder, on the first host."""
-  params = whole(params, mesh)
-  if jax.process_index() == 0:
-    task.export(params, path)
-    print(f"{path}: a sentence-transformers folder.")
+def evaluate(task, params, due, mesh):
+  """The averages of the evaluators that are due, run on the first host's own devices."""
+  values = {}
+  if due:
+    params = whole(params, mesh)
+    for run_eval in due if is_main() else []:
+      values |= run_eval(task.encoder(params))
+  return values
 
 
 def whole(params, mesh):
   """Parameters as NumPy arrays on every host, however they were split."""
-  replicate = jax.jit(lambda p: p, out_shardings=jax.NamedSharding(mesh, jax.P()))
-  return jax.device_get(replicate(params))
+  return jax.device_get(_replicate(mesh)(params))
 
 
-def check_config(config, workdir, mesh):
-  """Refuses a batch that cannot be split, and a workdir that holds another run."""
-  if config.batch_rows % (mesh.size * config.chunks):
-    parts = f"{mesh.size} devices" + (f" x {config.chunks} chunks" if config.chunks > 1 else "")
-    raise InputError(f"batch_rows = {config.batch_rows}: not divisible by {parts}.")
-  if bool(config.total_steps) == bool(config.seconds):
-    raise InputError("Give one of total_steps and seconds; the other is 0.")
-  path, now = workdir / "config.json", json.loads(config.to_json())
-  if path.exists():
-    before = json.loads(path.read_text(encoding="utf-8"))
-    changed = [k for k in now if k not in FREE_TO_CHANGE and before.get(k) != now[k]]
-    if changed:
-      was = "; ".join(f"{k}: {before.get(k)} -> {now[k]}" for k in changed)
-      raise InputError(f"{workdir} holds a run with another config ({was}); use a new workdir.")
-  if jax.process_index() == 0:
-    with files.replacing(path) as file:
-      json.dump(now, file, indent=2)
+@functools.cache
+def _replicate(mesh):
+  return jax.jit(lambda params: params, out_shardings=jax.NamedSharding(mesh, jax.P()))
 
 
 def main(argv):

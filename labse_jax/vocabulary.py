@@ -23,6 +23,9 @@ def main(argv):
   parser.add_argument("--output", required=True, help="the folder to write")
   parser.add_argument("--sentences", type=int, default=200_000, help="size of the sample")
   args = parser.parse_args(argv)
+  if args.sentences < 1 or not 0 <= args.exponent <= 1:
+    raise InputError(f"--sentences {args.sentences} --exponent {args.exponent}: at least 1, and 0 "
+                     "to 1, are allowed.")  # fmt: skip
   if args.size < 8:
     raise InputError(f"--size {args.size}: at least 8 pieces are needed.")
 
@@ -35,7 +38,7 @@ def main(argv):
   sample = list(vocabulary.smoothed_sample(
       dataset, exponent=args.exponent, size=args.sentences))  # fmt: skip
   model = vocabulary.train_unigram(sample, args.size)
-  with replacing_folder(args.output) as folder:
+  with replacing_folder(args.output, marker="sentencepiece.model") as folder:
     vocabulary.export(model, folder)
     wrong = vocabulary.disagreements(folder, sample)
     summary = {

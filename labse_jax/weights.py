@@ -105,7 +105,7 @@ class TensorFile:
   def take(self, name, shape):
     name = self.prefix + name
     for new, old in OLD_NAMES.items():  # As the first releases of BERT called them.
-      if name not in self.names and name.endswith(new):
+      if name.endswith(new) and name.removesuffix(new) + old in self.names:
         name = name.removesuffix(new) + old
     if name not in self.names:
       raise InputError(f"{self.path}: lacks the tensor {name}.")

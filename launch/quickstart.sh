@@ -113,7 +113,7 @@ else
   if $SMALL; then
     options="runlocal,data=$RUN/data,tokenizer=$RUN/vocabulary"
   else
-    options="seconds=$(seconds_to_train)"
+    options="seconds=$(seconds_to_train),held_out=$RUN/data/held_out"
   fi
   step train python -m labse_jax.train --config "experiments/quickstart.py:$options" \
     --workdir "$RUN"

@@ -114,8 +114,8 @@ def with_head(tiny_content):
     params = dict(tiny_content.params)
     if dense:
       rng = np.random.default_rng(dense)
-      params["dense"] = {"kernel": rng.normal(size=(32, dense)).astype(np.float32),
-                         "bias": rng.normal(size=dense).astype(np.float32)}  # fmt: skip
+      params["dense"] = {"kernel": rng.normal(0, 0.2, (32, dense)).astype(np.float32),
+                         "bias": rng.normal(0, 0.2, dense).astype(np.float32)}  # fmt: skip
     else:
       del params["dense"]
     return dataclasses.replace(tiny_content, head=head, params=params)

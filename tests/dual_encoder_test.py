@@ -30,6 +30,7 @@ def batch(folder):
   batch["ids"][9, 0, 0] = batch["ids"][2, 1, 0]
   batch["ids"][15, 1, 1] = batch["ids"][0, 0, 1]
   batch["ids"][7, 0] = batch["ids"][8, 0]
+  batch["ids"][11, 0] = batch["ids"][3, 0, ::-1]  # A pair the other way round.
   for name in ("tokens", "segments", "positions", "mask", "ids"):
     batch[name][5] = 0
   return batch
@@ -125,7 +126,7 @@ def oracle_loss(params, pairs, config):
   total = 0.0
   for queries, keys in ((x, y), (y, x)):
     for i, query in enumerate(queries):
-      others = [j for j in range(len(keys)) if j != i and not (ids[i] == ids[j]).any()]
+      others = [j for j in range(len(keys)) if j != i and not set(ids[i]) & set(ids[j])]
       positive = scale * (query @ keys[i] - margin)
       total += np.log(np.exp(positive) + np.exp(scale * keys[others] @ query).sum()) - positive
   return total / len(x)

@@ -103,8 +103,8 @@ def test_options_reach_the_encoder(command):
 @pytest.mark.parametrize(
   "changes, message",
   [
-    ({"suite": "tatoba"}, "Unknown suite 'tatoba'; choose from ['"),
-    ({"suite": "../evaluate"}, "Unknown suite"),
+    ({"suite": "tatoba"}, "Unknown evaluator 'tatoba'; did you mean 'tatoeba'?"),
+    ({"suite": "../evaluate"}, "Unknown evaluator"),
     ({"languages": "xxx"}, "no language 'xxx'; choose from deu, fra"),
     ({"data": "nowhere"}, "nowhere: no such folder"),
     ({"model": "broken"}, "broken: is not a model folder"),

@@ -63,7 +63,8 @@ def test_missing_files_and_folders_are_told(tmp_path):
   with pytest.raises(InputError, match="is a folder"):
     list(read_lines(tmp_path))
   (tmp_path / "file").write_text("")
-  with pytest.raises(InputError, match="is a file"), replacing_folder(tmp_path / "file"):
+  file = tmp_path / "file"
+  with pytest.raises(InputError, match="is a file"), replacing_folder(file, marker="first"):
     pass
 
 
@@ -82,10 +83,10 @@ def test_a_file_is_replaced_at_the_end_or_not_at_all(tmp_path):
 def test_a_folder_is_replaced_at_the_end_or_not_at_all(tmp_path, error):
   folder = tmp_path / "out"
   for text in ("first", "second"):
-    with replacing_folder(folder) as partial:
+    with replacing_folder(folder, marker="first") as partial:
       (partial / text).write_text(text)
   assert os.listdir(folder) == ["second"]
-  with pytest.raises(type(error)), replacing_folder(folder) as partial:
+  with pytest.raises(type(error)), replacing_folder(folder, marker="second") as partial:
     (partial / "third").write_text("third")
     raise error
   assert os.listdir(folder) == ["second"] and os.listdir(tmp_path) == ["out"]
@@ -93,7 +94,7 @@ def test_a_folder_is_replaced_at_the_end_or_not_at_all(tmp_path, error):
 
 def test_the_old_folder_comes_back_when_the_exchange_fails(tmp_path, monkeypatch):
   folder = tmp_path / "out"
-  with replacing_folder(folder) as partial:
+  with replacing_folder(folder, marker="first") as partial:
     (partial / "first").touch()
   replace = os.replace
 
@@ -103,7 +104,7 @@ def test_the_old_folder_comes_back_when_the_exchange_fails(tmp_path, monkeypatch
     replace(source, target)
 
   monkeypatch.setattr(os, "replace", failing)
-  with pytest.raises(OSError), replacing_folder(folder):
+  with pytest.raises(OSError), replacing_folder(folder, marker="first"):
     pass
   assert os.listdir(folder) == ["first"] and os.listdir(tmp_path) == ["out"]
 
@@ -111,6 +112,17 @@ def test_the_old_folder_comes_back_when_the_exchange_fails(tmp_path, monkeypatch
 def test_a_run_killed_between_the_renames_loses_nothing(tmp_path):
   (tmp_path / "out.old").mkdir()
   (tmp_path / "out.old" / "first").touch()
-  with pytest.raises(KeyboardInterrupt), replacing_folder(tmp_path / "out"):
+  with pytest.raises(KeyboardInterrupt), replacing_folder(tmp_path / "out", marker="first"):
     raise KeyboardInterrupt
   assert os.listdir(tmp_path / "out") == ["first"] and os.listdir(tmp_path) == ["out"]
+
+
+def test_what_is_not_ours_is_never_removed(tmp_path):
+  (tmp_path / "thesis.txt").write_text("years of work")
+  with pytest.raises(InputError, match="holds other files"):
+    with replacing_folder(tmp_path, marker="first"):
+      pass
+  assert os.listdir(tmp_path) == ["thesis.txt"]
+  with pytest.raises(InputError, match="name the folder"):
+    with replacing_folder(".", marker="first"):
+      pass

@@ -188,7 +188,7 @@ def test_a_folder_with_other_files_is_not_replaced(tmp_path):
   (tmp_path / "home").mkdir()
   (tmp_path / "home" / "thesis.txt").write_text("years of work")
   path = tsv(tmp_path / "a.tsv", ("a", "b"))
-  with pytest.raises(InputError, match="has other files in it"):
+  with pytest.raises(InputError, match="holds other files"):
     prepare.main(["--input", path, "--output", str(tmp_path / "home")])
   assert (tmp_path / "home" / "thesis.txt").exists()
 

@@ -187,6 +187,7 @@ def test_evaluators_run_every_so_many_steps(folder, tmp_path):
   rows = [json.loads(r) for r in (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()]
   values = [row["held_out/accuracy"] for row in rows if "held_out/accuracy" in row]
   assert len(values) == 2 and all(0 <= value <= 1 for value in values)
+  assert [row["step"] for row in rows] == list(range(4))  # Each step once, with its evaluation.
 
 
 @pytest.mark.parametrize("fsdp", [2, 8])
@@ -216,3 +217,54 @@ def test_metrics_are_cut_back_to_the_checkpoint(tmp_path):
 
 def test_eight_devices_are_what_the_tests_run_on():
   assert jax.device_count() == 8 and "8" in os.environ["XLA_FLAGS"]
+
+
+def test_killed_before_the_first_checkpoint_a_budget_is_not_measured_again(folder):
+  workdir = folder / "budget_killed"
+  extra = ("--config.total_steps=0", "--config.seconds=8", "--config.save_every=100000")
+  process = start(folder, workdir, *extra)
+  wait_for_step(workdir, 2, process)
+  process.send_signal(signal.SIGKILL)
+  before = process.communicate()[0]
+  total = int(before.split(" steps of ")[0].split()[-1].replace(",", ""))
+  after = finish(start(folder, workdir, *extra))
+  assert f"goes on from step 0 of {total}" in after and " steps of " not in after
+  assert [row[0] for row in losses(workdir)] == list(range(total))
+
+
+@pytest.mark.parametrize(
+    "changes,words",
+    [
+        (dict(log_every=0), "log_every = 0; it must be 1 or more"),
+        (dict(save_every=0), "save_every = 0"),
+        (dict(total_steps=-5), "total_steps = -5"),
+        (dict(exponent=float("nan")), "exponent = nan; it must be 0 to 1"),
+        (dict(length=64), "length = 64: the model has only 32 positions"),
+        (dict(evals={"a": {"type": "tatoeba"}}), "evals.a lacks"),
+    ],
+)
+def test_numbers_out_of_range_are_refused_and_leave_nothing(folder, tmp_path, changes, words):
+  config = tiny.config(folder)
+  with config.unlocked():
+    config.update(changes)
+  with pytest.raises(InputError, match=words):
+    trainer.train(config, tmp_path / "run")
+  assert not (tmp_path / "run").exists()
+
+
+def test_other_data_under_the_same_path_is_refused(folder, straight, tmp_path):
+  config = tiny.config(folder, total_steps=2)
+  trainer.train(config, tmp_path / "run")
+  described = json.loads((tmp_path / "run" / "config.json").read_text())
+  described["fingerprints"][0] = "another"
+  (tmp_path / "run" / "config.json").write_text(json.dumps(described))
+  with pytest.raises(InputError, match="fingerprints"):
+    trainer.train(config, tmp_path / "run")
+
+
+def test_a_persons_files_in_the_way_of_the_model_are_kept(folder, tmp_path):
+  (tmp_path / "run" / "model").mkdir(parents=True)
+  (tmp_path / "run" / "model" / "code.py").write_text("mine")
+  with pytest.raises(InputError, match="holds other files"):
+    trainer.train(tiny.config(folder), tmp_path / "run")
+  assert (tmp_path / "run" / "model" / "code.py").exists()

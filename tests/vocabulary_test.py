@@ -67,14 +67,15 @@ def test_disagreements_are_found(tiny_vocabulary):
   assert vocabulary.disagreements(tiny_vocabulary, ["a [SEP] b", "a b"]) == ["a [SEP] b"]
 
 
-def test_ties_are_broken_alike(tmp_path):
+def test_ties_are_broken_alike(tmp_path, real_lines):
   # Runs of a letter whose doubles and triples are pieces: each split is a tie of many, and the
-  # words before it leave a sum that float32 rounds.
+  # real words before it leave a sum that float32 rounds.
   rng = np.random.default_rng(0)
-  words = ["".join("hms"[rng.integers(3)] * rng.integers(1, 6) for _ in range(3))
-           for _ in range(20_000)]  # fmt: skip
-  text = [" ".join(words[n : n + 10]) for n in range(0, len(words), 10)]
-  vocabulary.export(vocabulary.train_unigram(text, 120), tmp_path)
+  runs = [":".join(letter * int(rng.integers(1, 8)) for letter in rng.permutation(list("hmsyd")))
+          for _ in range(len(real_lines))]  # fmt: skip
+  text = [f"{line} ({run})" for line, run in zip(real_lines, runs, strict=True)]
+  text = list(map(vocabulary.normalise, text))
+  vocabulary.export(vocabulary.train_unigram(text, 1500), tmp_path)
   assert vocabulary.disagreements(tmp_path, text) == []
 
 

@@ -10,6 +10,7 @@ import pathlib
 
 import numpy as np
 
+from labse_jax.data.languages import check_code
 from labse_jax.data.sources import ORDER_OF_COLUMNS, Pair
 from labse_jax.errors import InputError
 from labse_jax.files import replacing_folder
@@ -23,7 +24,7 @@ def write_dataset(folder, pairs):
 
   Returns the number of pairs.
   """
-  with replacing_folder(folder) as partial:
+  with replacing_folder(folder, marker="language_pairs.json") as partial:
     return fill_dataset(partial, pairs)
 
 
@@ -33,8 +34,11 @@ def fill_dataset(folder, pairs):
   names, numbers = {}, array("H")
   for pair in pairs:
     name = f"{pair.source_language}-{pair.target_language}"
-    if name not in names and len(names) == 1 << 16:
-      raise InputError(f"More than {1 << 16:,} pairs of languages; are the columns right?")
+    if name not in names:
+      check_code(pair.source_language)
+      check_code(pair.target_language)
+      if len(names) == 1 << 16:
+        raise InputError(f"More than {1 << 16:,} pairs of languages; are the columns right?")
     numbers.append(names.setdefault(name, len(names)))
     writer.write(_example(pair))
   writer.finish()

@@ -3,6 +3,8 @@
 import functools
 import re
 
+from labse_jax.errors import InputError
+
 # ISO 639-1 -> ISO 639-3, its macrolanguage where there is one, as the field's data sets use.
 _TWO_LETTERS = """
 aa aar ab abk ae ave af afr ak aka am amh an arg ar ara as asm av ava ay aym az aze ba bak be bel
@@ -86,6 +88,15 @@ def language_of_locale(locale):
   if language == "zho":
     script = script or "Hans"
   return f"{language}-{script}" if script and script != _USUAL_SCRIPT.get(language) else language
+
+
+def check_code(code):
+  """Returns a language code that may stand in a file's name; raises InputError for another."""
+  if not re.fullmatch(r"[A-Za-z]{2,8}([-_@][A-Za-z0-9]{1,8})*", code):
+    raise InputError(
+        f"Language code {code[:40]!r}: letters are allowed, with parts after a hyphen, as in eng "
+        "or zho-Hans; are the columns right?")  # fmt: skip
+  return code
 
 
 @functools.cache

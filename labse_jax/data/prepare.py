@@ -15,7 +15,7 @@ import unicodedata
 import numpy as np
 
 from labse_jax.data import dataset
-from labse_jax.data.languages import standard_language
+from labse_jax.data.languages import check_code, standard_language
 from labse_jax.data.sources import Pair
 from labse_jax.errors import InputError
 from labse_jax.files import replacing_folder
@@ -49,7 +49,7 @@ def prepare(pairs, output, *, counts, filters, held_out, allowed_bad_share, prog
   `held_out` English messages, the same ones on every run, go to `output/held_out/` in the layout
   of the Tatoeba test; no row that shares a side with them stays. `progress` wraps the iterables.
   """
-  with replacing_folder(output) as folder:
+  with replacing_folder(output, marker="language_pairs.json") as folder:
     dropped = Counter()
     with open(folder / SPOOL, "wb") as spool:
       hashes = _spool(progress(pairs), spool, filters, dropped)
@@ -159,8 +159,9 @@ def write_held_out(folder, pairs):
     texts = {pair.source_language: pair.source, pair.target_language: pair.target}
     english = texts.pop(ENGLISH)
     ((language, translation),) = texts.items()
-    messages.add(comparison_key(english))
-    written.setdefault(language, {}).setdefault(comparison_key(english), (translation, english))
+    message = comparison_key(english)
+    messages.add(message)
+    written.setdefault(check_code(language), {}).setdefault(message, (translation, english))
   for language, rows in written.items():
     for side, ending in enumerate((language, ENGLISH)):
       lines = "".join(f"{row[side]}\n" for row in rows.values())

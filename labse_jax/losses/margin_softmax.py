@@ -9,15 +9,15 @@ def margin_softmax(x_bD, y_bD, ids_b2, mask_b, *, scale, margin, axis_name):
 
   Runs inside `shard_map` (or any map that names `axis_name`); every device brings `b` pairs.
   x_bD and y_bD are unit vectors, `ids_b2` hashes of the source and the target text, `mask_b`
-  is true where the slot holds a pair. A candidate whose source or target equals the query's is
-  no negative. Returns (loss, metrics), equal on all devices: the mean over all real pairs of
-  the sum of both directions.
+  is true where the slot holds a pair. A pair that has a text in common with the query's pair, on
+  whichever side, is no negative. Returns (loss, metrics), equal on all devices: the mean over all
+  real pairs of the sum of both directions.
   """
   gather = lambda a: jax.lax.all_gather(a, axis_name, tiled=True)
   ids_B2, mask_B = gather(ids_b2), gather(mask_b)
   b, B = x_bD.shape[0], mask_B.shape[0]
   own_bB = (b * jax.lax.axis_index(axis_name) + jnp.arange(b))[:, None] == jnp.arange(B)
-  same_bB = (ids_b2[:, None] == ids_B2[None]).any(-1)
+  same_bB = (ids_b2[:, None, :, None] == ids_B2[None, :, None, :]).any((-2, -1))
   negative_bB = mask_B & ~same_bB & ~own_bB
 
   def one_way(query_bD, key_BD):

@@ -1,7 +1,7 @@
 """Translation ranking: pairs of packed rows, one encoder, negatives from every device."""
 
 import functools
-import importlib
+import hashlib
 import pathlib
 
 import jax
@@ -13,8 +13,10 @@ from labse_jax.data import pipeline
 from labse_jax.data.dataset import open_dataset
 from labse_jax.data.tokenizer import Tokenizer
 from labse_jax.encode import SentenceEncoder
-from labse_jax.errors import InputError, known
+from labse_jax.errors import InputError
+from labse_jax.hosts import say
 from labse_jax.models import heads
+from labse_jax.plugins import chosen
 from labse_jax.sharding import BATCH, split_rows
 
 
@@ -25,9 +27,8 @@ class Task:
     self.config = config
     self.model, self.head = config.model.to_dict(), config.head.to_dict()
     self.module = heads.build(self.model, self.head, dtype=config.dtype, remat=config.remat)
-    losses = pathlib.Path(__file__).parents[1] / "losses"
-    known("loss", config.loss, [p.stem for p in losses.glob("[a-z]*.py")])
-    loss = getattr(importlib.import_module(f"labse_jax.losses.{config.loss}"), config.loss)
+    loss = getattr(chosen("losses", config.loss), config.loss)
+    self._encoder = None
     self.pair_loss = functools.partial(loss, axis_name=BATCH, **config.loss_options)
 
   def batches(self):
@@ -35,9 +36,8 @@ class Task:
     config = self.config
     dataset, tokenizer = open_dataset(config.data), self.tokenizer()
     share = pipeline.share_cut(dataset, tokenizer, config.length)
-    if jax.process_index() == 0:
-      print(f"{config.data}: {len(dataset):,} pairs in {len(dataset.indices_by_language)} pairs of "
-            f"languages; {share:.2%} of sentences are cut at {config.length} tokens.")  # fmt: skip
+    say(f"{config.data}: {len(dataset):,} pairs in {len(dataset.indices_by_language)} pairs of "
+        f"languages; {share:.2%} of sentences are cut at {config.length} tokens.")  # fmt: skip
     return pipeline.batches(
         dataset, tokenizer, rows=config.batch_rows, slots=config.slots, length=config.length,
         exponent=config.exponent, seed=config.seed)  # fmt: skip
@@ -96,14 +96,25 @@ class Task:
         (jnp.arange(chunks), *(fold(batch[name]) for name in names)))  # fmt: skip
     return jnp.moveaxis(z_CR2SD, 0, 1).reshape(rows, *z_CR2SD.shape[2:])
 
+  def fingerprints(self):
+    """Hashes of what the config only names: the data's order of languages, the vocabulary."""
+    files = (pathlib.Path(self.config.data) / "language_pairs.npy", self.tokenizer().path)
+    for path in files:
+      if not path.is_file():
+        raise InputError(f"{path}: no such file.")
+    return [hashlib.blake2b(path.read_bytes(), digest_size=8).hexdigest() for path in files]
+
   def encoder(self, params):
     """The parameters as a SentenceEncoder on this host's devices, for evaluation in between."""
-    return SentenceEncoder(
-        self.module, params, self.tokenizer(), max_length=self.model["positions"])  # fmt: skip
+    if self._encoder is None:  # One for the whole run: it compiles once.
+      self._encoder = SentenceEncoder(
+          self.module, None, self.tokenizer(), max_length=self.config.length)  # fmt: skip
+    self._encoder.set_params(params)
+    return self._encoder
 
   def export(self, params, folder):
     """Writes the model folder."""
     tokenizer_file = pathlib.Path(self.config.tokenizer) / "tokenizer.json"
     model_folder.write(folder, model_folder.ModelFolder(
         self.model, self.head, jax.tree.map(np.asarray, params), tokenizer_file,
-        self.model["positions"]))  # fmt: skip
+        self.config.length))  # fmt: skip

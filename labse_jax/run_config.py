@@ -1,0 +1,63 @@
+"""What a config may say, and whether a workdir holds a run of the same one."""
+
+import functools
+import json
+import math
+
+from labse_jax import files
+from labse_jax.errors import InputError
+from labse_jax.hosts import is_main
+
+FREE_TO_CHANGE = ("evals", "log_every", "save_every", "seconds")  # Between a run and its resume.
+LIMITS = {  # The values that a config may have, both ends included.
+    "batch_rows": (1, None), "slots": (1, None), "length": (3, None), "chunks": (1, None),
+    "log_every": (1, None), "save_every": (1, None), "total_steps": (0, None),
+    "seconds": (0, None), "exponent": (0, 1), "model.width": (1, None), "model.depth": (1, None),
+    "model.heads": (1, None), "model.dropout": (0, 0.999), "optim.clip": (1e-9, None),
+    "optim.weight_decay": (0, None), "schedule.peak": (0, None), "schedule.warmup": (0, 1),
+}  # fmt: skip
+
+
+def check_ranges(config, mesh):
+  """Raises where a number of the config makes no sense, or the devices do not divide the batch."""
+  values = config.to_dict()
+  for name, (low, high) in LIMITS.items():
+    value = functools.reduce(lambda section, key: section[key], name.split("."), values)
+    if not low <= value <= (math.inf if high is None else high):  # NaN is in no range.
+      bounds = f"{low:g} or more" if high is None else f"{low:g} to {high:g}"
+      raise InputError(f"config.{name} = {value}; it must be {bounds}.")
+  if config.length > config.model.positions:
+    raise InputError(f"config.length = {config.length}: the model has only "
+                     f"{config.model.positions} positions.")  # fmt: skip
+  if config.batch_rows % (mesh.size * config.chunks):
+    parts = f"{mesh.size} devices" + (f" x {config.chunks} chunks" if config.chunks > 1 else "")
+    raise InputError(f"batch_rows = {config.batch_rows}: not divisible by {parts}.")
+  if bool(config.total_steps) == bool(config.seconds):
+    raise InputError("Give one of total_steps and seconds; the other is 0.")
+
+
+def described(config, task):
+  """The config as plain JSON, with fingerprints of the data and the vocabulary."""
+  return json.loads(config.to_json()) | {"fingerprints": task.fingerprints()}
+
+
+def check_same_run(config, task, workdir):
+  """Refuses a workdir that holds a run of another config, other data or another vocabulary."""
+  path, now = workdir / "config.json", described(config, task)
+  if not path.exists():
+    return
+  try:
+    before = json.loads(path.read_text(encoding="utf-8"))
+  except ValueError as error:
+    raise InputError(f"{path}: cannot be read as JSON ({error}).") from error
+  changed = [k for k in now if k not in FREE_TO_CHANGE and before.get(k) != now[k]]
+  if changed:
+    was = "; ".join(f"{k}: {before.get(k)} -> {now[k]}" for k in changed)
+    raise InputError(f"{workdir} holds a run with another config ({was}); use a new workdir.")
+
+
+def write_config(config, task, workdir):
+  """Writes config.json, once all of the config has proved itself."""
+  if is_main():
+    with files.replacing(workdir / "config.json") as file:
+      json.dump(described(config, task), file, indent=2)
