@@ -23,11 +23,12 @@ def params():
   params = heads.init(heads.build(MODEL, HEAD), jax.random.key(0))
   leaves, tree = jax.tree.flatten(params)
   rng = np.random.default_rng(1)
-  return jax.tree.unflatten(
-      tree, [jnp.asarray(p + 0.1 * rng.normal(size=p.shape), "float32") for p in leaves])  # fmt: skip
+  noisy = [jnp.asarray(p + 0.1 * rng.normal(size=p.shape), "float32") for p in leaves]
+  return jax.tree.unflatten(tree, noisy)
 
 
-def encode(params, sentences, *, slots=SLOTS, length=LENGTH, extra_rows=0, pooling="mean", **options):
+def encode(params, sentences, *, slots=SLOTS, length=LENGTH, extra_rows=0, pooling="mean",
+           **options):  # fmt: skip
   """[N, D] of sentences packed into rows of `slots`."""
   arrays, row_N, slot_N = pack([(s,) for s in sentences], length, slots)
   inputs = [np.pad(arrays[name][:, 0], ((0, extra_rows), (0, 0)))

@@ -38,10 +38,11 @@ def test_two_steps_equal_numpy():
   params = {name: np.float32(value) for name, value in params.items()}
   grads = [{k: np.float32(5 * rng.normal(size=v.shape)) for k, v in params.items()}
            for _ in range(2)]  # fmt: skip
-  grads[1] = {k: g * np.float32(1e-3) for k, g in grads[1].items()}  # One is clipped, the other is not.
+  # One is clipped, the other is not.
+  grads[1] = {k: g * np.float32(1e-3) for k, g in grads[1].items()}
   tx = optim.transformation(**OPTIONS)
   state = tx.init(params)
-  m, v = ({k: 0.0 for k in params} for _ in range(2))
+  m, v = (dict.fromkeys(params, 0.0) for _ in range(2))
   for t, gradient in enumerate(grads, 1):
     update, state = tx.update(gradient, state, params)
     norm = np.sqrt(sum(np.sum(g**2) for g in gradient.values()))
