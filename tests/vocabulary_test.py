@@ -67,16 +67,20 @@ def test_disagreements_are_found(tiny_vocabulary):
   assert vocabulary.disagreements(tiny_vocabulary, ["a [SEP] b", "a b"]) == ["a [SEP] b"]
 
 
-def test_ties_are_broken_alike(tmp_path, real_lines):
-  # Runs of a letter whose doubles and triples are pieces: each split is a tie of many, and the
-  # real words before it leave a sum that float32 rounds.
+def test_ties_are_broken_alike(tmp_path, tiny_vocabulary, real_lines):
+  # "ⴰⴰⴰ" is "ⴰ", "ⴰⴰ" or "ⴰⴰ", "ⴰ"; the real words before it leave a sum that float32 rounds.
+  proto = sentencepiece_model_pb2.ModelProto.FromString(
+      (tiny_vocabulary / "sentencepiece.model").read_bytes())  # fmt: skip
   rng = np.random.default_rng(0)
-  runs = [":".join(letter * int(rng.integers(1, 8)) for letter in rng.permutation(list("hmsyd")))
-          for _ in range(len(real_lines))]  # fmt: skip
-  text = [f"{line} ({run})" for line, run in zip(real_lines, runs, strict=True)]
-  text = list(map(vocabulary.normalise, text))
-  vocabulary.export(vocabulary.train_unigram(text, 1500), tmp_path)
-  assert vocabulary.disagreements(tmp_path, text) == []
+  for piece in proto.pieces[5:]:
+    piece.score += rng.normal() / 1000  # As training leaves them.
+  for piece, text, score in ((-1, "ⴰ", -4.1234567), (-2, "ⴰⴰ", -5.7654321)):
+    proto.pieces[piece].piece, proto.pieces[piece].score = text, score
+  lines = [f"{line} ⴰⴰⴰ ⴰⴰⴰⴰⴰ" for line in real_lines]
+  vocabulary.export(proto.SerializeToString(), tmp_path)
+  assert vocabulary.disagreements(tmp_path, lines), "these lines show nothing"
+  vocabulary.export(vocabulary.with_exact_scores(proto.SerializeToString()), tmp_path)
+  assert vocabulary.disagreements(tmp_path, lines) == []
 
 
 def test_sums_of_scores_are_exact_in_float32(tiny_vocabulary):

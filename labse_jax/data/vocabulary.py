@@ -51,9 +51,6 @@ def train_unigram(sentences, size):
   """A SentencePiece Unigram model of `size` pieces (Kudo 2018), as its serialised bytes.
 
   SentencePiece normalises nothing: its own rules differ from NFKC on some lines of real text.
-  Scores are rounded to SCORE_STEP: two splits of one word into the same pieces ("h", "hh" and
-  "hh", "h") tie, and sums rounded to float32 in one library and to float64 in the other would
-  break the tie differently.
   """
   sentences = iter(sentences)
   first = next(sentences, None)
@@ -72,7 +69,16 @@ def train_unigram(sentences, size):
     # What stands before the last bracket is SentencePiece's own source line.
     reason = " ".join(str(error).split()).rpartition("] ")[2]
     raise InputError(f"A vocabulary of {size} pieces cannot be trained here: {reason}") from error
-  proto = sentencepiece_model_pb2.ModelProto.FromString(model.getvalue())
+  return with_exact_scores(model.getvalue())
+
+
+def with_exact_scores(model_bytes):
+  """The model with its scores rounded to SCORE_STEP.
+
+  Two splits of a word into the same pieces ("h", "hh" and "hh", "h") tie. Sums that one library
+  rounds to float32 and the other to float64 would break the tie differently.
+  """
+  proto = sentencepiece_model_pb2.ModelProto.FromString(model_bytes)
   for piece in proto.pieces:
     piece.score = round(piece.score / SCORE_STEP) * SCORE_STEP
   return proto.SerializeToString()
