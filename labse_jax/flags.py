@@ -2,6 +2,7 @@
 
 import difflib
 import pathlib
+import re
 import sys
 
 from absl import flags
@@ -87,6 +88,11 @@ def _explain(error):
   text = str(error.args[0] if error.args else error)
   if "Traceback" in text:  # absl quotes the whole traceback; its last line says what was wrong.
     text = text.strip().splitlines()[-1].removeprefix("labse_jax.errors.InputError: ")
+  near = re.search(r'Did you mean "(\w+)" instead of "(\w+)"', text)
+  if near:
+    return f"Unknown config key {near[2]!r}; did you mean {near[1]!r}?"
+  if isinstance(error, SyntaxError):
+    return f"{error.filename}:{error.lineno}: {text}."
   if isinstance(error, AttributeError | KeyError):
     text = text.replace("\\n", " ").replace("\\'", "'").strip("\"'")  # A repr of a repr.
     return f"Unknown config key: {text}"
