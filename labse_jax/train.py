@@ -6,8 +6,10 @@ import os
 import pathlib
 import statistics
 import sys
+import threading
 import time
 
+from absl import logging
 import jax
 from jax.experimental import multihost_utils
 import jax.numpy as jnp
@@ -222,6 +224,9 @@ def main(argv):
   if os.environ.get("LABSE_DISTRIBUTED") == "1":  # launch/tpu_vm.sh starts one process a host.
     jax.distributed.initialize()
   cache_compilations()
+  # Orbax hands a thread's error on to the main thread, which says it once, in one line.
+  threading.excepthook = lambda _: None
+  logging.set_verbosity(logging.FATAL)
   train(config, workdir)
 
 
