@@ -79,7 +79,8 @@ def tiny_content(tiny_vocabulary):
   from labse_jax import folder
   from labse_jax.models import heads
 
-  params = heads.init(heads.build(MODEL, LABSE_HEAD), jax.random.key(0))
+  init = jax.jit(lambda key: heads.init(heads.build(MODEL, LABSE_HEAD), key))
+  params = init(jax.random.key(0))
   leaves, tree = jax.tree.flatten(params)
   rng = np.random.default_rng(0)
   leaves = [np.asarray(p + 0.1 * rng.normal(size=p.shape), np.float32) for p in leaves]
