@@ -93,7 +93,8 @@ def test_quickstart_does_each_step_once(checkout):
   run = "runs/quickstart"
   train = [line for line in checkout.log() if "labse_jax.train" in line]
   assert train == [
-      f"-m labse_jax.train --config experiments/quickstart.py:seconds=480 --workdir {run}"
+      f"-m labse_jax.train --config experiments/quickstart.py:seconds=480,"
+      f"held_out={run}/data/held_out --workdir {run}"
   ]  # fmt: skip
   shown = [line[2:] for line in output.splitlines() if line.startswith("$ ")]
   assert [shlex.split(line)[2] for line in shown] == [
@@ -112,7 +113,7 @@ def test_quickstart_does_each_step_once(checkout):
 def test_quickstart_trains_for_what_is_left_of_the_minutes(checkout, gone, expected):
   checkout.run("quickstart.sh", SECONDS=str(gone))  # Bash counts on from there.
   (train,) = [line for line in checkout.log() if "labse_jax.train" in line]
-  seconds = int(train.split("seconds=")[1].split()[0])
+  seconds = int(train.split("seconds=")[1].split(",")[0])
   assert max(60, expected - 10) <= seconds <= expected
 
 
