@@ -1,6 +1,6 @@
 """A small BERT dual encoder on the translations that Python packages carry.
 
-  bash launch/quickstart.sh
+bash launch/quickstart.sh
 """
 
 import ml_collections

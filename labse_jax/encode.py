@@ -154,6 +154,8 @@ def encode_file(encoder, source, output, *, identity, prompt=None, progress=True
   source, output = pathlib.Path(source), pathlib.Path(output)
   if output.is_dir():
     raise InputError(f"{output}: is a folder; --output names a .npy file.")
+  if source.exists() and output.exists() and source.samefile(output):
+    raise InputError(f"{output}: is the input; name another file for the vectors.")
   partial, note = (output.with_name(output.name + end) for end in (".partial", ".partial.note"))
   lines = sum(1 for _ in files.read_lines(source))
   if not lines:

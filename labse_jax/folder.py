@@ -18,28 +18,28 @@ from labse_jax.weights import TensorFile, bert_to_tensors, tensors_to_bert
 MODULE = "sentence_transformers.models."
 MODULES = ("Transformer", "Pooling", "Dense", "Normalize")  # In this order.
 POOLING_KEYS = {
-    "cls": "pooling_mode_cls_token",
-    "max": "pooling_mode_max_tokens",
-    "mean": "pooling_mode_mean_tokens",
+  "cls": "pooling_mode_cls_token",
+  "max": "pooling_mode_max_tokens",
+  "mean": "pooling_mode_mean_tokens",
 }
 DENSE_ACTIVATIONS = {
-    "tanh": "torch.nn.modules.activation.Tanh",
-    "identity": "torch.nn.modules.linear.Identity",
+  "tanh": "torch.nn.modules.activation.Tanh",
+  "identity": "torch.nn.modules.linear.Identity",
 }
 SPECIAL = {  # The names that transformers looks up, and BERT's tokens for them.
     "pad_token": "[PAD]", "unk_token": "[UNK]", "cls_token": "[CLS]", "sep_token": "[SEP]",
     "mask_token": "[MASK]", "bos_token": "[CLS]", "eos_token": "[SEP]"}  # fmt: skip
 CONFIG_KEYS = {  # Ours, Hugging Face's.
-    "vocab_size": "vocab_size",
-    "width": "hidden_size",
-    "depth": "num_hidden_layers",
-    "heads": "num_attention_heads",
-    "mlp_width": "intermediate_size",
-    "positions": "max_position_embeddings",
-    "types": "type_vocab_size",
-    "dropout": "hidden_dropout_prob",
-    "epsilon": "layer_norm_eps",
-    "activation": "hidden_act",
+  "vocab_size": "vocab_size",
+  "width": "hidden_size",
+  "depth": "num_hidden_layers",
+  "heads": "num_attention_heads",
+  "mlp_width": "intermediate_size",
+  "positions": "max_position_embeddings",
+  "types": "type_vocab_size",
+  "dropout": "hidden_dropout_prob",
+  "epsilon": "layer_norm_eps",
+  "activation": "hidden_act",
 }
 
 

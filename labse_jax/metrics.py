@@ -72,8 +72,8 @@ class Clock:
     seconds = time.monotonic() - self.last
     self.restart()
     return {
-        "sentences_per_second": 2 * metrics["pairs"] / seconds,
-        "tokens_per_second": metrics["tokens"] / seconds,
+      "sentences_per_second": 2 * metrics["pairs"] / seconds,
+      "tokens_per_second": metrics["tokens"] / seconds,
     }
 
 

@@ -14,7 +14,8 @@ NO_DECAY = re.compile(r"(bias|scale|_norm)\b|logit_scale")
 def decay_mask(params):
   """True where weight decay applies: by path, since scanned layers make biases matrices."""
   return jax.tree_util.tree_map_with_path(
-      lambda path, _: not NO_DECAY.search(jax.tree_util.keystr(path)), params)
+    lambda path, _: not NO_DECAY.search(jax.tree_util.keystr(path)), params
+  )
 
 
 def transformation(*, clip, b1, b2, epsilon, weight_decay):
@@ -26,9 +27,9 @@ def transformation(*, clip, b1, b2, epsilon, weight_decay):
 
 
 DECAYS = {
-    "constant": jnp.ones_like,
-    "linear": lambda t: 1 - t,
-    "cosine": lambda t: 0.5 * (1 + jnp.cos(jnp.pi * t)),
+  "constant": jnp.ones_like,
+  "linear": lambda t: 1 - t,
+  "cosine": lambda t: 0.5 * (1 + jnp.cos(jnp.pi * t)),
 }
 
 

@@ -9,20 +9,20 @@ from labse_jax.errors import InputError
 from labse_jax.models.bert import TABLE_MULTIPLE
 
 TABLES = {  # The tensors outside the layers: ours, Hugging Face's.
-    ("word_embedding",): "embeddings.word_embeddings.weight",
-    ("position_embedding",): "embeddings.position_embeddings.weight",
-    ("type_embedding",): "embeddings.token_type_embeddings.weight",
-    ("embedding_norm", "scale"): "embeddings.LayerNorm.weight",
-    ("embedding_norm", "bias"): "embeddings.LayerNorm.bias",
+  ("word_embedding",): "embeddings.word_embeddings.weight",
+  ("position_embedding",): "embeddings.position_embeddings.weight",
+  ("type_embedding",): "embeddings.token_type_embeddings.weight",
+  ("embedding_norm", "scale"): "embeddings.LayerNorm.weight",
+  ("embedding_norm", "bias"): "embeddings.LayerNorm.bias",
 }
 LAYER_DENSE = {
-    "attention_out": "attention.output.dense",
-    "up": "intermediate.dense",
-    "down": "output.dense",
+  "attention_out": "attention.output.dense",
+  "up": "intermediate.dense",
+  "down": "output.dense",
 }
 LAYER_NORMS = {
-    "attention_norm": "attention.output.LayerNorm",
-    "mlp_norm": "output.LayerNorm",
+  "attention_norm": "attention.output.LayerNorm",
+  "mlp_norm": "output.LayerNorm",
 }
 QUERY_KEY_VALUE = [f"attention.self.{name}" for name in ("query", "key", "value")]
 # Not part of the encoder: a buffer, BERT's own pooler, the heads of pretraining.

@@ -37,4 +37,5 @@ if [ -z "${LABSE_PYTHON:-}" ]; then
 fi
 
 "$PYTHON" -m ruff check
+"$PYTHON" -m ruff format --check
 "$PYTHON" -m pytest "$@"

@@ -76,7 +76,8 @@ def test_devices_change_nothing(folder, params, batch, expected, devices, fsdp):
 
 
 @pytest.mark.parametrize(
-    "changes", [dict(remat=True), dict(chunks=2), dict(chunks=2, remat=True)], ids=str)
+  "changes", [dict(remat=True), dict(chunks=2), dict(chunks=2, remat=True)], ids=str
+)
 @pytest.mark.parametrize("devices,fsdp", [(1, 1), (8, 2)])
 def test_remat_and_chunks_change_nothing(folder, params, batch, expected, changes, devices, fsdp):
   task = make_task(folder, **changes)
@@ -181,11 +182,11 @@ def test_dropout_is_the_same_on_any_number_of_devices(folder, params, batch):
 
 
 @pytest.mark.parametrize(
-    "changes,words",
-    [
-        (dict(loss="margin_sofmax"), "did you mean 'margin_softmax'"),
-        (dict(dtype="float16"), "Unknown dtype 'float16'"),
-    ],
+  "changes,words",
+  [
+    (dict(loss="margin_sofmax"), "did you mean 'margin_softmax'"),
+    (dict(dtype="float16"), "Unknown dtype 'float16'"),
+  ],
 )
 def test_wrong_settings_are_said(folder, changes, words):
   with pytest.raises(InputError, match=words):
@@ -197,5 +198,3 @@ def test_a_vocabulary_larger_than_the_model_is_said(folder):
   task.model["vocab_size"] = 100
   with pytest.raises(InputError, match="has 200 entries"):
     task.tokenizer()
-
-

@@ -64,6 +64,14 @@ def test_one_device_and_eight_give_the_same(tiny_content, lines):
   np.testing.assert_allclose(*vectors, atol=1e-6)
 
 
+def test_the_input_is_never_written_over(tiny_encoder, tmp_path):
+  path = tmp_path / "lines.txt"
+  path.write_text("one\ntwo\n")
+  with pytest.raises(InputError, match="is the input"):
+    encode_file(tiny_encoder, path, path)
+  assert path.read_text() == "one\ntwo\n"
+
+
 def test_normalisation_and_truncation_as_in_sentence_transformers(tmp_path, with_head, lines):
   folder.write(tmp_path / "m", with_head("mean", 0, False))
   encoder = SentenceEncoder.load(tmp_path / "m")

@@ -8,7 +8,7 @@ import pytest
 from labse_jax.errors import InputError, run
 from labse_jax.flags import load_config, parse_arg
 
-CONFIG = '''
+CONFIG = """
 import ml_collections
 
 from labse_jax.flags import parse_arg
@@ -19,7 +19,7 @@ def get_config(arg=None):
   config = ml_collections.ConfigDict(arg.to_dict())
   config.optim = ml_collections.ConfigDict(dict(clip=1.0, decay="linear"))
   return config
-'''
+"""
 
 
 @pytest.fixture
@@ -50,14 +50,14 @@ def test_two_loads_in_one_process(file):
 
 
 BAD = {
-    "key": (["--config.optim.clp=1"], "config key 'clp'", "did you mean 'clip'?"),
-    "top key": (["--config.stepz=1"], "config key 'stepz'", "did you mean 'steps'?"),
-    "section": (["--config.optm.clip=1"], "config key 'optm'", "did you mean 'optim'?"),
-    "nothing near": (["--config.zzz=1"], "zzz", "Unknown config key"),
-    "type": (["--config.steps=many"], "many", "steps"),
-    "float type": (["--config.optim.clip=much"], "much", "clip"),
-    "flag": (["--wrkdir=x"], "wrkdir", "wrkdir"),
-    "positional": (["more"], "'more'", "Unknown argument"),
+  "key": (["--config.optim.clp=1"], "config key 'clp'", "did you mean 'clip'?"),
+  "top key": (["--config.stepz=1"], "config key 'stepz'", "did you mean 'steps'?"),
+  "section": (["--config.optm.clip=1"], "config key 'optm'", "did you mean 'optim'?"),
+  "nothing near": (["--config.zzz=1"], "zzz", "Unknown config key"),
+  "type": (["--config.steps=many"], "many", "steps"),
+  "float type": (["--config.optim.clip=much"], "much", "clip"),
+  "flag": (["--wrkdir=x"], "wrkdir", "wrkdir"),
+  "positional": (["more"], "'more'", "Unknown argument"),
 }
 
 

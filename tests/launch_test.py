@@ -215,8 +215,8 @@ def test_tests_skip_parity_without_torch_but_never_in_ci(checkout):
   assert status == 0
   assert "no torch could be installed: parity tests are skipped." in errors
   lines = checkout.log()
-  assert lines[-2:] == ["-m ruff check", "-m pytest -k x"]
-  assert "--extra-index-url https://download.pytorch.org/whl/cpu torch==" in lines[-3]
+  assert lines[-3:] == ["-m ruff check", "-m ruff format --check", "-m pytest -k x"]
+  assert "--extra-index-url https://download.pytorch.org/whl/cpu torch==" in lines[-4]
   assert not any("requirements-parity" in line for line in lines)
   status, _, errors = checkout.run("test.sh", FAKE_FAIL="torch==", CI="true")
   assert status == 1

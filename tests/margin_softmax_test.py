@@ -61,7 +61,8 @@ def test_value_and_gradient_equal_the_oracle(kind, devices, fsdp):
   expected = oracle(x, y, ids, mask)
   f = lambda x, y: sharded_loss(devices, fsdp)(x, y, ids, mask)
   (loss, metrics), grads = jax.jit(jax.value_and_grad(f, (0, 1), has_aux=True))(
-      x.astype("f4"), y.astype("f4"))
+    x.astype("f4"), y.astype("f4")
+  )
   np.testing.assert_allclose(loss, expected[0], rtol=1e-5)
   for got, want in zip(grads, expected[1:], strict=True):
     np.testing.assert_allclose(got, want, rtol=1e-5, atol=1e-5 * max(np.abs(want).max(), 1e-9))

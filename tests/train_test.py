@@ -33,8 +33,20 @@ def command(folder, workdir, *extra):
       vocab_size=200, width=16, heads=2, mlp_width=32, dropout=0.1).items()]  # fmt: skip
   config = f"{ROOT}/experiments/quickstart.py:runlocal,steps={STEPS}," \
            f"data={folder}/data,tokenizer={folder}/vocabulary"  # fmt: skip
-  return [sys.executable, "-m", "labse_jax.train", "--config", config, "--workdir", str(workdir),
-          "--config.log_every=1", "--config.save_every=5", "--config.batch_rows=8", *small, *extra]
+  return [
+    sys.executable,
+    "-m",
+    "labse_jax.train",
+    "--config",
+    config,
+    "--workdir",
+    str(workdir),
+    "--config.log_every=1",
+    "--config.save_every=5",
+    "--config.batch_rows=8",
+    *small,
+    *extra,
+  ]
 
 
 def start(folder, workdir, *extra):
@@ -134,17 +146,17 @@ def test_a_budget_of_seconds_fixes_the_steps_once(folder):
 
 
 @pytest.mark.parametrize(
-    "extra,words",
-    [
-        (["--config.batch_rows=12"], "batch_rows = 12: not divisible by 8 devices"),
-        (["--config.chunks=2"], "not divisible by 8 devices x 2 chunks"),
-        (["--config.mesh.fsdp=3"], "mesh.fsdp = 3 does not divide the 8 devices"),
-        (["--config.task=dual_encode"], "did you mean 'dual_encoder'"),
-        (["--config.data=/nowhere"], "/nowhere"),
-        (["--config.tokenizer=/nowhere"], "/nowhere/tokenizer.json"),
-        (["--config.schedule.decay=cosin"], "did you mean 'cosine'"),
-        (["--config.seconds=5"], "one of total_steps and seconds"),
-    ],
+  "extra,words",
+  [
+    (["--config.batch_rows=12"], "batch_rows = 12: not divisible by 8 devices"),
+    (["--config.chunks=2"], "not divisible by 8 devices x 2 chunks"),
+    (["--config.mesh.fsdp=3"], "mesh.fsdp = 3 does not divide the 8 devices"),
+    (["--config.task=dual_encode"], "did you mean 'dual_encoder'"),
+    (["--config.data=/nowhere"], "/nowhere"),
+    (["--config.tokenizer=/nowhere"], "/nowhere/tokenizer.json"),
+    (["--config.schedule.decay=cosin"], "did you mean 'cosine'"),
+    (["--config.seconds=5"], "one of total_steps and seconds"),
+  ],
 )
 def test_wrong_config_is_one_line_and_exit_2(folder, tmp_path, extra, words, capfd):
   with pytest.raises(SystemExit) as stop:
@@ -233,15 +245,15 @@ def test_killed_before_the_first_checkpoint_a_budget_is_not_measured_again(folde
 
 
 @pytest.mark.parametrize(
-    "changes,words",
-    [
-        (dict(log_every=0), "log_every = 0; it must be 1 or more"),
-        (dict(save_every=0), "save_every = 0"),
-        (dict(total_steps=-5), "total_steps = -5"),
-        (dict(exponent=float("nan")), "exponent = nan; it must be 0 to 1"),
-        (dict(length=64), "length = 64: the model has only 32 positions"),
-        (dict(evals={"a": {"type": "tatoeba"}}), "evals.a lacks"),
-    ],
+  "changes,words",
+  [
+    (dict(log_every=0), "log_every = 0; it must be 1 or more"),
+    (dict(save_every=0), "save_every = 0"),
+    (dict(total_steps=-5), "total_steps = -5"),
+    (dict(exponent=float("nan")), "exponent = nan; it must be 0 to 1"),
+    (dict(length=64), "length = 64: the model has only 32 positions"),
+    (dict(evals={"a": {"type": "tatoeba"}}), "evals.a lacks"),
+  ],
 )
 def test_numbers_out_of_range_are_refused_and_leave_nothing(folder, tmp_path, changes, words):
   config = tiny.config(folder)

@@ -41,6 +41,8 @@ def fill_dataset(folder, pairs):
         raise InputError(f"More than {1 << 16:,} pairs of languages; are the columns right?")
     numbers.append(names.setdefault(name, len(names)))
     writer.write(_example(pair))
+  if not numbers:
+    raise InputError(f"{folder}: there is no pair to write.")
   writer.finish()
   np.save(writer.folder / "language_pairs.npy", np.frombuffer(numbers, np.uint16))
   (writer.folder / "language_pairs.json").write_text(json.dumps(list(names)), "utf-8")

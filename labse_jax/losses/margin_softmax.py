@@ -36,8 +36,8 @@ def margin_softmax(x_bD, y_bD, ids_b2, mask_b, *, scale, margin, axis_name):
   count = jnp.maximum(jax.lax.psum(mask_b.sum(), axis_name), 1)
   mean = lambda a_b: jax.lax.psum(jnp.where(mask_b, a_b, 0).sum(), axis_name) / count
   metrics = {
-      "pairs": count,
-      "negatives": mean(negative_bB.sum(1)),
-      "in_batch_accuracy": (mean(hit_forward_b) + mean(hit_backward_b)) / 2,
+    "pairs": count,
+    "negatives": mean(negative_bB.sum(1)),
+    "in_batch_accuracy": (mean(hit_forward_b) + mean(hit_backward_b)) / 2,
   }
   return mean(forward_b + backward_b), metrics

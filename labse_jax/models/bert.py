@@ -13,9 +13,9 @@ from labse_jax.sharding import split_rows
 TABLE_MULTIPLE = 128  # LaBSE's 501,153 rows divide by no power of two; the folder gets them cut.
 INIT = nn.initializers.truncated_normal(0.02)  # Devlin et al. 2019, the released code.
 ACTIVATIONS = {
-    "gelu": lambda x: nn.gelu(x, approximate=False),
-    "gelu_new": nn.gelu,
-    "relu": nn.relu,
+  "gelu": lambda x: nn.gelu(x, approximate=False),
+  "gelu_new": nn.gelu,
+  "relu": nn.relu,
 }
 
 
@@ -59,13 +59,20 @@ class Block(nn.Module):
     H, K = self.heads, D // self.heads
     precision = jax.lax.Precision.HIGHEST if self.dtype == "float32" else None
     q_BLHK, k_BLHK, v_BLHK = jnp.moveaxis(
-        Dense((3, H, K), self.dtype, name="query_key_value")(x_BLD), 2, 0)
-    s_BHLL = jnp.einsum("blhk,bmhk->bhlm", q_BLHK * K**-0.5, k_BLHK,
-                        precision=precision, preferred_element_type=jnp.float32)
+      Dense((3, H, K), self.dtype, name="query_key_value")(x_BLD), 2, 0
+    )
+    s_BHLL = jnp.einsum(
+      "blhk,bmhk->bhlm",
+      q_BLHK * K**-0.5,
+      k_BLHK,
+      precision=precision,
+      preferred_element_type=jnp.float32,
+    )
     s_BHLL = jnp.where(mask_BLL[:, None], s_BHLL, jnp.finfo(jnp.float32).min)
     p_BHLL = drop(jax.nn.softmax(s_BHLL)).astype(self.dtype)
-    a_BLHK = jnp.einsum("bhlm,bmhk->blhk", p_BHLL, v_BLHK,
-                        precision=precision, preferred_element_type=jnp.float32)
+    a_BLHK = jnp.einsum(
+      "bhlm,bmhk->blhk", p_BHLL, v_BLHK, precision=precision, preferred_element_type=jnp.float32
+    )
     a_BLD = Dense((D,), self.dtype, name="attention_out")(a_BLHK.reshape(x_BLD.shape))
     x_BLD = self.norm(x_BLD + drop(a_BLD), "attention_norm")
     h_BLF = ACTIVATIONS[self.activation](Dense((self.mlp_width,), self.dtype, name="up")(x_BLD))
