@@ -280,3 +280,10 @@ def test_a_persons_files_in_the_way_of_the_model_are_kept(folder, tmp_path):
   with pytest.raises(InputError, match="holds other files"):
     trainer.train(tiny.config(folder), tmp_path / "run")
   assert (tmp_path / "run" / "model" / "code.py").exists()
+
+
+def test_a_budget_too_small_for_a_step_is_said(folder, tmp_path):
+  config = tiny.config(folder, total_steps=0, seconds=0.01)
+  with pytest.raises(InputError, match="seconds = 0.01: compiling and timing .* give more"):
+    trainer.train(config, tmp_path / "run")
+  assert not (tmp_path / "run" / "model").exists()
