@@ -37,6 +37,9 @@ class SentenceEncoder:
     if not 3 <= max_length <= module.bert.positions:
       raise InputError(f"max_length = {max_length}: 3 to {module.bert.positions}, the positions "
                        "that the model has.")  # fmt: skip
+    if default_prompt is not None and default_prompt not in (prompts or {}):
+      raise InputError(f"default_prompt_name {default_prompt!r} is not among the prompts "
+                       f"{sorted(prompts or {})}.")  # fmt: skip
     self.module, self.tokenizer, self.max_length = module, tokenizer, max_length
     self.prompts, self.default_prompt = prompts or {}, default_prompt
     self.mesh = mesh or make_mesh(devices=jax.local_devices())

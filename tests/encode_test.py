@@ -64,6 +64,13 @@ def test_one_device_and_eight_give_the_same(tiny_content, lines):
   np.testing.assert_allclose(*vectors, atol=1e-6)
 
 
+def test_a_default_prompt_that_is_not_there_is_said(tiny_content, tmp_path):
+  content = dataclasses.replace(tiny_content, prompts={"query": "q: "}, default_prompt="passage")
+  folder.write(tmp_path / "m", content)
+  with pytest.raises(InputError, match="'passage' is not among the prompts .'query'"):
+    SentenceEncoder.load(tmp_path / "m")
+
+
 def test_the_input_is_never_written_over(tiny_encoder, tmp_path):
   path = tmp_path / "lines.txt"
   path.write_text("one\ntwo\n")
