@@ -56,13 +56,13 @@ class ModelFolder:
   default_prompt: str | None = None
 
 
-def write(folder, content, *, card=""):
+def write(folder, content):
   """Writes `folder` whole or not at all; the table's padding rows are cut."""
   with files.replacing_folder(folder, marker="modules.json") as partial:
     _write_encoder(partial, content)
     _write_tokenizer(partial, content)
     _write_modules(partial, content)
-    (partial / "README.md").write_text(card or "# A labse_jax model\n", encoding="utf-8")
+    (partial / "README.md").write_text("# A labse_jax model\n", encoding="utf-8")
 
 
 def read(folder):

@@ -122,3 +122,13 @@ def with_head(tiny_content):
     return dataclasses.replace(tiny_content, head=head, params=params)
 
   return change
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+  """What `tiny.make` writes: data/ and vocabulary/ to train on."""
+  import tiny
+
+  folder = tmp_path_factory.mktemp("tiny")
+  tiny.make(folder)
+  return folder

@@ -16,13 +16,6 @@ ROWS, SLOTS, LENGTH = 16, 4, 32
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-  folder = tmp_path_factory.mktemp("tiny")
-  tiny.make(folder)
-  return folder
-
-
-@pytest.fixture(scope="module")
 def batch(folder):
   """Real rows, one of them empty, with the same source and the same target on other devices."""
   task = make_task(folder)

@@ -4,19 +4,11 @@ import collections
 
 import numpy as np
 import pytest
-import tiny
 
 from labse_jax.data import pipeline
 from labse_jax.data.dataset import open_dataset
 from labse_jax.data.tokenizer import Tokenizer
 from labse_jax.errors import InputError
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-  folder = tmp_path_factory.mktemp("tiny")
-  tiny.make(folder)
-  return folder
 
 
 @pytest.fixture(scope="module")

@@ -21,13 +21,6 @@ ROOT = pathlib.Path(__file__).parents[1]
 STEPS = 24
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-  folder = tmp_path_factory.mktemp("tiny")
-  tiny.make(folder)
-  return folder
-
-
 def command(folder, workdir, *extra):
   small = [f"--config.model.{k}={v}" for k, v in dict(
       vocab_size=200, width=16, heads=2, mlp_width=32, dropout=0.1).items()]  # fmt: skip

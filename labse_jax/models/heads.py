@@ -79,7 +79,7 @@ def build(model, head, *, dtype="float32", remat=False):
   return SentenceModel(Bert(**model, dtype=dtype, remat=remat), **head)
 
 
-def init(module, key, *, rows=1):
+def init(module, key):
   """Fresh parameters: a nested dict of float32 arrays."""
-  tokens_BL = jnp.zeros((rows, 8), jnp.int32)
+  tokens_BL = jnp.zeros((1, 8), jnp.int32)
   return module.init(key, tokens_BL, tokens_BL, tokens_BL, slots=1)["params"]
