@@ -1,4 +1,4 @@
-"""`python -m labse_jax.prepare`: parallel text in any format -> a checked dataset folder."""
+"""`python -m labse_jax.prepare`: text in any format -> a checked dataset folder."""
 
 import argparse
 import pathlib
@@ -13,7 +13,7 @@ from labse_jax.errors import InputError, run
 from labse_jax.files import check_replaceable
 
 DESCRIPTION = """\
-Reads parallel text, checks and de-duplicates it, and writes a TFDS dataset
+Reads text, mostly parallel, checks and de-duplicates it, and writes a TFDS dataset
 (ArrayRecord, random access) with report.json and, if asked, held-out messages.
 
 formats, each plain or .gz, .xz, .zst (guessed from the ending):
@@ -23,6 +23,10 @@ formats, each plain or .gz, .xz, .zst (guessed from the ending):
   jsonl    {"source": .., "target": ..} or {"translation": {"en": .., "de": ..}}
   gettext  .po and .mo files, folders of them, wheels (.whl, .zip) read in place
   tfds     a TFDS dataset with a translation feature: its folder, or its name
+  text     text of one language a file, NAME.eng.txt or by --source-language; say --format
+           text. Lines up to a blank one are a document, which is what the dataset then holds;
+           a line that its language had before is dropped. LaBSE kept lines of 10 to 5,000
+           characters (Feng et al. 2022): --min-characters 10 --max-characters 5000
 """
 EXAMPLES = """\
 examples:
@@ -30,6 +34,8 @@ examples:
       --target-language deu --output data/pairs
   python -m labse_jax.prepare --input wheels/*.whl --output data/messages \\
       --held-out 1000 --min-characters 12 --max-characters 200
+  python -m labse_jax.prepare --format text --source-language eng \\
+      --input wiki.txt.xz --output data/eng_text
 """
 
 
@@ -51,17 +57,14 @@ def main(argv):
     pairs,
     output,
     counts=counts,
-    filters=logic.row_filters(
-      min_characters=flags.min_characters,
-      max_characters=flags.max_characters,
-      max_ratio=flags.max_ratio,
-    ),
+    filters=_filters(flags),
     held_out=flags.held_out,
     allowed_bad_share=flags.allow_bad_lines,
     progress=_progress,
   )
   print(table(report))
-  print(f"\n{output}: {report['pairs']:,} pairs; all numbers in {output / 'report.json'}")
+  kind = _kind(report)
+  print(f"\n{output}: {report[kind]:,} {kind}; all numbers in {output / 'report.json'}")
 
 
 def parser():
@@ -81,7 +84,8 @@ def parser():
   names = ",".join(sources.ORDER_OF_COLUMNS)
   add("--columns", metavar="NAMES", help=f"of a TSV file: of {names}; '-' passes one over")
   add("--held-out", type=int, default=0, metavar="N", help="English messages to keep for testing")
-  add("--min-characters", type=int, default=1, metavar="N", help="of the longer side (%(default)s)")
+  least = "of the longer side, or of a line (%(default)s)"
+  add("--min-characters", type=int, default=1, metavar="N", help=least)
   add("--max-characters", type=int, default=1000, metavar="N", help="the same (%(default)s)")
   add("--max-ratio", type=float, default=6.0, metavar="R", help="of the lengths (%(default)s)")
   add(
@@ -96,10 +100,15 @@ def parser():
 
 def table(report):
   """The report as a short table."""
-  lines = [("rows read", report["rows_read"]), ("  bad, skipped", report["bad_rows"])]
+  kind = _kind(report)
+  rows = "rows" if kind == "pairs" else "lines"
+  lines = [(f"{rows} read", report["rows_read"]), ("  bad, skipped", report["bad_rows"])]
   drops = [*report["dropped_by_reader"].items(), *report["dropped_by_filter"].items()]
   lines += [(f"  dropped: {name}", number) for name, number in drops]
-  lines += [("pairs kept", report["pairs"]), ("pairs of languages", len(report["languages"]))]
+  if kind == "documents":
+    lines += [("lines kept", report["lines"])]
+  languages = "pairs of languages" if kind == "pairs" else "languages"
+  lines += [(f"{kind} kept", report[kind]), (languages, len(report["languages"]))]
   if "held_out" in report:
     held = report["held_out"]
     lines += [("held-out messages", held["messages"]), ("held-out pairs", held["pairs"])]
@@ -108,11 +117,24 @@ def table(report):
   text = [f"{name:<44}{number:>12,}" for name, number in lines]
   for name, origin in report["origins"].items():
     licence = f"  {origin.get('version', '')} {origin['licence']}" if "licence" in origin else ""
-    text.append(f"  from {name:<37}{origin['pairs']:>12,}{licence}")
+    text.append(f"  from {name:<37}{origin[kind]:>12,}{licence}")
   return "\n".join(text)
 
 
+def _kind(report):
+  return "documents" if "documents" in report else "pairs"
+
+
+def _filters(flags):
+  limits = {"min_characters": flags.min_characters, "max_characters": flags.max_characters}
+  if flags.format == "text":
+    return logic.line_filters(**limits)
+  return logic.row_filters(**limits, max_ratio=flags.max_ratio)
+
+
 def _check(flags, output):
+  if flags.format == "text" and flags.held_out:
+    raise InputError(f"--held-out {flags.held_out}: is for pairs; --format text has none.")
   for name in ("held_out", "min_characters"):
     if getattr(flags, name) < 0:
       raise InputError(f"--{name.replace('_', '-')} {getattr(flags, name)}: 0 or more is allowed.")

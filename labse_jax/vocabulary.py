@@ -2,23 +2,64 @@
 
 import argparse
 import json
+import pathlib
 import time
 
 from labse_jax.errors import InputError, run
+from labse_jax.files import check_replaceable, replacing_folder
 
-DESCRIPTION = """Trains a SentencePiece Unigram vocabulary on a sample of a dataset in which
-every language has a share proportional to n^exponent, and writes tokenizer.json,
-tokenizer_config.json and sentencepiece.model. The ids 0 to 4 are pad, unk, cls, sep and mask.
+DESCRIPTION = """Trains a vocabulary on a sample of a dataset in which every language has a share
+proportional to n^exponent, and writes tokenizer.json, tokenizer_config.json and vocabulary.json.
+The ids 0 to 4 are pad, unk, cls, sep and mask.
 
-  python -m labse_jax.vocabulary --data runs/data --size 16000 --output runs/vocabulary"""
+  unigram    SentencePiece's (Kudo 2018), after NFKC; also writes sentencepiece.model
+  wordpiece  cased, as LaBSE's (Feng et al. 2022); also writes vocab.txt, one piece a line
+
+  python -m labse_jax.vocabulary --data runs/data --size 16000 --output runs/vocabulary
+  python -m labse_jax.vocabulary --data runs/data --size 32000 --kind wordpiece \\
+      --output runs/wordpiece"""
+MARKER = "vocabulary.json"
+OTHERS = ("config.json", "modules.json", "model.safetensors", "dataset_info.json")
 
 
 def main(argv):
+  args = _parsed(argv)
+  from labse_jax.data import vocabulary, wordpiece
+  from labse_jax.data.dataset import open_dataset
+
+  start = time.monotonic()
+  dataset = open_dataset(args.data)
+  sample = list(vocabulary.smoothed_sample(
+      dataset, exponent=args.exponent, size=args.sentences))  # fmt: skip
+  train, export = {
+      "unigram": (vocabulary.train_unigram, vocabulary.export),
+      "wordpiece": (wordpiece.train, wordpiece.export)}[args.kind]  # fmt: skip
+  model = train(sample, args.size)
+  with replacing_folder(args.output, marker=MARKER) as folder:
+    export(model, folder)
+    summary = {
+        "kind": args.kind, "data": args.data, "size": args.size, "exponent": args.exponent,
+        "sentences": len(sample), "languages": len(dataset.indices_by_language)}  # fmt: skip
+    wrong = vocabulary.disagreements(folder, sample) if args.kind == "unigram" else []
+    if args.kind == "unigram":
+      summary["disagreements"] = len(wrong)
+    summary["seconds"] = round(time.monotonic() - start, 1)
+    (folder / MARKER).write_text(json.dumps(summary, indent=2) + "\n")
+  print(f"{args.output}: {args.size:,} {args.kind} pieces from {len(sample):,} sentences in "
+        f"{summary['languages']} languages, {summary['seconds']} s.")  # fmt: skip
+  if args.kind == "unigram":
+    print(f"tokenizer.json and sentencepiece disagree on {len(wrong)} of them.")
+  for sentence in wrong[:5]:
+    print(f"  {sentence!r}")
+
+
+def _parsed(argv):
   parser = argparse.ArgumentParser(
       prog="labse_jax.vocabulary", description=DESCRIPTION,
       formatter_class=argparse.RawDescriptionHelpFormatter)  # fmt: skip
   parser.add_argument("--data", required=True, help="a folder that labse_jax.prepare wrote")
   parser.add_argument("--size", type=int, required=True, help="number of pieces, special ones too")
+  parser.add_argument("--kind", choices=("unigram", "wordpiece"), default="unigram")
   parser.add_argument("--exponent", type=float, default=0.3, help="of the languages' shares")
   parser.add_argument("--output", required=True, help="the folder to write")
   parser.add_argument("--sentences", type=int, default=200_000, help="size of the sample")
@@ -28,29 +69,15 @@ def main(argv):
                      "to 1, are allowed.")  # fmt: skip
   if args.size < 8:
     raise InputError(f"--size {args.size}: at least 8 pieces are needed.")
+  _check_output(pathlib.Path(args.output))
+  return args
 
-  from labse_jax.data import vocabulary
-  from labse_jax.data.dataset import open_dataset
-  from labse_jax.files import replacing_folder
 
-  start = time.monotonic()
-  dataset = open_dataset(args.data)
-  sample = list(vocabulary.smoothed_sample(
-      dataset, exponent=args.exponent, size=args.sentences))  # fmt: skip
-  model = vocabulary.train_unigram(sample, args.size)
-  with replacing_folder(args.output, marker="sentencepiece.model") as folder:
-    vocabulary.export(model, folder)
-    wrong = vocabulary.disagreements(folder, sample)
-    summary = {
-        "data": args.data, "size": args.size, "exponent": args.exponent,
-        "sentences": len(sample), "languages": len(dataset.indices_by_language),
-        "disagreements": len(wrong), "seconds": round(time.monotonic() - start, 1)}  # fmt: skip
-    (folder / "report.json").write_text(json.dumps(summary, indent=2) + "\n")
-  print(f"{args.output}: {args.size:,} pieces from {len(sample):,} sentences in "
-        f"{summary['languages']} languages, {summary['seconds']} s; tokenizer.json and "
-        f"sentencepiece disagree on {len(wrong)} of them.")  # fmt: skip
-  for sentence in wrong[:5]:
-    print(f"  {sentence!r}")
+def _check_output(folder):
+  check_replaceable(folder, marker=MARKER)
+  for name in OTHERS:  # A model may have been saved beside its tokenizer.
+    if (folder / name).exists():
+      raise InputError(f"{folder}: is also a model or a dataset ({name}); name a new folder.")
 
 
 if __name__ == "__main__":

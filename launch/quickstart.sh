@@ -100,7 +100,7 @@ else
     --held-out $HELD_OUT --min-characters 12 --max-characters 200
 fi
 
-if [ -e "$RUN/vocabulary/report.json" ]; then
+if [ -e "$RUN/vocabulary/vocabulary.json" ]; then
   have vocabulary "$RUN/vocabulary"
 else
   step vocabulary python -m labse_jax.vocabulary --data "$RUN/data" --size $SIZE --exponent 0.3 \

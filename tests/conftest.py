@@ -72,6 +72,16 @@ def tiny_vocabulary(tmp_path_factory, real_lines):
 
 
 @pytest.fixture(scope="session")
+def tiny_wordpiece(tmp_path_factory, real_lines):
+  """The same with WordPieces."""
+  from labse_jax.data import wordpiece
+
+  folder = tmp_path_factory.mktemp("wordpiece")
+  wordpiece.export(wordpiece.train(real_lines, 1000), folder)
+  return folder
+
+
+@pytest.fixture(scope="session")
 def tiny_content(tiny_vocabulary):
   """A ModelFolder as LaBSE's is made, with random weights large enough for every part to show."""
   import jax

@@ -50,6 +50,29 @@ def test_indices_of_a_language_ascend(tmp_path):
     assert (np.diff(found) > 0).all()
 
 
+def test_documents_are_named_by_their_language(tmp_path):
+  texts = [("eng", "one\ntwo"), ("zho-Hant", "三"), ("eng", "four")]
+  records = [Pair(language, "", "wiki", text, "") for language, text in texts]
+  dataset.write_dataset(tmp_path / "d", records)
+  opened = dataset.open_dataset(tmp_path / "d")
+  assert opened.monolingual
+  indices = {name: list(found) for name, found in opened.indices_by_language.items()}
+  assert indices == {"eng": [0, 2], "zho-Hant": [1]}
+  assert opened.source.__getitems__(range(3)) == [record._asdict() for record in records]
+  dataset.write_dataset(tmp_path / "d", pairs_of(3))
+  assert not dataset.open_dataset(tmp_path / "d").monolingual
+
+
+def test_pairs_and_documents_do_not_mix(tmp_path):
+  records = [*pairs_of(4), Pair("eng", "", "wiki", "one", "")]
+  for mixed in (records, records[::-1]):
+    with pytest.raises(InputError, match="need a dataset each"):
+      dataset.write_dataset(tmp_path / "d", mixed)
+  # A pair whose language is missing is no document.
+  with pytest.raises(InputError, match="Language code ''"):
+    dataset.write_dataset(tmp_path / "d", [Pair("eng", "", "a", "one", "eins")])
+
+
 def test_a_full_disk_is_an_os_error(tmp_path, monkeypatch):
   class Full:
     def __init__(self, *_):

@@ -7,7 +7,9 @@ from scipy.special import erf
 import tiny
 
 from labse_jax.data import pipeline
+from labse_jax.data.dataset import write_dataset
 from labse_jax.data.packing import pack
+from labse_jax.data.sources import Pair
 from labse_jax.errors import InputError
 from labse_jax.sharding import make_mesh
 from labse_jax.tasks import dual_encoder
@@ -191,3 +193,10 @@ def test_a_vocabulary_larger_than_the_model_is_said(folder):
   task.model["vocab_size"] = 100
   with pytest.raises(InputError, match="has 200 entries"):
     task.tokenizer()
+
+
+def test_text_of_one_language_is_refused(folder, tmp_path):
+  write_dataset(tmp_path / "text", [Pair("eng", "", "wiki", "one\ntwo", "")])
+  task = make_task(folder, data=str(tmp_path / "text"))
+  with pytest.raises(InputError, match="text: has no translations"):
+    task.batches()

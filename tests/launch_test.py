@@ -29,7 +29,8 @@ done
 case "$2" in
   venv) mkdir -p "$3/bin"; cp "$0" "$3/bin/python"; touch "$3/pyvenv.cfg" ;;
   pip) if [ "$3" = download ]; then touch "$out/one.whl"; fi ;;
-  labse_jax.prepare | labse_jax.vocabulary) mkdir -p "$out"; touch "$out/report.json" ;;
+  labse_jax.prepare) mkdir -p "$out"; touch "$out/report.json" ;;
+  labse_jax.vocabulary) mkdir -p "$out"; touch "$out/vocabulary.json" ;;
   labse_jax.train) mkdir -p "$out/model"; touch "$out/model/modules.json" ;;
   labse_jax.evaluate) touch "$out" ;;
   labse_jax.report) touch "$out/report.html" ;;

@@ -154,12 +154,12 @@ def test_comparison_key(one, other, equal):
 @pytest.mark.parametrize(
   ("content", "arguments", "message"),
   [
-    (b"", [], "No pair is left of 0 rows read; the input is empty"),
-    (b"a\ta\n", [], "No pair is left of 1 rows read; identical sides: 1"),
+    (b"", [], "Nothing is left of 0 rows read; the input is empty"),
+    (b"a\ta\n", [], "Nothing is left of 1 rows read; identical sides: 1"),
     (b"a\tb\nc\n", [], r"in\.tsv:2: 1 columns, not the 2 .*1 of 2 rows are bad"),
     (b"a\tb\n\xff\tc\n", [], r"in\.tsv:2: not UTF-8"),
     (b"a\tb\n", ["--held-out", "9"], "only 1 English messages"),
-    (b"a\tb\n", ["--held-out", "1"], "No pair is left"),
+    (b"a\tb\n", ["--held-out", "1"], "Nothing is left"),
     (b"a\tb\n", ["--held-out", "-1"], "--held-out -1: 0 or more"),
     (b"a\tb\n", ["--max-characters", "0"], "--max-characters 0"),
     (b"a\tb\n", ["--allow-bad-lines", "2"], "--allow-bad-lines 2.0: a share from 0 to 1"),
@@ -182,6 +182,89 @@ def test_bad_lines_are_skipped_where_allowed(tmp_path):
   prepare.main([*arguments, "--allow-bad-lines", "0.5"])
   report = json.loads((tmp_path / "d" / "report.json").read_text())
   assert report["bad_rows"] == 1 and "in.tsv:2: 1 columns" in report["first_bad_rows"][0]
+
+
+def text_of(folder, files, *options):
+  """Prepares {name: text} as text of one language; returns (rows, report)."""
+  paths = [folder / name for name in files]
+  for path, content in zip(paths, files.values(), strict=True):
+    path.write_text(content, "utf-8")
+  arguments = ["--input", *map(str, paths), "--output", str(folder / "d"), "--format", "text"]
+  prepare.main([*arguments, *options])
+  return rows_of(folder / "d"), json.loads((folder / "d" / "report.json").read_text())
+
+
+def test_lines_that_a_language_had_before_are_dropped(tmp_path, capsys):
+  files = {
+    "a.eng.txt": "One line.\nTwo  lines.\none line.\n\nTwo lines.\n\nThree lines.\nOne line.\n",
+    "b.eng.txt": "Three lines.\nFour lines.\nx\n\nTwo lines." + "\n" + "y" * 41,
+    "b.deu.txt": "Two lines.\n",
+  }
+  rows, report = text_of(tmp_path, files, "--min-characters", "5", "--max-characters", "40")
+  assert [(row["origin"], row["source_language"], row["source"]) for row in rows] == [
+    ("a", "eng", "One line.\nTwo lines.\none line."),  # Exact duplicates only.
+    ("a", "eng", "Three lines."),
+    ("b", "eng", "Four lines."),
+    ("b", "deu", "Two lines."),
+  ]
+  assert {(row["target"], row["target_language"]) for row in rows} == {("", "")}
+  assert report == {
+    "rows_read": 12,
+    "bad_rows": 0,
+    "first_bad_rows": [],
+    "dropped_by_reader": {},
+    "dropped_by_filter": {"under 5 characters": 1, "over 40 characters": 1, "duplicate": 4},
+    "lines": 6,
+    "documents": 4,
+    "languages": {"eng": 3, "deu": 1},
+    "origins": {"a": {"documents": 2}, "b": {"documents": 2}},
+  }
+  printed = capsys.readouterr().out
+  for line in ("lines read +12", "lines kept +6", "documents kept +4", "languages +2"):
+    assert re.search(f"^{line}$", printed, re.M)
+  assert "pair" not in printed and "rows" not in printed and "4 documents; all" in printed
+
+
+def test_text_is_opened_by_its_languages(tmp_path):
+  rows, _ = text_of(tmp_path, {"a.eng.txt": "1\n\n2\n", "a.deu.txt": "1\n\n3\n4\n"})
+  opened = open_dataset(tmp_path / "d")
+  assert opened.monolingual and len(rows) == 4
+  indices = {name: list(found) for name, found in opened.indices_by_language.items()}
+  assert indices == {"eng": [0, 1], "deu": [2, 3]}
+  again = tree(tmp_path / "d")
+  text_of(tmp_path, {"a.eng.txt": "1\n\n2\n", "a.deu.txt": "1\n\n3\n4\n"})
+  assert tree(tmp_path / "d") == again
+
+
+def test_documents_without_a_line_left_do_not_shift_the_rest(tmp_path):
+  lines = [f"line {n % 7} of {n % 5}" for n in range(60)]  # 35 different ones.
+  documents = [lines[start : start + 3] for start in range(0, 60, 3)]
+  rows, _ = text_of(tmp_path, {"a.eng.txt": "\n\n".join(map("\n".join, documents))})
+  seen, expected = set(), []
+  for document in documents:
+    expected.append("\n".join(line for line in document if line not in seen))
+    seen.update(document)
+  assert [row["source"] for row in rows] == [document for document in expected if document]
+  assert len(rows) < len(documents)
+
+
+@pytest.mark.parametrize(
+  ("raw", "arguments", "message"),
+  [
+    (b"", [], "Nothing is left of 0 rows read; the input is empty"),
+    (b"x\n", ["--min-characters", "2"], "Nothing is left of 1 rows read; under 2 characters: 1"),
+    (b"one\ntw\xff\n", [], r"in\.eng\.txt:2: not UTF-8 .*1 of 2 rows are bad"),
+    (b"one\n", ["--held-out", "5"], "--held-out 5: is for pairs"),
+    (b"one\n", ["--target-language", "deu"], "--target-language does not apply"),
+    (b"one\n", ["--columns", "source"], "--columns does not apply"),
+  ],
+)
+def test_wrong_text_is_told_and_leaves_nothing(tmp_path, raw, arguments, message):
+  (tmp_path / "in.eng.txt").write_bytes(raw)
+  output = ["--output", str(tmp_path / "d"), "--format", "text"]
+  with pytest.raises(InputError, match=message) as caught:
+    prepare.main(["--input", str(tmp_path / "in.eng.txt"), *output, *arguments])
+  assert "\n" not in str(caught.value) and os.listdir(tmp_path) == ["in.eng.txt"]
 
 
 def test_a_folder_with_other_files_is_not_replaced(tmp_path):

@@ -1,5 +1,7 @@
 """Ids are those of the folder's tokenizer.json; what is too long is cut and counted."""
 
+import json
+
 import numpy as np
 import pytest
 from tokenizers import Tokenizer as Backend
@@ -60,3 +62,91 @@ def test_what_is_no_tokenizer_is_said_in_one_line(tmp_path, text):
     (tmp_path / "tokenizer.json").write_text(text)
   with pytest.raises(InputError, match="tokenizer.json: (no such file|not a tokenizer)"):
     Tokenizer(tmp_path / "tokenizer.json")
+
+
+@pytest.fixture(params=["tiny_vocabulary", "tiny_wordpiece"])
+def either(request):
+  return Tokenizer(request.getfixturevalue(request.param) / "tokenizer.json")
+
+
+def changed(tmp_path, folder, change):
+  """A Tokenizer of that folder's tokenizer.json after `change(content)`."""
+  content = json.loads((folder / "tokenizer.json").read_text("utf-8"))
+  change(content)
+  (tmp_path / "tokenizer.json").write_text(json.dumps(content), "utf-8")
+  return Tokenizer(tmp_path / "tokenizer.json")
+
+
+def test_special_ids_of_both_kinds(either, real_lines):
+  assert either.special_ids == {"pad": 0, "unk": 1, "cls": 2, "sep": 3, "mask": 4}
+  assert either.all_special.tolist() == [0, 1, 2, 3, 4]
+  assert either.all_special.dtype == np.int32 and len(either) == 1000
+  (ids,), _ = either.encode(real_lines[:1], 64)
+  assert either.special_ids["cls"] == ids[0] and either.special_ids["sep"] == ids[-1]
+
+
+def test_special_ids_as_xlmr_spells_them(tmp_path, tiny_vocabulary):
+  names = {"[PAD]": "<pad>", "[UNK]": "<unk>", "[CLS]": "<s>", "[SEP]": "</s>", "[MASK]": "<mask>"}
+
+  def rename(content):
+    for token in content["added_tokens"]:
+      token["content"] = names[token["content"]]
+    for piece in content["model"]["vocab"][:5]:
+      piece[0] = names[piece[0]]
+    content["post_processor"] = None
+
+  tokenizer = changed(tmp_path, tiny_vocabulary, rename)
+  assert tokenizer.special_ids == {"pad": 0, "unk": 1, "cls": 2, "sep": 3, "mask": 4}
+
+
+def test_a_missing_mask_is_told_where_it_is_asked_for(tmp_path, tiny_wordpiece):
+  def drop(content):
+    content["added_tokens"].pop(4)
+    content["model"]["vocab"]["[mask]"] = content["model"]["vocab"].pop("[MASK]")
+
+  tokenizer = changed(tmp_path, tiny_wordpiece, drop)
+  assert tokenizer.special_ids["sep"] == 3 and tokenizer.all_special.tolist() == [0, 1, 2, 3]
+  with pytest.raises(InputError, match=r"/tokenizer.json has no \[MASK\]; .*<mask>"):
+    tokenizer.special_ids["mask"]
+
+
+def test_an_added_token_that_is_not_special_is_not_one(tmp_path, tiny_wordpiece):
+  def add(content):
+    content["added_tokens"].append(content["added_tokens"][0] | {
+        "id": 1000, "content": "foo", "special": False})  # fmt: skip
+
+  tokenizer = changed(tmp_path, tiny_wordpiece, add)
+  assert len(tokenizer) == 1001 and tokenizer.all_special.tolist() == [0, 1, 2, 3, 4]
+
+
+def test_word_starts_cut_a_line_into_its_words(either, real_lines):
+  starts = either.word_starts
+  assert starts.shape == (1000,) and starts.dtype == bool
+  assert starts[either.all_special].all() and 5 < starts.sum() < 995
+  lines = [line for line in real_lines if line.isascii() and line.replace(" ", "").isalpha()]
+  assert len(lines) > 10
+  for ids, line in zip(either.encode(lines, 64)[0], lines, strict=True):
+    assert starts[ids[1:-1]].sum() == len(line.split())  # The words are letters alone.
+
+
+def test_word_starts_with_metaspace_in_a_sequence(tmp_path, tiny_vocabulary, tokenizer):
+  def nest(content):  # As XLM-R has it.
+    parts = [{"type": "WhitespaceSplit"}, content["pre_tokenizer"]]
+    content["pre_tokenizer"] = {"type": "Sequence", "pretokenizers": parts}
+    content["decoder"] = None
+
+  nested = changed(tmp_path, tiny_vocabulary, nest)
+  assert (nested.word_starts == tokenizer.word_starts).all()
+
+
+@pytest.mark.parametrize("kind", ["BPE", "Unigram"])
+def test_word_starts_of_other_tokenizers_are_refused(tmp_path, tiny_vocabulary, kind):
+  def change(content):
+    if kind == "BPE":
+      content["model"] = {"type": "BPE", "vocab": {"a": 0}, "merges": []}
+      content["added_tokens"], content["post_processor"] = [], None
+    else:
+      content["pre_tokenizer"] = content["decoder"] = None
+
+  with pytest.raises(InputError, match=f"its {kind} pieces do not say where a word begins"):
+    changed(tmp_path, tiny_vocabulary, change).word_starts  # noqa: B018

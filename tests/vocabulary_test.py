@@ -2,6 +2,7 @@
 
 from collections import Counter
 import json
+import shutil
 import types
 
 import numpy as np
@@ -12,8 +13,9 @@ from tokenizers import Tokenizer
 
 from labse_jax import vocabulary as command
 from labse_jax.data import vocabulary
-from labse_jax.data.dataset import write_dataset
+from labse_jax.data.dataset import open_dataset, write_dataset
 from labse_jax.data.sources import Pair
+from labse_jax.data.tokenizer import Tokenizer as OurTokenizer
 from labse_jax.errors import InputError, run
 
 
@@ -27,7 +29,8 @@ class FakeSource:
 def fake_dataset(*counts):
   bounds = np.cumsum([0, *counts])
   groups = {f"eng-{n}": np.arange(*bounds[n : n + 2]) for n in range(len(counts))}
-  return types.SimpleNamespace(indices_by_language=groups, source=FakeSource())
+  return types.SimpleNamespace(
+      indices_by_language=groups, source=FakeSource(), monolingual=False)  # fmt: skip
 
 
 def fuzzed(count, seed=0):
@@ -144,6 +147,28 @@ def test_a_size_that_cannot_be_is_one_line(sentences, size, reason):
   assert "\n" not in str(caught.value) and ".cc" not in str(caught.value)
 
 
+def test_a_sample_of_documents_is_lines(tmp_path):
+  texts = [[f"{language} {n} {i}" for i in range(20)] for language in ("eng", "deu")
+           for n in range(30 if language == "deu" else 3)]  # fmt: skip
+  write_dataset(tmp_path / "d", [Pair(t[0][:3], "", "-", "\n".join(t), "") for t in texts])
+  draw = lambda: list(vocabulary.smoothed_sample(
+      open_dataset(tmp_path / "d"), exponent=0.0, size=60))  # fmt: skip
+  sample = draw()
+  assert draw() == sample and len(set(sample)) == len(sample)
+  assert set(sample) <= {line for text in texts for line in text}
+  # Thirty lines of each language, of as many documents as it has: one of each, or ten.
+  assert Counter(tuple(line.split()[:2]) for line in sample) == {
+    **{("deu", f"{n}"): 1 for n in range(30)},
+    **{("eng", f"{n}"): 10 for n in range(3)},
+  }
+  dataset = open_dataset(tmp_path / "d")
+  draw = lambda seed: list(vocabulary.smoothed_sample(
+      dataset, exponent=0.0, size=90, seed=seed))  # fmt: skip
+  sizes = [len(draw(seed)) for seed in range(9)]
+  assert 85 < np.mean(sizes) < 95  # Half of the German documents give one line, half give two.
+  assert any(line.endswith(" 19") for line in sample), "only the documents' first lines"
+
+
 def command_on(folder, lines, *options):
   write_dataset(folder / "data", [Pair("eng", "deu", "-", a, b) for a, b in lines])
   with pytest.raises(SystemExit) as caught:
@@ -151,15 +176,52 @@ def command_on(folder, lines, *options):
   return caught.value.code
 
 
-def test_the_command_writes_a_vocabulary(tmp_path, real_lines, capsys):
-  pairs = list(zip(real_lines[::2], real_lines[1::2], strict=False))
-  assert command_on(tmp_path, pairs, "--size", "700") == 0
+@pytest.fixture(scope="module")
+def real_pairs(real_lines):
+  return list(zip(real_lines[::2], real_lines[1::2], strict=False))
+
+
+def test_the_command_writes_a_vocabulary(tmp_path, real_pairs, capsys):
+  assert command_on(tmp_path, real_pairs, "--size", "700") == 0
   assert "disagree on 0" in capsys.readouterr().out
-  report = json.loads((tmp_path / "v" / "report.json").read_text())
-  assert report["size"] == 700 and report["disagreements"] == 0
+  report = json.loads((tmp_path / "v" / "vocabulary.json").read_text())
+  assert report["size"] == 700 and report["disagreements"] == 0 and report["kind"] == "unigram"
   processor = sentencepiece.SentencePieceProcessor(
       model_file=str(tmp_path / "v" / "sentencepiece.model"))  # fmt: skip
   assert len(processor) == 700
+
+
+def test_the_command_writes_wordpieces_over_what_it_wrote(tmp_path, real_pairs, capsys):
+  assert command_on(tmp_path, real_pairs, "--size", "700") == 0
+  options = ("--size", "900", "--kind", "wordpiece")
+  assert command_on(tmp_path, real_pairs, *options) == 0
+  assert "900 wordpiece pieces" in capsys.readouterr().out
+  names = ["tokenizer.json", "tokenizer_config.json", "vocab.txt"]
+  assert sorted(p.name for p in (tmp_path / "v").iterdir()) == [*names, "vocabulary.json"]
+  report = json.loads((tmp_path / "v" / "vocabulary.json").read_text())
+  assert report["kind"] == "wordpiece" and "disagreements" not in report
+  assert len(OurTokenizer(tmp_path / "v" / "tokenizer.json")) == 900
+  before = [(tmp_path / "v" / name).read_bytes() for name in names]
+  assert command_on(tmp_path, real_pairs, *options) == 0
+  assert [(tmp_path / "v" / name).read_bytes() for name in names] == before
+  assert command_on(tmp_path, real_pairs, "--size", "700") == 0
+  assert not (tmp_path / "v" / "vocab.txt").exists()
+
+
+@pytest.mark.parametrize("kind", ["unigram", "wordpiece"])
+def test_the_command_replaces_no_model_and_no_dataset(tmp_path, tiny_folder, kind, capsys):
+  lines = [("Hello world", "Hallo Welt")] * 30
+  for name in ("model", "saved", "bert"):
+    shutil.copytree(tiny_folder, tmp_path / name)
+  (tmp_path / "saved" / "vocabulary.json").touch()  # A model saved beside its tokenizer.
+  (tmp_path / "bert" / "vocab.txt").touch()
+  (tmp_path / "bert" / "sentencepiece.model").touch()
+  for name, reason in (("model", "other files"), ("saved", "also a model"),
+                       ("bert", "other files"), ("data", "other files")):  # fmt: skip
+    options = ("--size", "30", "--kind", kind, "--output", f"{tmp_path / name}")
+    assert command_on(tmp_path, lines, *options) == 2
+    assert reason in capsys.readouterr().err
+    assert (tmp_path / name / ("dataset_info.json" if name == "data" else "modules.json")).exists()
 
 
 @pytest.mark.parametrize(
@@ -172,11 +234,11 @@ def test_the_command_writes_a_vocabulary(tmp_path, real_lines, capsys):
 )  # fmt: skip
 def test_the_command_on_bad_input(tmp_path, lines, size, reason, capfd):
   (tmp_path / "v").mkdir()
-  (tmp_path / "v" / "old").touch()
+  (tmp_path / "v" / "vocabulary.json").touch()
   assert command_on(tmp_path, lines, "--size", size) == 2
   error = capfd.readouterr().err
   assert error.startswith("labse-jax: ") and error.count("\n") == 1 and reason in error
-  assert [p.name for p in (tmp_path / "v").iterdir()] == ["old"]
+  assert [p.name for p in (tmp_path / "v").iterdir()] == ["vocabulary.json"]
 
 
 def test_the_command_without_a_dataset(tmp_path, capsys):

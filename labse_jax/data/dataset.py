@@ -1,4 +1,4 @@
-"""Pairs on disk: a TFDS dataset in ArrayRecord, written and read without TensorFlow."""
+"""Pairs, or documents, on disk: a TFDS dataset in ArrayRecord, without TensorFlow."""
 
 from array import array
 import contextlib
@@ -29,14 +29,21 @@ def write_dataset(folder, pairs):
 
 
 def fill_dataset(folder, pairs):
-  """Writes Pairs, in their order, into an empty folder; returns their number."""
+  """Writes Pairs, in their order, into an empty folder; returns their number.
+
+  Either all or none of them have a target.
+  """
   writer = _Writer(pathlib.Path(folder))
-  names, numbers = {}, array("H")
+  names, numbers, monolingual = {}, array("H"), None
   for pair in pairs:
-    name = f"{pair.source_language}-{pair.target_language}"
+    name = language_name(pair)
+    if monolingual not in (None, is_document(pair)):
+      raise InputError(f"{folder}: text of one language and translations need a dataset each.")
     if name not in names:
+      monolingual = is_document(pair)
       check_code(pair.source_language)
-      check_code(pair.target_language)
+      if not monolingual:
+        check_code(pair.target_language)
       if len(names) == 1 << 16:
         raise InputError(f"More than {1 << 16:,} pairs of languages; are the columns right?")
     numbers.append(names.setdefault(name, len(names)))
@@ -47,6 +54,16 @@ def fill_dataset(folder, pairs):
   np.save(writer.folder / "language_pairs.npy", np.frombuffer(numbers, np.uint16))
   (writer.folder / "language_pairs.json").write_text(json.dumps(list(names)), "utf-8")
   return len(numbers)
+
+
+def is_document(pair):
+  """Whether a Pair is text of one language."""
+  return not (pair.target or pair.target_language)
+
+
+def language_name(pair):
+  """ "eng-deu", or "eng" of a document."""
+  return pair.source_language if is_document(pair) else "-".join(pair[:2])
 
 
 def open_dataset(folder):
@@ -61,7 +78,10 @@ def open_dataset(folder):
 
 
 class Dataset:
-  """Pairs on disk: `source` gives them by index, `indices_by_language` groups the indices."""
+  """Pairs on disk: `source` gives them by index, `indices_by_language` groups the indices.
+
+  Of a `monolingual` one every record is a document: lines of one language, and no target.
+  """
 
   def __init__(self, folder):
     import tensorflow_datasets as tfds
@@ -81,8 +101,13 @@ class Dataset:
     return len(self.source)
 
   @functools.cached_property
+  def monolingual(self):
+    """Whether its records are documents of one language each, not pairs."""
+    return len(self) > 0 and is_document(Pair(**self.source[0]))  # The first speaks for all.
+
+  @functools.cached_property
   def indices_by_language(self):
-    """{"eng-deu": its examples' indices, ascending, int64}."""
+    """{"eng-deu": its examples' indices, ascending, int64}; "eng" where they are documents."""
     order = np.argsort(self.language_numbers, kind="stable").astype(np.int64)
     counts = np.bincount(self.language_numbers, minlength=len(self.language_pairs))
     return dict(zip(self.language_pairs, np.split(order, np.cumsum(counts)[:-1]), strict=True))

@@ -2,12 +2,15 @@
 
 Two passes: the first filters rows one by one, spools what is left to disk and keeps four 64-bit
 hashes of each; NumPy then decides from the hashes alone; the second pass writes the dataset.
+A document is a row a line: a line that its language had before, in any document, is dropped, and
+the second pass joins what is left.
 """
 
 from array import array
 from collections import Counter
 import functools
 import hashlib
+import itertools
 import json
 import re
 import unicodedata
@@ -25,26 +28,36 @@ ENGLISH = "eng"
 
 
 def row_filters(*, min_characters, max_characters, max_ratio):
-  """The filters that look at one row: (name, whether it drops the row), in order."""
-
-  def longest(row):
-    return max(len(row.source), len(row.target))
+  """The filters that look at one pair: (name, whether it drops the row), in order."""
 
   def lopsided(row):
     # Ten characters of grace: short Chinese against long English is a good pair.
-    return longest(row) > max_ratio * min(len(row.source), len(row.target)) + 10
+    return _longest(row) > max_ratio * min(len(row.source), len(row.target)) + 10
 
   return [
     ("empty side", lambda row: not row.source or not row.target),
     ("identical sides", lambda row: row.source == row.target),
-    (f"under {min_characters} characters", lambda row: longest(row) < min_characters),
-    (f"over {max_characters} characters", lambda row: longest(row) > max_characters),
+    *line_filters(min_characters=min_characters, max_characters=max_characters),
     (f"one side over {max_ratio:g} times longer", lopsided),
   ]
 
 
+def line_filters(*, min_characters, max_characters):
+  """Those of them that a line of a document meets."""
+  return [
+    (f"under {min_characters} characters", lambda row: _longest(row) < min_characters),
+    (f"over {max_characters} characters", lambda row: _longest(row) > max_characters),
+  ]
+
+
+def _longest(row):
+  return max(len(row.source), len(row.target))
+
+
 def prepare(pairs, output, *, counts, filters, held_out, allowed_bad_share, progress=iter):
   """Writes the dataset folder `output` from Pairs and returns its report, also in report.json.
+
+  All are pairs, or all are documents (`line_filters` are for those, and no `held_out`).
 
   `held_out` English messages, the same ones on every run, go to `output/held_out/` in the layout
   of the Tatoeba test; no row that shares a side with them stays. `progress` wraps the iterables.
@@ -52,15 +65,16 @@ def prepare(pairs, output, *, counts, filters, held_out, allowed_bad_share, prog
   with replacing_folder(output, marker="language_pairs.json") as folder:
     dropped = Counter()
     with open(folder / SPOOL, "wb") as spool:
-      hashes = _spool(progress(pairs), spool, filters, dropped)
+      hashes = _spool(progress(pairs), spool, filters, dropped, hash_sides=held_out > 0)
     counts.check(allowed_bad_share)
     keep, held = _decide(hashes, held_out, dropped)
     if not keep.any():
-      raise InputError(f"No pair is left of {counts.rows:,} rows read; {_reasons(counts, dropped)}")
-    tallies = {"languages": Counter(), "origins": Counter()}
-    rows = _tallied(_rows_where(folder / SPOOL, keep, progress), tallies)
-    dataset.fill_dataset(folder, rows)
-    report = _report(counts, filters, dropped, tallies)
+      raise InputError(f"Nothing is left of {counts.rows:,} rows read; {_reasons(counts, dropped)}")
+    tallies = {name: Counter() for name in ("kinds", "languages", "origins")}
+    rows = _rows_where(folder / SPOOL, keep, progress)
+    records = _tallied(_joined(rows, hashes["record"][keep]), tallies)
+    dataset.fill_dataset(folder, records)
+    report = _report(counts, filters, dropped, tallies, int(keep.sum()))
     if held_out:
       held_rows = _rows_where(folder / SPOOL, held, iter)
       report["held_out"] = write_held_out(folder / "held_out", held_rows)
@@ -88,13 +102,13 @@ def _hash(text):
   return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "little")
 
 
-def _spool(pairs, spool, filters, dropped):
+def _spool(pairs, spool, filters, dropped, *, hash_sides):
   """Writes the rows that pass to the spool; returns {name: uint64 hash of each row}.
 
-  `english` is 0 where no side, or each side, is English.
+  `english` is 0 where no side, or each side, is English; `record` is the number of the row's Pair.
   """
-  hashes = {name: array("Q") for name in ("row", "source", "target", "english")}
-  for pair in pairs:
+  hashes = {name: array("Q") for name in ("row", "source", "target", "english", "record")}
+  for record, pair in _rows(pairs):
     # Also turns tabs and line ends into spaces: every file here has one row a line.
     pair = Pair(*(" ".join(field.split()) for field in pair))
     pair = pair._replace(
@@ -107,13 +121,30 @@ def _spool(pairs, spool, filters, dropped):
       continue
     line = "\t".join(pair)
     spool.write(line.encode() + b"\n")
-    source, target = (_hash(comparison_key(text)) for text in (pair.source, pair.target))
+    source, target = (hash_sides and _hash(comparison_key(text)) for text in pair[3:])
     sides = [pair.source_language == ENGLISH, pair.target_language == ENGLISH]
     english = 0 if sides[0] == sides[1] else source if sides[0] else target
     row = _hash("\t".join((*pair[:2], *pair[3:])))
-    for name, value in zip(hashes, (row, source, target, english), strict=True):
+    for name, value in zip(hashes, (row, source, target, english, record), strict=True):
       hashes[name].append(value)
   return {name: np.frombuffer(values, np.uint64) for name, values in hashes.items()}
+
+
+def _rows(records):
+  """Yields (number, row): a pair is one, a document one for each of its lines."""
+  for number, record in enumerate(records):
+    if dataset.is_document(record):
+      for line in record.source.split("\n"):
+        yield number, record._replace(source=line)
+    else:
+      yield number, record
+
+
+def _joined(rows, numbers):
+  """The records again, of the rows that are left and their numbers."""
+  for _, group in itertools.groupby(zip(numbers, rows, strict=True), lambda pair: pair[0]):
+    lines = [row for _, row in group]
+    yield lines[0]._replace(source="\n".join(row.source for row in lines))
 
 
 def _decide(hashes, held_out, dropped):
@@ -143,7 +174,9 @@ def _rows_where(path, mask, progress):
 
 def _tallied(pairs, tallies):
   for pair in pairs:
-    tallies["languages"][f"{pair.source_language}-{pair.target_language}"] += 1
+    kind = "documents" if dataset.is_document(pair) else "pairs"
+    tallies["kinds"][kind] += 1
+    tallies["languages"][dataset.language_name(pair)] += 1
     tallies["origins"][pair.origin] += 1
     yield pair
 
@@ -170,9 +203,10 @@ def write_held_out(folder, pairs):
   return {"messages": len(messages), "pairs": sum(sizes.values()), "languages": sizes}
 
 
-def _report(counts, filters, dropped, tallies):
+def _report(counts, filters, dropped, tallies, rows_kept):
+  ((kind, records),) = tallies["kinds"].items()
   origins = {
-    origin: {"pairs": tallies["origins"][origin], **counts.packages.get(origin, {})}
+    origin: {kind: tallies["origins"][origin], **counts.packages.get(origin, {})}
     for origin in sorted(tallies["origins"] | counts.packages.keys())
   }
   names = [name for name, _ in filters]
@@ -183,7 +217,8 @@ def _report(counts, filters, dropped, tallies):
     "first_bad_rows": counts.first_bad,
     "dropped_by_reader": dict(sorted(counts.dropped.items())),
     "dropped_by_filter": {name: dropped[name] for name in names},
-    "pairs": tallies["origins"].total(),
+    **({"lines": rows_kept} if kind == "documents" else {}),
+    kind: records,
     "languages": dict(tallies["languages"].most_common()),
     "origins": origins,
   }

@@ -1,4 +1,4 @@
-"""Training a SentencePiece vocabulary and saying it again as a tokenizer.json."""
+"""A dataset's text for a vocabulary; training SentencePiece's; a vocabulary as a tokenizer.json."""
 
 import io
 import itertools
@@ -32,19 +32,31 @@ def normalise(text):
 
 
 def smoothed_sample(dataset, *, exponent, size, seed=0):
-  """Yields about `size` sentences, the languages in proportion n^exponent, no pair twice."""
+  """Yields about `size` sentences, the languages in proportion n^exponent, no record twice.
+
+  Of a document it takes no more lines, at random, than its language needs.
+  """
   rng = np.random.default_rng(seed)
   groups = list(dataset.indices_by_language.values())
   if not groups:
     return
-  shares = sampling.smoothed([len(group) for group in groups], exponent)
-  wanted = [min(len(g), -(-int(size * p) // 2)) for g, p in zip(groups, shares, strict=True)]
+  shares = size * sampling.smoothed([len(group) for group in groups], exponent)
+  sides = 1 if dataset.monolingual else 2
+  wanted = [min(len(g), -(-int(n) // sides)) for g, n in zip(groups, shares, strict=True)]
   chosen = [rng.choice(g, n, replace=False) for g, n in zip(groups, wanted, strict=True)]
-  indices = np.sort(np.concatenate(chosen))
-  for start in range(0, len(indices), 4096):
-    for example in dataset.source.__getitems__(indices[start : start + 4096].tolist()):
-      yield normalise(example["source"])
-      yield normalise(example["target"])
+  # Lines for each record, rounded up as often as the fraction says.
+  limits = np.repeat(shares / np.maximum(wanted, 1), wanted)
+  limits = (limits + rng.random(len(limits))).astype(int)
+  indices = np.concatenate(chosen)
+  order = np.argsort(indices)
+  for start in range(0, len(order), 4096):
+    part = order[start : start + 4096]
+    for n, example in zip(part, dataset.source.__getitems__(indices[part].tolist()), strict=True):
+      lines = [*example["source"].split("\n"), *example["target"].split("\n")]
+      lines = [line for line in lines if line]
+      if dataset.monolingual and len(lines) > limits[n]:
+        lines = [lines[i] for i in np.sort(rng.choice(len(lines), limits[n], replace=False))]
+      yield from lines
 
 
 def train_unigram(sentences, size):
@@ -52,7 +64,7 @@ def train_unigram(sentences, size):
 
   SentencePiece normalises nothing: its own rules differ from NFKC on some lines of real text.
   """
-  sentences = iter(sentences)
+  sentences = map(normalise, sentences)
   first = next(sentences, None)
   if first is None:
     raise InputError("There is no text to train a vocabulary on.")
@@ -86,26 +98,34 @@ def with_exact_scores(model_bytes):
 
 def export(model_bytes, folder):
   """Writes tokenizer.json and tokenizer_config.json that give sentencepiece's own ids."""
-  folder = pathlib.Path(folder)
   processor = sentencepiece.SentencePieceProcessor(model_proto=model_bytes)
   pieces = [(processor.id_to_piece(i), processor.get_score(i)) for i in range(len(processor))]
   tokenizer = Tokenizer(models.Unigram(pieces, unk_id=1, byte_fallback=False))
   tokenizer.normalizer = NORMALISER
   tokenizer.pre_tokenizer = pre_tokenizers.Metaspace()
   tokenizer.decoder = decoders.Metaspace()
+  save(tokenizer, folder)
+  (pathlib.Path(folder) / "sentencepiece.model").write_bytes(model_bytes)
+
+
+def save(tokenizer, folder, *, second_type=0):
+  """Writes tokenizer.json and tokenizer_config.json, with the special tokens in their places.
+
+  `second_type` is the token type of a pair's second text.
+  """
+  folder = pathlib.Path(folder)
   ids = {name: tokenizer.token_to_id(token) for name, token in SPECIAL.items()}
   assert list(ids.values()) == [0, 1, 2, 3, 4], ids
   tokenizer.add_special_tokens(list(SPECIAL.values()))
   cls, sep = SPECIAL["cls"], SPECIAL["sep"]
   tokenizer.post_processor = processors.TemplateProcessing(
-      single=f"{cls} $A {sep}", pair=f"{cls} $A {sep} $B {sep}",
+      single=f"{cls} $A {sep}", pair=f"{cls} $A {sep} $B:{second_type} {sep}:{second_type}",
       special_tokens=[(cls, ids["cls"]), (sep, ids["sep"])])  # fmt: skip
   tokenizer.save(str(folder / "tokenizer.json"))
   names = {f"{name}_token": token for name, token in SPECIAL.items()}
   settings = {"tokenizer_class": "PreTrainedTokenizerFast", "model_max_length": 512, **names,
               "bos_token": cls, "eos_token": sep}  # fmt: skip
   (folder / "tokenizer_config.json").write_text(json.dumps(settings, indent=2) + "\n")
-  (folder / "sentencepiece.model").write_bytes(model_bytes)
 
 
 def disagreements(folder, sentences):

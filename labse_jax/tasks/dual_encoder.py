@@ -35,6 +35,9 @@ class Task:
     """This host's batches; says what share of the sentences is cut."""
     config = self.config
     dataset, tokenizer = open_dataset(config.data), self.tokenizer()
+    if dataset.monolingual:
+      raise InputError(f"{config.data}: has no translations (it is text of one language a record); "
+                       "the dual encoder trains on pairs.")  # fmt: skip
     share = pipeline.share_cut(dataset, tokenizer, config.length)
     say(f"{config.data}: {len(dataset):,} pairs in {len(dataset.indices_by_language)} pairs of "
         f"languages; {share:.2%} of sentences are cut at {config.length} tokens.")  # fmt: skip

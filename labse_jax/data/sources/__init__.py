@@ -1,4 +1,4 @@
-"""Readers of parallel text: a module per format, with `read(paths, *, counts, **options)`."""
+"""Readers of text: a module per format, with `read(paths, *, counts, **options)`."""
 
 from collections import Counter
 import importlib
@@ -9,7 +9,7 @@ from typing import NamedTuple
 from labse_jax.errors import InputError
 from labse_jax.files import COMPRESSIONS
 
-FORMATS = ("gettext", "jsonl", "moses", "tfds", "tmx", "tsv")
+FORMATS = ("gettext", "jsonl", "moses", "text", "tfds", "tmx", "tsv")
 ENDINGS = {
   ".tsv": "tsv",
   ".tab": "tsv",
@@ -25,7 +25,10 @@ ORDER_OF_COLUMNS = ("source_language", "target_language", "origin", "source", "t
 
 
 class Pair(NamedTuple):
-  """A sentence and its translation; languages are ISO 639-3, with a script where it is unusual."""
+  """A sentence and its translation; languages are ISO 639-3, with a script where it is unusual.
+
+  A document of one language has its lines in `source`, and no target and target language.
+  """
 
   source_language: str
   target_language: str
@@ -64,12 +67,23 @@ def read(paths, *, counts, format=None, **options):
   """Yields the Pairs of files, each read by the format that its ending or `format` names."""
   groups = {}
   for path in paths:
+    if format == "text":
+      _check_monolingual(path)
     groups.setdefault(format or guess_format(path, paths), []).append(path)
   for name, group in groups.items():
     if name not in FORMATS:
       raise InputError(f"Unknown format {name!r}; choose from {list(FORMATS)}.")
     reader = importlib.import_module(f"labse_jax.data.sources.{name}").read
     yield from reader(group, counts=counts, **_accepted(reader, name, options))
+
+
+def _check_monolingual(path):
+  ending = f".{stem_and_language(path)[1]}".lower()
+  if pathlib.Path(path).is_dir() or ending in ENDINGS:
+    raise InputError(
+      f"{path}: --format text reads files of one language; prepare parallel text into a dataset "
+      "of its own."
+    )
 
 
 def guess_format(path, paths=()):
@@ -82,6 +96,11 @@ def guess_format(path, paths=()):
     return ENDINGS[plain.suffix.lower()]
   if len(paths) == 2 and len({stem_and_language(p)[0] for p in paths}) == 1:
     return "moses"
+  if plain.suffix.lower() == ".txt":  # Of one language, or one side of a translation?
+    raise InputError(
+      f"{path}: say --format text for text of one language; two files aligned by line are "
+      "--format moses."
+    )
   raise InputError(
     f"{path}: cannot tell the format from the ending {plain.suffix!r} (known: {sorted(ENDINGS)}); "
     f"say --format and one of {list(FORMATS)}."

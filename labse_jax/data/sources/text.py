@@ -1,0 +1,54 @@
+"""Text of one language a file, as monolingual corpora and dumps of Wikipedia have it."""
+
+from labse_jax.data.languages import check_code, language_of_locale, standard_language
+from labse_jax.data.sources import Pair, stem_and_language
+from labse_jax.data.sources.tsv import origin_of
+from labse_jax.errors import InputError
+from labse_jax.files import read_lines
+
+# Some 2,500 tokens, several of the longest rows; a file without a blank line still streams.
+DOCUMENT_CHARACTERS = 10_000
+
+
+def read(paths, *, counts, source_language=None):
+  """Yields a Pair without a target for each document: its lines, joined by line ends.
+
+  A blank line, or the file's end, ends a document, and so does a line that would take it over
+  DOCUMENT_CHARACTERS. White space within a line is folded. The language is the one given, else
+  the file's, as in NAME.eng.txt.gz.
+  """
+  languages = [_language(path, source_language) for path in paths]
+  for path, language in zip(paths, languages, strict=True):
+    for lines in _documents(path, counts):
+      yield Pair(language, "", origin_of(path), "\n".join(lines), "")
+
+
+def _language(path, given):
+  if given:
+    return check_code(standard_language(given))
+  stem, ending = stem_and_language(path)
+  code = standard_language(stem_and_language(stem)[1] if ending == "txt" else ending)
+  if language_of_locale(code) is None:
+    raise InputError(
+      f"{path}: its name has no language; NAME.eng.txt has one, or --source-language eng gives it."
+    )
+  return code
+
+
+def _documents(path, counts):
+  def bad_line(number, reason):
+    counts.rows += 1
+    counts.bad_row(f"{path}:{number}", reason)
+
+  lines, size = [], 0
+  for _, line in read_lines(path, on_bad=bad_line):
+    line = " ".join(line.split())
+    if lines and (not line or size + len(line) > DOCUMENT_CHARACTERS):
+      yield lines
+      lines, size = [], 0
+    if line:
+      counts.rows += 1
+      lines.append(line)
+      size += len(line) + 1  # For the "\n" after it.
+  if lines:
+    yield lines
