@@ -32,15 +32,16 @@ class Checkpoints:
       with self._said():
         self.orbax.save_checkpointables_async(step, {"state": state, "data": data}, force=True)
 
-  def restore(self, abstract_state, data):
+  def restore(self, abstract_at, data):
     """The newest readable state, or None where there is no checkpoint; moves `data` to its place.
 
-    A damaged one is said, set aside as `damaged-STEP`, and the one before it is taken.
+    `abstract_at(step)` gives the shapes and shardings of the state at a step. A damaged one is
+    said, set aside as `damaged-STEP`, and the one before it is taken.
     """
     failures = []
     for step in sorted((c.step for c in self.orbax.checkpoints), reverse=True):
       try:
-        loaded = self.orbax.load_checkpointables(step, {"state": abstract_state, "data": data})
+        loaded = self.orbax.load_checkpointables(step, {"state": abstract_at(step), "data": data})
       except Exception as error:  # Whatever a torn file makes the libraries raise.
         failures.append((step, str(error).splitlines()[0][:200]))
         continue

@@ -13,7 +13,13 @@ from labse_jax import files
 from labse_jax.errors import InputError, known
 from labse_jax.models.bert import ACTIVATIONS
 from labse_jax.models.heads import POOLING
-from labse_jax.weights import TensorFile, bert_to_tensors, tensors_to_bert
+from labse_jax.weights import (
+  TensorFile,
+  bert_to_tensors,
+  head_to_tensors,
+  tensors_to_bert,
+  tensors_to_head,
+)
 
 MODULE = "sentence_transformers.models."
 MODULES = ("Transformer", "Pooling", "Dense", "Normalize")  # In this order.
@@ -65,18 +71,19 @@ def write(folder, content):
     (partial / "README.md").write_text("# A labse_jax model\n", encoding="utf-8")
 
 
-def read(folder):
+def read(folder, *, pretraining=False):
   """Reads a sentence-transformers folder of a BERT; raises InputError for anything else.
 
   A folder of transformers alone (no modules.json) is read with mean pooling, as
-  sentence-transformers reads it.
+  sentence-transformers reads it. With `pretraining`, params["masked_lm"] is its head of masked
+  language modelling, if it has one.
   """
   folder = pathlib.Path(folder)
   if not folder.is_dir():
     raise InputError(f"{folder}: no such folder; a model folder is needed.")
   encoder, head, dense = _read_modules(folder)
   model = _read_model(encoder / "config.json", folder)
-  params = {"bert": _read_bert(encoder / "model.safetensors", model)}
+  params = _read_params(encoder / "model.safetensors", model, pretraining)
   if dense:
     params["dense"] = _read_dense(dense, head, model["width"])
   prompts = _read_json(folder / "config_sentence_transformers.json", {})
@@ -117,9 +124,14 @@ def _write_encoder(folder, content):
     # BERT's own pooler is this very layer: plain transformers then gives the same vector.
     tensors["pooler.dense.weight"] = np.ascontiguousarray(content.params["dense"]["kernel"].T)
     tensors["pooler.dense.bias"] = np.asarray(content.params["dense"]["bias"])
+  kind = "BertModel"
+  if "masked_lm" in content.params:
+    kind = "BertForMaskedLM"
+    tensors = {f"bert.{name}": tensor for name, tensor in tensors.items()}
+    tensors |= head_to_tensors(content.params["masked_lm"], model)
   save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
   _write_json(folder / "config.json", {
-      "architectures": ["BertModel"], "model_type": "bert", "pad_token_id": 0,
+      "architectures": [kind], "model_type": "bert", "pad_token_id": 0,
       "torch_dtype": "float32",
       "attention_probs_dropout_prob": model["dropout"],
       **{theirs: model[ours] for ours, theirs in CONFIG_KEYS.items()}})  # fmt: skip
@@ -187,9 +199,11 @@ def _read_model(path, folder):
   return values
 
 
-def _read_bert(path, model):
+def _read_params(path, model, pretraining):
   with TensorFile(path) as tensors:
-    params = tensors_to_bert(tensors.take, model)
+    params = {"bert": tensors_to_bert(tensors.take, model)}
+    if pretraining and tensors.has_masked_lm:
+      params["masked_lm"] = tensors_to_head(tensors.take, model)
     tensors.check_all_taken()
   return params
 

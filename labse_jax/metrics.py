@@ -68,13 +68,13 @@ class Clock:
     self.last = time.monotonic()
 
   def speeds(self, metrics):
-    """Rates of the step that just ended, of a step's `pairs` and `tokens`."""
+    """Rates of the step that just ended, of a step's `tokens` and, where it has them, `pairs`."""
     seconds = time.monotonic() - self.last
     self.restart()
-    return {
-      "sentences_per_second": 2 * metrics["pairs"] / seconds,
-      "tokens_per_second": metrics["tokens"] / seconds,
-    }
+    rates = {"tokens_per_second": metrics["tokens"] / seconds}
+    if "pairs" in metrics:
+      rates["sentences_per_second"] = 2 * metrics["pairs"] / seconds
+    return rates
 
 
 def _short(value):

@@ -7,6 +7,7 @@ import math
 from labse_jax import files
 from labse_jax.errors import InputError
 from labse_jax.hosts import is_main
+from labse_jax.models.bert import table_rows
 
 FREE_TO_CHANGE = ("evals", "log_every", "save_every", "seconds")  # Between a run and its resume.
 LIMITS = {  # The values that a config may have, both ends included.
@@ -15,6 +16,8 @@ LIMITS = {  # The values that a config may have, both ends included.
     "seconds": (0, None), "exponent": (0, 1), "model.width": (1, None), "model.depth": (1, None),
     "model.heads": (1, None), "model.dropout": (0, 0.999), "optim.clip": (1e-9, None),
     "optim.weight_decay": (0, None), "schedule.peak": (0, None), "schedule.warmup": (0, 1),
+    "share_tlm": (0, 1), "masking.share": (0.001, 1), "masking.slots": (1, None),
+    "vocabulary_chunk": (1, None),
 }  # fmt: skip
 
 
@@ -22,17 +25,25 @@ def check_ranges(config, mesh):
   """Raises where a number of the config makes no sense, or the devices do not divide the batch."""
   values = config.to_dict()
   for name, (low, high) in LIMITS.items():
-    value = functools.reduce(lambda section, key: section[key], name.split("."), values)
+    value = functools.reduce(lambda section, key: section.get(key, {}), name.split("."), values)
+    if value == {}:  # Another task's.
+      continue
+    if isinstance(value, tuple | list):  # One for each stage.
+      value = next((v for v in value if not low <= v <= high), low)
     if not low <= value <= (math.inf if high is None else high):  # NaN is in no range.
       bounds = f"{low:g} or more" if high is None else f"{low:g} to {high:g}"
       raise InputError(f"config.{name} = {value}; it must be {bounds}.")
   if config.length > config.model.positions:
     raise InputError(f"config.length = {config.length}: the model has only "
                      f"{config.model.positions} positions.")  # fmt: skip
-  if config.batch_rows % (mesh.size * config.chunks):
-    parts = f"{mesh.size} devices" + (f" x {config.chunks} chunks" if config.chunks > 1 else "")
+  chunks = config.get("chunks", 1)
+  if config.batch_rows % (mesh.size * chunks):
+    parts = f"{mesh.size} devices" + (f" x {chunks} chunks" if chunks > 1 else "")
     raise InputError(f"batch_rows = {config.batch_rows}: not divisible by {parts}.")
-  if bool(config.total_steps) == bool(config.seconds):
+  if table_rows(config.model.vocab_size) % config.mesh.fsdp:
+    raise InputError(f"mesh.fsdp = {config.mesh.fsdp} does not divide the table's "
+                     f"{table_rows(config.model.vocab_size):,} rows.")  # fmt: skip
+  if bool(config.total_steps) == bool(config.seconds) and not config.get("stages"):
     raise InputError("Give one of total_steps and seconds; the other is 0.")
 
 

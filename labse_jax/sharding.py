@@ -5,6 +5,7 @@ import os
 import pathlib
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from labse_jax.errors import InputError
@@ -37,11 +38,40 @@ def weight_sharding(shape, mesh, *, min_size=2**14):
   return jax.NamedSharding(mesh, jax.P())
 
 
+def shardings(abstract):
+  """The shardings of a tree of shapes."""
+  return jax.tree.map(lambda x: x.sharding, abstract)
+
+
 def split_rows(x):
   """Tells the compiler that the first axis of an activation is split over every device."""
   if jax.sharding.get_abstract_mesh().empty:
     return x
   return jax.lax.with_sharding_constraint(x, jax.P(BATCH))
+
+
+def rows_of(table_VD, indices_BL):
+  """table_VD[indices_BL] where fsdp splits the table's rows, without bringing them together.
+
+  The devices of one fsdp group exchange indices and the vectors found, [b, L, D] each; the way back
+  adds each device's share of the gradient into its own rows.
+  """
+  mesh = jax.sharding.get_abstract_mesh()
+  # Batches divide by the mesh; the one row that a model is initialised with need not.
+  if mesh.empty or mesh.shape["fsdp"] == 1 or indices_BL.shape[0] % mesh.size:
+    return table_VD[indices_BL]
+
+  def local(table_vD, indices_bL):
+    rows = table_vD.shape[0]
+    own_aL = jax.lax.all_gather(indices_bL, "fsdp", tiled=True)
+    own_aL = own_aL - rows * jax.lax.axis_index("fsdp")
+    here_aL1 = ((own_aL >= 0) & (own_aL < rows))[..., None]
+    x_aLD = jnp.where(here_aL1, table_vD[jnp.clip(own_aL, 0, rows - 1)], 0)
+    return jax.lax.psum_scatter(x_aLD, "fsdp", tiled=True)
+
+  return jax.shard_map(
+      local, in_specs=(jax.P("fsdp"), jax.P(BATCH)), out_specs=jax.P(BATCH))(
+          table_VD, indices_BL)  # fmt: skip
 
 
 def cache_compilations():

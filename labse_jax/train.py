@@ -1,6 +1,7 @@
 """The one trainer: `python -m labse_jax.train --config experiments/NAME.py --workdir DIR`."""
 
 import contextlib
+import dataclasses
 import functools
 import os
 import pathlib
@@ -16,7 +17,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from labse_jax import files, optim
+from labse_jax import files, optim, stacking
 from labse_jax.checkpoint import Checkpoints
 from labse_jax.data.pipeline import to_devices
 from labse_jax.errors import InputError, run
@@ -25,8 +26,15 @@ from labse_jax.hosts import is_main, say
 from labse_jax.metrics import Clock, Writer
 from labse_jax.plugins import chosen
 from labse_jax.run_config import check_ranges, check_same_run, write_config
-from labse_jax.sharding import batch_sharding, cache_compilations, make_mesh, weight_sharding
+from labse_jax.sharding import (
+  batch_sharding,
+  cache_compilations,
+  make_mesh,
+  shardings,
+  weight_sharding,
+)
 from labse_jax.stopper import Stopper
+from labse_jax.warm_start import warm_start
 
 PROBE_STEPS = 10  # Timed to turn a budget of seconds into a number of steps.
 
@@ -36,7 +44,8 @@ def train(config, workdir):
   start, workdir = time.monotonic(), pathlib.Path(workdir)
   mesh = make_mesh(config.mesh.fsdp)
   check_ranges(config, mesh)
-  task = chosen("tasks", config.task).Task(config)
+  stages = make_stages(config, mesh)
+  task = stages[0].task
   check_same_run(config, task, workdir)
   if (workdir / "model" / "modules.json").exists():
     say(f"{workdir}: this run is done; its model is {workdir / 'model'}.")
@@ -46,45 +55,49 @@ def train(config, workdir):
   with jax.set_mesh(mesh), Stopper() as stopper:
     batches = task.batches()
     data = iter(batches)
-    tx = optim.transformation(**config.optim)
-    abstract, init = make_state(task, tx, mesh)
-    train_step = make_train_step(task, tx, abstract, config.schedule)
     checkpoints = Checkpoints(workdir / "checkpoints")
-    state = checkpoints.restore(abstract, data)
+    state = checkpoints.restore(lambda step: stage_at(stages, step).abstract, data)
     key = jax.random.key(config.seed)
     if state is None:
-      state = init(key)
-      total = config.total_steps or steps_within(
-          config.seconds, start, train_step, state, iter(batches), key, mesh)  # fmt: skip
+      state = stages[0].init(key)
+      if config.get("init"):
+        state["params"] = warm_start(state["params"], config.init, task)
+      total = config.total_steps or stages[-1].span.end or steps_within(
+          config.seconds, start, stages[0].train_step, state, iter(batches), key, mesh)  # fmt: skip
       state["total"] = jax.device_put(jnp.int32(total), state["total"].sharding)
       write_config(config, task, workdir)
       checkpoints.save(0, state, data)  # Whenever it is killed, a run keeps its number of steps.
     else:
       say(f"{workdir}: goes on from step {int(state['step'])} of {int(state['total'])}.")
-    loop(config, workdir, task, train_step, state, data, key, mesh, checkpoints, stopper, evals)
+    loop(config, workdir, stages, state, data, key, mesh, checkpoints, stopper, evals)
 
 
-def loop(config, workdir, task, train_step, state, data, key, mesh, checkpoints, stopper, evals):
+def loop(config, workdir, stages, state, data, key, mesh, checkpoints, stopper, evals):
   """Steps to the end: the metrics of one step are fetched while the next one runs."""
   first, total = int(state["step"]), int(state["total"])
   writer = Writer(workdir, first_step=first, total_steps=total) if is_main() else None
   sharding, previous, clock, stop = batch_sharding(mesh), None, Clock(), 0
+  stage = stage_at(stages, first)
   with contextlib.ExitStack() as stack:
     stack.callback(checkpoints.close)
     if writer:
       stack.callback(writer.close)
     for step in range(first, total):
+      if step == stage.span.end:
+        stage = stages[stage.span.number]  # Numbers count from 1: this is the next one.
+        state = stage.grow(state)
+        say(f"stage {stage.span.number}: {stage.span.depth} layers from step {step:,} on.")
       batch = next(data)
-      state, metrics = train_step(state, to_devices(batch, sharding), key)
+      state, metrics = stage.train_step(state, to_devices(batch, sharding), key)
       if previous:
         report(writer, config, total, previous[0], finished(*previous, clock, workdir))
-      previous = (step, metrics, batch)
+      previous = (step, metrics | stage.label, batch)
       done, stop = step + 1, stopper.asked(step)
       due = [run_eval for every, run_eval in evals if done % every == 0]
-      save = stop or done == total or done % config.save_every == 0
+      save = stop or done in (total, stage.span.end) or done % config.save_every == 0
       if due or save:
         row = finished(*previous, clock, workdir)  # What is not finite is never saved.
-        row |= evaluate(task, state["params"], due, mesh)
+        row |= evaluate(stage.task, state["params"], due, mesh)
         report(writer, config, total, step, row)
         previous = None
       if save:
@@ -98,8 +111,43 @@ def loop(config, workdir, task, train_step, state, data, key, mesh, checkpoints,
     sys.exit(128 + stop)
   params = whole(state["params"], mesh)
   if is_main():
-    task.export(params, workdir / "model")
+    stage.task.export(params, workdir / "model")
     say(f"{workdir / 'model'}: a sentence-transformers folder.")
+
+
+@dataclasses.dataclass
+class Stage:
+  """A stretch of the run in which the model has one depth, and what is compiled for it."""
+
+  span: stacking.Span
+  task: object
+  abstract: dict  # The state's shapes with their shardings.
+  init: callable
+  train_step: callable
+  grow: callable  # From the state of the stage before.
+  label: dict
+
+
+def make_stages(config, mesh):
+  """The stages of a run; most have one. Nothing is compiled until it is called."""
+  stages, spans = [], stacking.spans(config)
+  tx = optim.transformation(**config.optim)
+  for span in spans:
+    own = config.copy_and_resolve_references()
+    own.model.depth = span.depth
+    task = chosen("tasks", config.task).Task(own)
+    abstract, init = make_state(task, tx, mesh)
+    train_step = make_train_step(task, tx, abstract, stacking.schedule_of(config, span))
+    grow = functools.partial(stacking.grow, abstract=abstract, tx=tx, depth=span.depth,
+                             moments=config.get("stacking", {}).get("moments"))  # fmt: skip
+    label = {"stage": span.number} if len(spans) > 1 else {}
+    stages.append(Stage(span, task, abstract, init, train_step, grow, label))
+  return stages
+
+
+def stage_at(stages, step):
+  """The stage that made the checkpoint of `step`: at a border, the one that ends there."""
+  return next(s for s in stages if s.span.end is None or step <= s.span.end)
 
 
 def make_state(task, tx, mesh):
@@ -114,21 +162,20 @@ def make_state(task, tx, mesh):
   abstract = jax.tree.map(
       lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=weight_sharding(x.shape, mesh)),
       shapes)  # fmt: skip
-  return abstract, jax.jit(init, out_shardings=jax.tree.map(lambda x: x.sharding, abstract))
+  return abstract, jax.jit(init, out_shardings=shardings(abstract))
 
 
 def make_train_step(task, tx, abstract, schedule):
   """state, batch, key -> state, metrics; compiled once, the old state's memory is used again."""
+  first, steps, options = schedule
 
-  @functools.partial(
-      jax.jit, donate_argnums=0,
-      out_shardings=(jax.tree.map(lambda x: x.sharding, abstract), None))  # fmt: skip
+  @functools.partial(jax.jit, donate_argnums=0, out_shardings=(shardings(abstract), None))
   def train_step(state, batch, key):
     key = jax.random.fold_in(key, state["step"])
     (loss, metrics), grads = jax.value_and_grad(task.loss_fn, has_aux=True)(
         state["params"], batch, key)  # fmt: skip
     updates, opt = tx.update(grads, state["opt"], state["params"])
-    rate = optim.learning_rate(state["step"], state["total"], **schedule)
+    rate = optim.learning_rate(state["step"] - first, steps or state["total"], **options)
     params = jax.tree.map(lambda p, u: p - rate * u, state["params"], updates)
     metrics |= {"loss": loss, "learning_rate": rate, "grad_norm": optax.tree.norm(grads)}
     return state | {"params": params, "opt": opt, "step": state["step"] + 1}, metrics
@@ -158,7 +205,7 @@ def steps_within(seconds, start, train_step, state, batches, key, mesh):
 
 def finished(step, metrics, batch, clock, workdir):
   """A step's metrics on the host, with its speeds; raises on what is not finite."""
-  metrics = {name: value.item() for name, value in jax.device_get(metrics).items()}
+  metrics = {name: np.asarray(value).item() for name, value in jax.device_get(metrics).items()}
   if not np.isfinite(metrics["loss"] + metrics["grad_norm"]):
     path = workdir / f"not_finite_{step}_host_{jax.process_index()}.npz"
     with files.replacing(path, "wb") as file:
@@ -166,6 +213,8 @@ def finished(step, metrics, batch, clock, workdir):
     raise FloatingPointError(
         f"step {step}: loss {metrics['loss']}, gradient norm {metrics['grad_norm']}; its batch is "
         f"{path}. The checkpoints from before it are kept.")  # fmt: skip
+  # Of a kind of which the batch had nothing there is no mean.
+  metrics = {name: value for name, value in metrics.items() if np.isfinite(value)}
   return metrics | clock.speeds(metrics)
 
 
@@ -176,7 +225,8 @@ def report(writer, config, total, step, metrics):
   evaluated = [name for name in metrics if "/" in name]
   if step % config.log_every == 0 or step + 1 == total or evaluated:
     writer.write(step, metrics)
-    shown = ("loss", "in_batch_accuracy", "sentences_per_second", "negatives")
+    shown = ("stage", "loss", "in_batch_accuracy", "masked_accuracy", "sentences_per_second",
+             "negatives")  # fmt: skip
     averages = [name for name in evaluated if name.endswith("/accuracy")]
     writer.show(step, {name: metrics[name] for name in (*shown, *averages) if name in metrics})
   writer.bar.update(1)

@@ -6,7 +6,7 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 
 from labse_jax.errors import InputError
-from labse_jax.models.bert import TABLE_MULTIPLE
+from labse_jax.models.bert import table_rows
 
 TABLES = {  # The tensors outside the layers: ours, Hugging Face's.
   ("word_embedding",): "embeddings.word_embeddings.weight",
@@ -25,6 +25,7 @@ LAYER_NORMS = {
   "mlp_norm": "output.LayerNorm",
 }
 QUERY_KEY_VALUE = [f"attention.self.{name}" for name in ("query", "key", "value")]
+MASKED_LM = "cls.predictions."
 # Not part of the encoder: a buffer, BERT's own pooler, the heads of pretraining.
 UNUSED = re.compile(r"(bert\.)?(embeddings\.position_ids|pooler\.dense\.\w+)|cls\..+")
 OLD_NAMES = {"LayerNorm.weight": "LayerNorm.gamma", "LayerNorm.bias": "LayerNorm.beta"}
@@ -62,8 +63,7 @@ def tensors_to_bert(take, model):
   params = {"embedding_norm": {}, "blocks": {}}
   for (path, name), shape in zip(TABLES.items(), shapes, strict=True):
     (params if len(path) == 1 else params[path[0]])[path[-1]] = take(name, shape)
-  rows = -(-V // TABLE_MULTIPLE) * TABLE_MULTIPLE
-  params["word_embedding"] = np.pad(params["word_embedding"], ((0, rows - V), (0, 0)))
+  params["word_embedding"] = np.pad(params["word_embedding"], ((0, table_rows(V) - V), (0, 0)))
 
   stack = lambda name, *shape: np.stack(
       [take(f"encoder.layer.{n}.{name}", shape) for n in range(N)])  # fmt: skip
@@ -79,6 +79,29 @@ def tensors_to_bert(take, model):
   for ours, name in LAYER_NORMS.items():
     blocks[ours] = {"scale": stack(f"{name}.weight", D), "bias": stack(f"{name}.bias", D)}
   return params
+
+
+def head_to_tensors(params, model):
+  """What lies between the encoder and the tied table, as BertForMaskedLM names it."""
+  tensors = {
+      "transform.dense.weight": params["transform"]["kernel"].T,
+      "transform.dense.bias": params["transform"]["bias"],
+      "transform.LayerNorm.weight": params["norm"]["scale"],
+      "transform.LayerNorm.bias": params["norm"]["bias"],
+      "bias": params["output_bias"][: model["vocab_size"]]}  # fmt: skip
+  return {MASKED_LM + name: np.ascontiguousarray(value) for name, value in tensors.items()}
+
+
+def tensors_to_head(take, model):
+  """The inverse."""
+  V, D = model["vocab_size"], model["width"]
+  own = lambda name, *shape: take(MASKED_LM + name, shape)
+  return {
+      "transform": {"kernel": np.ascontiguousarray(own("transform.dense.weight", D, D).T),
+                    "bias": own("transform.dense.bias", D)},
+      "norm": {"scale": own("transform.LayerNorm.weight", D),
+               "bias": own("transform.LayerNorm.bias", D)},
+      "output_bias": np.pad(own("bias", V), (0, table_rows(V) - V))}  # fmt: skip
 
 
 class TensorFile:
@@ -103,7 +126,7 @@ class TensorFile:
     self.file.__exit__(*_)
 
   def take(self, name, shape):
-    name = self.prefix + name
+    name = name if name.startswith(MASKED_LM) else self.prefix + name
     for new, old in OLD_NAMES.items():  # As the first releases of BERT called them.
       if name.endswith(new) and name.removesuffix(new) + old in self.names:
         name = name.removesuffix(new) + old
@@ -114,6 +137,11 @@ class TensorFile:
     if tensor.shape != tuple(shape):
       raise InputError(f"{self.path}: {name} is {tensor.shape}; config.json says {tuple(shape)}.")
     return np.asarray(tensor, np.float32)
+
+  @property
+  def has_masked_lm(self):
+    """Whether the head of masked language modelling lies beside the encoder."""
+    return MASKED_LM + "bias" in self.names
 
   def check_all_taken(self):
     left = {name for name in self.names - self.taken if not UNUSED.fullmatch(name)}

@@ -35,29 +35,32 @@ def first_fit_decreasing(lengths_NI, capacity, slots):
   return row_N, slot_N, turned_N.astype(bool), rows
 
 
-def pack(tokens_NI, capacity, slots):
+def pack(tokens_NI, capacity, slots, positions_NI=None):
   """Packs N items of I token arrays each into rows of `capacity` tokens.
 
+  `positions_NI` are the tokens' positions, by default 0, 1, 2 and so on in each side of each item.
   Returns (arrays, row_N, slot_N). `arrays` holds int32 tokens, segments (from 1; 0 is padding)
   and positions, all [rows, I, capacity], and two bool arrays [rows, slots]: `mask`, slots in
   use, and `turned`, slots whose two sides lie in each other's place.
   """
   lengths_NI = np.array([[len(tokens) for tokens in item] for item in tokens_NI])
   row_N, slot_N, turned_N, rows = first_fit_decreasing(lengths_NI, capacity, slots)
-  sides = lengths_NI.shape[1]
-  names = ("tokens", "segments", "positions")
-  arrays = {name: np.zeros((rows, sides, capacity), np.int32) for name in names}
+  names, shape = ("tokens", "segments", "positions"), (rows, lengths_NI.shape[1], capacity)
+  arrays = {name: np.zeros(shape, np.int32) for name in names}
   arrays |= {name: np.zeros((rows, slots), bool) for name in ("mask", "turned")}
   arrays["mask"][row_N, slot_N] = True
   arrays["turned"][row_N, slot_N] = turned_N
-  end_RI = np.zeros((rows, sides), int)
+  end_RI = np.zeros(shape[:2], int)
   ramp_L = np.arange(capacity)
+  if positions_NI is None:
+    positions_NI = [[ramp_L[: len(tokens)] for tokens in item] for item in tokens_NI]
   for n in np.lexsort((slot_N, row_N)):  # A row's slots in order, so that segments ascend.
     row = row_N[n]
-    for i, tokens in enumerate(tokens_NI[n][::-1] if turned_N[n] else tokens_NI[n]):
+    sides = zip(tokens_NI[n], positions_NI[n], strict=True)
+    for i, (tokens, positions) in enumerate(reversed(list(sides)) if turned_N[n] else sides):
       place = (row, i, slice(end_RI[row, i], end_RI[row, i] + len(tokens)))
       arrays["tokens"][place] = tokens
       arrays["segments"][place] = slot_N[n] + 1
-      arrays["positions"][place] = ramp_L[: len(tokens)]
+      arrays["positions"][place] = positions
       end_RI[row, i] += len(tokens)
   return arrays, row_N, slot_N

@@ -64,16 +64,24 @@ def batches(dataset, tokenizer, *, rows, slots, length, exponent, seed,
   """
   process_index = jax.process_index() if process_index is None else process_index
   process_count = jax.process_count() if process_count is None else process_count
-  if rows % process_count:
-    raise InputError(f"batch_rows = {rows} is not divisible by the {process_count} hosts.")
+  own_rows = host_rows(rows, process_count)
   mix = language_mix(dataset.indices_by_language, exponent=exponent, seed=seed,
                      process_index=process_index, process_count=process_count)  # fmt: skip
   chunks = mix.batch(CHUNK).to_iter_dataset(grain.ReadOptions(num_threads=0))
   pack_chunk = _PackChunk(dataset.source, tokenizer, length, slots)
-  packed = grain.experimental.FlatMapIterDataset(chunks, pack_chunk)
-  return grain.experimental.ThreadPrefetchIterDataset(
-    packed.batch(rows // process_count), prefetch_buffer_size=4
-  )
+  return prefetched(grain.experimental.FlatMapIterDataset(chunks, pack_chunk), own_rows)
+
+
+def host_rows(rows, process_count):
+  """One host's share of a batch's rows."""
+  if rows % process_count:
+    raise InputError(f"batch_rows = {rows} is not divisible by the {process_count} hosts.")
+  return rows // process_count
+
+
+def prefetched(rows, size):
+  """Batches of `size` rows, made by a thread a few ahead."""
+  return grain.experimental.ThreadPrefetchIterDataset(rows.batch(size), prefetch_buffer_size=4)
 
 
 def to_devices(batch, sharding):

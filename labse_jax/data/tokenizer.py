@@ -42,6 +42,16 @@ class Tokenizer:
     cut = sum(bool(encoding.overflowing) for encoding in encodings)
     return [np.array(encoding.ids, np.int32) for encoding in encodings], cut
 
+  def encode_whole(self, texts):
+    """The ids of texts of any length, with the special tokens, nothing cut."""
+    self.backend.no_truncation()
+    return [np.array(e.ids, np.int32) for e in self.backend.encode_batch_fast(texts)]
+
+  @property
+  def vocabulary(self):
+    """{piece: id}."""
+    return self.backend.get_vocab()
+
   @functools.cached_property
   def special_ids(self):
     """{"pad": id, ...} for pad, unk, cls, sep and mask; InputError for one that is not there."""

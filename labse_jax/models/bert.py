@@ -8,7 +8,7 @@ from flax import linen as nn
 import jax
 import jax.numpy as jnp
 
-from labse_jax.sharding import split_rows
+from labse_jax.sharding import rows_of, split_rows
 
 TABLE_MULTIPLE = 128  # LaBSE's 501,153 rows divide by no power of two; the folder gets them cut.
 INIT = nn.initializers.truncated_normal(0.02)  # Devlin et al. 2019, the released code.
@@ -17,6 +17,11 @@ ACTIVATIONS = {
   "gelu_new": nn.gelu,
   "relu": nn.relu,
 }
+
+
+def table_rows(vocab_size):
+  """The rows of the table inside: padded, so that devices can split it."""
+  return -(-vocab_size // TABLE_MULTIPLE) * TABLE_MULTIPLE
 
 
 class Dense(nn.Module):
@@ -37,6 +42,12 @@ class Dense(nn.Module):
     return (y + bias).astype(self.dtype)
 
 
+def layer_norm(x_BLD, epsilon, dtype, name):
+  """LayerNorm whose statistics are in float32 whatever the stream's type."""
+  norm = nn.LayerNorm(epsilon=epsilon, dtype=jnp.float32, name=name)
+  return norm(x_BLD.astype(jnp.float32)).astype(dtype)
+
+
 class Block(nn.Module):
   """One post-norm layer: self-attention inside each segment, then the feed-forward network."""
 
@@ -48,9 +59,7 @@ class Block(nn.Module):
   dtype: str
 
   def norm(self, x_BLD, name):
-    # Statistics in float32 whatever the stream's type.
-    norm = nn.LayerNorm(epsilon=self.epsilon, dtype=jnp.float32, name=name)
-    return norm(x_BLD.astype(jnp.float32)).astype(self.dtype)
+    return layer_norm(x_BLD, self.epsilon, self.dtype, name)
 
   @nn.compact
   def __call__(self, x_BLD, mask_BLL, train):
@@ -98,11 +107,10 @@ class Bert(nn.Module):
 
   @nn.compact
   def __call__(self, tokens_BL, segments_BL, positions_BL, *, train=False):
-    rows = -(-self.vocab_size // TABLE_MULTIPLE) * TABLE_MULTIPLE
-    word_VD = self.param("word_embedding", INIT, (rows, self.width))
+    word_VD = self.param("word_embedding", INIT, (table_rows(self.vocab_size), self.width))
     position_PD = self.param("position_embedding", INIT, (self.positions, self.width))
     type_TD = self.param("type_embedding", INIT, (self.types, self.width))
-    x_BLD = word_VD[tokens_BL] + position_PD[positions_BL] + type_TD[:1][None]
+    x_BLD = rows_of(word_VD, tokens_BL) + position_PD[positions_BL] + type_TD[:1][None]
     x_BLD = nn.LayerNorm(epsilon=self.epsilon, name="embedding_norm")(x_BLD)
     x_BLD = nn.Dropout(self.dropout, deterministic=not train)(x_BLD)
     x_BLD = split_rows(x_BLD.astype(self.dtype))

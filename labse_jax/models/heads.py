@@ -5,7 +5,7 @@ import jax
 import jax.numpy as jnp
 
 from labse_jax.errors import InputError, known
-from labse_jax.models.bert import ACTIVATIONS, INIT, Bert
+from labse_jax.models.bert import ACTIVATIONS, INIT, Bert, Dense, layer_norm, table_rows
 
 DENSE_ACTIVATIONS = {"tanh": jnp.tanh, "identity": lambda x: x}
 
@@ -66,6 +66,42 @@ class SentenceModel(nn.Module):
       # An empty slot is the zero vector: its square root must not turn the gradient to NaN.
       z_BSD = z_BSD * jax.lax.rsqrt(jnp.maximum(jnp.sum(z_BSD**2, -1, keepdims=True), 1e-24))
     return z_BSD
+
+
+class Predictions(nn.Module):
+  """What BERT puts between a token's vector and the tied table: Dense, activation, LayerNorm.
+
+  x_BMD -> (x_BMD, bias_V); the bias is the logits'.
+  """
+
+  vocab_size: int
+  epsilon: float
+  activation: str
+  dtype: str
+
+  @nn.compact
+  def __call__(self, x_BMD):
+    x_BMD = Dense((x_BMD.shape[-1],), self.dtype, name="transform")(x_BMD)
+    x_BMD = layer_norm(ACTIVATIONS[self.activation](x_BMD), self.epsilon, self.dtype, "norm")
+    bias_V = self.param("output_bias", nn.initializers.zeros, (table_rows(self.vocab_size),))
+    return x_BMD, bias_V
+
+
+class MaskedLM(nn.Module):
+  """Packed rows to the vectors whose products with the table are logits (Devlin et al. 2019).
+
+  predicted_BM are places in each row. Returns (x_BMD, bias_V); the table is the encoder's own.
+  """
+
+  bert: Bert
+
+  @nn.compact
+  def __call__(self, tokens_BL, segments_BL, positions_BL, predicted_BM, *, train=False):
+    x_BLD = self.bert(tokens_BL, segments_BL, positions_BL, train=train)
+    x_BMD = jnp.take_along_axis(x_BLD, predicted_BM[..., None], axis=1)
+    bert = self.bert
+    return Predictions(bert.vocab_size, bert.epsilon, bert.activation, bert.dtype,
+                       name="masked_lm")(x_BMD)  # fmt: skip
 
 
 def build(model, head, *, dtype="float32", remat=False):

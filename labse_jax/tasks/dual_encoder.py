@@ -1,34 +1,26 @@
 """Translation ranking: pairs of packed rows, one encoder, negatives from every device."""
 
 import functools
-import hashlib
-import pathlib
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 
-from labse_jax import folder as model_folder
 from labse_jax.data import pipeline
 from labse_jax.data.dataset import open_dataset
-from labse_jax.data.tokenizer import Tokenizer
-from labse_jax.encode import SentenceEncoder
 from labse_jax.errors import InputError
 from labse_jax.hosts import say
 from labse_jax.models import heads
 from labse_jax.plugins import chosen
 from labse_jax.sharding import BATCH, split_rows
+from labse_jax.task import EncoderTask
 
 
-class Task:
+class Task(EncoderTask):
   """What one step optimises, made of a config; config.loss names a file in `losses`."""
 
   def __init__(self, config):
-    self.config = config
-    self.model, self.head = config.model.to_dict(), config.head.to_dict()
-    self.module = heads.build(self.model, self.head, dtype=config.dtype, remat=config.remat)
+    super().__init__(config)
     loss = getattr(chosen("losses", config.loss), config.loss)
-    self._encoder = None
     self.pair_loss = functools.partial(loss, axis_name=BATCH, **config.loss_options)
 
   def batches(self):
@@ -45,13 +37,13 @@ class Task:
         dataset, tokenizer, rows=config.batch_rows, slots=config.slots, length=config.length,
         exponent=config.exponent, seed=config.seed)  # fmt: skip
 
-  def tokenizer(self):
-    """The tokenizer of config.tokenizer; raises where it does not fit the model."""
-    tokenizer = Tokenizer(pathlib.Path(self.config.tokenizer) / "tokenizer.json")
-    if len(tokenizer) > self.model["vocab_size"]:
-      raise InputError(f"{tokenizer.path} has {len(tokenizer):,} entries; model.vocab_size is only "
-                       f"{self.model['vocab_size']:,}.")  # fmt: skip
-    return tokenizer
+  def batch_shapes(self):
+    """The global batch, {name: jax.ShapeDtypeStruct}, without the data or the tokenizer."""
+    R, S, L = self.config.batch_rows, self.config.slots, self.config.length
+    shapes = dict.fromkeys(("tokens", "segments", "positions"), ((R, 2, L), jnp.int32))
+    shapes |= dict.fromkeys(("mask", "turned"), ((R, S), jnp.bool_))
+    shapes["ids"] = ((R, S, 2), jnp.uint32)
+    return {name: jax.ShapeDtypeStruct(*shape) for name, shape in shapes.items()}
 
   def init(self, key):
     """Fresh parameters."""
@@ -98,26 +90,3 @@ class Task:
         jax.checkpoint(encode_chunk, prevent_cse=False),
         (jnp.arange(chunks), *(fold(batch[name]) for name in names)))  # fmt: skip
     return jnp.moveaxis(z_CR2SD, 0, 1).reshape(rows, *z_CR2SD.shape[2:])
-
-  def fingerprints(self):
-    """Hashes of what the config only names: the data's order of languages, the vocabulary."""
-    files = (pathlib.Path(self.config.data) / "language_pairs.npy", self.tokenizer().path)
-    for path in files:
-      if not path.is_file():
-        raise InputError(f"{path}: no such file.")
-    return [hashlib.blake2b(path.read_bytes(), digest_size=8).hexdigest() for path in files]
-
-  def encoder(self, params):
-    """The parameters as a SentenceEncoder on this host's devices, for evaluation in between."""
-    if self._encoder is None:  # One for the whole run: it compiles once.
-      self._encoder = SentenceEncoder(
-          self.module, None, self.tokenizer(), max_length=self.config.length)  # fmt: skip
-    self._encoder.set_params(params)
-    return self._encoder
-
-  def export(self, params, folder):
-    """Writes the model folder."""
-    tokenizer_file = pathlib.Path(self.config.tokenizer) / "tokenizer.json"
-    model_folder.write(folder, model_folder.ModelFolder(
-        self.model, self.head, jax.tree.map(np.asarray, params), tokenizer_file,
-        self.config.length))  # fmt: skip

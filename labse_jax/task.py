@@ -1,0 +1,59 @@
+"""What every task has in common: its tokenizer, and its encoder as a folder and for evaluation."""
+
+import hashlib
+import pathlib
+
+import jax
+import numpy as np
+
+from labse_jax import folder as model_folder
+from labse_jax.data.tokenizer import Tokenizer
+from labse_jax.encode import SentenceEncoder
+from labse_jax.errors import InputError
+from labse_jax.models import heads
+
+
+class EncoderTask:
+  """A task whose parameters hold those of the sentence encoder `self.module`."""
+
+  def __init__(self, config):
+    self.config = config
+    self.model, self.head = config.model.to_dict(), config.head.to_dict()
+    self.module = heads.build(self.model, self.head, dtype=config.dtype, remat=config.remat)
+    self._encoder = None
+
+  def tokenizer(self):
+    """The tokenizer of config.tokenizer; raises where it does not fit the model."""
+    tokenizer = Tokenizer(pathlib.Path(self.config.tokenizer) / "tokenizer.json")
+    if len(tokenizer) > self.model["vocab_size"]:
+      raise InputError(f"{tokenizer.path} has {len(tokenizer):,} entries; model.vocab_size is only "
+                       f"{self.model['vocab_size']:,}.")  # fmt: skip
+    return tokenizer
+
+  def datasets(self):
+    """The folders of the config that hold data."""
+    return [self.config.data]
+
+  def fingerprints(self):
+    """Hashes of what the config only names: the data's order of languages, the vocabulary."""
+    files = [pathlib.Path(folder) / "language_pairs.npy" for folder in self.datasets()]
+    files.append(self.tokenizer().path)
+    for path in files:
+      if not path.is_file():
+        raise InputError(f"{path}: no such file.")
+    return [hashlib.blake2b(path.read_bytes(), digest_size=8).hexdigest() for path in files]
+
+  def encoder(self, params):
+    """The parameters as a SentenceEncoder on this host's devices, for evaluation in between."""
+    if self._encoder is None:  # One for the whole run: it compiles once.
+      self._encoder = SentenceEncoder(
+          self.module, None, self.tokenizer(), max_length=self.config.length)  # fmt: skip
+    self._encoder.set_params(params)
+    return self._encoder
+
+  def export(self, params, folder):
+    """Writes the model folder."""
+    tokenizer_file = pathlib.Path(self.config.tokenizer) / "tokenizer.json"
+    model_folder.write(folder, model_folder.ModelFolder(
+        self.model, self.head, jax.tree.map(np.asarray, params), tokenizer_file,
+        self.config.length))  # fmt: skip

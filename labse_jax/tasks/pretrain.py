@@ -1,0 +1,106 @@
+"""Masked and translation language modelling in one batch (Feng et al. 2022, sec. 3.1)."""
+
+import functools
+
+import jax
+import jax.numpy as jnp
+
+from labse_jax.data import masking, pretraining
+from labse_jax.data.dataset import open_dataset
+from labse_jax.errors import InputError, known
+from labse_jax.hosts import say
+from labse_jax.losses.masked_lm import NEVER, masked_lm
+from labse_jax.models import heads
+from labse_jax.models.bert import table_rows
+from labse_jax.sharding import BATCH
+from labse_jax.task import EncoderTask
+
+
+class Task(EncoderTask):
+  """Predicts hidden word pieces of text (`config.text`) and of pairs (`config.data`).
+
+  `config.share_tlm` of the rows are pairs; without `config.text`, text is the pairs' sides.
+  """
+
+  def __init__(self, config):
+    super().__init__(config)
+    self.predictor = heads.MaskedLM(self.module.bert)
+    known("rows_of", config.rows_of, pretraining.ROWS)
+    masking.check_kind(config.masking.kind)
+    if config.rows_of == "documents" and not config.text:
+      raise InputError("rows_of = documents needs config.text, a dataset of documents.")
+
+  def datasets(self):
+    """The folders that are read: of pairs, of text, or both."""
+    pairs = self.config.share_tlm > 0 or not self.config.text
+    return [self.config.data] * pairs + [self.config.text] * bool(self.config.text)
+
+  def batches(self):
+    """This host's batches; says what there is to read."""
+    config, tokenizer, sources = self.config, self.tokenizer(), {}
+    opened = {folder: open_dataset(folder) for folder in self.datasets()}
+    if config.share_tlm:
+      pairs = opened[config.data]
+      if pairs.monolingual:
+        raise InputError(f"{config.data}: has no translations; set share_tlm = 0, and give this "
+                         "folder as config.text.")  # fmt: skip
+      sources["tlm"] = pairs, pretraining.translations
+    text = opened[config.text or config.data]
+    if config.text and not text.monolingual:
+      raise InputError(f"{config.text}: holds pairs; config.text is for documents, and sides of "
+                       "pairs are read where it is empty.")  # fmt: skip
+    sources["mlm"] = text, getattr(pretraining, config.rows_of)
+    if config.rows_of == "documents":
+      pretraining.check_long_enough(text, tokenizer, config.length, config.text)
+    for folder, dataset in opened.items():
+      share = pretraining.share_cut(dataset, tokenizer, config)
+      kind = "documents" if dataset.monolingual else "pairs"
+      say(f"{folder}: {len(dataset):,} {kind} in {len(dataset.indices_by_language)} languages; "
+          f"{share:.2%} of what a row takes is cut at {config.length} tokens.")  # fmt: skip
+    return pretraining.batches(
+        sources, tokenizer, share_tlm=config.share_tlm, rows=config.batch_rows,
+        length=config.length, exponent=config.exponent, seed=config.seed,
+        options=dict(restart_positions=config.restart_positions,
+                     masking=config.masking.to_dict()))  # fmt: skip
+
+  def batch_shapes(self):
+    """The global batch, {name: jax.ShapeDtypeStruct}, without the data or the tokenizer."""
+    R, L, M = self.config.batch_rows, self.config.length, self.config.masking.slots
+    shapes = dict.fromkeys(("tokens", "segments", "positions"), ((R, L), jnp.int32))
+    shapes |= dict.fromkeys(("predicted", "labels"), ((R, M), jnp.int32))
+    shapes |= {"weights": ((R, M), jnp.bool_), "tlm": ((R,), jnp.bool_)}
+    return {name: jax.ShapeDtypeStruct(*shape) for name, shape in shapes.items()}
+
+  def init(self, key):
+    """Fresh parameters: {"bert", "masked_lm"}."""
+    tokens_BL = jnp.zeros((1, 8), jnp.int32)
+    return self.predictor.init(key, tokens_BL, tokens_BL, tokens_BL, tokens_BL[:, :1])["params"]
+
+  def loss_fn(self, params, batch, key):
+    """(loss, metrics) of a global batch: the mean over all predictions of all devices."""
+    x_RMD, bias_V = self.predictor.apply(
+        {"params": params}, *(batch[n] for n in ("tokens", "segments", "positions", "predicted")),
+        train=True, rngs={"dropout": key})  # fmt: skip
+    # The table's padding rows are no word pieces.
+    V = self.model["vocab_size"]
+    bias_V = jnp.where(jnp.arange(table_rows(V)) < V, bias_V, NEVER)
+    loss_RM, hit_RM = self._cross_entropy(
+        x_RMD, batch["labels"], params["bert"]["word_embedding"], bias_V)  # fmt: skip
+    weight_RM = batch["weights"]
+    mean = lambda a_RM, of_RM: (a_RM * of_RM).sum() / jnp.maximum(of_RM.sum(), 1)
+    tlm_RM = weight_RM & batch["tlm"][:, None]
+    # Of a batch without rows of a kind there is no mean: NaN, which the trainer leaves out.
+    only = lambda of_RM: jnp.where(of_RM.any(), mean(loss_RM, of_RM), jnp.nan)
+    return mean(loss_RM, weight_RM), {
+        "masked_accuracy": mean(hit_RM, weight_RM), "predictions": weight_RM.sum(),
+        "mlm_loss": only(weight_RM & ~tlm_RM), "tlm_loss": only(tlm_RM),
+        "tokens": (batch["segments"] > 0).sum()}  # fmt: skip
+
+  def _cross_entropy(self, x_RMD, labels_RM, table_VD, bias_V):
+    R, M, D = x_RMD.shape
+    split, vocabulary = jax.P(BATCH), jax.P("fsdp")
+    loss = functools.partial(masked_lm, chunk=self.config.vocabulary_chunk, axis_name=BATCH)
+    loss_P, hit_P = jax.shard_map(
+        loss, in_specs=(split, split, vocabulary, vocabulary), out_specs=(split, split))(
+            x_RMD.reshape(R * M, D), labels_RM.reshape(R * M), table_VD, bias_V)  # fmt: skip
+    return loss_P.reshape(R, M), hit_P.reshape(R, M)
