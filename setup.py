@@ -36,6 +36,7 @@ setup(
   extras_require={
     "tpu": ["jax[tpu]"],
     "cuda": ["jax[cuda13]"],
+    "plan": ["libtpu==0.0.42.*"],  # The one that matches jax 0.10.2; Linux on x86 only.
     "tensorboard": ["tensorboardX"],
     "test": [
       "pytest>=8",
@@ -46,6 +47,7 @@ setup(
       "nbformat",
       "ipykernel",
       "psutil",
+      'libtpu==0.0.42.*; sys_platform == "linux" and platform_machine == "x86_64"',
     ],
     "parity": ["torch", "transformers", "sentence-transformers"],
   },

@@ -28,13 +28,26 @@ for eight simulated devices."""
 
 def load_config(argv):
   """(config, workdir) of a command line; raises InputError for what it does not know."""
+  config, values = parse(argv, HELP, workdir=None)
+  if not values.workdir:
+    raise InputError("--workdir DIR is missing; see --help.")
+  return config, values.workdir
+
+
+def parse(argv, usage, **defaults):
+  """(config, values) of a command line with --config and the flags that `defaults` names.
+
+  A flag is text, or a switch where its default is a bool. Raises InputError.
+  """
   if "--help" in argv or "-h" in argv or not argv:
-    print(HELP)
+    print(usage)
     sys.exit(0)
   values = flags.FlagValues()
   config_flag = config_flags.DEFINE_config_file(
       "config", lock_config=True, flag_values=values, sys_argv=["train", *argv])  # fmt: skip
-  flags.DEFINE_string("workdir", None, "", flag_values=values)
+  for name, default in defaults.items():
+    define = flags.DEFINE_boolean if isinstance(default, bool) else flags.DEFINE_string
+    define(name.replace("_", "-"), default, "", flag_values=values)
   _check_file(argv)
   try:
     rest = values(["train", *argv])
@@ -44,9 +57,7 @@ def load_config(argv):
     raise InputError(_explain(error)) from error
   if len(rest) > 1:
     raise InputError(f"Unknown argument {rest[1]!r}; see --help.")
-  if not values.workdir:
-    raise InputError("--workdir DIR is missing; see --help.")
-  return config_flag.value, values.workdir
+  return config_flag.value, values
 
 
 def parse_arg(arg, **defaults):

@@ -1,0 +1,84 @@
+"""Counts the matrix arithmetic of a traced function: XLA's own count sees a scanned layer once."""
+
+import collections
+import math
+
+import jax
+from jax.extend import core
+
+
+def matrix_flops(jaxpr):
+  """Floating-point operations of every matrix product, as {type of the operands: number}.
+
+  Of two types it is the wider one; "float32 highest" is one that a TPU makes of several bfloat16.
+  A product of [M, K] and [K, N] is 2 M N K. Loops count as often as they run, the dearest branch
+  of a condition once, and what runs in `shard_map` on each of its devices. A loop whose length
+  only the data know raises NotImplementedError where it holds matrix arithmetic.
+  """
+  flops = collections.Counter()
+  for eqn in getattr(jaxpr, "jaxpr", jaxpr).eqns:
+    flops.update(_RULES.get(eqn.primitive.name, _inside)(eqn))
+  return dict(flops)
+
+
+def _dot_general(eqn):
+  lhs, rhs = (v.aval for v in eqn.invars)
+  (_, contracted), (_, batch) = eqn.params["dimension_numbers"]
+  free = [n for d, n in enumerate(rhs.shape) if d not in (*contracted, *batch)]
+  return {_kind(eqn): 2 * math.prod(lhs.shape) * math.prod(free)}
+
+
+def _convolution(eqn):
+  rhs = eqn.invars[1].aval
+  kernel = eqn.params["dimension_numbers"].rhs_spec  # Of the output's channels, the input's, space.
+  each = math.prod(rhs.shape) // rhs.shape[kernel[0]]
+  return {_kind(eqn): 2 * math.prod(eqn.outvars[0].aval.shape) * each}
+
+
+def _kind(eqn):
+  dtype = max((v.aval.dtype for v in eqn.invars), key=lambda dtype: dtype.itemsize)
+  precision = eqn.params["precision"]
+  highest = precision is not None and jax.lax.Precision.DEFAULT not in precision
+  return f"{dtype} highest" if highest and dtype == "float32" else str(dtype)
+
+
+def _scan(eqn):
+  return _times(eqn.params["length"], matrix_flops(eqn.params["jaxpr"]))
+
+
+def _while(eqn):
+  if any(matrix_flops(eqn.params[name]) for name in ("cond_jaxpr", "body_jaxpr")):
+    raise NotImplementedError("matrix arithmetic in a while loop: how often it runs is not known.")
+  return {}
+
+
+def _cond(eqn):
+  return max(map(matrix_flops, eqn.params["branches"]), key=lambda flops: sum(flops.values()))
+
+
+def _shard_map(eqn):
+  params = eqn.params
+  manual = params.get("newly_manual_axes", params.get("manual_axes"))  # JAX has used both names.
+  devices = math.prod(params["mesh"].shape[axis] for axis in manual)
+  return _times(devices, matrix_flops(params["jaxpr"]))
+
+
+def _inside(eqn):
+  flops = collections.Counter()
+  for inner in core.jaxprs_in_params(eqn.params):
+    flops.update(matrix_flops(inner))
+  return flops
+
+
+def _times(number, flops):
+  return {kind: number * value for kind, value in flops.items()}
+
+
+_RULES = {
+  "dot_general": _dot_general,
+  "conv_general_dilated": _convolution,
+  "scan": _scan,
+  "while": _while,
+  "cond": _cond,
+  "shard_map": _shard_map,
+}

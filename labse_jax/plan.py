@@ -1,0 +1,267 @@
+"""What a config needs on a TPU slice, by the TPU's own compiler on any CPU."""
+
+import copy
+import dataclasses
+import importlib.metadata
+import importlib.util
+import json
+import math
+import os
+import pathlib
+import re
+import shlex
+
+import jax
+from jax.experimental import topologies
+
+from labse_jax.arithmetic import matrix_flops
+from labse_jax.batch_search import largest_fitting
+from labse_jax.chips import chip
+from labse_jax.collectives import by_kind, collectives, largest
+from labse_jax.errors import InputError, run
+from labse_jax.files import replacing
+from labse_jax.flags import parse
+from labse_jax.plan_page import page
+from labse_jax.run_config import check_ranges
+from labse_jax.sharding import batch_sharding, make_mesh
+from labse_jax.train import make_stages
+
+HELP = """usage: labse_jax.plan --config FILE.py[:key=value,...] --topology v3:16x16|local
+                      [--output FILE.json] [--no-search] [--config.a.b=v ...]
+
+Compiles the very train step of an experiment for a TPU slice, on a machine without one, and says
+what each chip (one JAX device) needs: memory by kind and whether it fits, matrix arithmetic, what
+is sent by each kind of collective, and the largest batch that fits. Neither the data nor the
+tokenizer has to be there. It is an estimate: nothing is run.
+
+  --config     as of labse_jax.train; so is --config.a.b=v
+  --topology   a slice, such as v3:4x4, v4:2x2x2, v5e:4x8, v5p:2x2x2, v6e:4x4 (chips along each
+               axis; of a v2 or v3 chip each of the two cores is a JAX device), or `local`: the
+               devices of this machine (default)
+  --output     writes all of it as JSON: fits, bytes_per_chip, bytes_used_per_chip, memory,
+               flops_per_step (all chips) and flops_per_chip, collective_bytes (sent by a chip in
+               a step), largest_collectives, largest_batch, ...
+  --no-search   leaves out the search for the largest batch, which compiles up to 6 times more
+
+  python -m labse_jax.plan --config experiments/quickstart.py --topology v3:4x4
+
+A slice needs the TPU compiler: pip install "labse_jax[plan]"."""
+
+LIBTPU = {  # What libtpu would ask a TPU machine, or say about there being none.
+    "TPU_SKIP_MDS_QUERY": "1", "TPU_ACCELERATOR_TYPE": "v3-8", "TPU_WORKER_HOSTNAMES": "localhost",
+    "TPU_MIN_LOG_LEVEL": "3", "TPU_STDERR_LOG_LEVEL": "3", "TPU_LOG_DIR": "disabled",
+    "ALLOW_MULTIPLE_LIBTPU_LOAD": "true",
+}  # fmt: skip
+REFUSED = (  # Of the TPU compiler: with the arguments in it, or without.
+  re.compile(r"Used (?P<used>[\d.]+[KMGT]?) of (?P<limit>[\d.]+[KMGT]?) hbm"),
+  re.compile(r"HLO temporaries \((?P<temporaries>[\d.]+[KMGT]?)\) exceeds available HBM"),
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class Compiled:
+  """One step of one batch: bytes a chip by kind, or what the compiler wanted when it refused."""
+
+  memory: dict
+  used: int
+  refused: str | None
+  text: str | None
+
+
+def main(argv):
+  """Prints a plan; nothing is written where anything fails."""
+  config, values = parse(argv, HELP, topology="local", output=None, no_search=False)
+  output = values.output and pathlib.Path(values.output)
+  if output and output.is_dir():
+    raise InputError(f"{output}: is a folder; a file name is needed.")
+  if output and not output.parent.is_dir():
+    raise InputError(f"{output}: there is no folder {output.parent}.")
+  devices, search = devices_of(values.topology), not values["no-search"].value
+  command = shlex.join(["python", "-m", "labse_jax.plan", *argv])
+  result = {"command": command, "topology": values.topology} | plan(config, devices, search=search)
+  print(page(result))
+  if output:
+    with replacing(output) as file:
+      json.dump(result, file, indent=2)
+      file.write("\n")
+    print(f"\nwritten: {output}")
+
+
+def devices_of(topology):
+  """This machine's devices, or those of a TPU slice that need not exist."""
+  if topology == "local":
+    return jax.devices()
+  if importlib.util.find_spec("libtpu") is None:
+    raise InputError(f"--topology {topology} needs the TPU compiler: pip install "
+                     "'labse_jax[plan]' (or 'libtpu==0.0.42.*').")  # fmt: skip
+  for name, value in LIBTPU.items():
+    os.environ.setdefault(name, value)
+  jax.config.update("jax_platforms", "cpu")  # A TPU that is there stays free for others.
+  # As on a TPU VM: both cores of a v4 chip are one device, which libtpu does not do by itself.
+  options = {"chip_config_name": "megacore"} if topology.startswith("v4") else {}
+  try:
+    return list(topologies.get_topology_desc(topology, platform="tpu", **options).devices)
+  except (RuntimeError, ValueError, NotImplementedError) as error:
+    said = str(error).removeprefix("INVALID_ARGUMENT: ")
+    raise InputError(f"--topology {topology}: {said}. It must be one that libtpu knows, such as "
+                     "v3:4x4, v4:2x2x2, v5e:4x8 or v6e:4x4, or local.") from error  # fmt: skip
+
+
+def plan(config, devices, *, search=True):
+  """The plan of a config as plain JSON; says on its way what it compiles."""
+  mesh = make_mesh(config.mesh.fsdp, devices=devices)
+  check_ranges(config, mesh)
+  flops, compiled = compile_step(config, mesh)
+  one = chip(devices)
+  limit = one and one.usable
+  batch = search_batch(config, mesh, compiled.used, limit) if search and limit else None
+  return {
+    "estimate": "by the compiler; nothing was run",
+    "versions": {name: _version(name) for name in ("jax", "jaxlib", "libtpu")},
+    "device_kind": devices[0].device_kind,
+    "platform": devices[0].platform,
+    "devices": mesh.size,
+    "mesh": dict(mesh.shape),
+    "batch_rows": config.batch_rows,
+    "rows_per_chip": config.batch_rows // mesh.size,
+    "fits": compiled.used <= limit if limit else None,
+    "bytes_per_chip": one and one.memory,
+    "bytes_usable_per_chip": limit,
+    "bytes_used_per_chip": compiled.used,
+    "memory": compiled.memory,
+    "refused": compiled.refused,
+    **_arithmetic(flops, mesh.size, one and one.peak),
+    **_collectives(compiled.text),
+    "largest_batch": batch,
+    "chip_source": one and one.source,
+  }
+
+
+def _arithmetic(flops, devices, peak):
+  total = sum(flops.values())
+  return {
+    "flops_per_step": total,
+    "flops_per_chip": total / devices,
+    "flops_by_type": flops,
+    "peak_flops_per_chip": peak,
+    "seconds_at_peak": total / devices / peak if peak else None,
+  }
+
+
+def _collectives(text):
+  names = ("collective_bytes", "collectives_in_loops_of_unknown_length", "largest_collectives")
+  if text is None:
+    return dict.fromkeys(names)
+  found = collectives(text)
+  values = (by_kind(found), sum(not c.known for c in found), largest(found))
+  return dict(zip(names, values, strict=True))
+
+
+def step_of(config, mesh):
+  """(task, abstract state, train step) of a config; of its deepest stage, where it has several."""
+  deepest = make_stages(config, mesh)[-1]
+  return deepest.task, deepest.abstract, deepest.train_step
+
+
+def trace_step(config, mesh):
+  """(one step of a config as JAX traced it, bytes a chip of what goes into it by kind)."""
+  task, abstract, step = step_of(config, mesh)
+  shaped = lambda x, sharding: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=sharding)
+  batch = jax.tree.map(lambda x: shaped(x, batch_sharding(mesh)), task.batch_shapes())
+  key = jax.eval_shape(lambda: jax.random.key(0))
+  key = shaped(key, jax.NamedSharding(mesh, jax.P()))
+  held = {"parameters": _bytes(abstract["params"]), "optimiser_state": _bytes(abstract["opt"]),
+          "batch": _bytes(batch)}  # fmt: skip
+  with jax.set_mesh(mesh):
+    return step.trace(abstract, batch, key), held
+
+
+def compile_step(config, mesh):
+  """(matrix arithmetic by type, Compiled) of one step of a config."""
+  device = mesh.devices.flat[0]
+  print(f"compiling for {mesh.size} x {device.device_kind}: "
+        f"{config.batch_rows // mesh.size:,} rows a chip", flush=True)  # fmt: skip
+  traced, held = trace_step(config, mesh)
+  flops = matrix_flops(traced.jaxpr)
+  with jax.set_mesh(mesh):
+    try:
+      compiled = traced.lower().compile()
+    except jax.errors.JaxRuntimeError as error:
+      refused = _refused(str(error), held)
+      if refused is None:
+        raise
+      return flops, refused
+  memory = _memory(compiled.memory_analysis(), held, device.platform)
+  return flops, Compiled(memory, sum(memory.values()), None, compiled.as_text())
+
+
+def _memory(stats, held, platform):
+  """Bytes a chip by kind.
+
+  For a TPU the temporaries are those at the step's peak: the compiler refuses by that number, and
+  the sum that it also gives may be larger than the memory of a step it accepts.
+  """
+  outputs = stats.output_size_in_bytes - stats.alias_size_in_bytes
+  temporaries = stats.temp_size_in_bytes
+  if platform == "tpu":
+    temporaries = stats.peak_memory_in_bytes - stats.argument_size_in_bytes - outputs
+  return held | {
+    "padding": stats.argument_size_in_bytes - sum(held.values()),
+    "outputs": outputs,
+    "temporaries": temporaries,
+    "program": stats.generated_code_size_in_bytes,
+  }
+
+
+def _refused(message, held):
+  """What a step needs that the TPU compiler refused for its memory; None for another error."""
+  for pattern in REFUSED:
+    if match := pattern.search(message):
+      parts = match.groupdict()
+      arguments = sum(held.values())
+      used = _number(parts["used"]) if "used" in parts else (
+          arguments + _number(parts["temporaries"]))  # fmt: skip
+      said = message.removeprefix("RESOURCE_EXHAUSTED: ").splitlines()[0]
+      return Compiled(held | {"temporaries": used - arguments}, used, said, None)
+  return None
+
+
+def _number(text):
+  return round(float(text.rstrip("KMGT")) * 1024 ** " KMGT".index(text[-1]))
+
+
+def search_batch(config, mesh, used, limit):
+  """The largest batch that fits, found by compiling others; that of the config takes `used`."""
+  unit = mesh.size * config.chunks
+
+  def measure(units):
+    changed = copy.deepcopy(config)
+    with changed.unlocked():
+      changed.batch_rows = units * unit
+    return compile_step(changed, mesh)[1].used
+
+  fits, too_large = largest_fitting(measure, config.batch_rows // unit, used, limit)
+  chunks = config.chunks
+  return {
+    "batch_rows": fits and fits * unit,
+    "rows_per_chip": fits and fits * chunks,
+    "rows_per_chip_that_do_not_fit": too_large and too_large * chunks,
+  }
+
+
+def _bytes(tree):
+  """Bytes of a tree of sharded shapes on one device."""
+  return sum(
+      math.prod(x.sharding.shard_shape(x.shape)) * x.dtype.itemsize
+      for x in jax.tree.leaves(tree))  # fmt: skip
+
+
+def _version(name):
+  try:
+    return importlib.metadata.version(name)
+  except importlib.metadata.PackageNotFoundError:
+    return None
+
+
+if __name__ == "__main__":
+  run(main)

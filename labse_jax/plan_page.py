@@ -1,0 +1,111 @@
+"""A plan as a table that a person reads."""
+
+KINDS = {
+  "parameters": "parameters",
+  "optimiser_state": "optimiser state",
+  "batch": "batch",
+  "padding": "padding of these",
+  "outputs": "outputs",
+  "temporaries": "activations and gradients, at the peak",
+  "program": "program",
+}
+
+
+def page(plan):
+  """The table of a plan, per chip; a chip is one JAX device."""
+  parts = [_head(plan), _memory(plan), _arithmetic(plan), _collectives(plan), _batch(plan)]
+  return "\n\n".join("\n".join(lines) for lines in parts if lines)
+
+
+def _head(plan):
+  mesh = ", ".join(f"{name} {size}" for name, size in plan["mesh"].items())
+  versions = plan["versions"]
+  compiler = f"libtpu {versions['libtpu']} for " if plan["platform"] == "tpu" else ""
+  return [
+    "",
+    f"{plan['devices']} x {plan['device_kind']} ({plan['topology']}; mesh: {mesh}), a batch of "
+    f"{plan['batch_rows']:,} rows: {plan['rows_per_chip']:,} a chip",
+    f"An estimate by the compiler of {compiler}jax {versions['jax']}; nothing was run.",
+  ]
+
+
+def _memory(plan):
+  rows = [(KINDS[kind], amount(size)) for kind, size in plan["memory"].items()]
+  rows.append(("in all", amount(plan["bytes_used_per_chip"])))
+  usable, memory = plan["bytes_usable_per_chip"], plan["bytes_per_chip"]
+  if usable:
+    of = "" if usable == memory else f" (of its {amount(memory).strip()})"
+    rows.append((f"what a chip can give{of}", amount(usable)))
+  verdict = {True: "It fits.", False: "IT DOES NOT FIT.", None: "What fits is not known here."}
+  lines = ["Memory of a chip (one JAX device)", *_table(rows), f"  {verdict[plan['fits']]}"]
+  if plan["refused"]:
+    lines.append(f"  The compiler refused: {plan['refused']}")
+  return lines
+
+
+def _arithmetic(plan):
+  total = plan["flops_per_step"]
+  rows = [("a step, all chips", flops(total)), ("a step, a chip", flops(plan["flops_per_chip"]))]
+  if plan["seconds_at_peak"]:
+    peak = f"{plan['peak_flops_per_chip'] / 1e12:g} TFLOP/s"
+    rows.append((f"time at the peak of {peak} in bfloat16", seconds(plan["seconds_at_peak"])))
+  lines = ["Arithmetic (of matrix products only)", *_table(rows)]
+  share = plan["flops_by_type"].get("float32 highest", 0) / total if total else 0
+  if share and plan["platform"] == "tpu":
+    lines.append(f"  {share:.0%} of it is float32 in full precision: several passes on a TPU.")
+  return lines
+
+
+def _collectives(plan):
+  if plan["collective_bytes"] is None:
+    return ["Collectives: not known, since the compiler refused."]
+  rows = [(kind, amount(size)) for kind, size in plan["collective_bytes"].items() if size]
+  if not rows:
+    return ["Collectives: none."]
+  lines = ["Sent by a chip in a step", *_table(rows), "  the largest:"]
+  for one in plan["largest_collectives"][:5]:
+    shape = one["shape"] if len(one["shape"]) < 50 else one["shape"][:47] + "..."
+    lines.append(f"  {amount(one['bytes'])}  {one['kind']} {shape}, {one['chips']} chips, "
+                 f"{one['times']}x")  # fmt: skip
+  unknown = plan["collectives_in_loops_of_unknown_length"]
+  if unknown:
+    lines.append(f"  {unknown} of them stand in loops whose length is not known: counted once.")
+  return lines
+
+
+def _batch(plan):
+  batch = plan["largest_batch"]
+  if batch is None:
+    return []
+  more = batch["rows_per_chip_that_do_not_fit"]
+  if batch["rows_per_chip"] is None:
+    return [f"Largest batch that fits: none was found; {more:,} rows a chip do not fit."]
+  tail = f"; {more:,} do not" if more else "; more was not tried"
+  return [f"Largest batch that fits: {batch['rows_per_chip']:,} rows a chip{tail} "
+          f"({batch['batch_rows']:,} rows in all)."]  # fmt: skip
+
+
+def _table(rows):
+  width = max(len(name) for name, _ in rows)
+  return [f"  {name.ljust(width)}  {value:>14}" for name, value in rows]
+
+
+def amount(size):
+  """Bytes as people read them."""
+  for unit, name in ((2**30, "GiB"), (2**20, "MiB"), (2**10, "KiB")):
+    if abs(size) >= unit:
+      return f"{size / unit:8.2f} {name}"
+  return f"{size:8d} B  "
+
+
+def flops(number):
+  """Floating-point operations as people read them."""
+  for unit, name in ((1e12, "TFLOP"), (1e9, "GFLOP"), (1e6, "MFLOP")):
+    if number >= unit:
+      return f"{number / unit:,.2f} {name}"
+  return f"{number:,.0f} FLOP"
+
+
+def seconds(number):
+  """A time as people read it."""
+  return f"{number:.2f} s" if number >= 1 else f"{number * 1e3:.3g} ms"
