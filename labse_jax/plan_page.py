@@ -108,4 +108,7 @@ def flops(number):
 
 def seconds(number):
   """A time as people read it."""
-  return f"{number:.2f} s" if number >= 1 else f"{number * 1e3:.3g} ms"
+  for unit, name in ((1, "s"), (1e-3, "ms")):
+    if number >= unit:
+      return f"{number / unit:.3g} {name}"
+  return f"{number * 1e6:.3g} us"

@@ -14,7 +14,7 @@ from labse_jax import plan as planner
 from labse_jax import sharding
 from labse_jax.chips import GIB
 from labse_jax.errors import InputError, run
-from labse_jax.plan_page import page
+from labse_jax.plan_page import amount, flops, page, seconds
 from labse_jax.plugins import chosen
 
 CONFIG = "experiments/quickstart.py:runlocal"
@@ -191,6 +191,13 @@ def test_the_command_itself(tmp_path):
                 "all-reduce", "It fits.", f"written: {output}"):  # fmt: skip
     assert words in done.stdout
   assert "time at the peak" not in done.stdout
+
+
+def test_numbers_have_the_units_that_suit_them():
+  assert [seconds(x) for x in (2.5, 0.372, 8e-7)] == ["2.5 s", "372 ms", "0.8 us"]
+  assert [amount(x).split() for x in (0, 3 * 2**20, 5 * GIB)] == [
+      ["0", "B"], ["3.00", "MiB"], ["5.00", "GiB"]]  # fmt: skip
+  assert [flops(x) for x in (7, 4e9, 1.234e15)] == ["7 FLOP", "4.00 GFLOP", "1,234.00 TFLOP"]
 
 
 def test_the_page_of_every_kind_of_plan(local):
