@@ -1,36 +1,67 @@
-"""Small pretraining."""
+"""LaBSE's two halves at a size that one machine trains: pretraining in stages, then the dual encoder.
+
+python -m labse_jax.train --config experiments/pretrain_small.py:data=D,tokenizer=V --workdir runs/a
+python -m labse_jax.train --config \
+    experiments/pretrain_small.py:data=D,tokenizer=V,stage=dual_encoder,init=runs/a/model \
+    --workdir runs/b
+
+`data` is what labse_jax.prepare made of pairs, `text` what it made of text (without it, the pairs'
+sides are read), `tokenizer` what labse_jax.vocabulary made. `steps` are those of the stages of 1, 2
+and 4 layers, 400/300/500 by default; one number trains all 4 layers from the start.
+"""
 
 import ml_collections
 
 from labse_jax.flags import parse_arg
 
+DEPTH = 4
+
 
 def get_config(arg=None):
   arg = parse_arg(
-      arg, data="/tmp/w/data", tokenizer="/tmp/w/vocab", text="", runlocal=False)  # fmt: skip
+      arg, data="runs/pairs", text="", tokenizer="runs/vocabulary", stage="pretrain", init="",
+      steps="400/300/500", runlocal=False)  # fmt: skip
   config = ml_collections.ConfigDict()
   config.seed = 0
 
-  config.data, config.text, config.tokenizer = arg.data, arg.text, arg.tokenizer
-  config.exponent, config.share_tlm = 0.3, 0.5
-  config.length, config.batch_rows = 64, 128
-  config.rows_of, config.restart_positions = "sentences", False
-  config.masking = dict(kind="token", share=0.15, slots=12)
+  config.data, config.tokenizer, config.init = arg.data, arg.tokenizer, arg.init
+  config.exponent = 0.3
 
-  config.task = "pretrain"
   config.model = dict(
-      vocab_size=16_000, width=256, depth=4, heads=4, mlp_width=1024, positions=64, types=2,
+      vocab_size=8_000, width=256, depth=DEPTH, heads=4, mlp_width=1024, positions=128, types=2,
       dropout=0.0, epsilon=1e-12, activation="gelu")  # fmt: skip
   config.head = dict(pooling="mean", dense=0)
-  config.vocabulary_chunk = 4096
   config.dtype, config.remat = "float32", False
   config.mesh = dict(fsdp=1)
-  config.init = ""
 
   config.optim = dict(clip=1.0, b1=0.9, b2=0.98, epsilon=1e-8, weight_decay=0.01)
   config.schedule = dict(peak=1e-3, warmup=0.05, decay="linear")
-  config.stages, config.stacking = ((2, 10), (4, 10)), dict(moments="copy", schedule="continue")
   config.total_steps, config.seconds = 0, 0.0
-  config.log_every, config.save_every = 1, 50
+  config.log_every, config.save_every = 10, 100
   config.evals = dict()
+  if arg.runlocal:
+    config.model.update(vocab_size=2_000, width=32, mlp_width=64)
+
+  steps = [int(part) for part in ("2/1/1" if arg.runlocal else arg.steps).split("/")]
+  {"pretrain": _pretrain, "dual_encoder": _dual_encoder}[arg.stage](config, arg, steps)
   return config
+
+
+def _pretrain(config, arg, steps):
+  config.task, config.text = "pretrain", arg.text
+  config.share_tlm, config.rows_of, config.restart_positions = 0.5, "sentences", False
+  config.length, config.batch_rows = 128, 16 if arg.runlocal else 64
+  config.masking = dict(kind="token", share=0.15, slots=24)
+  config.vocabulary_chunk = 4_096
+  # A quarter of the layers, half of them, all of them (Feng et al. 2022, sec. 3.1).
+  depths = [DEPTH // 2**n for n in range(len(steps))][::-1]
+  config.stages = tuple(zip(depths, steps, strict=True))
+  config.stacking = dict(moments="copy", schedule="continue")
+
+
+def _dual_encoder(config, arg, steps):
+  config.task, config.chunks = "dual_encoder", 1
+  config.length, config.slots, config.batch_rows = 64, 8, 16 if arg.runlocal else 128
+  config.loss = "margin_softmax"
+  config.loss_options = dict(scale=20.0, margin=0.3)
+  config.total_steps = sum(steps)

@@ -36,7 +36,8 @@ def spans(config):
     raise InputError("config.stages gives the steps: total_steps and seconds are 0 beside it.")
   found, first = [], 0
   for number, stage in enumerate(stages, 1):
-    if len(stage) != 2 or not all(isinstance(n, int) and n > 0 for n in stage):
+    pair = isinstance(stage, tuple | list) and len(stage) == 2
+    if not pair or not all(isinstance(n, int) and n > 0 for n in stage):
       raise InputError(f"config.stages: stage {number} is {stage!r}; (layers, steps) is needed.")
     depth, steps = stage
     if found and depth % found[-1].depth:

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from experiments import quickstart
+from experiments import pretrain_small, quickstart
 from labse_jax.data import vocabulary
 from labse_jax.data.dataset import write_dataset
 from labse_jax.data.sources import Pair
@@ -39,6 +39,18 @@ def config(folder, **changes):
       f"runlocal,data={folder / 'data'},tokenizer={folder / 'vocabulary'}")  # fmt: skip
   made.model.update(vocab_size=200, width=16, heads=2, mlp_width=32, positions=32)
   made.length, made.slots, made.batch_rows, made.log_every = 32, 4, 8, 1
+  for name, value in changes.items():
+    made[name] = value
+  return made
+
+
+def pretraining_config(folder, **changes):
+  """The same of experiments/pretrain_small.py: one stage of two layers and four steps."""
+  made = pretrain_small.get_config(
+      f"runlocal,data={folder / 'data'},tokenizer={folder / 'vocabulary'}")  # fmt: skip
+  made.model.update(vocab_size=200, width=16, depth=2, heads=2, mlp_width=32, positions=32)
+  made.length, made.batch_rows, made.log_every, made.vocabulary_chunk = 32, 8, 1, 64
+  made.masking.slots, made.stages = 6, ((2, 4),)
   for name, value in changes.items():
     made[name] = value
   return made

@@ -11,6 +11,7 @@ from labse_jax.data.pipeline import CHUNK, host_rows, language_mix, prefetched
 from labse_jax.errors import InputError
 
 ROWS = ("documents", "sentences")
+DOCUMENTS = 64  # Of a chunk: as many as make some hundred thousand tokens.
 SHORTEST = 4  # Tokens of an item, two of them special; a slot of a row is never for fewer.
 
 
@@ -118,7 +119,8 @@ def batches(sources, tokenizer, *, share_tlm, rows, length, exponent, seed, opti
                             key=zlib.crc32(name), **options)  # fmt: skip
     mix = language_mix(dataset.indices_by_language, exponent=exponent, seed=seed,
                        process_index=process_index, process_count=process_count)  # fmt: skip
-    chunks = mix.batch(CHUNK).map_with_index(lambda number, indices: (number, indices))
+    size = DOCUMENTS if dataset.monolingual else CHUNK
+    chunks = mix.batch(size).map_with_index(lambda number, indices: (number, indices))
     chunks = chunks.to_iter_dataset(grain.ReadOptions(num_threads=0))
     streams.append(grain.experimental.FlatMapIterDataset(chunks, transform))
     shares.append(share)
