@@ -3,8 +3,8 @@
 python benchmarks/pretraining.py --pairs pairs.tsv --tatoeba DIR --workdir runs/pretraining
 
 `--pairs` has the columns source_language, target_language, origin, source, target. One English
-message in 100 is held out, one in 5 of the others makes the small set; a message's translations stay
-together. Pretraining reads the sides of all pairs as text, and as pairs the small set alone.
+message in 100 is held out, one in 5 of the others makes the small set; a message's translations
+stay together. Pretraining reads the sides of all pairs as text, and as pairs the small set alone.
 
 (a) Stacking (1, 2, 4 layers) beside 4 layers from the start, at equal wall-clock by step times that
     are measured first: loss on the held-out pairs, with the same masks.

@@ -1,4 +1,4 @@
-"""LaBSE's two halves at a size that one machine trains: pretraining in stages, then the dual encoder.
+"""LaBSE's two halves at the size of one machine: pretraining in stages, then the dual encoder.
 
 python -m labse_jax.train --config experiments/pretrain_small.py:data=D,tokenizer=V --workdir runs/a
 python -m labse_jax.train --config \
@@ -12,6 +12,7 @@ and 4 layers, 400/300/500 by default; one number trains all 4 layers from the st
 
 import ml_collections
 
+from labse_jax.errors import InputError, known
 from labse_jax.flags import parse_arg
 
 DEPTH = 4
@@ -42,8 +43,15 @@ def get_config(arg=None):
   if arg.runlocal:
     config.model.update(vocab_size=2_000, width=32, mlp_width=64)
 
-  steps = [int(part) for part in ("2/1/1" if arg.runlocal else arg.steps).split("/")]
-  {"pretrain": _pretrain, "dual_encoder": _dual_encoder}[arg.stage](config, arg, steps)
+  try:
+    steps = [int(part) for part in ("2/1/1" if arg.runlocal else arg.steps).split("/")]
+  except ValueError:
+    raise InputError(
+      f"steps={arg.steps}: numbers such as 400/300/500, or one, are needed."
+    ) from None
+  stages = {"pretrain": _pretrain, "dual_encoder": _dual_encoder}
+  known("stage", arg.stage, stages)
+  stages[arg.stage](config, arg, steps)
   return config
 
 

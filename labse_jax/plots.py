@@ -19,8 +19,11 @@ WIDTH = 10.4  # Inches; the page shows them as its own width.
 ROWS_IN_A_COLUMN = 38
 
 
-def curves(panels):
-  """Small charts over steps, two a line; `panels` is {title: {label: (steps, values)}}."""
+def curves(panels, borders=()):
+  """Small charts over steps, two a line; `panels` is {title: {label: (steps, values)}}.
+
+  `borders` are steps to mark in each.
+  """
   lines = math.ceil(len(panels) / 2)
   figure = Figure(figsize=(WIDTH, 2.6 * lines), layout="constrained")
   figure.get_layout_engine().set(hspace=0.06, wspace=0.04)
@@ -29,6 +32,8 @@ def curves(panels):
     axes = figure.add_subplot(lines, min(2, len(panels)), place)
     for colour, (label, (steps, values)) in zip(MORE, series.items(), strict=False):
       _curve(axes, np.asarray(steps), np.asarray(values, float), colour, plain(label))
+    for border in borders:
+      axes.axvline(border, color=QUIET, linewidth=0.8, linestyle=":")
     axes.set_title(plain(title), loc="left", fontsize=10, color=INK)
     axes.set_xlim(0, max(1, last) * 1.02)
     axes.xaxis.set_major_locator(MaxNLocator(6, integer=True, steps=[1, 2, 5, 10]))

@@ -16,8 +16,10 @@ LONG_TABLE = 20
 PANELS = {
   "Loss": "loss",
   "Tests during training": None,  # Whatever evaluators logged.
+  "Masked words found": "masked_accuracy",
   "Learning rate": "learning_rate",
   "Sentences per second": "sentences_per_second",
+  "Tokens per second": "tokens_per_second",
   "Gradient norm": "grad_norm",
 }
 SHOWN_PANELS = 4
@@ -46,8 +48,12 @@ def overview(log, evaluation):
     values.append((f"{loss[-1]:.3f}", "loss at the end"))
   if negatives := series(log, "negatives")[1]:
     values.append((f"{negatives[-1]:,.0f}", "negatives for each sentence"))
-  if speed := series(log, "sentences_per_second")[1]:
-    values.append((f"{np.median(speed):,.0f}", "sentences per second"))
+  if accuracy := series(log, "masked_accuracy")[1]:
+    values.append((f"{accuracy[-1]:.3f}", "of the masked words found"))
+  for unit in ("sentences", "tokens"):
+    if speed := series(log, f"{unit}_per_second")[1]:
+      values.append((f"{np.median(speed):,.0f}", f"{unit} per second"))
+      break
   made = (evaluation or {}).get("hardware")
   by = [
     f"labse_jax {__version__}",
@@ -70,8 +76,19 @@ def training(log, torn, images):
   if not panels:
     return [*body, page.notice("metrics.jsonl holds no value that could be drawn.")]
   panels = dict(list(panels.items())[:SHOWN_PANELS])
-  images["training"] = plots.curves(panels)
-  return [*body, page.figure(images["training"], "Over the steps: " + ", ".join(panels))]
+  borders = stage_borders(log)
+  images["training"] = plots.curves(panels, borders)
+  caption = "Over the steps: " + ", ".join(panels)
+  if borders:
+    caption += ". Dotted: the model grows (progressive stacking)"
+  return [*body, page.figure(images["training"], caption)]
+
+
+def stage_borders(log):
+  """The first logged step of each stage but the first."""
+  staged = [row for row in log if "stage" in row]
+  pairs = zip(staged, staged[1:], strict=False)
+  return [row["step"] for before, row in pairs if row["stage"] != before["stage"]]
 
 
 def _tests(log):

@@ -78,8 +78,8 @@ def test_rows_with_the_bias_never_are_no_entries():
   labels_M %= 40
   short = oracle_lse(x_MD, table_VD[:40], bias_V[:40])
   bias_V[40:] = NEVER
-  value = lambda table_VD: vocabulary_lse(
-      jnp.float32(x_MD), jnp.int32(labels_M), table_VD, jnp.float32(bias_V), 9)[0].sum()  # fmt: skip
+  x_MD, bias_V, labels_M = jnp.float32(x_MD), jnp.float32(bias_V), jnp.int32(labels_M)
+  value = lambda table_VD: vocabulary_lse(x_MD, labels_M, table_VD, bias_V, 9)[0].sum()
   total, gradient_VD = jax.value_and_grad(value)(jnp.float32(table_VD))
   np.testing.assert_allclose(total, short.sum(), rtol=1e-6)
   assert np.all(np.asarray(gradient_VD)[40:] == 0) and np.any(np.asarray(gradient_VD)[:40])
@@ -111,8 +111,8 @@ def test_large_logits_do_not_overflow():
 def test_the_logits_are_never_formed():
   """Temporary memory stays that of a chunk where the dense loss needs all logits twice."""
   M, V, D, chunk = 256, 65_536, 64, 1_024
-  shapes = [jax.ShapeDtypeStruct(shape, kind) for shape, kind in (
-      ((M, D), jnp.float32), ((M,), jnp.int32), ((V, D), jnp.float32), ((V,), jnp.float32))]  # fmt: skip
+  sizes = {(M, D): jnp.float32, (M,): jnp.int32, (V, D): jnp.float32, (V,): jnp.float32}
+  shapes = [jax.ShapeDtypeStruct(shape, kind) for shape, kind in sizes.items()]
 
   def loss(x_MD, labels_M, table_VD, bias_V):
     lse_M, label_M, _ = vocabulary_lse(x_MD, labels_M, table_VD, bias_V, chunk)

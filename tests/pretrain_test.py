@@ -69,10 +69,11 @@ def test_loss_equals_transformers_segment_by_segment(folder, trained, batch):
         logits = model(
             torch.tensor(batch["tokens"][row][inside])[None],
             position_ids=torch.tensor(batch["positions"][row][inside])[None]).logits[0]  # fmt: skip
-      for place, label in zip(batch["predicted"][row][batch["weights"][row]],
-                              batch["labels"][row][batch["weights"][row]], strict=True):  # fmt: skip
+      used = batch["weights"][row]
+      places, labels = batch["predicted"][row][used], batch["labels"][row][used]
+      for place, label in zip(places, labels, strict=True):
         if place in inside:
-          own = logits[np.flatnonzero(inside == place)[0]]
+          own, label = logits[np.flatnonzero(inside == place)[0]], int(label)
           losses.append(float(torch.nn.functional.cross_entropy(own[None], torch.tensor([label]))))
           hits.append(int(own.argmax()) == label)
   assert len(losses) == batch["weights"].sum() > 20
@@ -164,6 +165,7 @@ def test_a_folder_that_does_not_fit_is_refused(folder, trained, tmp_path, tiny_v
 @pytest.mark.parametrize(("changes", "said"), [
     ({"rows_of": "documents"}, "rows_of = documents needs config.text"),
     ({"rows_of": "lines"}, r"Unknown rows_of 'lines'. Choose from \['documents'"),
+    ({"head": {"pooling": "cls", "dense": 16}}, "head.dense = 16: pretraining trains no layer"),
     ({"share_tlm": 1.5}, r"config.share_tlm = 1.5; it must be 0 to 1"),
     ({"text": "/nowhere"}, "/nowhere/language_pairs.npy: no such file"),
     ({"stages": ((3, 1), (4, 1))}, "3 layers cannot be stacked to 4")])  # fmt: skip

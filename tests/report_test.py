@@ -290,3 +290,15 @@ def test_a_right_sentence_far_down_is_shown_with_its_rank(rank, said):
   assert (f"the right one, at rank {rank} of 1,000:" in text) == said
   line = r'class="hit right"><span class="score">0.100</span><bdi dir="auto">gold</bdi>'
   assert text.count(line) == 1 and "✗ missed" in text
+
+
+def test_borders_of_stages_are_where_the_model_grew(monkeypatch):
+  log = [{"step": n, "stage": 1 + (n >= 4) + (n >= 8), "loss": 1.0} for n in range(10)]
+  assert sections.stage_borders(log) == [4, 8]
+  assert sections.stage_borders([{"step": 1, "loss": 2.0}]) == []
+  drawn, images = [], {}
+  monkeypatch.setattr(
+    sections.plots, "curves", lambda panels, borders: drawn.append(borders) or b""
+  )
+  page_of = "".join(map(str, sections.training(log, False, images)))
+  assert drawn == [[4, 8]] and "the model grows" in page_of

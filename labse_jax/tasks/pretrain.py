@@ -25,6 +25,9 @@ class Task(EncoderTask):
   def __init__(self, config):
     super().__init__(config)
     self.predictor = heads.MaskedLM(self.module.bert)
+    if self.head.get("dense"):
+      raise InputError(f"head.dense = {self.head['dense']}: pretraining trains no layer after "
+                       "pooling; 0 is needed.")  # fmt: skip
     known("rows_of", config.rows_of, pretraining.ROWS)
     masking.check_kind(config.masking.kind)
     if config.rows_of == "documents" and not config.text:
