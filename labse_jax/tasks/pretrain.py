@@ -30,6 +30,9 @@ class Task(EncoderTask):
                        "pooling; 0 is needed.")  # fmt: skip
     known("rows_of", config.rows_of, pretraining.ROWS)
     masking.check_kind(config.masking.kind)
+    if config.masking.slots > config.length:
+      raise InputError(f"masking.slots = {config.masking.slots}: a row has only {config.length} "
+                       "tokens.")  # fmt: skip
     if config.rows_of == "documents" and not config.text:
       raise InputError("rows_of = documents needs config.text, a dataset of documents.")
 
