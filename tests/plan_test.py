@@ -2,6 +2,7 @@
 
 import functools
 import json
+import pathlib
 import subprocess
 import sys
 
@@ -14,9 +15,11 @@ from labse_jax import plan as planner
 from labse_jax import sharding
 from labse_jax.chips import GIB
 from labse_jax.errors import InputError, run
+from labse_jax.flags import load_config
 from labse_jax.plan_page import amount, flops, page, seconds
 from labse_jax.plugins import chosen
 
+ROOT = pathlib.Path(__file__).parents[1]
 CONFIG = "experiments/quickstart.py:runlocal"
 
 
@@ -210,3 +213,33 @@ def test_the_page_of_every_kind_of_plan(local):
   assert "not known here" in page(made | unknown)
   assert "counted once" in page(made | {"collectives_in_loops_of_unknown_length": 2})
   assert np.all([len(line) <= 110 for line in page(made).splitlines()])
+
+
+PLANS = sorted((ROOT / "docs" / "plans").glob("*.json"))
+
+
+@pytest.mark.parametrize("path", PLANS, ids=lambda path: path.stem)
+def test_the_papers_runs_fit_as_the_readme_says(path):
+  made, readme = json.loads(path.read_text()), (ROOT / "README.md").read_text()
+  assert made["fits"] and made["bytes_used_per_chip"] < made["bytes_per_chip"] == 16 * GIB
+  used, usable = made["bytes_used_per_chip"] / GIB, made["bytes_usable_per_chip"] / GIB
+  moved = [made["collective_bytes"][kind] / 2**20
+           for kind in ("all-gather", "all-reduce", "reduce-scatter")]  # fmt: skip
+  said = f"{used:.2f} of {usable:.2f} GiB"
+  row = next(
+    line for line in readme.splitlines() if f"{made['topology']}," in line and said in line
+  )
+  assert " / ".join(f"{amount:,.0f}" for amount in moved) + " MiB" in row
+  assert not any("501248" in one["shape"] for one in made["largest_collectives"])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("path", PLANS, ids=lambda path: path.stem)
+def test_the_compiler_still_says_so(slice_of, path):
+  made = json.loads(path.read_text())
+  words = made["command"].split()
+  config = load_config([*words[3:5], "--workdir", "unused"])[0]
+  again = planner.plan(config, slice_of(made["topology"]), search=False)
+  assert again["fits"]
+  for name in ("bytes_used_per_chip", "flops_per_step"):
+    assert again[name] == pytest.approx(made[name], rel=0.05)
