@@ -17,7 +17,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from labse_jax import files, optim, stacking
+from labse_jax import files, optim, row_sparse, stacking
 from labse_jax.checkpoint import Checkpoints
 from labse_jax.data.pipeline import to_devices
 from labse_jax.errors import InputError, run
@@ -97,7 +97,7 @@ def loop(config, workdir, stages, state, data, key, mesh, checkpoints, stopper, 
       save = stop or done in (total, stage.span.end) or done % config.save_every == 0
       if due or save:
         row = finished(*previous, clock, workdir)  # What is not finite is never saved.
-        row |= evaluate(stage.task, state["params"], due, mesh)
+        row |= evaluate(stage, state, due, mesh)
         report(writer, config, total, step, row)
         previous = None
       if save:
@@ -109,7 +109,7 @@ def loop(config, workdir, stages, state, data, key, mesh, checkpoints, stopper, 
   if stop:
     say(f"{workdir}: stopped by a signal; step {int(state['step'])} is saved.", file=sys.stderr)
     sys.exit(128 + stop)
-  params = whole(state["params"], mesh)
+  params = whole(stage.settle(state), mesh)
   if is_main():
     stage.task.export(params, workdir / "model")
     say(f"{workdir / 'model'}: a sentence-transformers folder.")
@@ -124,6 +124,7 @@ class Stage:
   abstract: dict  # The state's shapes with their shardings.
   init: callable
   train_step: callable
+  settle: callable  # From the state to the parameters as they are to be used.
   grow: callable  # From the state of the stage before.
   label: dict
 
@@ -132,16 +133,21 @@ def make_stages(config, mesh):
   """The stages of a run; most have one. Nothing is compiled until it is called."""
   stages, spans = [], stacking.spans(config)
   tx = optim.transformation(**config.optim)
+  sparse = config.optim.to_dict() if config.get("row_sparse") else {}
   for span in spans:
     own = config.copy_and_resolve_references()
     own.model.depth = span.depth
     task = chosen("tasks", config.task).Task(own)
-    abstract, init = make_state(task, tx, mesh)
-    train_step = make_train_step(task, tx, abstract, stacking.schedule_of(config, span))
+    if sparse:
+      row_sparse.check(task, fsdp=config.mesh.fsdp, stages=config.get("stages"), **sparse)
+    abstract, init = make_state(task, tx, mesh, sparse)
+    schedule = stacking.schedule_of(config, span)
+    train_step = make_train_step(task, tx, abstract, schedule, sparse)
+    settle = make_settle(abstract, schedule, sparse)
     grow = functools.partial(stacking.grow, abstract=abstract, tx=tx, depth=span.depth,
                              moments=config.get("stacking", {}).get("moments"))  # fmt: skip
     label = {"stage": span.number} if len(spans) > 1 else {}
-    stages.append(Stage(span, task, abstract, init, train_step, grow, label))
+    stages.append(Stage(span, task, abstract, init, train_step, settle, grow, label))
   return stages
 
 
@@ -150,13 +156,14 @@ def stage_at(stages, step):
   return next(s for s in stages if s.span.end is None or step <= s.span.end)
 
 
-def make_state(task, tx, mesh):
+def make_state(task, tx, mesh, sparse=None):
   """The state's shapes with their shardings, and the function that makes it on its devices."""
 
   def init(key):
     params = task.init(key)
     zero = jnp.zeros((), jnp.int32)
-    return {"params": params, "opt": tx.init(params), "step": zero, "total": zero}
+    state = {"params": params, "opt": tx.init(params), "step": zero, "total": zero}
+    return state | ({"rows": row_sparse.init(params)} if sparse else {})
 
   shapes = jax.eval_shape(init, jax.random.key(0))
   abstract = jax.tree.map(
@@ -165,20 +172,43 @@ def make_state(task, tx, mesh):
   return abstract, jax.jit(init, out_shardings=shardings(abstract))
 
 
-def make_train_step(task, tx, abstract, schedule):
-  """state, batch, key -> state, metrics; compiled once, the old state's memory is used again."""
+def rate_of(state, schedule):
+  """The learning rate as a function of the step, or of an array of steps."""
   first, steps, options = schedule
+  return lambda step: optim.learning_rate(step - first, steps or state["total"], **options)
+
+
+def make_settle(abstract, schedule, sparse):
+  """state -> its parameters, with what rows of the word table have waited for."""
+  if not sparse:
+    return lambda state: state["params"]
+  settle = lambda state: row_sparse.settle(state, rate_of(state, schedule), **sparse)["params"]
+  return jax.jit(settle, out_shardings=shardings(abstract["params"]))
+
+
+def make_train_step(task, tx, abstract, schedule, sparse=None):
+  """state, batch, key -> state, metrics; compiled once, the old state's memory is used again.
+
+  `sparse` is config.optim where only the batch's rows of the word table are to be written.
+  """
+  if sparse:
+    task = row_sparse.narrow_task(task)
 
   @functools.partial(jax.jit, donate_argnums=0, out_shardings=(shardings(abstract), None))
   def train_step(state, batch, key):
+    before, rate_at = state, rate_of(state, schedule)
+    if sparse:
+      state, tokens, ids_U = row_sparse.narrow(state, batch["tokens"], rate_at, **sparse)
+      batch = batch | {"tokens": tokens}
     key = jax.random.fold_in(key, state["step"])
     (loss, metrics), grads = jax.value_and_grad(task.loss_fn, has_aux=True)(
         state["params"], batch, key)  # fmt: skip
     updates, opt = tx.update(grads, state["opt"], state["params"])
-    rate = optim.learning_rate(state["step"] - first, steps or state["total"], **options)
+    rate = rate_at(state["step"])
     params = jax.tree.map(lambda p, u: p - rate * u, state["params"], updates)
     metrics |= {"loss": loss, "learning_rate": rate, "grad_norm": optax.tree.norm(grads)}
-    return state | {"params": params, "opt": opt, "step": state["step"] + 1}, metrics
+    state = state | {"params": params, "opt": opt, "step": state["step"] + 1}
+    return row_sparse.widen(before, state, ids_U) if sparse else state, metrics
 
   return train_step
 
@@ -252,13 +282,13 @@ def make_eval(name, section):
   return every, run_eval
 
 
-def evaluate(task, params, due, mesh):
+def evaluate(stage, state, due, mesh):
   """The averages of the evaluators that are due, run on the first host's own devices."""
   values = {}
   if due:
-    params = whole(params, mesh)
+    params = whole(stage.settle(state), mesh)
     for run_eval in due if is_main() else []:
-      values |= run_eval(task.encoder(params))
+      values |= run_eval(stage.task.encoder(params))
   return values
 
 

@@ -18,6 +18,8 @@ from labse_jax.task import EncoderTask
 class Task(EncoderTask):
   """What one step optimises, made of a config; config.loss names a file in `losses`."""
 
+  looks_up_only = True  # Of the word table, the loss sees the rows of batch["tokens"] alone.
+
   def __init__(self, config):
     super().__init__(config)
     loss = getattr(chosen("losses", config.loss), config.loss)
