@@ -1,5 +1,6 @@
 """One mesh for everything: every axis carries the batch, only `fsdp` carries weights."""
 
+import functools
 import math
 import os
 import pathlib
@@ -72,6 +73,16 @@ def rows_of(table_VD, indices_BL):
   return jax.shard_map(
       local, in_specs=(jax.P("fsdp"), jax.P(BATCH)), out_specs=jax.P(BATCH))(
           table_VD, indices_BL)  # fmt: skip
+
+
+def whole(params, mesh):
+  """Parameters as NumPy arrays on every host, however they were split."""
+  return jax.device_get(_replicate(mesh)(params))
+
+
+@functools.cache
+def _replicate(mesh):
+  return jax.jit(lambda params: params, out_shardings=jax.NamedSharding(mesh, jax.P()))
 
 
 def cache_compilations():

@@ -21,6 +21,7 @@ from labse_jax import files, optim, row_sparse, stacking
 from labse_jax.checkpoint import Checkpoints
 from labse_jax.data.pipeline import to_devices
 from labse_jax.errors import InputError, run
+from labse_jax.evals import evaluate, make_evals
 from labse_jax.flags import load_config
 from labse_jax.hosts import is_main, say
 from labse_jax.metrics import Clock, Writer
@@ -32,6 +33,7 @@ from labse_jax.sharding import (
   make_mesh,
   shardings,
   weight_sharding,
+  whole,
 )
 from labse_jax.stopper import Stopper
 from labse_jax.warm_start import warm_start
@@ -51,7 +53,7 @@ def train(config, workdir):
     say(f"{workdir}: this run is done; its model is {workdir / 'model'}.")
     return
   files.check_replaceable(workdir / "model", marker="modules.json")
-  evals = [make_eval(name, section) for name, section in config.evals.to_dict().items()]
+  evals = make_evals(config.evals)
   with jax.set_mesh(mesh), Stopper() as stopper:
     batches = task.batches()
     data = iter(batches)
@@ -93,11 +95,11 @@ def loop(config, workdir, stages, state, data, key, mesh, checkpoints, stopper, 
         report(writer, config, total, previous[0], finished(*previous, clock, workdir))
       previous = (step, metrics | stage.label, batch)
       done, stop = step + 1, stopper.asked(step)
-      due = [run_eval for every, run_eval in evals if done % every == 0]
+      due = [evaluation for evaluation in evals if done % evaluation.every == 0]
       save = stop or done in (total, stage.span.end) or done % config.save_every == 0
       if due or save:
         row = finished(*previous, clock, workdir)  # What is not finite is never saved.
-        row |= evaluate(stage, state, due, mesh)
+        row |= evaluate(due, stage, state, mesh)
         report(writer, config, total, step, row)
         previous = None
       if save:
@@ -260,46 +262,6 @@ def report(writer, config, total, step, metrics):
     averages = [name for name in evaluated if name.endswith("/accuracy")]
     writer.show(step, {name: metrics[name] for name in (*shown, *averages) if name in metrics})
   writer.bar.update(1)
-
-
-def make_eval(name, section):
-  """(every so many steps, encoder -> averages by name) of one section of config.evals."""
-  options = dict(section)
-  missing = {"type", "every"} - set(options)
-  if missing:
-    raise InputError(f"config.evals.{name} lacks {sorted(missing)}.")
-  kind, every = options.pop("type"), options.pop("every")
-  try:
-    evaluator = chosen("evaluators", kind).Evaluator(**options)
-  except TypeError as error:
-    raise InputError(f"config.evals.{name}: {error}.") from error
-
-  def run_eval(encoder):
-    encode = functools.partial(encoder.encode, normalize_embeddings=True)
-    average = evaluator.run(encode)["average"]
-    return {f"{name}/{k}": v["value"] if isinstance(v, dict) else v for k, v in average.items()}
-
-  return every, run_eval
-
-
-def evaluate(stage, state, due, mesh):
-  """The averages of the evaluators that are due, run on the first host's own devices."""
-  values = {}
-  if due:
-    params = whole(stage.settle(state), mesh)
-    for run_eval in due if is_main() else []:
-      values |= run_eval(stage.task.encoder(params))
-  return values
-
-
-def whole(params, mesh):
-  """Parameters as NumPy arrays on every host, however they were split."""
-  return jax.device_get(_replicate(mesh)(params))
-
-
-@functools.cache
-def _replicate(mesh):
-  return jax.jit(lambda params: params, out_shardings=jax.NamedSharding(mesh, jax.P()))
 
 
 def main(argv):
