@@ -214,8 +214,9 @@ def test_a_real_run_stopped_and_resumed_equals_the_dense_one(folder, tmp_path, m
   seen = {False: [], True: []}
   for sparse, stops in ((False, ()), (True, (3,))):
     look = lambda encoder, sparse=sparse: seen[sparse].append(encoder.params) or {}
-    monkeypatch.setattr(trainer, "make_eval", lambda name, section, look=look: (3, look))
-    config = real_config(folder, row_sparse=sparse, evals={"look": {}})
+    evaluation = types.SimpleNamespace(every=3, run=look)
+    monkeypatch.setattr(trainer, "make_evals", lambda _, evaluation=evaluation: [evaluation])
+    config = real_config(folder, row_sparse=sparse)
     with monkeypatch.context() as patch:
       patch.setattr(trainer.Stopper, "asked", lambda self, step: signal.SIGTERM * (step == 3))
       for _ in stops:
