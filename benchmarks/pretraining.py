@@ -137,8 +137,10 @@ def pretraining(work, steps):
   results = {}
   for name, count in steps.items():
     text = config_text(work, data=work / "small", text=work / "text", steps=count)
+    start = time.monotonic()
     call("train", "--config", text, "--workdir", work / name)
-    results[name] = held_out_loss(work, name) | took(work / name)
+    seconds = {"seconds": round(time.monotonic() - start)}  # Of a run that was not done before.
+    results[name] = held_out_loss(work, name) | took(work / name) | seconds
   return results
 
 

@@ -21,8 +21,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from experiments import quickstart
 from labse_jax import optim, train
+from labse_jax.flags import load_config
 from labse_jax.sharding import make_mesh
 from labse_jax.tasks.dual_encoder import Task
 
@@ -32,7 +32,8 @@ REPEATS = 5
 
 def make_task(vocab_size):
   """The quickstart's task with a larger model."""
-  config = quickstart.get_config("steps=1000")
+  words = ["--config", "experiments/quickstart.py:steps=1000", "--workdir", "unused"]
+  config = load_config(words)[0]
   config.model.update(vocab_size=vocab_size, width=384, heads=6, mlp_width=1536)
   config.length, config.slots, config.batch_rows = 32, 1, 64
   return Task(config)

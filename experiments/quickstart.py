@@ -11,11 +11,11 @@ from labse_jax.flags import parse_arg
 def get_config(arg=None):
   arg = parse_arg(
       arg, data="runs/quickstart/data", tokenizer="runs/quickstart/vocabulary",
-      held_out="", seconds=480.0, steps=0, runlocal=False)  # fmt: skip
+      held_out="", init="", seconds=480.0, steps=0, runlocal=False)  # fmt: skip
   config = ml_collections.ConfigDict()
   config.seed = 0
 
-  config.data, config.tokenizer = arg.data, arg.tokenizer
+  config.data, config.tokenizer, config.init = arg.data, arg.tokenizer, arg.init
   config.exponent = 0.3
   config.length, config.slots, config.batch_rows = 64, 8, 128
 

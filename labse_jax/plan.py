@@ -45,7 +45,7 @@ tokenizer has to be there. It is an estimate: nothing is run.
 
   python -m labse_jax.plan --config experiments/quickstart.py --topology v3:4x4
 
-A slice needs the TPU compiler: pip install "labse_jax[plan]"."""
+A slice needs the TPU compiler: pip install 'libtpu==0.0.42.*'."""
 
 LIBTPU = {  # What libtpu would ask a TPU machine, or say about there being none.
     "TPU_SKIP_MDS_QUERY": "1", "TPU_ACCELERATOR_TYPE": "v3-8", "TPU_WORKER_HOSTNAMES": "localhost",
@@ -93,7 +93,7 @@ def devices_of(topology):
     return jax.devices()
   if importlib.util.find_spec("libtpu") is None:
     raise InputError(f"--topology {topology} needs the TPU compiler: pip install "
-                     "'labse_jax[plan]' (or 'libtpu==0.0.42.*').")  # fmt: skip
+                     "'libtpu==0.0.42.*' (the extra [plan]).")  # fmt: skip
   for name, value in LIBTPU.items():
     os.environ.setdefault(name, value)
   jax.config.update("jax_platforms", "cpu")  # A TPU that is there stays free for others.
@@ -170,7 +170,8 @@ def trace_step(config, mesh):
   batch = jax.tree.map(lambda x: shaped(x, batch_sharding(mesh)), task.batch_shapes())
   key = jax.eval_shape(lambda: jax.random.key(0))
   key = shaped(key, jax.NamedSharding(mesh, jax.P()))
-  held = {"parameters": _bytes(abstract["params"]), "optimiser_state": _bytes(abstract["opt"]),
+  moments = {name: abstract[name] for name in ("opt", "rows") if name in abstract}
+  held = {"parameters": _bytes(abstract["params"]), "optimiser_state": _bytes(moments),
           "batch": _bytes(batch)}  # fmt: skip
   with jax.set_mesh(mesh):
     return step.trace(abstract, batch, key), held
@@ -232,7 +233,7 @@ def _number(text):
 
 def search_batch(config, mesh, used, limit):
   """The largest batch that fits, found by compiling others; that of the config takes `used`."""
-  unit = mesh.size * config.chunks
+  unit = mesh.size * config.get("chunks", 1)
 
   def measure(units):
     changed = copy.deepcopy(config)
@@ -241,7 +242,7 @@ def search_batch(config, mesh, used, limit):
     return compile_step(changed, mesh)[1].used
 
   fits, too_large = largest_fitting(measure, config.batch_rows // unit, used, limit)
-  chunks = config.chunks
+  chunks = config.get("chunks", 1)
   return {
     "batch_rows": fits and fits * unit,
     "rows_per_chip": fits and fits * chunks,

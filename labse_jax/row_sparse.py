@@ -11,7 +11,8 @@ Here such a row waits, and makes up for the k updates that it missed when it is 
   by at most 6 % in the first steps and 0.3 % after a hundred (b1 = 0.9, b2 = 0.98 to 0.999).
 
 The train step itself is the dense one, on a state whose table has only the batch's rows: `narrow`,
-step, `widen`. Weights that leave the state go through `settle`.
+step, `widen`. Weights that leave the state go through `settle`. Catching up takes some arrays of
+[rows of the batch, about 150] float32.
 """
 
 import math

@@ -28,9 +28,9 @@ def check_ranges(config, mesh):
     value = functools.reduce(lambda section, key: section.get(key, {}), name.split("."), values)
     if value == {}:  # Another task's.
       continue
-    if isinstance(value, tuple | list):  # One for each stage.
-      value = next((v for v in value if not low <= v <= high), low)
-    if not low <= value <= (math.inf if high is None else high):  # NaN is in no range.
+    most = math.inf if high is None else high
+    values_of = value if isinstance(value, tuple | list) else [value]  # One for each stage.
+    if not all(low <= one <= most for one in values_of):  # NaN is in no range.
       bounds = f"{low:g} or more" if high is None else f"{low:g} to {high:g}"
       raise InputError(f"config.{name} = {value}; it must be {bounds}.")
   if config.length > config.model.positions:

@@ -54,10 +54,15 @@ def spans(config):
 def schedule_of(config, span):
   """(first step, steps or None for the run's total, options) of the learning rate in a stage.
 
-  Where the schedule restarts, `warmup` and `decay` may be tuples of one value a stage.
+  Where the schedule restarts, its values may be tuples of one value a stage.
   """
   options = config.schedule.to_dict()
-  if span.end is None or config.stacking.schedule == "continue":
+  restarts = span.end is not None and config.stacking.schedule == "restart"
+  for name, value in options.items():
+    if isinstance(value, tuple | list) and len(value) != (len(config.stages) if restarts else 0):
+      raise InputError(f"config.schedule.{name} = {value}: one value, or one for each stage of a "
+                       "schedule that restarts.")  # fmt: skip
+  if not restarts:
     return 0, None, options
   own = lambda value: value[span.number - 1] if isinstance(value, tuple | list) else value
   return span.first, span.end - span.first, {name: own(value) for name, value in options.items()}

@@ -56,6 +56,17 @@ def test_statistics(kind):
     within_three_sigma(count * n_draws / n, n_draws, p)
 
 
+@pytest.mark.parametrize("slots", [19, 24])
+@pytest.mark.parametrize("kind", masking.KINDS)
+def test_with_no_slot_to_spare_the_share_is_still_right_and_no_row_goes_without(kind, slots):
+  rng = np.random.default_rng(0)
+  everywhere_RL = np.ones((R, L), bool)
+  tokens_RL, starts_RL = rng.choice(ORDINARY_V, (R, L)), rng.random((R, L)) < 0.4
+  _, found = mask(kind, slots=slots, of=(tokens_RL, everywhere_RL, starts_RL))
+  assert found["weights"].any(1).all()
+  assert found["weights"].mean() * slots / L == pytest.approx(19 / L, abs=0.002)
+
+
 def test_places_are_uniform_and_random_tokens_too():
   tokens_RL, maskable_RL, _ = rows()
   new_RL, found = mask("token")

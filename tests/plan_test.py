@@ -94,6 +94,14 @@ def test_shapes_are_those_of_a_real_batch(folder):
   assert {name: (x.shape, x.dtype) for name, x in task.batch_shapes().items()} == real
 
 
+def test_pretraining_is_planned_at_its_deepest_stage_with_a_search(tmp_path):
+  config = tiny.pretraining_config(tmp_path / "nothing")
+  shallow = planner.plan(config, jax.devices(), search=True)
+  assert shallow["fits"] and shallow["largest_batch"]["rows_per_chip"] >= 1
+  config.stages, config.model.depth = ((2, 4), (4, 4)), 4
+  assert planned(config)["memory"]["parameters"] > shallow["memory"]["parameters"]
+
+
 def test_the_search_compiles_other_batches_until_one_does_not_fit(config, monkeypatch):
   asked = []
 

@@ -121,6 +121,19 @@ def test_sentences_are_lines_and_both_sides_of_pairs(tokenizer, text, pairs):
   assert [ids.tolist() for ids, _ in sides] == [ids.tolist() for ids in wanted]
 
 
+def test_pairs_that_are_read_as_text_too_come_at_other_times(tokenizer, pairs):
+  """Both kinds from one dataset: a batch's sentences are not the sides of its pairs."""
+  sources = {"tlm": (pairs, pretraining.translations), "mlm": (pairs, pretraining.sentences)}
+  batch = next(iter(make(tokenizer, sources, rows=32, length=96)))
+  tokens_RL, cls = unmasked(batch), tokenizer.special_ids["cls"]
+  of_kind = lambda tlm: [tuple(tokens_RL[r][batch["segments"][r] == s][1:6]) for r in range(32)
+                         if batch["tlm"][r] == tlm
+                         for s in range(1, batch["segments"][r].max() + 1)]  # fmt: skip
+  texts, firsts = of_kind(False), of_kind(True)
+  assert cls not in {t[0] for t in texts} and len(texts) > len(firsts) > 10
+  assert np.mean([first in texts for first in firsts]) < 0.5
+
+
 def test_special_tokens_are_never_hidden(tokenizer, pairs, text):
   data = iter(make(tokenizer, both(pairs, text)))
   for _ in range(5):
@@ -161,7 +174,9 @@ def test_hosts_read_other_text_with_other_masks(tokenizer, pairs, text):
   one, two = (next(iter(make(tokenizer, both(pairs, text), process_index=i, process_count=2)))
               for i in (0, 1))  # fmt: skip
   assert len(one["tokens"]) == 8
-  assert not (one["tokens"] == two["tokens"]).all(1).any()
+  texts = [{tuple(row) for row in unmasked(batch)} for batch in (one, two)]
+  assert not texts[0] & texts[1]
+  assert (one["predicted"] != two["predicted"]).any(1).all()
 
 
 def test_text_shorter_than_a_row(tmp_path, tokenizer):

@@ -72,6 +72,15 @@ def test_the_schedule_restarts_or_goes_on(config):
   assert rates[0] == pytest.approx(options["peak"]) and rates == sorted(rates, reverse=True)
 
 
+@pytest.mark.parametrize(("name", "value"), [
+    ("decay", ("constant", "linear")), ("warmup", (0.1,) * 4)])  # fmt: skip
+def test_a_schedule_of_another_number_of_stages(config, name, value):
+  config.stacking.schedule = "restart"
+  config.schedule = config.schedule.to_dict() | {name: value}
+  with pytest.raises(InputError, match=f"config.schedule.{name} = .*: one value, or one for each"):
+    stacking.schedule_of(config, stacking.spans(config)[0])
+
+
 @pytest.mark.parametrize("fsdp", [1, 2])
 @pytest.mark.parametrize("moments", stacking.MOMENTS)
 def test_layers_are_copied_bit_for_bit_and_all_else_is_carried_over(config, moments, fsdp):

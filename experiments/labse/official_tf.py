@@ -14,11 +14,14 @@ replica alone; here they come from all devices. `:runlocal` is a tiny form, as i
 import importlib.util
 import pathlib
 
+from labse_jax.flags import parse_arg
+
 
 def get_config(arg=None):
-  config = _paper().get_config(arg)
+  paper = _paper()
+  config = paper.get_config(arg)
   change = {"pretrain": pretrain, "dual_encoder": dual_encoder}[config.task]
-  change(config, "runlocal" in (arg or ""))
+  change(config, parse_arg(arg, **paper.OPTIONS).runlocal)
   return config
 
 

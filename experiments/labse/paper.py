@@ -1,6 +1,7 @@
 """LaBSE as the paper trains it (Feng et al. 2022, arXiv 2007.01852).
 
-python -m labse_jax.vocabulary --data D --kind wordpiece --size 501153 --exponent 0.3 --output V
+python -m labse_jax.vocabulary --data D --kind wordpiece --size 501153 --exponent 0.3 \
+    --sentences 50000000 --output V
 python -m labse_jax.train --config experiments/labse/paper.py:data=D,text=T,tokenizer=V --workdir A
 python -m labse_jax.train --workdir B --config \
     experiments/labse/paper.py:stage=dual_encoder,data=D,tokenizer=V,init=A/model
@@ -18,10 +19,11 @@ from labse_jax.architectures import LABSE_HEAD, LABSE_MODEL, tiny
 from labse_jax.errors import known
 from labse_jax.flags import parse_arg
 
+OPTIONS = dict(stage="pretrain", data="", text="", tokenizer="", init="", runlocal=False)
+
 
 def get_config(arg=None):
-  arg = parse_arg(
-      arg, stage="pretrain", data="", text="", tokenizer="", init="", runlocal=False)  # fmt: skip
+  arg = parse_arg(arg, **OPTIONS)
   quick = "runs/quickstart/{}" if arg.runlocal else "runs/labse/{}"
   config = ml_collections.ConfigDict()
   config.seed = 0
@@ -52,7 +54,8 @@ def pretrain(config, arg):
   config.share_tlm = 0.5  # Ours: the paper does not say.
   config.restart_positions = False
   config.batch_rows, config.length = 8_192, 512  # recalled, not checked
-  config.masking = dict(kind="token", share=0.2, slots=80)  # recalled, not checked
+  # recalled, not checked: 20 %, at most 80; that is 80 of a full row.
+  config.masking = dict(kind="token", share=0.2, slots=80)
   config.vocabulary_chunk = 4_096
   config.mesh = dict(fsdp=8)  # Each group of 8 cores holds one table and its optimiser's state.
 

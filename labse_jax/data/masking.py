@@ -25,7 +25,8 @@ def mask_rows(tokens_RL, maskable_RL, starts_RL, *, kind, share, slots, mask_id,
   that stood there, "weights": which slots are in use}.
   """
   unit_RL = units(maskable_RL, starts_RL, kind=kind, rng=rng)
-  chosen_RL = choose(unit_RL, maskable_RL, share=share, slots=slots, rng=rng)
+  chosen_RL = choose(
+      unit_RL, maskable_RL, share=share, slots=slots, rng=rng, cut=kind == "span")  # fmt: skip
   roll_RL = rng.random(tokens_RL.shape)
   if kind == "span":
     roll_RL = np.take_along_axis(roll_RL, unit_RL, 1)
@@ -60,26 +61,34 @@ def _split_long(start_RL, counted_RL):
   return start_RL | counted_RL & ((count_RL - first_RL) % LONGEST == 0)
 
 
-def choose(unit_RL, maskable_RL, *, share, slots, rng):
+def choose(unit_RL, maskable_RL, *, share, slots, rng, cut=False):
   """Whole units in random order until `share` of a row's maskable tokens are taken.
 
-  The unit on the border is taken where more than half of it lies within, so that the share is right
-  on average; `slots` is never passed.
+  A unit that would pass that number, or `slots`, is passed over. What is left in the end is the
+  beginning of one of those with `cut`; else a row without any has its first one that slots hold.
   """
   R, L = unit_RL.shape
-  wanted_R1 = np.rint(share * maskable_RL.sum(1, keepdims=True)).clip(1, slots)
+  maskable_R = maskable_RL.sum(1)
+  wanted_R = np.rint(share * maskable_R).clip(1, slots)
   score_RL = np.take_along_axis(rng.random((R, L)), unit_RL, 1)
   order_RL = np.argsort(np.where(maskable_RL, score_RL, 2), axis=1, kind="stable")
   sorted_RL = np.take_along_axis(unit_RL, order_RL, 1)
-  place_L = np.arange(L)
-  changes_RL = sorted_RL[:, 1:] != sorted_RL[:, :-1]
-  first_RL = np.pad(changes_RL, ((0, 0), (1, 0)), constant_values=True)
-  last_RL = np.pad(changes_RL, ((0, 0), (0, 1)), constant_values=True)
-  begin_RL = np.maximum.accumulate(np.where(first_RL, place_L, 0), 1)
-  end_RL = np.minimum.accumulate(np.where(last_RL, place_L + 1, L)[:, ::-1], 1)[:, ::-1]
-  # A unit that the border halves is taken every other time.
-  border_R1 = wanted_R1 + rng.random((R, 1)) - 0.5
-  taken_RL = ((begin_RL + end_RL) / 2 < border_R1) & (end_RL <= slots)
+  first_RL = np.ones((R, L), bool)
+  first_RL[:, 1:] = sorted_RL[:, 1:] != sorted_RL[:, :-1]
+  begin_RL = np.maximum.accumulate(np.where(first_RL, np.arange(L), 0), 1)
+  size_RL = np.zeros((R, L), int)
+  np.add.at(size_RL, (np.arange(R)[:, None], begin_RL), 1)
+  first_RL &= np.arange(L) < maskable_R[:, None]
+  taken_RL, count_R = np.zeros((R, L), bool), np.zeros(R, int)
+  for place in range(L):
+    taken_RL[:, place] = first_RL[:, place] & (count_R + size_RL[:, place] <= wanted_R)
+    count_R += taken_RL[:, place] * size_RL[:, place]
+  passed_RL = first_RL & ~taken_RL & (cut | (size_RL <= slots))
+  left_R = np.where(cut, wanted_R - count_R, np.where(count_R == 0, slots, 0)) * passed_RL.any(1)
+  place_RL = np.arange(L) - passed_RL.argmax(1)[:, None]
+  same_RL = begin_RL == passed_RL.argmax(1)[:, None]
+  taken_RL = np.take_along_axis(taken_RL, begin_RL, 1)
+  taken_RL |= same_RL & (place_RL >= 0) & (place_RL < left_R[:, None])
   chosen_RL = np.zeros((R, L), bool)
   np.put_along_axis(chosen_RL, order_RL, taken_RL, 1)
   return chosen_RL & maskable_RL

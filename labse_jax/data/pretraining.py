@@ -12,7 +12,7 @@ from labse_jax.errors import InputError
 
 ROWS = ("documents", "sentences")
 DOCUMENTS = 64  # Of a chunk: as many as make some hundred thousand tokens.
-SHORTEST = 4  # Tokens of an item, two of them special; a slot of a row is never for fewer.
+SHORTEST = 3  # Tokens of an item, two of them special: a row has no more items than that allows.
 
 
 def sentences(examples, tokenizer, length, **_):
@@ -69,7 +69,8 @@ class _MaskedRows(grain.experimental.FlatMapTransform):
     self.tlm, self.key, self.restart_positions = tlm, key, restart_positions
     self.masking = masking
     self.specials = tokenizer.all_special
-    self.starts_V = tokenizer.word_starts
+    words = masking["kind"] != "token"  # Else any tokenizer will do.
+    self.starts_V = tokenizer.word_starts if words else np.ones(len(tokenizer), bool)
     self.ordinary_V = np.setdiff1d(np.arange(len(tokenizer)), self.specials)
     self.mask_id = tokenizer.special_ids["mask"]
 
@@ -78,7 +79,10 @@ class _MaskedRows(grain.experimental.FlatMapTransform):
     examples = self.source.__getitems__(indices.tolist())
     items = self.items(examples, self.tokenizer, self.length,
                        restart_positions=self.restart_positions)  # fmt: skip
-    rows = self.packed([item for item in items if len(item[0]) > 2])
+    items = [item for item in items if len(item[0]) >= SHORTEST]
+    if not items:
+      return []
+    rows = self.packed(items)
     # Counter-based: a chunk's masks depend on its number alone, and each epoch has new numbers.
     rng = np.random.Generator(np.random.Philox(key=self.key, counter=int(number) << 128))
     maskable_RL = (rows["segments"] > 0) & ~np.isin(rows["tokens"], self.specials)
@@ -117,7 +121,8 @@ def batches(sources, tokenizer, *, share_tlm, rows, length, exponent, seed, opti
     name = f"{seed}/{kind}/{process_index}".encode()
     transform = _MaskedRows(dataset, items, tokenizer, length=length, tlm=kind == "tlm",
                             key=zlib.crc32(name), **options)  # fmt: skip
-    mix = language_mix(dataset.indices_by_language, exponent=exponent, seed=seed,
+    # A seed of its own: both kinds may read one dataset, and not the same pairs at the same time.
+    mix = language_mix(dataset.indices_by_language, exponent=exponent, seed=f"{seed}/{kind}",
                        process_index=process_index, process_count=process_count)  # fmt: skip
     size = DOCUMENTS if dataset.monolingual else CHUNK
     chunks = mix.batch(size).map_with_index(lambda number, indices: (number, indices))
@@ -129,7 +134,10 @@ def batches(sources, tokenizer, *, share_tlm, rows, length, exponent, seed, opti
 
 
 def check_long_enough(dataset, tokenizer, length, folder):
-  """Raises where all documents together do not fill one row."""
+  """Raises where all documents together do not fill one row.
+
+  Sentences are packed and come round again; a row of documents is one stretch of text.
+  """
   total = 0
   for start in range(0, len(dataset), CHUNK):
     stop = min(start + CHUNK, len(dataset))
@@ -149,10 +157,12 @@ def share_cut(dataset, tokenizer, config, *, sample=5000):
   indices = np.linspace(0, len(dataset) - 1, min(sample, len(dataset))).astype(int)
   examples = dataset.source.__getitems__(indices.tolist())
   lengths = lambda side: [len(ids) for ids in tokenizer.encode_whole([e[side] for e in examples])]
+  if config.rows_of == "documents" and dataset.monolingual:
+    return 0.0
   if dataset.monolingual:
     lines = [line for example in examples for line in example["source"].split("\n")]
     cut = [len(ids) > config.length for ids in tokenizer.encode_whole(lines)]
-    return 0.0 if config.rows_of == "documents" else float(np.mean(cut))
+    return float(np.mean(cut))
   source_N, target_N = np.array(lengths("source")), np.array(lengths("target"))
   if config.share_tlm:
     return float(np.mean(source_N + target_N - 1 > config.length))

@@ -44,13 +44,19 @@ class Tokenizer:
 
   def encode_whole(self, texts):
     """The ids of texts of any length, with the special tokens, nothing cut."""
-    self.backend.no_truncation()
-    return [np.array(e.ids, np.int32) for e in self.backend.encode_batch_fast(texts)]
+    return [np.array(e.ids, np.int32) for e in self._uncut.encode_batch_fast(texts)]
+
+  @functools.cached_property
+  def _uncut(self):
+    # A backend of its own: what cuts is a state of the library's object.
+    backend = Backend.from_str(self.backend.to_str())
+    backend.no_truncation()
+    return backend
 
   @property
-  def vocabulary(self):
-    """{piece: id}."""
-    return self.backend.get_vocab()
+  def content(self):
+    """What tokenizer.json says of pieces, ids, normaliser and all else that makes ids of text."""
+    return self._uncut.to_str()
 
   @functools.cached_property
   def special_ids(self):
