@@ -1,6 +1,6 @@
 """LaBSE's dual encoder on one small machine: 470 million parameters, of which a batch moves a part.
 
-bash launch/local.sh -m labse_jax.train --workdir B --config \\
+bash launch/local.sh -m labse_jax.train --workdir B --config \
     experiments/labse/small_machine.py:data=D,tokenizer=V,init=A/model
 
 The sizes, loss and schedule are paper.py's; the batch is 64 pairs of 64 tokens, and of the word
