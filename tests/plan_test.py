@@ -30,7 +30,7 @@ def config(tmp_path):
 
 @pytest.fixture
 def slice_of():
-  pytest.importorskip("libtpu", reason="the TPU compiler: pip install labse_jax[plan]")
+  pytest.importorskip("libtpu", reason="the TPU compiler: pip install 'libtpu==0.0.42.*'")
   return planner.devices_of
 
 
@@ -166,7 +166,7 @@ def test_an_unknown_slice_is_one_line(slice_of, name, capsys):
 
 def test_without_the_compiler_one_line_says_what_to_install(monkeypatch):
   monkeypatch.setattr(planner.importlib.util, "find_spec", lambda name: None)
-  with pytest.raises(InputError, match=r"pip install 'labse_jax\[plan\]'"):
+  with pytest.raises(InputError, match=r"pip install 'libtpu==0.0.42.\*'"):
     planner.devices_of("v3:4x4")
 
 
