@@ -44,12 +44,12 @@ def abstract(state):
 def test_state_and_position_come_back_and_two_are_kept(tmp_path):
   state = {"w": jnp.arange(5.0), "step": jnp.int32(0)}
   checkpoints = Checkpoints(tmp_path)
-  assert checkpoints.restore(abstract(state), Position(0)) is None
+  assert checkpoints.restore(lambda step: abstract(state), Position(0)) is None
   for step in (1, 2, 3):
     checkpoints.save(step, {"w": state["w"] * step, "step": jnp.int32(step)}, Position(10 * step))
   checkpoints.close()
   position = Position(0)
-  restored = Checkpoints(tmp_path).restore(abstract(state), position)
+  restored = Checkpoints(tmp_path).restore(lambda step: abstract(state), position)
   assert (int(restored["step"]), position.n) == (3, 30)
   assert (restored["w"] == 3 * state["w"]).all()
   assert sorted(p.name for p in tmp_path.iterdir() if p.name.isdigit()) == ["2", "3"]
@@ -64,7 +64,7 @@ def test_where_none_can_be_read_that_is_said_and_nothing_starts_over(tmp_path):
     if path.is_file():
       path.write_bytes(b"")
   with pytest.raises(InputError, match="no checkpoint can be read; of step 1"):
-    Checkpoints(tmp_path).restore(abstract(state), Position(0))
+    Checkpoints(tmp_path).restore(lambda step: abstract(state), Position(0))
   assert (tmp_path / "1").exists()
 
 
