@@ -40,8 +40,9 @@ class Checkpoints:
     """
     failures = []
     for step in sorted((c.step for c in self.orbax.checkpoints), reverse=True):
+      wanted = {"state": abstract_at(step), "data": data}
       try:
-        loaded = self.orbax.load_checkpointables(step, {"state": abstract_at(step), "data": data})
+        loaded = self.orbax.load_checkpointables(step, wanted)
       except Exception as error:  # Whatever a torn file makes the libraries raise.
         failures.append((step, str(error).splitlines()[0][:200]))
         continue
