@@ -1,6 +1,7 @@
 """`--config FILE.py:key=value --config.a.b=v --workdir DIR` to a locked config."""
 
 import difflib
+import importlib.util
 import pathlib
 import re
 import sys
@@ -77,6 +78,14 @@ def parse_arg(arg, **defaults):
       kind = type(default).__name__
       raise InputError(f"{name}={text}: not of the kind {kind}.") from error
   return ml_collections.ConfigDict(options)
+
+
+def sibling(path, name):
+  """The experiment NAME.py beside the file `path`, wherever the command is run from."""
+  spec = importlib.util.spec_from_file_location(name, pathlib.Path(path).with_name(f"{name}.py"))
+  module = importlib.util.module_from_spec(spec)
+  spec.loader.exec_module(module)
+  return module
 
 
 def _near(name, choices):

@@ -11,27 +11,15 @@ the user, such as the batch of pretraining, is paper.py's. That code takes negat
 replica alone; here they come from all devices. `:runlocal` is a tiny form, as in paper.py.
 """
 
-import importlib.util
-import pathlib
-
-from labse_jax.flags import parse_arg
+from labse_jax.flags import parse_arg, sibling
 
 
 def get_config(arg=None):
-  paper = _paper()
+  paper = sibling(__file__, "paper")
   config = paper.get_config(arg)
   change = {"pretrain": pretrain, "dual_encoder": dual_encoder}[config.task]
   change(config, parse_arg(arg, **paper.OPTIONS).runlocal)
   return config
-
-
-def _paper():
-  # Beside this file, wherever the command is run from.
-  path = pathlib.Path(__file__).with_name("paper.py")
-  spec = importlib.util.spec_from_file_location("labse_paper", path)
-  module = importlib.util.module_from_spec(spec)
-  spec.loader.exec_module(module)
-  return module
 
 
 def pretrain(config, runlocal):

@@ -8,16 +8,11 @@ table AdamW writes the rows that the batch looks up (labse_jax/row_sparse.py; ti
 benchmarks/row_sparse.py). Without `init` it starts from nothing. `:runlocal` is a tiny form.
 """
 
-import importlib.util
-import pathlib
+from labse_jax.flags import sibling
 
 
 def get_config(arg=None):
-  # Beside this file, wherever the command is run from.
-  path = pathlib.Path(__file__).with_name("paper.py")
-  spec = importlib.util.spec_from_file_location("labse_paper", path)
-  paper = importlib.util.module_from_spec(spec)
-  spec.loader.exec_module(paper)
+  paper = sibling(__file__, "paper")
   config = paper.get_config(f"{arg or ''},stage=dual_encoder")
   config.row_sparse, config.mesh.fsdp = True, 1
   config.dtype, config.remat = "float32", False
