@@ -45,6 +45,18 @@ def check_ranges(config, mesh):
                      f"{table_rows(config.model.vocab_size):,} rows.")  # fmt: skip
   if bool(config.total_steps) == bool(config.seconds) and not config.get("stages"):
     raise InputError("Give one of total_steps and seconds; the other is 0.")
+  _check_freeze(config)
+
+
+def _check_freeze(config):
+  freeze = config.get("freeze", ())
+  if freeze and config.get("stages"):
+    raise InputError("config.freeze: cannot be combined with config.stages, which grow a model "
+                     "from nothing.")  # fmt: skip
+  table = [entry for entry in freeze if entry.partition(":")[0] in ("bert", "bert/word_embedding")]
+  if table and config.get("row_sparse"):
+    raise InputError(f"config.freeze = {tuple(table)}: a frozen word table has no rows to write; "
+                     "set row_sparse = False.")  # fmt: skip
 
 
 def described(config, task):

@@ -136,15 +136,16 @@ def make_stages(config, mesh):
   stages, spans = [], stacking.spans(config)
   tx = optim.transformation(**config.optim)
   sparse = config.optim.to_dict() if config.get("row_sparse") else {}
+  freeze = config.get("freeze", ())
   for span in spans:
     own = config.copy_and_resolve_references()
     own.model.depth = span.depth
     task = chosen("tasks", config.task).Task(own)
     if sparse:
       row_sparse.check(task, fsdp=config.mesh.fsdp, stages=config.get("stages"), **sparse)
-    abstract, init = make_state(task, tx, mesh, sparse)
+    abstract, init = make_state(task, tx, mesh, sparse, freeze)
     schedule = stacking.schedule_of(config, span)
-    train_step = make_train_step(task, tx, abstract, schedule, sparse)
+    train_step = make_train_step(task, tx, abstract, schedule, sparse, freeze)
     settle = make_settle(abstract, schedule, sparse)
     grow = functools.partial(stacking.grow, abstract=abstract, tx=tx, depth=span.depth,
                              moments=config.get("stacking", {}).get("moments"))  # fmt: skip
@@ -158,13 +159,14 @@ def stage_at(stages, step):
   return next(s for s in stages if s.span.end is None or step <= s.span.end)
 
 
-def make_state(task, tx, mesh, sparse=None):
+def make_state(task, tx, mesh, sparse=None, freeze=()):
   """The state's shapes with their shardings, and the function that makes it on its devices."""
 
   def init(key):
     params = task.init(key)
+    free = optim.take_free(params, optim.frozen_rows(params, freeze))
     zero = jnp.zeros((), jnp.int32)
-    state = {"params": params, "opt": tx.init(params), "step": zero, "total": zero}
+    state = {"params": params, "opt": tx.init(free), "step": zero, "total": zero}
     return state | ({"rows": row_sparse.init(params)} if sparse else {})
 
   shapes = jax.eval_shape(init, jax.random.key(0))
@@ -188,10 +190,11 @@ def make_settle(abstract, schedule, sparse):
   return jax.jit(settle, out_shardings=shardings(abstract["params"]))
 
 
-def make_train_step(task, tx, abstract, schedule, sparse=None):
+def make_train_step(task, tx, abstract, schedule, sparse=None, freeze=()):
   """state, batch, key -> state, metrics; compiled once, the old state's memory is used again.
 
-  `sparse` is config.optim where only the batch's rows of the word table are to be written.
+  `sparse` is config.optim where only the batch's rows of the word table are to be written; what
+  `freeze` names has no gradient and stays as it is.
   """
   if sparse:
     task = row_sparse.narrow_task(task)
@@ -203,11 +206,14 @@ def make_train_step(task, tx, abstract, schedule, sparse=None):
       state, tokens, ids_U = row_sparse.narrow(state, batch["tokens"], rate_at, **sparse)
       batch = batch | {"tokens": tokens}
     key = jax.random.fold_in(key, state["step"])
-    (loss, metrics), grads = jax.value_and_grad(task.loss_fn, has_aux=True)(
-        state["params"], batch, key)  # fmt: skip
-    updates, opt = tx.update(grads, state["opt"], state["params"])
+    rows = optim.frozen_rows(state["params"], freeze)
+    with_frozen = lambda free: optim.put_free(state["params"], free, rows)
+    free = optim.take_free(state["params"], rows)
+    (loss, metrics), grads = jax.value_and_grad(
+        lambda free: task.loss_fn(with_frozen(free), batch, key), has_aux=True)(free)  # fmt: skip
+    updates, opt = tx.update(grads, state["opt"], free)
     rate = rate_at(state["step"])
-    params = jax.tree.map(lambda p, u: p - rate * u, state["params"], updates)
+    params = with_frozen(jax.tree.map(lambda p, u: p - rate * u, free, updates))
     metrics |= {"loss": loss, "learning_rate": rate, "grad_norm": optax.tree.norm(grads)}
     state = state | {"params": params, "opt": opt, "step": state["step"] + 1}
     return row_sparse.widen(before, state, ids_U) if sparse else state, metrics
