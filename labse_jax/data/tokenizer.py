@@ -1,12 +1,14 @@
-"""Sentences to ids by a folder's tokenizer.json, exactly as every other tool reads it."""
+"""Sentences to ids by a folder's tokenizer, exactly as every other tool reads it."""
 
 import functools
 import json
 import pathlib
+import shutil
 
 import numpy as np
 from tokenizers import Tokenizer as Backend
 
+from labse_jax.data import tokenizer_files
 from labse_jax.errors import InputError
 
 # As BERT and as XLM-R spell them.
@@ -16,17 +18,15 @@ SPECIAL = {
 
 
 class Tokenizer:
-  """`encode(sentences, length)` gives one id array a sentence, cut to `length` tokens."""
+  """`encode(sentences, length)` gives one id array a sentence, cut to `length` tokens.
+
+  `path` is a tokenizer.json, a vocab.txt or a sentencepiece.bpe.model; the two last are read with
+  the settings that stand beside them. `tokenizer_files.tokenizer_file` finds a folder's.
+  """
 
   def __init__(self, path):
-    path = pathlib.Path(path)
-    if not path.exists():
-      raise InputError(f"{path}: no such file; a model folder needs its tokenizer.json.")
-    try:
-      self.backend = Backend.from_file(str(path))
-    except Exception as error:  # The library raises bare Exception.
-      raise InputError(f"{path}: not a tokenizer.json ({error}).") from error
-    self.path = path
+    self.path = pathlib.Path(path)
+    self.backend = tokenizer_files.backend(self.path)
     self.backend.no_padding()
     self.backend.no_truncation()
 
@@ -48,15 +48,26 @@ class Tokenizer:
 
   @functools.cached_property
   def _uncut(self):
-    # A backend of its own: what cuts is a state of the library's object.
-    backend = Backend.from_str(self.backend.to_str())
-    backend.no_truncation()
-    return backend
+    # A backend of its own, on the same model: what cuts is a state of the library's object, and
+    # a copy by way of JSON would change the last bit of some of Unigram's scores.
+    uncut = Backend(self.backend.model)
+    for part in ("normalizer", "pre_tokenizer", "post_processor", "decoder"):
+      setattr(uncut, part, getattr(self.backend, part))
+    added = self.backend.get_added_tokens_decoder()
+    uncut.add_tokens([token for _, token in sorted(added.items())])
+    return uncut
 
   @property
   def content(self):
     """What tokenizer.json says of pieces, ids, normaliser and all else that makes ids of text."""
     return self._uncut.to_str()
+
+  def write(self, path):
+    """Writes a tokenizer.json: the very bytes of the one that was read, else what was built."""
+    if self.path.suffix == ".json":
+      shutil.copyfile(self.path, path)
+    else:
+      pathlib.Path(path).write_text(self.content, "utf-8")
 
   @functools.cached_property
   def special_ids(self):
@@ -79,7 +90,7 @@ class Tokenizer:
 
     Raises InputError where the pieces do not say: they do in WordPiece and after Metaspace.
     """
-    begins = _begins_word(json.loads(self.path.read_text("utf-8")), self.path)
+    begins = _begins_word(json.loads(self.content), self.path)
     starts = np.ones(len(self), bool)
     for piece, number in self.backend.get_vocab().items():
       if number < len(starts):
