@@ -34,8 +34,8 @@ class SentenceEncoder:
 
   def __init__(self, module, params, tokenizer, *, max_length, prompts=None, default_prompt=None,
                mesh=None):  # fmt: skip
-    if not 3 <= max_length <= module.bert.positions:
-      raise InputError(f"max_length = {max_length}: 3 to {module.bert.positions}, the positions "
+    if not 3 <= max_length <= module.bert.longest:
+      raise InputError(f"max_length = {max_length}: 3 to {module.bert.longest}, the positions "
                        "that the model has.")  # fmt: skip
     if default_prompt is not None and default_prompt not in (prompts or {}):
       raise InputError(f"default_prompt_name {default_prompt!r} is not among the prompts "

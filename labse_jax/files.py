@@ -3,6 +3,7 @@
 import contextlib
 import gzip
 import io
+import json
 import lzma
 import os
 import pathlib
@@ -86,6 +87,25 @@ def read_lines(path, *, skip=0, on_bad=None, keep_bad=False):
           continue
         line = None
       yield number, line
+
+
+def read_json(path, default=None, kind=dict):
+  """The JSON in a file, an object unless `kind` says else; `default`, if given, where none is."""
+  if default is not None and not path.exists():
+    return default
+  try:
+    value = json.loads(path.read_text(encoding="utf-8"))
+  except (OSError, ValueError) as error:
+    raise InputError(f"{path}: cannot be read as JSON ({error}).") from error
+  if not isinstance(value, kind):
+    raise InputError(f"{path}: holds a {type(value).__name__}; a {kind.__name__} is needed.")
+  return value
+
+
+def write_json(path, value):
+  """Writes `path`, and its folder if that is not there."""
+  path.parent.mkdir(exist_ok=True)
+  path.write_text(json.dumps(value, indent=2) + "\n", encoding="utf-8")
 
 
 @contextlib.contextmanager

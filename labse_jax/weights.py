@@ -1,149 +1,180 @@
-"""Our parameter tree and Hugging Face's tensors: the table of names, and the file they lie in."""
+"""Our parameter tree and Hugging Face's tensors: one table of names, read both ways.
 
+`views` shows our arrays under the names and in the layout of the tensors of transformers: filling
+the views reads a model, copying them out writes one.
+"""
+
+import dataclasses
 import re
 
 import numpy as np
-from safetensors import SafetensorError, safe_open
 
-from labse_jax.errors import InputError
 from labse_jax.models.bert import table_rows
+from labse_jax.tensor_file import aligned
 
-TABLES = {  # The tensors outside the layers: ours, Hugging Face's.
-  ("word_embedding",): "embeddings.word_embeddings.weight",
-  ("position_embedding",): "embeddings.position_embeddings.weight",
-  ("type_embedding",): "embeddings.token_type_embeddings.weight",
-  ("embedding_norm", "scale"): "embeddings.LayerNorm.weight",
-  ("embedding_norm", "bias"): "embeddings.LayerNorm.bias",
-}
-LAYER_DENSE = {
-  "attention_out": "attention.output.dense",
-  "up": "intermediate.dense",
-  "down": "output.dense",
-}
-LAYER_NORMS = {
-  "attention_norm": "attention.output.LayerNorm",
-  "mlp_norm": "output.LayerNorm",
-}
-QUERY_KEY_VALUE = [f"attention.self.{name}" for name in ("query", "key", "value")]
-MASKED_LM = "cls.predictions."
-# Not part of the encoder: a buffer, BERT's own pooler, the heads of pretraining.
-UNUSED = re.compile(r"(bert\.)?(embeddings\.position_ids|pooler\.dense\.\w+)|cls\..+")
+TABLE = "embeddings.word_embeddings.weight"
+ROWS_INT8 = ("embeddings.word_embeddings.rows_int8", "embeddings.word_embeddings.row_scales")
+POOLER = ("pooler.dense.weight", "pooler.dense.bias")
+
+
+@dataclasses.dataclass(frozen=True)
+class Names:
+  """How one of transformers' classes names the tensors of a layer and of its masked-LM head."""
+
+  kind: str  # The class is kind + "Model" or kind + "ForMaskedLM".
+  prefix: str  # Of the encoder, in a model with a head.
+  layer: str
+  query_key_value: tuple
+  dense: dict  # Ours to theirs.
+  norms: dict
+  head: dict
+
+
+_BERT = Names(
+    kind="Bert", prefix="bert.", layer="encoder.layer.{}.",
+    query_key_value=tuple(f"attention.self.{name}" for name in ("query", "key", "value")),
+    dense={"attention_out": "attention.output.dense", "up": "intermediate.dense",
+           "down": "output.dense"},
+    norms={"attention_norm": "attention.output.LayerNorm", "mlp_norm": "output.LayerNorm"},
+    head={"transform": "cls.predictions.transform.dense", "output_bias": "cls.predictions.bias",
+          "norm": "cls.predictions.transform.LayerNorm"})  # fmt: skip
+_XLM_R = dataclasses.replace(
+    _BERT, kind="XLMRoberta", prefix="roberta.",
+    head={"transform": "lm_head.dense", "output_bias": "lm_head.bias",
+          "norm": "lm_head.layer_norm"})  # fmt: skip
+_MPNET = dataclasses.replace(
+    _XLM_R, kind="MPNet", prefix="mpnet.",
+    query_key_value=tuple(f"attention.attn.{name}" for name in "qkv"),
+    dense=_BERT.dense | {"attention_out": "attention.attn.o"},
+    norms=_BERT.norms | {"attention_norm": "attention.LayerNorm"})  # fmt: skip
+_DISTILBERT = Names(
+    kind="DistilBert", prefix="distilbert.", layer="transformer.layer.{}.",
+    query_key_value=tuple(f"attention.{name}_lin" for name in "qkv"),
+    dense={"attention_out": "attention.out_lin", "up": "ffn.lin1", "down": "ffn.lin2"},
+    norms={"attention_norm": "sa_layer_norm", "mlp_norm": "output_layer_norm"},
+    head={"transform": "vocab_transform", "output_bias": "vocab_projector.bias",
+          "norm": "vocab_layer_norm"})  # fmt: skip
+NAMES = {"bert": _BERT, "distilbert": _DISTILBERT, "mpnet": _MPNET, "xlm-roberta": _XLM_R}
+# What may lie beside an encoder and is not of it: a buffer, the pooler, the heads of pretraining.
+UNUSED = re.compile(
+    r"(\w+\.)?(embeddings\.position_ids|pooler\.dense\.\w+)"
+    r"|(cls|lm_head|vocab_\w+)\.[\w.]+")  # fmt: skip
 OLD_NAMES = {"LayerNorm.weight": "LayerNorm.gamma", "LayerNorm.bias": "LayerNorm.beta"}
 
 
-def bert_to_tensors(params, model):
-  """Our BERT parameters as Hugging Face's flat dictionary of tensors."""
-  tensors = {}
-  for path, name in TABLES.items():
-    leaf = params
-    for key in path:
-      leaf = leaf[key]
-    tensors[name] = np.asarray(leaf, np.float32)
-  tensors[TABLES["word_embedding",]] = tensors[TABLES["word_embedding",]][: model["vocab_size"]]
-  blocks, D = params["blocks"], model["width"]
-  for layer in range(model["depth"]):
-    put = lambda name, value, n=layer: tensors.__setitem__(f"encoder.layer.{n}.{name}", value)
-    for i, name in enumerate(QUERY_KEY_VALUE):
-      put(f"{name}.weight", blocks["query_key_value"]["kernel"][layer, :, i].reshape(D, D).T)
-      put(f"{name}.bias", blocks["query_key_value"]["bias"][layer, i].reshape(D))
-    for ours, name in LAYER_DENSE.items():
-      put(f"{name}.weight", blocks[ours]["kernel"][layer].T)
-      put(f"{name}.bias", blocks[ours]["bias"][layer])
-    for ours, name in LAYER_NORMS.items():
-      put(f"{name}.weight", blocks[ours]["scale"][layer])
-      put(f"{name}.bias", blocks[ours]["bias"][layer])
-  return {name: np.ascontiguousarray(tensor) for name, tensor in tensors.items()}
-
-
-def tensors_to_bert(take, model):
-  """The inverse: `take(name, shape)` gives each tensor once, float32."""
+def allocate(model, *, masked_lm=False):
+  """Uninitialised parameters of the encoder, and of its head; the table's padding is zero."""
   N, D, F, H = (model[key] for key in ("depth", "width", "mlp_width", "heads"))
-  V, P, T = (model[key] for key in ("vocab_size", "positions", "types"))
-  shapes = [(V, D), (P, D), (T, D), (D,), (D,)]
-  params = {"embedding_norm": {}, "blocks": {}}
-  for (path, name), shape in zip(TABLES.items(), shapes, strict=True):
-    (params if len(path) == 1 else params[path[0]])[path[-1]] = take(name, shape)
-  params["word_embedding"] = np.pad(params["word_embedding"], ((0, table_rows(V) - V), (0, 0)))
-
-  stack = lambda name, *shape: np.stack(
-      [take(f"encoder.layer.{n}.{name}", shape) for n in range(N)])  # fmt: skip
-  blocks = params["blocks"]
-  kernels = [stack(f"{name}.weight", D, D).swapaxes(1, 2) for name in QUERY_KEY_VALUE]
-  biases = [stack(f"{name}.bias", D) for name in QUERY_KEY_VALUE]
-  blocks["query_key_value"] = {
-      "kernel": np.stack(kernels, 2).reshape(N, D, 3, H, D // H),
-      "bias": np.stack(biases, 1).reshape(N, 3, H, D // H)}  # fmt: skip
-  for (ours, name), (i, o) in zip(LAYER_DENSE.items(), [(D, D), (D, F), (F, D)], strict=True):
-    kernel = stack(f"{name}.weight", o, i).swapaxes(1, 2)
-    blocks[ours] = {"kernel": np.ascontiguousarray(kernel), "bias": stack(f"{name}.bias", o)}
-  for ours, name in LAYER_NORMS.items():
-    blocks[ours] = {"scale": stack(f"{name}.weight", D), "bias": stack(f"{name}.bias", D)}
-  return params
+  V, P, K = model["vocab_size"], model["positions"], D // H
+  dense = lambda *shape, out: {"kernel": aligned((N, *shape, *out)), "bias": aligned((N, *out))}
+  norm = lambda *shape: {"scale": aligned((*shape, D)), "bias": aligned((*shape, D))}
+  bert = {
+      "word_embedding": aligned((table_rows(V), D)), "position_embedding": aligned((P, D)),
+      "embedding_norm": norm(), "blocks": {
+          "query_key_value": dense(D, out=(3, H, K)), "attention_out": dense(D, out=(D,)),
+          "up": dense(D, out=(F,)), "down": dense(F, out=(D,)),
+          "attention_norm": norm(N), "mlp_norm": norm(N)}}  # fmt: skip
+  bert["word_embedding"][V:] = 0
+  if model.get("types", 2):
+    bert["type_embedding"] = aligned((model.get("types", 2), D))
+  if model.get("relative_buckets"):
+    bert["relative"] = {"bias": aligned((model["relative_buckets"], H))}
+  if not masked_lm:
+    return {"bert": bert}
+  head = {"transform": {"kernel": aligned((D, D)), "bias": aligned((D,))}, "norm": norm(),
+          "output_bias": np.zeros(table_rows(V), np.float32)}  # fmt: skip
+  return {"bert": bert, "masked_lm": head}
 
 
-def head_to_tensors(params, model):
-  """What lies between the encoder and the tied table, as BertForMaskedLM names it."""
-  tensors = {
-      "transform.dense.weight": params["transform"]["kernel"].T,
-      "transform.dense.bias": params["transform"]["bias"],
-      "transform.LayerNorm.weight": params["norm"]["scale"],
-      "transform.LayerNorm.bias": params["norm"]["bias"],
-      "bias": params["output_bias"][: model["vocab_size"]]}  # fmt: skip
-  return {MASKED_LM + name: np.ascontiguousarray(value) for name, value in tensors.items()}
+def views(params, model, names):
+  """{transformers' name: a view of our array in its layout}, for all that `params` holds."""
+  bert, D = params["bert"], model["width"]
+  found = {TABLE: bert["word_embedding"][: model["vocab_size"]],
+           "embeddings.position_embeddings.weight": bert["position_embedding"],
+           **_norm("embeddings.LayerNorm", bert["embedding_norm"])}  # fmt: skip
+  if "type_embedding" in bert:
+    found["embeddings.token_type_embeddings.weight"] = bert["type_embedding"]
+  if "relative" in bert:
+    found["encoder.relative_attention_bias.weight"] = bert["relative"]["bias"]
+  blocks = bert["blocks"]
+  for n in range(model["depth"]):
+    layer = names.layer.format(n)
+    at = lambda leaves, n=n: {key: leaf[n] for key, leaf in leaves.items()}
+    for i, name in enumerate(names.query_key_value):
+      kernel, bias = blocks["query_key_value"]["kernel"], blocks["query_key_value"]["bias"]
+      found[f"{layer}{name}.weight"] = kernel[n, :, i].reshape(D, D).T
+      found[f"{layer}{name}.bias"] = bias[n, i].reshape(D)
+    for ours, name in names.dense.items():
+      found |= _dense(layer + name, at(blocks[ours]))
+    for ours, name in names.norms.items():
+      found |= _norm(layer + name, at(blocks[ours]))
+  if "masked_lm" not in params:
+    return found
+  head = params["masked_lm"]
+  return ({names.prefix + name: view for name, view in found.items()}
+          | _dense(names.head["transform"], head["transform"])
+          | _norm(names.head["norm"], head["norm"])
+          | {names.head["output_bias"]: head["output_bias"][: model["vocab_size"]]})  # fmt: skip
 
 
-def tensors_to_head(take, model):
-  """The inverse."""
-  V, D = model["vocab_size"], model["width"]
-  own = lambda name, *shape: take(MASKED_LM + name, shape)
-  return {
-      "transform": {"kernel": np.ascontiguousarray(own("transform.dense.weight", D, D).T),
-                    "bias": own("transform.dense.bias", D)},
-      "norm": {"scale": own("transform.LayerNorm.weight", D),
-               "bias": own("transform.LayerNorm.bias", D)},
-      "output_bias": np.pad(own("bias", V), (0, table_rows(V) - V))}  # fmt: skip
+def _dense(name, leaves):
+  return {f"{name}.weight": leaves["kernel"].T, f"{name}.bias": leaves["bias"]}
 
 
-class TensorFile:
-  """A safetensors file of which every tensor must be taken, in the shape config.json promises."""
+def _norm(name, leaves):
+  return {f"{name}.weight": leaves["scale"], f"{name}.bias": leaves["bias"]}
 
-  def __init__(self, path):
-    self.path, self.taken = path, set()
-    if not path.is_file():
-      raise InputError(f"{path}: no such file.")
-    try:
-      self.file = safe_open(path, framework="numpy")
-    except SafetensorError as error:
-      raise InputError(f"{path}: damaged safetensors file ({error}).") from error
-    self.names = set(self.file.keys())
-    # A model with a head, as of masked language modelling, has its encoder under a prefix.
-    self.prefix = "bert." if any(name.startswith("bert.") for name in self.names) else ""
 
-  def __enter__(self):
-    return self
+def read(tensors, model, names, *, pretraining=False):
+  """(parameters, the encoder's pooler or {}) of a `Tensors`; raises for one that does not fit."""
+  masked_lm = pretraining and names.head["output_bias"] in tensors
+  params = allocate(model, masked_lm=masked_lm)
+  # A model with a head, as of masked language modelling, has its encoder under a prefix.
+  prefix = names.prefix if any(name.startswith(names.prefix) for name in tensors) else ""
+  for name, view in views(params, model, names).items():
+    inside = not masked_lm or name.startswith(names.prefix)
+    name = prefix + name.removeprefix(names.prefix) if inside else name
+    if inside and name.endswith(TABLE) and prefix + ROWS_INT8[0] in tensors:
+      _fill_from_int8(tensors, prefix, view)
+    else:
+      tensors.fill(_as_stored(name, tensors), view)
+  pooler = {}
+  if all(prefix + name in tensors for name in POOLER):
+    D = model["width"]
+    for name, shape in zip(POOLER, [(D, D), (D,)], strict=True):
+      pooler[name] = tensors.fill(prefix + name, aligned(shape))
+  tensors.finish(unused=lambda name: UNUSED.fullmatch(name))
+  return params, pooler
 
-  def __exit__(self, *_):
-    self.file.__exit__(*_)
 
-  def take(self, name, shape):
-    name = name if name.startswith(MASKED_LM) else self.prefix + name
-    for new, old in OLD_NAMES.items():  # As the first releases of BERT called them.
-      if name.endswith(new) and name.removesuffix(new) + old in self.names:
-        name = name.removesuffix(new) + old
-    if name not in self.names:
-      raise InputError(f"{self.path}: lacks the tensor {name}.")
-    self.taken.add(name)
-    tensor = self.file.get_tensor(name)
-    if tensor.shape != tuple(shape):
-      raise InputError(f"{self.path}: {name} is {tensor.shape}; config.json says {tuple(shape)}.")
-    return np.asarray(tensor, np.float32)
+def stored_as(tensors):
+  """The type in which the word table lies: float32, float16, bfloat16 or int8_rows."""
+  name = next((name for name in tensors if name.endswith(TABLE)), None)
+  return tensors.dtype(name) if name else "int8_rows"
 
-  @property
-  def has_masked_lm(self):
-    """Whether the head of masked language modelling lies beside the encoder."""
-    return MASKED_LM + "bias" in self.names
 
-  def check_all_taken(self):
-    left = {name for name in self.names - self.taken if not UNUSED.fullmatch(name)}
-    if left:
-      raise InputError(f"{self.path}: tensors that this architecture does not use: {sorted(left)}.")
+def _as_stored(name, tensors):
+  """As the first releases of BERT called it, where they did."""
+  for new, old in OLD_NAMES.items():
+    if name.endswith(new) and name not in tensors:
+      older = name.removesuffix(new) + old
+      return older if older in tensors else name
+  return name
+
+
+def _fill_from_int8(tensors, prefix, table_VD):
+  """Each row was stored as whole numbers up to 127 times a scale of its own."""
+  rows, scales = (prefix + name for name in ROWS_INT8)
+  scale_V = tensors.fill(scales, aligned(len(table_VD)))
+  tensors.fill(rows, table_VD, kinds=("I8",))
+  table_VD *= scale_V[:, None]
+
+
+def quantised(table_VD):
+  """The table as int8 rows and float32 scales, under the names of `ROWS_INT8`."""
+  scale_V = np.abs(table_VD).max(1) / np.float32(127)
+  rows_VD = np.empty(table_VD.shape, np.int8)
+  for first in range(0, len(table_VD), 4096):
+    part = slice(first, first + 4096)
+    rows_VD[part] = np.rint(table_VD[part] / np.where(scale_V[part] > 0, scale_V[part], 1)[:, None])
+  return dict(zip(ROWS_INT8, (rows_VD, scale_V), strict=True))

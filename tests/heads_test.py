@@ -1,5 +1,7 @@
 """Pooling against NumPy loops, the layers after it, and what `build` refuses."""
 
+import math
+
 import jax
 import numpy as np
 import pytest
@@ -11,6 +13,9 @@ SEGMENTS = np.array([[1, 1, 1, 2, 2, 0], [1, 2, 2, 2, 3, 3], [1, 0, 0, 0, 0, 0],
 ORACLES = {
     "cls": lambda tokens: tokens[0],
     "mean": lambda tokens: sum(tokens) / len(tokens),
+    "mean_sqrt_len": lambda tokens: sum(tokens) / len(tokens) ** 0.5,
+    "weighted_mean": lambda tokens: (
+        sum((n + 1) * x for n, x in enumerate(tokens)) / sum(range(1, len(tokens) + 1))),
     "max": lambda tokens: [max(column) for column in zip(*tokens, strict=True)],
 }  # fmt: skip
 MODEL = dict(vocab_size=20, width=8, depth=1, heads=2, mlp_width=16, positions=8)
@@ -53,7 +58,12 @@ def test_an_empty_slot_is_the_zero_vector_with_a_finite_gradient(name, params):
   assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(grads))
 
 
-@pytest.mark.parametrize(("activation", "f"), [("tanh", np.tanh), ("identity", lambda x: x)])
+@pytest.mark.parametrize(
+    ("activation", "f"),
+    [("tanh", np.tanh), ("identity", lambda x: x), ("relu", lambda x: np.maximum(x, 0)),
+     ("sigmoid", lambda x: 1 / (1 + np.exp(-x))),
+     ("gelu", np.vectorize(lambda x: x * (1 + math.erf(x / math.sqrt(2))) / 2))],
+)  # fmt: skip
 def test_dense_and_normalisation(activation, f, params):
   plain = heads.build(MODEL, dict(pooling="mean", dense=0, normalize=False))
   head = dict(pooling="mean", dense=3, dense_activation=activation, normalize=True)

@@ -1,13 +1,16 @@
-"""BERT over packed rows (Devlin et al. 2019): the encoder of LaBSE.
+"""BERT over packed rows (Devlin et al. 2019): the encoder of LaBSE, and its relatives.
 
 A row holds several sentences. `segments_BL` numbers them from 1 (0 is padding) and keeps their
-attention apart; `positions_BL` restarts at each. One sentence a row is the padded batch.
+attention apart; `positions_BL` restarts at each. One sentence a row is the padded batch. XLM-R
+counts positions from `position_offset`, DistilBERT has no token types (`types` = 0), MPNet has no
+types either, but a bias by distance (`relative_buckets`).
 """
 
 from flax import linen as nn
 import jax
 import jax.numpy as jnp
 
+from labse_jax.models.mpnet import RelativeBias
 from labse_jax.sharding import rows_of, split_rows
 
 TABLE_MULTIPLE = 128  # LaBSE's 501,153 rows divide by no power of two; the folder gets them cut.
@@ -62,7 +65,7 @@ class Block(nn.Module):
     return layer_norm(x_BLD, self.epsilon, self.dtype, name)
 
   @nn.compact
-  def __call__(self, x_BLD, mask_BLL, train):
+  def __call__(self, x_BLD, mask_BLL, bias_HLL, train):
     drop = nn.Dropout(self.dropout, deterministic=not train)
     D = x_BLD.shape[-1]
     H, K = self.heads, D // self.heads
@@ -77,6 +80,7 @@ class Block(nn.Module):
       precision=precision,
       preferred_element_type=jnp.float32,
     )
+    s_BHLL = s_BHLL if bias_HLL is None else s_BHLL + bias_HLL
     s_BHLL = jnp.where(mask_BLL[:, None], s_BHLL, jnp.finfo(jnp.float32).min)
     p_BHLL = drop(jax.nn.softmax(s_BHLL)).astype(self.dtype)
     a_BLHK = jnp.einsum(
@@ -99,27 +103,39 @@ class Bert(nn.Module):
   mlp_width: int
   positions: int = 512
   types: int = 2
+  position_offset: int = 0  # XLM-R's first rows of the position table are not for tokens.
+  relative_buckets: int = 0
   dropout: float = 0.1
   epsilon: float = 1e-12
   activation: str = "gelu"
   dtype: str = "float32"
   remat: bool = False
 
+  @property
+  def longest(self):
+    """The most tokens that a sentence may have."""
+    return self.positions - self.position_offset
+
   @nn.compact
   def __call__(self, tokens_BL, segments_BL, positions_BL, *, train=False):
     word_VD = self.param("word_embedding", INIT, (table_rows(self.vocab_size), self.width))
     position_PD = self.param("position_embedding", INIT, (self.positions, self.width))
-    type_TD = self.param("type_embedding", INIT, (self.types, self.width))
-    x_BLD = rows_of(word_VD, tokens_BL) + position_PD[positions_BL] + type_TD[:1][None]
+    x_BLD = rows_of(word_VD, tokens_BL) + position_PD[positions_BL + self.position_offset]
+    if self.types:  # A sentence is always of the first.
+      x_BLD += self.param("type_embedding", INIT, (self.types, self.width))[0]
     x_BLD = nn.LayerNorm(epsilon=self.epsilon, name="embedding_norm")(x_BLD)
     x_BLD = nn.Dropout(self.dropout, deterministic=not train)(x_BLD)
     x_BLD = split_rows(x_BLD.astype(self.dtype))
     mask_BLL = segments_BL[:, :, None] == segments_BL[:, None, :]
+    bias_HLL = None
+    if self.relative_buckets:
+      bias = RelativeBias(self.relative_buckets, self.heads, INIT, name="relative")
+      bias_HLL = bias(tokens_BL.shape[1])
     # One compiled layer whose weights are stacked on axis 0; `self` is argument 0 of remat.
-    block = nn.remat(Block, prevent_cse=False, static_argnums=(3,)) if self.remat else Block
+    block = nn.remat(Block, prevent_cse=False, static_argnums=(4,)) if self.remat else Block
     x_BLD, _ = nn.scan(
         block, length=self.depth, in_axes=nn.broadcast, variable_axes={"params": 0},
         split_rngs={"params": True, "dropout": True},
     )(self.heads, self.mlp_width, self.dropout, self.epsilon, self.activation, self.dtype,
-      name="blocks")(x_BLD, mask_BLL, train)  # fmt: skip
+      name="blocks")(x_BLD, mask_BLL, bias_HLL, train)  # fmt: skip
     return x_BLD

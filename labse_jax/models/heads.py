@@ -7,7 +7,9 @@ import jax.numpy as jnp
 from labse_jax.errors import InputError, known
 from labse_jax.models.bert import ACTIVATIONS, INIT, Bert, Dense, layer_norm, table_rows
 
-DENSE_ACTIVATIONS = {"tanh": jnp.tanh, "identity": lambda x: x}
+DENSE_ACTIVATIONS = {
+    "gelu": ACTIVATIONS["gelu"], "identity": lambda x: x, "relu": nn.relu, "tanh": jnp.tanh,
+    "sigmoid": nn.sigmoid}  # fmt: skip
 
 
 def _member_BSL(segments_BL, slots):
@@ -29,8 +31,20 @@ def pool_cls(x_BLD, segments_BL, slots):
 def pool_mean(x_BLD, segments_BL, slots):
   """The mean over each sentence's tokens, [B, slots, D]; zero for an empty slot."""
   member_BSL = _member_BSL(segments_BL, slots).astype(jnp.float32)
-  count_BS1 = jnp.maximum(member_BSL.sum(-1, keepdims=True), 1)
-  return _weigh(member_BSL, x_BLD) / count_BS1
+  return _weigh(member_BSL, x_BLD) / jnp.maximum(member_BSL.sum(-1, keepdims=True), 1)
+
+
+def pool_mean_sqrt_len(x_BLD, segments_BL, slots):
+  """The sum over each sentence's tokens by the root of their number, [B, slots, D]."""
+  member_BSL = _member_BSL(segments_BL, slots).astype(jnp.float32)
+  return _weigh(member_BSL, x_BLD) / jnp.sqrt(jnp.maximum(member_BSL.sum(-1, keepdims=True), 1))
+
+
+def pool_weighted_mean(x_BLD, segments_BL, slots):
+  """The mean in which a sentence's n-th token weighs n (Muennighoff 2022, eq. 2), [B, slots, D]."""
+  member_BSL = _member_BSL(segments_BL, slots).astype(jnp.float32)
+  weight_BSL = member_BSL * jnp.cumsum(member_BSL, -1)
+  return _weigh(weight_BSL, x_BLD) / jnp.maximum(weight_BSL.sum(-1, keepdims=True), 1)
 
 
 def pool_max(x_BLD, segments_BL, slots):
@@ -40,7 +54,9 @@ def pool_max(x_BLD, segments_BL, slots):
   return jnp.where(_member_BSL(segments_BL, slots).any(-1)[..., None], z_BSD, 0)
 
 
-POOLING = {"cls": pool_cls, "max": pool_max, "mean": pool_mean}
+POOLING = {
+    "cls": pool_cls, "max": pool_max, "mean": pool_mean, "mean_sqrt_len": pool_mean_sqrt_len,
+    "weighted_mean": pool_weighted_mean}  # fmt: skip
 
 
 class SentenceModel(nn.Module):
