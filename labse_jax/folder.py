@@ -3,13 +3,14 @@
 import dataclasses
 import math
 import pathlib
-import shutil
 
 import numpy as np
 from safetensors.numpy import save_file
 
 from labse_jax import files, hugging_face, sentence_modules, weights
-from labse_jax.data.tokenizer import SPECIAL
+from labse_jax.data import tokenizer_settings
+from labse_jax.data.tokenizer import SPECIAL, Tokenizer
+from labse_jax.data.tokenizer_files import tokenizer_file
 from labse_jax.errors import InputError, known
 from labse_jax.files import read_json, write_json
 from labse_jax.tensor_file import FLOATS, Tensors
@@ -89,7 +90,7 @@ def describe(folder):
     head |= sentence_modules.read_dense(dense, model["width"])
   prompts = read_json(folder / "config_sentence_transformers.json", {})
   return ModelFolder(
-      model, head, None, encoder / "tokenizer.json", _read_max_length(encoder, model),
+      model, head, None, tokenizer_file(encoder), _read_max_length(encoder, model),
       prompts.get("prompts") or {}, prompts.get("default_prompt_name"))  # fmt: skip
 
 
@@ -126,11 +127,10 @@ def _pooler(content, kind):
 
 def _write_tokenizer(folder, content):
   """Writes the tokenizer's files; returns the id of its padding token, 0 if it has none."""
-  shutil.copyfile(content.tokenizer_file, folder / "tokenizer.json")
+  Tokenizer(content.tokenizer_file).write(folder / "tokenizer.json")
   added = {token["content"]: token["id"]
            for token in read_json(folder / "tokenizer.json")["added_tokens"]}  # fmt: skip
-  old = read_json(content.tokenizer_file.with_name("tokenizer_config.json"), {})
-  names = {}
+  old, names = tokenizer_settings.read(content.tokenizer_file.parent), {}
   for name, ours in TOKEN_NAMES.items():
     token = old.get(name) or next((one for one in SPECIAL[ours] if one in added), None)
     names[name] = token["content"] if isinstance(token, dict) else token

@@ -3,6 +3,8 @@
 import os
 
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
+# torch's threads would wait in a loop, on the cores that XLA's then lack.
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 if "xla_force_host_platform_device_count" not in os.environ.get("XLA_FLAGS", ""):
   flags = os.environ.get("XLA_FLAGS", "")
   os.environ["XLA_FLAGS"] = f"{flags} --xla_force_host_platform_device_count=8"

@@ -194,7 +194,7 @@ BAD = {
     "no UTF-8": (lambda p: (p / "modules.json").write_bytes(b"\xff"), "modules.json: cannot be"),
     "not an object": (lambda p: (p / "config.json").write_text("[1]"), "dict is needed"),
     "tokenizer": (lambda p: (p / "tokenizer.json").write_text("{}"), "not a tokenizer.json"),
-    "no tokenizer": (lambda p: (p / "tokenizer.json").unlink(), "needs its tokenizer.json"),
+    "no tokenizer": (lambda p: (p / "tokenizer.json").unlink(), "one of tokenizer.json, vocab.txt"),
 }  # fmt: skip
 
 
