@@ -38,6 +38,7 @@ setup(
     "cuda": ["jax[cuda13]"],
     "plan": ["libtpu==0.0.42.*"],  # The one that matches jax 0.10.2; Linux on x86 only.
     "tensorboard": ["tensorboardX"],
+    "tensorflow": ["tensorflow>=2.18"],  # To read its checkpoints, by labse_jax.convert alone.
     "test": [
       "pytest>=8",
       "chex",

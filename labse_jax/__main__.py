@@ -12,6 +12,7 @@ VERBS = {
   "report": "a run -> one HTML page",
   "encode": "sentences -> vectors",
   "evaluate": "a model folder -> its accuracy on a benchmark",
+  "convert": "a TensorFlow BERT checkpoint -> a model folder",
   "plan": "a config -> what it needs on a TPU slice, without one",
 }
 

@@ -1,0 +1,224 @@
+"""A TensorFlow BERT checkpoint -> a model folder."""
+
+import argparse
+import pathlib
+import re
+import tempfile
+
+import numpy as np
+
+from labse_jax import files, hugging_face, weights
+from labse_jax import folder as model_folder
+from labse_jax.data.tokenizer import Tokenizer
+from labse_jax.encode import SentenceEncoder
+from labse_jax.errors import InputError, run
+from labse_jax.models import heads
+from labse_jax.tensorflow_checkpoint import open_checkpoint
+from labse_jax.vector_check import compare, read_vectors
+
+DESCRIPTION = """Reads google-research's bert_model.ckpt (TF1), a checkpoint of TensorFlow's model
+garden, as of its labse task (TF2), or a SavedModel, as LaBSE's of TF Hub, and writes a folder that
+sentence-transformers opens. Every variable is accounted for. Needs pip install
+'labse_jax[tensorflow]'; nothing that a SavedModel holds is run.
+
+  python -m labse_jax.convert --input LaBSE --output runs/labse --check vectors.jsonl
+  python -m labse_jax.convert --input multi_cased/bert_model.ckpt --output runs/mbert"""
+EPILOG = """What is not asked for is decided, and said:
+
+  pooling      pooler (the [CLS] vector through BERT's pooler, as in LaBSE) where the checkpoint has
+               one and no head of pretraining beside it; else mean
+  letter case  what a SavedModel says; else by whether the word pieces have capitals
+  activation   gelu_new for gelu: TensorFlow's code has the tanh form in its place
+  length       256 tokens, as sentence-transformers' LaBSE has it (recalled, not checked)
+
+--check takes lines of {"text": ..., "vector": [...]}, encodes the texts and compares vectors of
+length 1. Where a number is more than 1e-4 off nothing is written, and the exit status is 2."""
+LENGTH = 256
+CAPITALS = 0.01  # The share of word pieces with capitals from which on a vocabulary is cased.
+CONFIG, VOCABULARY = "bert_config.json", "*vocab*.txt"
+TABLE, POSITIONS, TYPES = (
+  f"embeddings.{name}_embeddings.weight" for name in ("word", "position", "token_type")
+)
+
+
+def main(argv):
+  """Converts a checkpoint; nothing is written where anything fails."""
+  args = _parse(argv)
+  files.check_replaceable(args.output, marker="modules.json")
+  prefix, places = locate(pathlib.Path(args.input))
+  vocabulary = _beside(args.vocab, "--vocab", VOCABULARY, places)
+  if vocabulary is None:
+    raise InputError(f"{args.input}: no {VOCABULARY} beside it; --vocab FILE is needed.")
+  config = _beside(args.config, "--config", CONFIG, places)
+  expected = args.check and read_vectors(args.check)
+  variables = open_checkpoint(prefix)
+  with tempfile.TemporaryDirectory() as scratch:
+    tokenizer_file, case = build_tokenizer(
+        vocabulary, pathlib.Path(scratch), args.lower_case, variables.lower_case)  # fmt: skip
+    content, pooling = convert(
+        variables, model_of(variables, config, args.activation), tokenizer_file,
+        pooling=args.pooling, max_length=args.max_length)  # fmt: skip
+    report = expected and compare(_encoder(content), *expected)
+    model_folder.write(args.output, content)
+  _say(args.output, content, {
+      "pooling": pooling, "letter case": case, "activation": content.model["activation"],
+      "length": f"{content.max_length} tokens", "left out": _counts(variables.left_out),
+      "check": report})  # fmt: skip
+
+
+def locate(path):
+  """(the prefix of a checkpoint's files, folders where its vocabulary and config may lie)."""
+  if (path / "saved_model.pb").is_file():
+    return path / "variables" / "variables", [path / "assets", path]
+  if path.is_dir():
+    return _newest(path), [path]
+  prefix = path.with_suffix("") if path.suffix == ".index" else path
+  if not prefix.with_name(prefix.name + ".index").is_file():
+    raise InputError(f"{path}: no such checkpoint (there is no {prefix.name}.index).")
+  return prefix, [path.parent]
+
+
+def _newest(folder):
+  """The prefix of a folder's only checkpoint, or of the one that TensorFlow noted as its newest."""
+  found = sorted(index.with_suffix("") for index in folder.glob("*.index"))
+  note = folder / "checkpoint"
+  text = note.read_text("utf-8", "replace") if note.is_file() else ""
+  newest = re.search(r'^model_checkpoint_path: "(?:.*/)?(.+)"', text, re.MULTILINE)
+  found = [prefix for prefix in found if newest and prefix.name == newest[1]] or found
+  if len(found) != 1:
+    raise InputError(f"{folder}: holds {len(found)} checkpoints {[p.name for p in found]}; name "
+                     "one, as FOLDER/bert_model.ckpt, or a SavedModel's folder.")  # fmt: skip
+  return found[0]
+
+
+def _beside(given, flag, pattern, places):
+  """The file that a flag gives, or the only one of its name beside the checkpoint, or None."""
+  if given:
+    return pathlib.Path(given)
+  found = [path for place in places for path in sorted(place.glob(pattern))]
+  if len(found) > 1:
+    raise InputError(f"{places[0]}: has {[path.name for path in found]}; choose by {flag} FILE.")
+  return found[0] if found else None
+
+
+def build_tokenizer(vocabulary, scratch, asked, stored):
+  """(a tokenizer.json in `scratch` for a vocab.txt, what was decided on its letter case).
+
+  `asked` and `stored` say whether text is lowercased, or are None.
+  """
+  pieces = [line.rstrip() for _, line in files.read_lines(vocabulary)]
+  capital = sum(piece != piece.lower() and piece[:1] != "[" for piece in pieces)
+  share = capital / max(1, len(pieces))
+  reasons = [(asked, "asked for"), (stored, "as the SavedModel says"),
+             (share < CAPITALS, f"{share:.1%} of the word pieces have capitals")]  # fmt: skip
+  lower, reason = next((value, why) for value, why in reasons if value is not None)
+  (scratch / "vocab.txt").write_text("".join(f"{piece}\n" for piece in pieces), "utf-8")
+  files.write_json(scratch / "tokenizer_config.json", {"do_lower_case": lower})
+  path = scratch / "tokenizer.json"
+  path.write_text(Tokenizer(scratch / "vocab.txt").content, "utf-8")
+  return path, f"{'lowercased, accents removed' if lower else 'kept'} ({reason})"
+
+
+def model_of(variables, config, activation):
+  """The `model` section, from a bert_config.json or, where `config` is None, from the shapes."""
+  if variables.shape(TABLE) is None:
+    raise InputError(f"{variables.path}: has no word embeddings under a name of BERT's.")
+  values = files.read_json(config) if config else _config_from_shapes(variables)
+  if variables.heads and variables.heads != values.get("num_attention_heads"):
+    raise InputError(f"{config}: num_attention_heads is {values.get('num_attention_heads')}; the "
+                     f"checkpoint has {variables.heads}.")  # fmt: skip
+  theirs = values.get("hidden_act", "gelu")
+  values |= {"model_type": "bert", "layer_norm_eps": 1e-12,
+             "hidden_act": activation or ("gelu_new" if theirs == "gelu" else theirs)}  # fmt: skip
+  return hugging_face.model_of(values, config or variables.path)
+
+
+def _config_from_shapes(variables):
+  if not variables.heads:
+    raise InputError(f"{variables.path}: no {CONFIG} beside it, and a TF1 checkpoint does not tell "
+                     "the number of heads; --config FILE is needed.")  # fmt: skip
+  shape = lambda name: variables.shape(name) or (0, 0)
+  return {
+      "vocab_size": shape(TABLE)[0], "hidden_size": shape(TABLE)[1],
+      "max_position_embeddings": shape(POSITIONS)[0], "type_vocab_size": shape(TYPES)[0],
+      "intermediate_size": shape("encoder.layer.0.intermediate.dense.weight")[-1],
+      "num_hidden_layers": variables.depth, "num_attention_heads": variables.heads,
+      "hidden_dropout_prob": 0.1}  # fmt: skip
+
+
+def convert(variables, model, tokenizer_file, *, pooling, max_length):
+  """(the ModelFolder of a checkpoint's Variables, what was decided on pooling)."""
+  entries = len(Tokenizer(tokenizer_file))
+  if entries != model["vocab_size"]:
+    raise InputError(f"{variables.path}: its table has {model['vocab_size']:,} rows, the "
+                     f"vocabulary {entries:,} pieces; they must be as many.")  # fmt: skip
+  params, pooler = weights.read(variables, model, weights.NAMES["bert"], pretraining=True)
+  pretrained = "masked_lm" in params or "next-sentence head" in variables.left_out
+  pooling, reason = _choose_pooling(pooling, bool(pooler), pretrained)
+  head = {"pooling": pooling, "dense": 0, "dense_activation": "tanh", "normalize": True}
+  if pooling == "pooler":
+    if not pooler:
+      raise InputError(f"{variables.path}: has no pooler; choose another --pooling.")
+    head |= {"pooling": "cls", "dense": model["width"]}
+    kernel, bias = (pooler[name] for name in weights.POOLER)
+    params["dense"], pooler = {"kernel": np.ascontiguousarray(kernel.T), "bias": bias}, {}
+  length = min(max_length or LENGTH, model["positions"])
+  content = model_folder.ModelFolder(
+      model, head, params, tokenizer_file, length, pooler=pooler)  # fmt: skip
+  return content, f"{pooling} ({reason})"
+
+
+def _choose_pooling(asked, pooler, pretrained):
+  """(name, why): a pooler that only knows of the next sentence is no sentence vector."""
+  if asked:
+    return asked, "asked for"
+  if not pooler:
+    return "mean", "there is no pooler"
+  if pretrained:
+    return "mean", "a head of pretraining lies beside the pooler"
+  return "pooler", "as LaBSE's; --pooling mean for a BERT that was only pretrained"
+
+
+def _encoder(content):
+  module = heads.build(content.model, content.head)
+  return SentenceEncoder(module, content.params, Tokenizer(content.tokenizer_file),
+                         max_length=content.max_length)  # fmt: skip
+
+
+def _counts(left_out):
+  return ", ".join(f"{kind} ({count})" for kind, count in sorted(left_out.items()))
+
+
+def _say(output, content, decisions):
+  model = content.model
+  print(f"{output}: a sentence-transformers folder; {model['depth']} layers of {model['width']}, "
+        f"{model['heads']} heads, {model['vocab_size']:,} word pieces.")  # fmt: skip
+  for name, text in decisions.items():
+    if text:
+      print(f"  {name:<12} {text}")
+
+
+def _parse(argv):
+  parser = argparse.ArgumentParser(
+      prog="labse_jax.convert", description=DESCRIPTION, epilog=EPILOG,
+      formatter_class=argparse.RawDescriptionHelpFormatter)  # fmt: skip
+  add = parser.add_argument
+  add("--input", required=True, metavar="X", help="a checkpoint's prefix or folder, a SavedModel")
+  add("--output", required=True, metavar="FOLDER", help="the model folder to write")
+  add("--vocab", metavar="FILE", help=f"default: {VOCABULARY} beside it or in its assets")
+  add("--config", metavar="FILE", help=f"default: {CONFIG} beside it; TF2's needs none")
+  add("--pooling", choices=("pooler", "cls", "mean", "max"))
+  case = parser.add_mutually_exclusive_group()
+  case.add_argument("--cased", dest="lower_case", action="store_const", const=False)
+  case.add_argument("--uncased", dest="lower_case", action="store_const", const=True)
+  add("--activation", choices=("gelu", "gelu_new", "relu"))
+  add("--max-length", type=int, metavar="N", help="in tokens, the special ones included")
+  add("--check", metavar="FILE.jsonl", help="texts and the vectors that they should have")
+  args = parser.parse_args(argv)
+  if args.max_length is not None and args.max_length < 3:
+    raise InputError(f"--max-length {args.max_length}: at least 3 is needed.")
+  return args
+
+
+if __name__ == "__main__":
+  run(main)
