@@ -1,4 +1,4 @@
-"""Folders that transformers wrote, of each architecture: the same vectors, and the tensors again."""
+"""Folders that transformers wrote, of each architecture: the same vectors, the tensors again."""
 
 import json
 
