@@ -144,3 +144,16 @@ def folder(tmp_path_factory):
   folder = tmp_path_factory.mktemp("tiny")
   tiny.make(folder)
   return folder
+
+
+@pytest.fixture(scope="session")
+def xlmr_vocabulary(tmp_path_factory, real_lines):
+  """A folder as XLM-R's, with nothing but sentencepiece.bpe.model to make its tokenizer of."""
+  import sentencepiece
+
+  folder = tmp_path_factory.mktemp("xlmr")
+  sentencepiece.SentencePieceTrainer.train(
+      sentence_iterator=iter(real_lines), model_prefix=str(folder / "sentencepiece.bpe"),
+      vocab_size=MODEL["vocab_size"] - 2, character_coverage=0.99, minloglevel=2)  # fmt: skip
+  (folder / "config.json").write_text('{"model_type": "xlm-roberta"}')
+  return folder
