@@ -13,7 +13,7 @@ import jax
 import numpy as np
 from tqdm import tqdm
 
-from labse_jax import files
+from labse_jax import files, known_models
 from labse_jax import folder as model_folder
 from labse_jax.data import packing
 from labse_jax.data.tokenizer import Tokenizer
@@ -56,12 +56,17 @@ class SentenceEncoder:
 
   @classmethod
   def load(cls, folder, *, precision="float32"):
-    """Opens a sentence-transformers folder; raises InputError if it is none."""
+    """Opens a sentence-transformers folder; raises InputError if it is none.
+
+    What makes a well-known model give other vectors than it was made for is said on stderr.
+    """
     cache_compilations()
     content = model_folder.read(folder)
     module = heads.build(content.model, content.head, dtype=precision)
     encoder = cls(module, None, Tokenizer(content.tokenizer_file), max_length=content.max_length,
                   prompts=content.prompts, default_prompt=content.default_prompt)  # fmt: skip
+    for warning in known_models.warnings(pathlib.Path(folder), content, encoder.tokenizer):
+      print(f"labse-jax: warning: {warning}", file=sys.stderr)
     if len(encoder.tokenizer) > content.model["vocab_size"]:
       raise InputError(f"{folder}: tokenizer.json has {len(encoder.tokenizer):,} entries, "
                        f"the model {content.model['vocab_size']:,} rows.")  # fmt: skip
