@@ -33,9 +33,10 @@ def check_ranges(config, mesh):
     if not all(low <= one <= most for one in values_of):  # NaN is in no range.
       bounds = f"{low:g} or more" if high is None else f"{low:g} to {high:g}"
       raise InputError(f"config.{name} = {value}; it must be {bounds}.")
-  if config.length > config.model.positions:
-    raise InputError(f"config.length = {config.length}: the model has only "
-                     f"{config.model.positions} positions.")  # fmt: skip
+  positions = config.model.positions - config.model.get("position_offset", 0)
+  if config.length > positions:
+    raise InputError(f"config.length = {config.length}: the model has only {positions} "
+                     "positions.")  # fmt: skip
   chunks = config.get("chunks", 1)
   if config.batch_rows % (mesh.size * chunks):
     parts = f"{mesh.size} devices" + (f" x {chunks} chunks" if chunks > 1 else "")

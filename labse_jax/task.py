@@ -8,23 +8,31 @@ import numpy as np
 
 from labse_jax import folder as model_folder
 from labse_jax.data.tokenizer import Tokenizer
+from labse_jax.data.tokenizer_files import tokenizer_file
 from labse_jax.encode import SentenceEncoder
-from labse_jax.errors import InputError
+from labse_jax.errors import InputError, known
 from labse_jax.models import heads
 
 
 class EncoderTask:
-  """A task whose parameters hold those of the sentence encoder `self.module`."""
+  """A task whose parameters hold those of the sentence encoder `self.module`.
+
+  Of a config, `prompts`, `default_prompt` and `max_length` are what they are in a ModelFolder.
+  """
 
   def __init__(self, config):
     self.config = config
     self.model, self.head = config.model.to_dict(), config.head.to_dict()
     self.module = heads.build(self.model, self.head, dtype=config.dtype, remat=config.remat)
+    prompts, name = dict(config.get("prompts", {})), config.get("default_prompt")
+    self.prompt = prompts[known("default_prompt", name, prompts)] if name else ""
+    self.limits = dict(max_length=config.get("max_length", config.length), prompts=prompts,
+                       default_prompt=name)  # fmt: skip
     self._encoder = None
 
   def tokenizer(self):
     """The tokenizer of config.tokenizer; raises where it does not fit the model."""
-    tokenizer = Tokenizer(pathlib.Path(self.config.tokenizer) / "tokenizer.json")
+    tokenizer = Tokenizer(tokenizer_file(self.config.tokenizer))
     if len(tokenizer) > self.model["vocab_size"]:
       raise InputError(f"{tokenizer.path} has {len(tokenizer):,} entries; model.vocab_size is only "
                        f"{self.model['vocab_size']:,}.")  # fmt: skip
@@ -46,14 +54,12 @@ class EncoderTask:
   def encoder(self, params):
     """The parameters as a SentenceEncoder on this host's devices, for evaluation in between."""
     if self._encoder is None:  # One for the whole run: it compiles once.
-      self._encoder = SentenceEncoder(
-          self.module, None, self.tokenizer(), max_length=self.config.length)  # fmt: skip
+      self._encoder = SentenceEncoder(self.module, None, self.tokenizer(), **self.limits)
     self._encoder.set_params(params)
     return self._encoder
 
   def export(self, params, folder):
     """Writes the model folder."""
-    tokenizer_file = pathlib.Path(self.config.tokenizer) / "tokenizer.json"
     model_folder.write(folder, model_folder.ModelFolder(
-        self.model, self.head, jax.tree.map(np.asarray, params), tokenizer_file,
-        self.config.length))  # fmt: skip
+        self.model, self.head, jax.tree.map(np.asarray, params),
+        tokenizer_file(self.config.tokenizer), **self.limits))  # fmt: skip

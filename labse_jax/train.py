@@ -36,7 +36,7 @@ from labse_jax.sharding import (
   whole,
 )
 from labse_jax.stopper import Stopper
-from labse_jax.warm_start import warm_start
+from labse_jax.warm_start import check_init, warm_start
 
 PROBE_STEPS = 10  # Timed to turn a budget of seconds into a number of steps.
 
@@ -54,6 +54,8 @@ def train(config, workdir):
     return
   files.check_replaceable(workdir / "model", marker="modules.json")
   evals = make_evals(config.evals)
+  if config.get("init") and not (workdir / "config.json").exists():
+    check_init(task)  # Before anything is opened or made.
   with jax.set_mesh(mesh), Stopper() as stopper:
     batches = task.batches()
     data = iter(batches)
@@ -63,7 +65,7 @@ def train(config, workdir):
     if state is None:
       state = stages[0].init(key)
       if config.get("init"):
-        state["params"] = warm_start(state["params"], config.init, task)
+        state["params"] = warm_start(state["params"], task)
       total = config.total_steps or stages[-1].span.end or steps_within(
           config.seconds, start, stages[0].train_step, state, iter(batches), key, mesh)  # fmt: skip
       state["total"] = jax.device_put(jnp.int32(total), state["total"].sharding)

@@ -1,6 +1,4 @@
-"""Training that starts from the weights of a model folder."""
-
-import pathlib
+"""Training that starts from the weights of a model folder, config.init."""
 
 import jax
 import numpy as np
@@ -14,24 +12,16 @@ FREE = ("dropout",)  # Of the model's section, what a folder need not share.
 HEAD = ("pooling", "dense_activation")
 
 
-def warm_start(params, folder, task):
-  """Fresh `params` of a task with a folder's in their place, where it has them; says which.
+def check_init(task):
+  """Raises InputError where the folder does not suit the task; reads none of its tensors."""
+  _check(model_folder.describe(task.config.init), task)
 
-  The folder's encoder and vocabulary must be the task's own; raises InputError where they differ.
-  """
-  content = model_folder.read(pathlib.Path(folder), pretraining=True)
-  differs = [
-    f"{name} {content.model[name]} instead of {value}"
-    for name, value in task.model.items()
-    if name not in FREE and content.model[name] != value
-  ]
-  if differs:
-    raise InputError(f"config.init = {folder}: another model: {', '.join(differs)}.")
-  if Tokenizer(content.tokenizer_file).content != task.tokenizer().content:
-    raise InputError(f"config.init = {folder}: another vocabulary than {task.config.tokenizer}.")
-  if content.default_prompt:
-    raise InputError(f"config.init = {folder}: its default prompt {content.default_prompt!r} would "
-                     "be lost; training puts no prompt before a text.")  # fmt: skip
+
+def warm_start(params, task):
+  """Fresh `params` of a task with the folder's in their place, where it has them; says which."""
+  folder = task.config.init
+  content = model_folder.read(folder, pretraining=True)
+  _check(content, task)
   shapes = lambda tree: jax.tree.map(np.shape, tree)
   taken = {name: value for name, value in content.params.items()
            if name in params and shapes(value) == shapes(params[name])}  # fmt: skip
@@ -41,3 +31,24 @@ def warm_start(params, folder, task):
   say(f"{folder}: {', '.join(sorted(taken))} taken" + f"; {', '.join(fresh)} fresh." * bool(fresh))
   put = lambda old, new: jax.make_array_from_callback(new.shape, old.sharding, new.__getitem__)
   return params | jax.tree.map(put, {name: params[name] for name in taken}, taken)
+
+
+def _check(content, task):
+  """The folder's encoder, vocabulary and prompt must be the task's own."""
+  folder = task.config.init
+  bert = task.module.bert  # Its fields are the model's section with what that leaves out.
+  differs = [
+    f"{name} {value} instead of {getattr(bert, name)}"
+    for name, value in content.model.items()
+    if name not in FREE and value != getattr(bert, name)
+  ]
+  if differs:
+    raise InputError(f"config.init = {folder}: another model: {', '.join(differs)}.")
+  tokenizer = task.tokenizer()
+  same = content.tokenizer_file.samefile(tokenizer.path)
+  if not same and Tokenizer(content.tokenizer_file).content != tokenizer.content:
+    raise InputError(f"config.init = {folder}: another vocabulary than {task.config.tokenizer}.")
+  prompt = content.prompts.get(content.default_prompt)
+  if prompt and prompt != task.prompt:
+    raise InputError(f"config.init = {folder}: puts {prompt!r} before each text, this config "
+                     f"{task.prompt!r}; give its prompts and default_prompt.")  # fmt: skip

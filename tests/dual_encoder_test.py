@@ -150,6 +150,12 @@ def oracle_vector(p, tokens, config):
   return z / np.linalg.norm(z)
 
 
+def test_a_head_that_does_not_normalise_is_trained_by_cosines(folder, params, batch, expected):
+  task = make_task(folder)
+  task.module = task.module.clone(normalize=False)
+  assert_same(loss_and_gradient(task, params, batch), expected)
+
+
 def test_compiled_step_gathers(folder, params, batch):
   task, mesh = make_task(folder), make_mesh()
   with jax.set_mesh(mesh):

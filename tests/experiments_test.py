@@ -18,6 +18,12 @@ CASES = [(path, f"stage={stage}" if path.name in STAGED else "") for path in FIL
 IDS = [f"{path.stem}-{stage}" for path, stage in CASES]
 
 
+@pytest.fixture
+def given(tiny_folder):
+  """given(path) -> what an experiment cannot do without."""
+  return lambda path: f"model={tiny_folder}" if path.name == "finetune.py" else ""
+
+
 def load(path, *words):
   return load_config(["--config", f"{path}:{','.join(filter(None, words))}", "--workdir", "w"])[0]
 
@@ -28,8 +34,8 @@ def step_shapes(stage):
 
 
 @pytest.mark.parametrize(("path", "stage"), CASES, ids=IDS)
-def test_the_full_form_can_be_traced(path, stage):
-  config = load(path, stage)
+def test_the_full_form_can_be_traced(path, stage, given):
+  config = load(path, stage, given(path))
   mesh = make_mesh(config.mesh.fsdp)
   trainer.check_ranges(config, mesh)
   with jax.set_mesh(mesh):
@@ -41,10 +47,11 @@ def test_the_full_form_can_be_traced(path, stage):
 
 
 @pytest.mark.parametrize(("path", "stage"), CASES, ids=IDS)
-def test_the_laptop_form_trains(path, stage, folder, tmp_path):
-  data = f"data={folder / 'data'}", f"tokenizer={folder / 'vocabulary'}"
-  config = load(path, stage, "runlocal", *data)
-  config.model.vocab_size = 256
+def test_the_laptop_form_trains(path, stage, folder, given, tmp_path):
+  vocabulary = given(path) or f"tokenizer={folder / 'vocabulary'}"
+  config = load(path, stage, "runlocal", f"data={folder / 'data'}", vocabulary)
+  if not given(path):
+    config.model.vocab_size = 256
   trainer.train(config, tmp_path / "run")
   assert (tmp_path / "run" / "model" / "modules.json").exists()
 

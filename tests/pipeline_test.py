@@ -85,11 +85,13 @@ def test_a_saved_position_gives_the_same_next_batches(folder, dataset, steps):
   assert not same(following[0], following[1])
 
 
-def test_a_batch_holds_whole_pairs_of_the_dataset(folder, dataset):
+@pytest.mark.parametrize("prompt", ["", "open the "])
+def test_a_batch_holds_whole_pairs_of_the_dataset_after_the_prompt(folder, dataset, prompt):
   tokenizer = Tokenizer(folder / "vocabulary" / "tokenizer.json")
-  texts = [(e["source"], e["target"]) for e in dataset.source.__getitems__(range(len(dataset)))]
+  texts = [(prompt + e["source"], prompt + e["target"])
+           for e in dataset.source.__getitems__(range(len(dataset)))]  # fmt: skip
   known = {tuple(tuple(t) for t in tokenizer.encode(list(pair), 32)[0]) for pair in texts}
-  batch = next(stream(folder, dataset))
+  batch = next(stream(folder, dataset, prompt=prompt))
   for row, slot in np.argwhere(batch["mask"]):
     sides = [batch["tokens"][row, i][batch["segments"][row, i] == slot + 1] for i in (0, 1)]
     sides = sides[::-1] if batch["turned"][row, slot] else sides
@@ -123,3 +125,4 @@ def test_share_cut_counts_long_sentences(folder, dataset):
   expected = np.mean(np.array(lengths) > 12)
   assert 0 < expected < 1
   assert pipeline.share_cut(dataset, tokenizer, 12) == pytest.approx(expected)
+  assert pipeline.share_cut(dataset, tokenizer, 12, prompt="open the page ") > expected

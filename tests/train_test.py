@@ -146,7 +146,7 @@ def test_a_budget_of_seconds_fixes_the_steps_once(folder):
     (["--config.mesh.fsdp=3"], "mesh.fsdp = 3 does not divide the 8 devices"),
     (["--config.task=dual_encode"], "did you mean 'dual_encoder'"),
     (["--config.data=/nowhere"], "/nowhere"),
-    (["--config.tokenizer=/nowhere"], "/nowhere/tokenizer.json"),
+    (["--config.tokenizer=/nowhere"], "/nowhere: has no tokenizer"),
     (["--config.schedule.decay=cosin"], "did you mean 'cosine'"),
     (["--config.seconds=5"], "one of total_steps and seconds"),
   ],
@@ -245,6 +245,7 @@ def test_killed_before_the_first_checkpoint_a_budget_is_not_measured_again(folde
     (dict(total_steps=-5), "total_steps = -5"),
     (dict(exponent=float("nan")), "exponent = nan; it must be 0 to 1"),
     (dict(length=64), "length = 64: the model has only 32 positions"),
+    (dict(model={"position_offset": 2}), "length = 32: the model has only 30 positions"),
     (dict(evals={"a": {"type": "tatoeba"}}), "evals.a lacks"),
   ],
 )

@@ -38,13 +38,14 @@ class _PackChunk(grain.experimental.FlatMapTransform):
 
   max_fan_out = CHUNK
 
-  def __init__(self, source, tokenizer, length, slots):
+  def __init__(self, source, tokenizer, length, slots, prompt):
     self.source, self.tokenizer, self.length, self.slots = source, tokenizer, length, slots
+    self.prompt = prompt
 
   def flat_map(self, indices):
     examples = self.source.__getitems__(indices.tolist())
     texts = [example[side] for example in examples for side in ("source", "target")]
-    tokens, _ = self.tokenizer.encode(texts, self.length)
+    tokens, _ = self.tokenizer.encode([self.prompt + text for text in texts], self.length)
     pairs = list(zip(tokens[::2], tokens[1::2], strict=True))
     rows, row_N, slot_N = packing.pack(pairs, self.length, self.slots)
     hashes = np.array([zlib.crc32(text.encode()) for text in texts], np.uint32)
@@ -55,12 +56,13 @@ class _PackChunk(grain.experimental.FlatMapTransform):
     return [{name: array[row] for name, array in rows.items()} for row in order]
 
 
-def batches(dataset, tokenizer, *, rows, slots, length, exponent, seed,
+def batches(dataset, tokenizer, *, rows, slots, length, exponent, seed, prompt="",
             process_index=None, process_count=None):  # fmt: skip
   """This host's share of every batch: a grain.IterDataset whose iterator can be checkpointed.
 
-  Each batch holds what `packing.pack` makes of the pairs, and uint32 ids [rows, slots, 2]: hashes
-  of the two texts (two texts with one hash only cost a negative). `rows` is the global number.
+  Each batch holds what `packing.pack` makes of the pairs, `prompt` before each text, and uint32
+  ids [rows, slots, 2]: hashes of the two texts (two texts with one hash only cost a negative).
+  `rows` is the global number.
   """
   process_index = jax.process_index() if process_index is None else process_index
   process_count = jax.process_count() if process_count is None else process_count
@@ -68,7 +70,7 @@ def batches(dataset, tokenizer, *, rows, slots, length, exponent, seed,
   mix = language_mix(dataset.indices_by_language, exponent=exponent, seed=seed,
                      process_index=process_index, process_count=process_count)  # fmt: skip
   chunks = mix.batch(CHUNK).to_iter_dataset(grain.ReadOptions(num_threads=0))
-  pack_chunk = _PackChunk(dataset.source, tokenizer, length, slots)
+  pack_chunk = _PackChunk(dataset.source, tokenizer, length, slots, prompt)
   return prefetched(grain.experimental.FlatMapIterDataset(chunks, pack_chunk), own_rows)
 
 
@@ -89,10 +91,10 @@ def to_devices(batch, sharding):
   return {k: jax.make_array_from_process_local_data(sharding, v) for k, v in batch.items()}
 
 
-def share_cut(dataset, tokenizer, length, *, sample=5000):
+def share_cut(dataset, tokenizer, length, *, prompt="", sample=5000):
   """The share of sentences that are longer than `length` tokens, on an even sample."""
   indices = np.linspace(0, len(dataset) - 1, min(sample, len(dataset))).astype(int)
   examples = dataset.source.__getitems__(indices.tolist())
-  texts = [example[side] for example in examples for side in ("source", "target")]
+  texts = [prompt + example[side] for example in examples for side in ("source", "target")]
   _, cut = tokenizer.encode(texts, length)
   return cut / len(texts)

@@ -32,12 +32,12 @@ class Task(EncoderTask):
     if dataset.monolingual:
       raise InputError(f"{config.data}: has no translations (it is text of one language a record); "
                        "the dual encoder trains on pairs.")  # fmt: skip
-    share = pipeline.share_cut(dataset, tokenizer, config.length)
+    share = pipeline.share_cut(dataset, tokenizer, config.length, prompt=self.prompt)
     say(f"{config.data}: {len(dataset):,} pairs in {len(dataset.indices_by_language)} pairs of "
         f"languages; {share:.2%} of sentences are cut at {config.length} tokens.")  # fmt: skip
     return pipeline.batches(
         dataset, tokenizer, rows=config.batch_rows, slots=config.slots, length=config.length,
-        exponent=config.exponent, seed=config.seed)  # fmt: skip
+        exponent=config.exponent, seed=config.seed, prompt=self.prompt)  # fmt: skip
 
   def batch_shapes(self):
     """The global batch, {name: jax.ShapeDtypeStruct}, without the data or the tokenizer."""
@@ -74,11 +74,12 @@ class Task(EncoderTask):
     """
     names = ("tokens", "segments", "positions")
     rows, chunks = batch["tokens"].shape[0], self.config.chunks
+    module = self.module.clone(normalize=True)  # The loss is of cosines, whatever a folder's head.
 
     def encode_chunk(chunk):
       number, *inputs_R2L = chunk
       r, _, L = inputs_R2L[0].shape
-      z_BSD = self.module.apply(  # Both sides of a row lie together: the reshape moves nothing.
+      z_BSD = module.apply(  # Both sides of a row lie together: the reshape moves nothing.
           {"params": params}, *(a.reshape(2 * r, L) for a in inputs_R2L),
           slots=batch["mask"].shape[1], train=True,
           rngs={"dropout": jax.random.fold_in(key, number)})  # fmt: skip

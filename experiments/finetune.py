@@ -1,0 +1,64 @@
+"""Your own bitext on top of a model that exists: LaBSE, multilingual E5, MiniLM, or one of yours.
+
+python -m labse_jax.prepare --input my.tsv --source-language eng --target-language deu \
+    --held-out 500 --output runs/mine/data
+python -m labse_jax.train --workdir runs/mine/tuned \
+    --config experiments/finetune.py:model=FOLDER,data=runs/mine/data
+
+Architecture, head, tokenizer, prompts and longest sentence are those of FOLDER, any that
+`labse_jax.encode` opens, and runs/mine/tuned/model is a folder with the same. What stands after
+the colon may also be `steps`, `batch_rows` (rows of 128 tokens, of about 6 pairs of 20), `length`,
+`held_out`, a folder like Tatoeba's to evaluate on every 100 steps, and `prompt`, for a FOLDER that
+does not say what its model wants before each text. `:runlocal` takes 4 steps from the quickstart's
+model, on its data.
+"""
+
+import ml_collections
+
+from labse_jax import folder
+from labse_jax.errors import InputError
+from labse_jax.flags import parse_arg
+
+
+def get_config(arg=None):
+  arg = parse_arg(arg, model="", data="", held_out="", prompt="", steps=1_000, batch_rows=64,
+                  length=128, runlocal=False)  # fmt: skip
+  if arg.runlocal:
+    quick = dict(model="runs/quickstart/model", data="runs/quickstart/data")
+    arg.update({name: arg[name] or path for name, path in quick.items()})
+    arg.steps, arg.batch_rows, arg.length = 4, 16, 32
+  if not arg.model:
+    raise InputError("Give a model: --config experiments/finetune.py:model=FOLDER,data=FOLDER.")
+  start = folder.describe(arg.model)
+  config = ml_collections.ConfigDict()
+  config.seed = 0
+
+  config.init, config.tokenizer = arg.model, str(start.tokenizer_file.parent)
+  config.data = arg.data or "runs/mine/data"
+  config.exponent = 0.3
+
+  config.task = "dual_encoder"
+  config.model, config.head, config.max_length = start.model, start.head, start.max_length
+  config.prompts, config.default_prompt = start.prompts, start.default_prompt
+  if arg.prompt:
+    config.prompts, config.default_prompt = start.prompts | {"train": arg.prompt}, "train"
+  config.length = min(arg.length, start.max_length)
+  config.slots, config.batch_rows, config.chunks = max(4, arg.length // 16), arg.batch_rows, 1
+  # Most of a multilingual model is its word table: LaBSE's is 82 % of it. Left as it is, it needs
+  # no gradient and no moments, and languages that the bitext lacks keep their words.
+  config.freeze = ("bert/word_embedding",)
+  config.loss = "margin_softmax"
+  config.loss_options = dict(scale=20.0, margin=0.3)
+  config.dtype, config.remat = "float32", False
+  config.mesh = dict(fsdp=1)
+
+  # Devlin et al. 2019, app. A: AdamW as BERT has it; of its rates for fine-tuning the smallest.
+  config.optim = dict(clip=1.0, b1=0.9, b2=0.999, epsilon=1e-6, weight_decay=0.01)
+  config.schedule = dict(peak=2e-5, warmup=0.1, decay="linear")
+  config.total_steps, config.seconds = arg.steps, 0.0
+
+  config.log_every, config.save_every = 10, 100
+  config.evals = dict()
+  if arg.held_out:
+    config.evals.held_out = dict(type="tatoeba", every=100, data=arg.held_out)
+  return config
