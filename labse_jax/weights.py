@@ -165,7 +165,7 @@ def _as_stored(name, tensors):
 def _fill_from_int8(tensors, prefix, table_VD):
   """Each row was stored as whole numbers up to 127 times a scale of its own."""
   rows, scales = (prefix + name for name in ROWS_INT8)
-  scale_V = tensors.fill(scales, aligned(len(table_VD)))
+  scale_V = tensors.fill(scales, aligned(table_VD.shape[:1]))
   tensors.fill(rows, table_VD, kinds=("I8",))
   table_VD *= scale_V[:, None]
 
