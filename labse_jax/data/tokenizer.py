@@ -73,7 +73,10 @@ class Tokenizer:
   def special_ids(self):
     """{"pad": id, ...} for pad, unk, cls, sep and mask; InputError for one that is not there."""
     found = _SpecialIds(self.path)
+    added = {token.content for token in self.backend.get_added_tokens_decoder().values()}
     for name, tokens in SPECIAL.items():
+      # MPNet's vocabulary has BERT's tokens too, as words that it never uses.
+      tokens = sorted(tokens, key=lambda token: token not in added)
       ids = [i for i in map(self.backend.token_to_id, tokens) if i is not None]
       found.update({name: ids[0]} if ids else {})
     return found

@@ -155,15 +155,19 @@ def _template(cls, sep, second):
 
 def _add(tokenizer, config, special, folder):
   """Adds the tokens that the folder's settings name, each with the id that they give it."""
+  named = {token.content for token in special.values()}
   for number, token in settings.added_tokens(config, folder).items():
+    token.special = token.special or token.content in named
     tokenizer.add_tokens([token])
     got = tokenizer.token_to_id(token.content)
     if got != number:
       raise InputError(f"{folder}: the added token {token.content!r} is to have the id {number}; "
                        f"behind its vocabulary it has {got}.")  # fmt: skip
+  added = {token.content for token in tokenizer.get_added_tokens_decoder().values()}
   # A mask or pad that the vocabulary lacks would be given a row that the model lacks.
   there = [t for t in special.values() if tokenizer.token_to_id(t.content) is not None]
-  tokenizer.add_special_tokens(there + settings.more_special_tokens(config, folder))
+  more = there + settings.more_special_tokens(config, folder)
+  tokenizer.add_special_tokens([token for token in more if token.content not in added])
 
 
 def _read_pieces(path):

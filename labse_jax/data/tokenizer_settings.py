@@ -21,9 +21,10 @@ def read(folder):
   """tokenizer_config.json as a dict, with what older folders keep in other files."""
   config = _read_json(folder / "tokenizer_config.json")
   if "added_tokens_decoder" not in config:
+    more = more_special_tokens(config, folder)  # But not those of the other file.
     config |= _read_json(folder / "special_tokens_map.json")
     named = [_token(config[name], folder) for name in NAMED if config.get(name)]
-    special = {token.content for token in named + more_special_tokens(config, folder)}
+    special = {token.content for token in named + more}
     config["added_tokens_decoder"] = {
         number: {"content": token, "special": token in special, "normalized": token not in special}
         for token, number in _read_json(folder / "added_tokens.json").items()}  # fmt: skip
@@ -53,18 +54,16 @@ def normaliser(config, folder):
 def special_tokens(config, defaults, folder):
   """{"cls_token": AddedToken, ...}: the defaults, under the names that the folder gives them."""
   added = {token.content: token for token in added_tokens(config, folder).values()}
-  tokens = {}
-  for name, default in defaults.items():
-    token = _token(config.get(name) or default, folder)
-    token.special = True
-    tokens[name] = added.get(token.content, token)
-  return tokens
+  tokens = {name: _special(config.get(name) or text, folder) for name, text in defaults.items()}
+  return {name: added.get(token.content, token) for name, token in tokens.items()}
 
 
 def added_tokens(config, folder):
   """{id: AddedToken}, ascending, of the tokens that were added to the vocabulary."""
-  tokens = {}
-  for number, value in config["added_tokens_decoder"].items():
+  tokens, decoder = {}, config["added_tokens_decoder"]
+  if not isinstance(decoder, dict):
+    raise InputError(f"{folder}: added_tokens_decoder is {decoder!r}; an object is needed.")
+  for number, value in decoder.items():
     if not str(number).isdecimal():
       raise InputError(f"{folder}: an added token has the id {number!r}; a number is needed.")
     tokens[int(number)] = _token(value, folder)
@@ -73,10 +72,16 @@ def added_tokens(config, folder):
 
 def more_special_tokens(config, folder):
   """The AddedTokens of additional_special_tokens."""
-  tokens = [_token(value, folder) for value in config.get("additional_special_tokens") or ()]
-  for token in tokens:
-    token.special = True
-  return tokens
+  values = config.get("additional_special_tokens") or []
+  if not isinstance(values, list):
+    raise InputError(f"{folder}: additional_special_tokens is {values!r}; a list is needed.")
+  return [_special(value, folder) for value in values]
+
+
+def _special(value, folder):
+  token = _token(value, folder)
+  token.special = True
+  return token
 
 
 def _token(value, folder):
