@@ -1,6 +1,7 @@
-"""Ids are those of the folder's tokenizer.json; what is too long is cut and counted."""
+"""Ids are those of the folder's tokenizer; what is too long is cut and counted."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -40,6 +41,14 @@ def test_exactly_as_long_is_not_cut(tokenizer, real_lines):
   (ids,), _ = tokenizer.encode(real_lines[:1], 512)
   assert tokenizer.encode(real_lines[:1], len(ids))[1] == 0
   assert tokenizer.encode(real_lines[:1], len(ids) - 1)[1] == 1
+
+
+def test_whole_texts_are_not_cut_by_a_limit_that_stands(tokenizer, real_lines):
+  whole, _ = tokenizer.encode(real_lines[:300], 512)
+  tokenizer.encode(real_lines[:300], 5)
+  again = tokenizer.encode_whole(real_lines[:300])
+  assert [ids.tolist() for ids in again] == [ids.tolist() for ids in whole]
+  assert json.loads(tokenizer.content) == json.loads(tokenizer.path.read_text("utf-8"))
 
 
 def test_an_empty_line_is_two_tokens(tokenizer):
@@ -83,6 +92,47 @@ def test_special_ids_of_both_kinds(either, real_lines):
   assert either.all_special.dtype == np.int32 and len(either) == 1000
   (ids,), _ = either.encode(real_lines[:1], 64)
   assert either.special_ids["cls"] == ids[0] and either.special_ids["sep"] == ids[-1]
+
+
+@pytest.fixture(params=["tokenizer.json", "vocab.txt", "sentencepiece.bpe.model"])
+def of_each_file(request, tmp_path, tiny_vocabulary, tiny_wordpiece, xlmr_vocabulary):
+  """A Tokenizer of each file that may hold one."""
+  folder = {"tokenizer.json": tiny_vocabulary, "vocab.txt": tiny_wordpiece}
+  source = folder.get(request.param, xlmr_vocabulary) / request.param
+  return Tokenizer(shutil.copy(source, tmp_path))
+
+
+def test_what_is_written_gives_the_same_ids(of_each_file, tmp_path, real_lines):
+  of_each_file.encode(real_lines[:10], 5)  # A limit is no part of what is written.
+  path = tmp_path / "written" / "tokenizer.json"
+  path.parent.mkdir()
+  of_each_file.write(path)
+  if of_each_file.path.name == "tokenizer.json":
+    assert path.read_bytes() == of_each_file.path.read_bytes()
+  written = Tokenizer(path)
+  assert written.special_ids == of_each_file.special_ids
+  assert written.all_special.tolist() == of_each_file.all_special.tolist()
+  assert (written.word_starts == of_each_file.word_starts).all()
+  for got, ids in zip(written.encode_whole(real_lines), of_each_file.encode_whole(real_lines),
+                      strict=True):  # fmt: skip
+    assert got.tolist() == ids.tolist()
+
+
+def test_word_starts_of_each_file(of_each_file, real_lines):
+  starts, special = of_each_file.word_starts, of_each_file.all_special
+  assert len(starts) == len(of_each_file) and starts[special].all()
+  letters = [line for line in real_lines if line.isascii() and line.replace(" ", "").isalpha()]
+  for ids, line in zip(of_each_file.encode_whole(letters), letters, strict=True):
+    assert starts[ids[1:-1]].sum() == len(line.split())
+
+
+def test_special_ids_are_those_in_use_where_the_vocabulary_has_both_spellings(
+    tmp_path, tiny_wordpiece):  # fmt: skip
+  pieces = (tiny_wordpiece / "vocab.txt").read_text("utf-8")  # Has [CLS] and the others too.
+  (tmp_path / "vocab.txt").write_text(f"<s>\n<pad>\n</s>\n{pieces}<mask>\n", "utf-8")
+  (tmp_path / "config.json").write_text('{"model_type": "mpnet"}')
+  tokenizer = Tokenizer(tmp_path / "vocab.txt")
+  assert tokenizer.special_ids == {"pad": 1, "unk": 4, "cls": 0, "sep": 2, "mask": 1003}
 
 
 def test_special_ids_as_xlmr_spells_them(tmp_path, tiny_vocabulary):
