@@ -14,7 +14,7 @@ from labse_jax import train as trainer
 from labse_jax.data import pipeline
 from labse_jax.errors import InputError
 from labse_jax.models import heads
-from labse_jax.sharding import batch_sharding, make_mesh
+from labse_jax.sharding import batch_sharding, cache_compilations, make_mesh
 
 OPTIONS = dict(clip=1.0, b1=0.9, b2=0.99, epsilon=1e-6, weight_decay=0.1)
 
@@ -85,7 +85,7 @@ def test_an_unknown_decay_is_named():
     optim.learning_rate(0, 10, peak=1.0, warmup=0.1, decay="cosin")
 
 
-FREEZE = ("bert/word_embedding", "bert/embedding_norm", "bert/blocks:1")
+FREEZE = ("bert/word_embedding:150", "bert/embedding_norm", "bert/blocks:1")
 SHAPES = {"bert": {"blocks": {"bias": (3, 2), "up": (3, 2, 4)}, "norm": (2,), "table": (9, 2)},
           "logit_scale": ()}  # fmt: skip
 
@@ -181,8 +181,9 @@ def test_what_is_frozen_keeps_its_bits_and_all_else_moves(run):
   for (path, old), new, k in zip(*leaves, strict=True):
     k = len(old) if k == optim.WHOLE else k
     np.testing.assert_array_equal(old[:k].view(np.int32), new[:k].view(np.int32))
-    unused = any(name in jax.tree_util.keystr(path) for name in ("type_emb", "position_emb"))
-    assert unused or all((a != b).any() for a, b in zip(old[k:], new[k:], strict=True)), path
+    moved = [(a != b).any() for a, b in zip(old[k:], new[k:], strict=True)]
+    # Of an embedding, the batch uses some rows.
+    assert any(moved) if "_embedding" in str(path) else all(moved), path
 
 
 def test_moments_are_of_what_is_free_alone(run):
@@ -191,7 +192,8 @@ def test_moments_are_of_what_is_free_alone(run):
   mu, nu = moments(state).mu, moments(state).nu
   shapes = lambda tree: jax.tree.map(np.shape, tree)
   assert shapes(mu) == shapes(nu) == shapes(free)
-  assert mu["bert"]["word_embedding"] is None
+  assert mu["bert"]["embedding_norm"] == {"bias": None, "scale": None}
+  assert mu["bert"]["word_embedding"].shape == (256 - 150, 16)
   assert mu["bert"]["blocks"]["up"]["kernel"].shape == (1, 16, 32)
 
 
@@ -212,27 +214,28 @@ def test_split_over_fsdp_it_trains_the_same(folder, batch, run, monkeypatch):
   split = trainer.weight_sharding
   monkeypatch.setattr(trainer, "weight_sharding", lambda *a: split(*a, min_size=1))
   (before, _, four), _ = steps(folder, batch, 2, freeze=FREEZE, fsdp=4)
-  table, old = (state["params"]["bert"]["word_embedding"] for state in (four, before))
+  table, old = (state["params"]["bert"]["word_embedding"][:150] for state in (four, before))
   np.testing.assert_array_equal(table, old)
   close = lambda a, b: np.testing.assert_allclose(a, b, atol=2e-5)
   jax.tree.map(close, run[0][2]["params"], four["params"])
 
 
 def test_stopped_and_resumed_is_bit_identical(folder, tmp_path, monkeypatch):
-  config = tiny.config(folder, total_steps=6)
+  cache_compilations()  # The three below are of one step.
+  config = tiny.config(folder, total_steps=4)
   config.model.dropout = 0.1
   with config.unlocked():
     config.freeze = FREEZE
   trainer.train(config, tmp_path / "straight")
   with monkeypatch.context() as patch:
-    patch.setattr(trainer.Stopper, "asked", lambda self, step: signal.SIGTERM * (step == 2))
+    patch.setattr(trainer.Stopper, "asked", lambda self, step: signal.SIGTERM * (step == 1))
     with pytest.raises(SystemExit):
       trainer.train(config, tmp_path / "stopped")
   trainer.train(config, tmp_path / "stopped")
   one, two = (tmp_path / name for name in ("straight", "stopped"))
   losses = [[(row["loss"], row["grad_norm"]) for row in map(json.loads, lines.splitlines())]
             for lines in ((w / "metrics.jsonl").read_text() for w in (one, two))]  # fmt: skip
-  assert losses[0] == losses[1] and len(losses[0]) == 6
+  assert losses[0] == losses[1] and len(losses[0]) == 4
   weights = [(w / "model" / "model.safetensors").read_bytes() for w in (one, two)]
   assert weights[0] == weights[1]
 
