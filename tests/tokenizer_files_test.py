@@ -30,7 +30,9 @@ BERT_FOLDERS = {  # Names: the files beside a BERT's vocab.txt.
     "flags": {"special_tokens_map": {"mask_token": MASK, "unk_token": "[UNK]"}},
     "added": {"added_tokens": {"<new>": 1000, "<2>": 1001}, "tokenizer_config": CASED},
     "special": {"added_tokens": {"<q>": 1000},
-                "special_tokens_map": {"additional_special_tokens": ["<q>"]}},
+                "tokenizer_config": {"additional_special_tokens": ["<q>"]}},
+    "mapped": {"added_tokens": {"<q>": 1000},
+               "special_tokens_map": {"additional_special_tokens": ["<q>"]}},
     "decoder": {"tokenizer_config": {"added_tokens_decoder": {"1000": NEW, "4": MASK},
                                      "mask_token": "[MASK]"}}}  # fmt: skip
 

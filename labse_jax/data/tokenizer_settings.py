@@ -87,7 +87,7 @@ def _special(value, folder):
 def _token(value, folder):
   """An AddedToken as these files spell it: by its text alone, or with its flags."""
   if isinstance(value, str):
-    return AddedToken(value, normalized=False)
+    return AddedToken(value)
   if not isinstance(value, dict) or not isinstance(value.get("content"), str):
     raise InputError(f"{folder}: {value!r} in its tokenizer_config.json or special_tokens_map.json "
                      "is no token.")  # fmt: skip
