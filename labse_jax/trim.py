@@ -1,0 +1,178 @@
+"""`python -m labse_jax.trim`: a model folder to a smaller one that knows the words of a text."""
+
+import argparse
+import dataclasses
+import functools
+import json
+import math
+import pathlib
+
+import numpy as np
+
+from labse_jax.errors import InputError, run
+from labse_jax.files import check_replaceable, replacing_folder
+
+DESCRIPTION = """Writes a model folder with only the word pieces that a text needs, and a
+certificate.json of what that changed. Kept are the special tokens, each piece that the text uses,
+and the text's characters as pieces of their own, so that words that it does not have are spelled.
+The text is files with a sentence a line (.gz, .xz and .zst too), or a dataset of labse_jax.prepare.
+
+The ids of all its lines then map one to one onto the full model's, and so the vectors are
+bit-identical: the certificate counts them and names the lines that are not. Within a budget, --rows
+or --megabytes, the pieces that the text uses most are kept, and of the other lines the certificate
+has the worst and the mean cosine to the full model. --storage makes the weights smaller, and the
+drift is measured; int8_rows keeps the word table as int8 with a scale for each row, and only
+labse_jax opens such a folder.
+
+  python -m labse_jax.trim --model LaBSE --text swahili.txt english.txt --output LaBSE-small
+  python -m labse_jax.trim --model LaBSE --data runs/data --languages swh,eng --megabytes 400 \\
+      --output LaBSE-small"""
+MARKER = "certificate.json"
+STORAGE = ("float32", "float16", "bfloat16", "int8_rows")
+
+
+def main(argv):
+  args = _parsed(argv)
+  from labse_jax import certificate, folder
+
+  full, text = folder.describe(args.model), _text(args)
+  counts_V, first, tokenizer = _used(full, text)
+  with replacing_folder(args.output, marker=MARKER) as partial:
+    kept, storage, exact = _write(partial, args, counts_V, first, tokenizer)
+    facts = {
+        "model": args.model, "text": args.text or [args.data], "languages": args.languages,
+        "rows": {"before": full.model["vocab_size"], "after": len(kept)},
+        "bytes": {"before": _bytes(full.tokenizer_file.parent), "after": _bytes(partial)},
+        "storage": storage,
+        **certificate.certify((args.model, partial), kept, text, exact=exact)}  # fmt: skip
+    (partial / MARKER).write_text(json.dumps(facts, ensure_ascii=False, indent=2) + "\n", "utf-8")
+  print(f"{args.output}: {said(facts)}")
+
+
+def _text(args):
+  """A function that gives (place, line) of all the text, from its beginning at each call."""
+  from labse_jax.data import dataset, lines
+
+  if args.text:
+    return functools.partial(lines.of_files, args.text)
+  languages = args.languages and args.languages.split(",")
+  return functools.partial(lines.of_dataset, dataset.open_dataset(args.data), languages)
+
+
+def _used(full, text):
+  """(counts_V of the pieces, the ids that every budget must hold, tokenizer.json's content)."""
+  from labse_jax.data import tokenizer_json
+  from labse_jax.data.lines import with_progress
+  from labse_jax.data.tokenizer import Tokenizer
+  from labse_jax.data.usage import usage
+
+  tokenizer = Tokenizer(full.tokenizer_file)
+  content = tokenizer_json.load(tokenizer)
+  prompt, rows = full.prompts.get(full.default_prompt, ""), full.model["vocab_size"]
+  lines = (prompt + line for _, line in with_progress(text(), "counting"))
+  counts_V, characters = usage(tokenizer, lines)
+  if not counts_V.any():
+    raise InputError("The text has no line; there is nothing to keep pieces for.")
+  if len(counts_V) > rows:
+    raise InputError(f"{tokenizer.path}: has the ids 0 to {len(counts_V) - 1:,}, the model has "
+                     f"{rows:,} rows.")  # fmt: skip
+  first = tokenizer_json.needed(content) | tokenizer_json.spelling(content, characters)
+  return counts_V, first, content
+
+
+def _write(partial, args, counts_V, first, tokenizer):
+  """Writes the trimmed model; returns (the ids kept, its storage, whether no weight changed)."""
+  from labse_jax import folder, word_rows
+  from labse_jax.data import tokenizer_json
+
+  content = folder.read(args.model, pretraining=True)
+  before, storage = content.dtype, args.storage or content.dtype
+  content = dataclasses.replace(content, dtype=storage)
+  kept = chosen(counts_V, first, _limit(args, content, len(first)))
+  word_rows.write(partial, word_rows.cut(content, kept), tokenizer_json.cut(tokenizer, kept))
+  return kept, storage, storage == "float32" or storage == before != "int8_rows"
+
+
+def _limit(args, content, least):
+  """How many rows the budget allows; raises InputError if fewer than `least`."""
+  from labse_jax.word_rows import byte_counts
+
+  if args.megabytes:
+    body, row = byte_counts(content)
+    limit = int((args.megabytes * 1e6 - body) // row)
+    need = f"{math.ceil((body + row * least) / 1e5) / 10:,} megabytes ({content.dtype})"
+  else:
+    limit, need = args.rows or content.model["vocab_size"], f"{least:,} rows"
+  if limit < least:
+    raise InputError(f"The special tokens and the text's characters alone need {need}; allow more.")
+  return limit
+
+
+def chosen(counts_V, first, limit):
+  """The ids to keep, ascending: the set `first`, then the most used, at most `limit` in all."""
+  used = np.setdiff1d(np.flatnonzero(counts_V), [*first])
+  most = used[np.argsort(-counts_V[used], kind="stable")]
+  return np.sort([*first, *most[: limit - len(first)]])
+
+
+def _bytes(folder):
+  return sum(path.stat().st_size for path in folder.glob("model*.safetensors"))
+
+
+def said(facts):
+  """The certificate in a few lines."""
+  rows, size, lines = facts["rows"], facts["bytes"], facts["lines"]
+  drift, others, same = facts["drift"], facts["others"], facts["identical"]["lines"]
+  share = math.floor(1e4 * same / lines) / 100  # 100 only where it is all of them.
+  text = [f"{rows['after']:,} of {rows['before']:,} rows, {size['after'] / 1e6:,.1f} of "
+          f"{size['before'] / 1e6:,.1f} MB ({facts['storage']}).",
+          f"{same:,} of {lines:,} lines ({share} %) keep their ids"
+          + ("." if drift else ", and so their vectors to the last bit.")]  # fmt: skip
+  for found, name in ((drift, "Of these, by the storage"), (others, "Of the others")):
+    if found and found["lines"]:
+      text.append(
+          f"{name}: cosine to the full model {found['worst_cosine']:.6f} at worst, "
+          f"{found['mean_cosine']:.6f} on average, over {found['lines']:,} lines.")  # fmt: skip
+  if facts["storage"] == "int8_rows":
+    text.append("Only labse_jax opens a folder with int8 rows.")
+  return "\n  ".join(text)
+
+
+def _parsed(argv):
+  parser = argparse.ArgumentParser(
+      prog="labse_jax.trim", description=DESCRIPTION,
+      formatter_class=argparse.RawDescriptionHelpFormatter)  # fmt: skip
+  add = parser.add_argument
+  add("--model", required=True, metavar="FOLDER", help="a sentence-transformers folder")
+  text = parser.add_mutually_exclusive_group(required=True)
+  text.add_argument("--text", nargs="+", metavar="FILE", help="text, a sentence a line")
+  text.add_argument("--data", metavar="FOLDER", help="a folder that labse_jax.prepare wrote")
+  add("--languages", metavar="A,B", help="codes, of the text of --data that counts (default: all)")
+  add("--output", required=True, metavar="FOLDER", help="the folder to write")
+  budget = parser.add_mutually_exclusive_group()
+  budget.add_argument("--rows", type=int, help="of the word table, at most")
+  budget.add_argument("--megabytes", type=float, help="of model.safetensors, at most")
+  add("--storage", choices=STORAGE, help="of the weights (default: as they are)")
+  args = parser.parse_args(argv)
+  for name in ("rows", "megabytes"):
+    if getattr(args, name) is not None and getattr(args, name) <= 0:
+      raise InputError(f"--{name} {getattr(args, name)}: more than 0 is needed.")
+  if args.languages and not args.data:
+    raise InputError("--languages is of --data; the lines of --text are all used.")
+  check_paths([args.model, *(args.text or [args.data])], args.output, marker=MARKER)
+  return args
+
+
+def check_paths(inputs, output, *, marker):
+  """Raises InputError where an input is missing, or would go when `output` is written."""
+  output = pathlib.Path(output)
+  check_replaceable(output, marker=marker)
+  for path in map(pathlib.Path, inputs):
+    if not path.exists():
+      raise InputError(f"{path}: no such file or folder.")
+    if path.resolve().is_relative_to(output.resolve()):
+      raise InputError(f"{output}: is, or holds, the input {path}; name another folder.")
+
+
+if __name__ == "__main__":
+  run(main)
