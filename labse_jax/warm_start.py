@@ -1,9 +1,14 @@
 """Training that starts from the weights of a model folder, config.init."""
 
+import dataclasses
+import pathlib
+import sys
+
 import jax
 import numpy as np
 
 from labse_jax import folder as model_folder
+from labse_jax import known_models
 from labse_jax.data.tokenizer import Tokenizer
 from labse_jax.errors import InputError
 from labse_jax.hosts import say
@@ -13,8 +18,16 @@ HEAD = ("pooling", "dense_activation")
 
 
 def check_init(task):
-  """Raises InputError where the folder does not suit the task; reads none of its tensors."""
-  _check(model_folder.describe(task.config.init), task)
+  """Raises InputError where the folder does not suit the task; reads none of its tensors.
+
+  Says where the task does not train a well-known model as that was made.
+  """
+  folder = pathlib.Path(task.config.init)
+  content = model_folder.describe(folder)
+  _check(content, task)
+  content = dataclasses.replace(content, head=task.head, **task.limits)
+  for warning in known_models.warnings(folder, content, task.tokenizer()):
+    say(f"labse-jax: warning: {warning}", file=sys.stderr)
 
 
 def warm_start(params, task):

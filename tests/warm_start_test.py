@@ -75,11 +75,17 @@ def test_training_and_evaluation_in_between_use_the_prompt(folder, start):
     assert (batch["tokens"][(batch["segments"] > 0) & (batch["positions"] == place)] == token).all()
 
 
-def test_a_prompt_for_a_folder_that_does_not_say_it(folder, tiny_folder):
-  config = config_of(tiny_folder, folder / "data", "prompt=query: ")
-  task = dual_encoder.Task(config)
+def test_a_prompt_for_a_folder_that_does_not_say_it(folder, tiny_content, tmp_path, capsys):
+  head = {"pooling": "mean", "dense": 0, "dense_activation": "tanh", "normalize": True}
+  params = {"bert": tiny_content.params["bert"]}
+  start = tmp_path / "multilingual-e5-small"
+  model_folder.write(start, dataclasses.replace(tiny_content, head=head, params=params))
+  check_init(dual_encoder.Task(config_of(start, folder / "data")))
+  assert "multilingual E5 needs 'query: ' or 'passage: '" in capsys.readouterr().err
+  task = dual_encoder.Task(config_of(start, folder / "data", "prompt=query: "))
   check_init(task)
   assert task.prompt == "query: " and task.limits["default_prompt"] == "train"
+  assert "query" not in capsys.readouterr().err
 
 
 def test_what_a_config_leaves_out_is_the_modules_default(folder, start):
