@@ -144,7 +144,7 @@ def open_checkpoint(prefix):
     raise InputError(
         f"{prefix}: a TensorFlow checkpoint is read by TensorFlow; "
         "pip install 'labse_jax[tensorflow]'.") from error  # fmt: skip
-  failures = (tf.errors.OpError, ValueError, RuntimeError)  # All that its readers raise.
+  failures = (tf.errors.OpError, ValueError, RuntimeError, IndexError)  # Of its reader.
 
   def read(key):
     try:
