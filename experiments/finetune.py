@@ -7,16 +7,19 @@ python -m labse_jax.train --workdir runs/mine/tuned \
 
 Architecture, head, tokenizer, prompts and longest sentence are those of FOLDER, any that
 `labse_jax.encode` opens, and runs/mine/tuned/model is a folder with the same. What stands after
-the colon may also be `steps`, `batch_rows` (rows of 128 tokens, of about 6 pairs of 20), `length`,
+the colon may also be `steps`, `batch_rows` (of `length` tokens, 128, with up to 8 pairs each),
 `held_out`, a folder like Tatoeba's to evaluate on every 100 steps, and `prompt`, for a FOLDER that
 does not say what its model wants before each text. `:runlocal` takes 4 steps from the quickstart's
 model, on its data.
 """
 
+import pathlib
+
 import ml_collections
 
 from labse_jax import folder
 from labse_jax.errors import InputError
+from labse_jax.files import read_json
 from labse_jax.flags import parse_arg
 
 
@@ -44,11 +47,9 @@ def get_config(arg=None):
     config.prompts, config.default_prompt = start.prompts | {"train": arg.prompt}, "train"
   config.length = min(arg.length, start.max_length)
   config.slots, config.batch_rows, config.chunks = max(4, arg.length // 16), arg.batch_rows, 1
-  # Most of a multilingual model is its word table: LaBSE's is 82 % of it. Left as it is, it needs
-  # no gradient and no moments, and languages that the bitext lacks keep their words.
-  config.freeze = ("bert/word_embedding",)
+  config.freeze = (_old_pieces(arg.model),)
   config.loss = "margin_softmax"
-  config.loss_options = dict(scale=20.0, margin=0.3)
+  config.loss_options = dict(scale=20.0, margin=0.3)  # Margin: Yang et al. 2019, sec. 4.
   config.dtype, config.remat = "float32", False
   config.mesh = dict(fsdp=1)
 
@@ -62,3 +63,13 @@ def get_config(arg=None):
   if arg.held_out:
     config.evals.held_out = dict(type="tatoeba", every=100, data=arg.held_out)
   return config
+
+
+def _old_pieces(model):
+  """The path of the word table, or of the rows that it had before `labse_jax.extend` added some.
+
+  Most of a multilingual model is this table: of LaBSE 82 %. Left as it is, it needs no gradient
+  and no moments, and languages that the bitext lacks keep their words.
+  """
+  added = read_json(pathlib.Path(model) / "new_pieces.json", {})
+  return f"bert/word_embedding:{added['first_id']}" if added else "bert/word_embedding"

@@ -1,6 +1,7 @@
 """Fine-tuning from a folder: what is checked first, what is kept, and what others make of it."""
 
 import dataclasses
+import shutil
 
 from conftest import need_torch
 import numpy as np
@@ -118,6 +119,13 @@ def test_a_wrong_start_is_found_before_anything_is_opened_or_made(
   with pytest.raises(InputError, match=words):
     trainer.train(config, tmp_path / "run")
   assert not (tmp_path / "run").exists()
+
+
+def test_of_an_extended_table_the_new_rows_are_trained(tiny_folder, tmp_path):
+  shutil.copytree(tiny_folder, tmp_path / "more")
+  (tmp_path / "more" / "new_pieces.json").write_text('{"first_id": 950}')
+  frozen = [config_of(path, "data").freeze for path in (tiny_folder, tmp_path / "more")]
+  assert frozen == [("bert/word_embedding",), ("bert/word_embedding:950",)]
 
 
 def test_the_experiment_asks_for_a_model():
