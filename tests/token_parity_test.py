@@ -15,7 +15,8 @@ from labse_jax.data.tokenizer_files import tokenizer_file
 
 LENGTH = 512
 CHUNK = 20_000
-KINDS = ("minilm", "me5-small", "mbert", "mpnet/vocab.txt", "sentencepiece.bpe.model")
+KINDS = ("minilm", "me5-small", "mbert", "sentencepiece.bpe.model",
+         pytest.param("mpnet/vocab.txt", marks=pytest.mark.slow))  # fmt: skip
 BESIDE_VOCABULARY = ("tokenizer_config.json", "special_tokens_map.json", "config.json")
 BLOCKS = 0x324  # Of 256 characters: the planes 0 to 3, behind which no script has letters.
 ODD = [
