@@ -1,12 +1,14 @@
 """The encoder over packed rows: where a sentence lies, and beside what, changes nothing."""
 
+import math
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
 from labse_jax.data.packing import pack
-from labse_jax.models import heads
+from labse_jax.models import bert, heads
 
 MODEL = dict(vocab_size=200, width=32, depth=2, heads=4, mlp_width=64, positions=40)
 HEAD = dict(pooling="mean", dense=0, normalize=True)
@@ -108,3 +110,12 @@ def test_bfloat16_keeps_the_direction(params):
   assert half.dtype == np.float32
   assert np.sum(full * half, 1).min() > 0.999
   assert np.abs(full - half).max() > 1e-5  # It did compute in bfloat16.
+
+
+def test_gelu_and_its_slope_are_those_of_float64():
+  x = np.concatenate([np.linspace(-12, 12, 4001), [0.0, -1e-30, 1e4, -1e4]]).astype(np.float32)
+  phi = np.array([0.5 * (1 + math.erf(v / math.sqrt(2))) for v in np.float64(x)])
+  density = np.exp(-(np.float64(x) ** 2) / 2) / math.sqrt(2 * math.pi)
+  np.testing.assert_allclose(jax.jit(bert.gelu)(x), x * phi, rtol=2e-7, atol=1e-6)
+  slope = jax.jit(jax.vmap(jax.grad(bert.gelu)))(x)
+  np.testing.assert_allclose(slope, phi + x * density, rtol=2e-7, atol=1e-6)

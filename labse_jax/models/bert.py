@@ -6,6 +6,8 @@ counts positions from `position_offset`, DistilBERT has no token types (`types` 
 types either, but a bias by distance (`relative_buckets`).
 """
 
+import math
+
 from flax import linen as nn
 import jax
 import jax.numpy as jnp
@@ -15,11 +17,14 @@ from labse_jax.sharding import rows_of, split_rows
 
 TABLE_MULTIPLE = 128  # LaBSE's 501,153 rows divide by no power of two; the folder gets them cut.
 INIT = nn.initializers.truncated_normal(0.02)  # Devlin et al. 2019, the released code.
-ACTIVATIONS = {
-  "gelu": lambda x: nn.gelu(x, approximate=False),
-  "gelu_new": nn.gelu,
-  "relu": nn.relu,
-}
+
+
+def gelu(x):
+  """x Phi(x) (Hendrycks and Gimpel 2016) by erf; nn.gelu takes erfc, 2.5 times slower on a CPU."""
+  return x * 0.5 * (1 + jax.lax.erf(x * math.sqrt(0.5)))
+
+
+ACTIVATIONS = {"gelu": gelu, "gelu_new": nn.gelu, "relu": nn.relu}
 
 
 def table_rows(vocab_size):
@@ -28,7 +33,7 @@ def table_rows(vocab_size):
 
 
 class Dense(nn.Module):
-  """A linear map over the last axis; float32 weights, products in `dtype`, sums in float32."""
+  """A linear map over the last axis; products in `dtype`, sums and result in float32."""
 
   features: tuple[int, ...]
   dtype: str = "float32"
@@ -42,7 +47,7 @@ class Dense(nn.Module):
         x_BLD.astype(self.dtype), kernel.astype(self.dtype), axes=1,
         precision=jax.lax.Precision.HIGHEST if self.dtype == "float32" else None,
         preferred_element_type=jnp.float32)  # fmt: skip
-    return (y + bias).astype(self.dtype)
+    return y + bias
 
 
 def layer_norm(x_BLD, epsilon, dtype, name):
@@ -71,7 +76,7 @@ class Block(nn.Module):
     H, K = self.heads, D // self.heads
     precision = jax.lax.Precision.HIGHEST if self.dtype == "float32" else None
     q_BLHK, k_BLHK, v_BLHK = jnp.moveaxis(
-      Dense((3, H, K), self.dtype, name="query_key_value")(x_BLD), 2, 0
+      Dense((3, H, K), self.dtype, name="query_key_value")(x_BLD).astype(self.dtype), 2, 0
     )
     s_BHLL = jnp.einsum(
       "blhk,bmhk->bhlm",
