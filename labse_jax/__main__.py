@@ -13,6 +13,7 @@ VERBS = {
   "encode": "sentences -> vectors",
   "evaluate": "a model folder -> its accuracy on a benchmark",
   "convert": "a TensorFlow BERT checkpoint -> a model folder",
+  "extend": "a model folder -> one with new word pieces for a language",
   "trim": "a model folder -> a smaller one, for the words of a text",
   "plan": "a config -> what it needs on a TPU slice, without one",
 }

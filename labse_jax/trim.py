@@ -61,21 +61,17 @@ def _text(args):
 
 def _used(full, text):
   """(counts_V of the pieces, the ids that every budget must hold, tokenizer.json's content)."""
+  from labse_jax import word_rows
   from labse_jax.data import tokenizer_json
   from labse_jax.data.lines import with_progress
-  from labse_jax.data.tokenizer import Tokenizer
   from labse_jax.data.usage import usage
 
-  tokenizer = Tokenizer(full.tokenizer_file)
-  content = tokenizer_json.load(tokenizer)
-  prompt, rows = full.prompts.get(full.default_prompt, ""), full.model["vocab_size"]
+  tokenizer = word_rows.tokenizer_of(full)
+  content, prompt = tokenizer_json.load(tokenizer), full.prompts.get(full.default_prompt, "")
   lines = (prompt + line for _, line in with_progress(text(), "counting"))
   counts_V, characters = usage(tokenizer, lines)
   if not counts_V.any():
     raise InputError("The text has no line; there is nothing to keep pieces for.")
-  if len(counts_V) > rows:
-    raise InputError(f"{tokenizer.path}: has the ids 0 to {len(counts_V) - 1:,}, the model has "
-                     f"{rows:,} rows.")  # fmt: skip
   first = tokenizer_json.needed(content) | tokenizer_json.spelling(content, characters)
   return counts_V, first, content
 

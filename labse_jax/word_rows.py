@@ -9,11 +9,22 @@ import numpy as np
 
 from labse_jax import folder, hugging_face, weights
 from labse_jax.data import tokenizer_json
+from labse_jax.data.tokenizer import Tokenizer
+from labse_jax.errors import InputError
 from labse_jax.models.bert import table_rows
 
 BESIDE = ("tokenizer_config.json", "special_tokens_map.json")  # Names of the special tokens.
 WEIGHT = {"float32": 4, "float16": 2, "bfloat16": 2, "int8_rows": 4}  # Bytes of one.
 HEADER = 160  # Bytes that a safetensors file says of a tensor, at most.
+
+
+def tokenizer_of(content):
+  """The ModelFolder's Tokenizer; raises InputError where it has an id without a row."""
+  tokenizer, rows = Tokenizer(content.tokenizer_file), content.model["vocab_size"]
+  last = max(tokenizer.backend.get_vocab().values())
+  if last >= rows:
+    raise InputError(f"{tokenizer.path}: has the ids 0 to {last:,}, the model has {rows:,} rows.")
+  return tokenizer
 
 
 def cut(content, kept):
