@@ -1,5 +1,6 @@
 """A model of LaBSE's size with random weights: how it loads, is trimmed, and is written again."""
 
+import json
 import os
 import subprocess
 import sys
@@ -10,6 +11,7 @@ import pytest
 from labse_jax import folder, weights
 from labse_jax.architectures import LABSE_HEAD, LABSE_MODEL
 from labse_jax.data import tokenizer_files
+from labse_jax.encode import SentenceEncoder
 
 PROBE = """
 import sys, time
@@ -37,8 +39,9 @@ def labse(tmp_path_factory):
   (path / "tokenizer_config.json").write_text('{"do_lower_case": false}')
   rng = np.random.default_rng(0)
   params = weights.allocate(LABSE_MODEL)
-  for view in weights.views(params, LABSE_MODEL, weights.NAMES["bert"]).values():
+  for name, view in weights.views(params, LABSE_MODEL, weights.NAMES["bert"]).items():
     view[...] = rng.standard_normal(view.shape, np.float32) * np.float32(0.05)
+    view += np.float32(name.endswith("LayerNorm.weight"))
   params["dense"] = {"kernel": rng.standard_normal((768, 768), np.float32) * np.float32(0.05),
                      "bias": np.zeros(768, np.float32)}  # fmt: skip
   folder.write(path / "model", folder.ModelFolder(
@@ -62,3 +65,21 @@ def test_it_loads_fast_and_once(labse):
         f"{(encoded - idle) / size:.2f} after encoding")  # fmt: skip
   assert seconds < 10 and norm < 1e-5
   assert 0.9 * size < loaded - idle < 1.3 * size
+
+
+@pytest.mark.slow
+def test_it_is_trimmed_to_a_tenth(labse, tmp_path):
+  words = [f"w{n}" for n in range(0, 500_000, 9)]
+  lines = [" ".join(words[i : i + 20]) for i in range(0, len(words), 20)]
+  (tmp_path / "text.txt").write_text("\n".join(lines), "utf-8")
+  print(run("-m", "labse_jax.trim", "--model", str(labse), "--text", str(tmp_path / "text.txt"),
+            "--output", str(tmp_path / "small"), "--rows", "50115"))  # fmt: skip
+  facts = json.loads((tmp_path / "small" / "certificate.json").read_text())
+  assert facts["rows"] == {"before": 501_153, "after": 50_115}
+  assert facts["bytes"]["after"] < 0.28 * facts["bytes"]["before"]  # The layers stay: 342 MB.
+  # The table holds nine in ten of the text's words; the lines with only such keep their ids.
+  same = facts["identical"]["lines"]
+  assert 0.8 * len(lines) < same < len(lines) == facts["lines"]
+  assert -1 < facts["others"]["worst_cosine"] < 1 - 1e-6
+  small, full = (SentenceEncoder.load(path) for path in (tmp_path / "small", labse))
+  np.testing.assert_array_equal(small.encode(lines[:50]), full.encode(lines[:50]))
