@@ -63,6 +63,7 @@ def main(argv):
   _say(args.output, content, {
       "pooling": pooling, "letter case": case, "activation": content.model["activation"],
       "length": f"{content.max_length} tokens", "left out": _counts(variables.left_out),
+      "kept beside": "masked-LM head" if "masked_lm" in content.params else "",
       "check": report})  # fmt: skip
 
 
