@@ -88,6 +88,7 @@ def test_without_a_budget_every_line_is_the_same(command, model, texts):
 def test_a_word_of_the_texts_characters_is_still_spelled(command, texts):
   texts[0].write_text("zebra box quick fjord wimp vault")
   _, output, _ = command(text=texts[:1])
+  assert certificate_of(output)["identical"]["lines"] == 1  # The prompt's colon is not lost.
   tokenizer = Tokenizer(output / "tokenizer.json")
   unknown = tokenizer.special_ids["unk"]
   assert all(unknown not in ids for ids in tokenizer.encode_whole(["bezar query tluav jumpquix"]))

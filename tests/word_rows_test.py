@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from labse_jax import folder, word_rows
 from labse_jax.data import tokenizer_json
 from labse_jax.data.tokenizer import Tokenizer
+from labse_jax.errors import InputError
 
 
 @pytest.fixture
@@ -59,13 +61,16 @@ def written(path, content, kept):
 
 
 def test_the_written_folder_has_both_and_the_names_of_special_tokens(tmp_path, with_masked_lm):
-  written(tmp_path / "m", with_masked_lm, KEPT)
+  file = tmp_path / "tokenizer.json"
+  shutil.copyfile(with_masked_lm.tokenizer_file, file)
+  file.with_name("tokenizer_config.json").write_text('{"eos_token": "[MASK]"}')
+  written(tmp_path / "m", dataclasses.replace(with_masked_lm, tokenizer_file=file), KEPT)
   back = folder.read(tmp_path / "m", pretraining=True)
   assert back.model["vocab_size"] == len(Tokenizer(back.tokenizer_file)) == 8
   assert np.array_equal(back.params["masked_lm"]["output_bias"][:8],
                         with_masked_lm.params["masked_lm"]["output_bias"][KEPT])  # fmt: skip
   settings = json.loads((tmp_path / "m" / "tokenizer_config.json").read_text())
-  assert settings["mask_token"] == "[MASK]" and settings["eos_token"] == "[SEP]"
+  assert settings["eos_token"] == "[MASK]" and settings["sep_token"] == "[SEP]"
 
 
 @pytest.mark.parametrize("head", [False, True])
@@ -76,3 +81,10 @@ def test_byte_counts_are_the_files(tmp_path, tiny_content, with_masked_lm, dtype
   few, many = (written(tmp_path / str(n), content, np.arange(n)) for n in (100, 900))
   assert abs(many - few - 800 * row) <= 128  # The header counts in longer numbers.
   assert 0 <= body + 100 * row - few < 6000
+
+
+def test_an_id_without_a_row_is_said(tiny_content):
+  assert len(word_rows.tokenizer_of(tiny_content)) == 1000
+  content = dataclasses.replace(tiny_content, model=tiny_content.model | {"vocab_size": 999})
+  with pytest.raises(InputError, match="has the ids 0 to 999, the model has 999 rows"):
+    word_rows.tokenizer_of(content)
