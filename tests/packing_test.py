@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from labse_jax.data.packing import pack
+from labse_jax.data.packing import best_fit_decreasing, pack
 
 
 def random_items(rng, count, sides, longest):
@@ -68,6 +68,18 @@ def test_rows_are_full_on_lengths_like_real_pairs():
   items = [tuple(np.ones(n, int) for n in pair) for pair in np.minimum(lengths, 64)]
   arrays, _, _ = pack(items, 64, 8)
   assert (arrays["segments"] > 0).mean() >= 0.9
+
+
+def test_rows_of_single_sentences_are_full():
+  lengths = np.clip(np.random.default_rng(0).lognormal(2.8, 0.45, 2048), 3, 32).astype(int)
+  arrays, _, _ = pack([(np.ones(n, int),) for n in lengths], 32, 8)
+  assert (arrays["segments"] > 0).mean() >= 0.97
+
+
+def test_the_fullest_row_with_room_is_taken():
+  lengths = np.array([7, 5, 3, 2, 1])  # 7 + 3 and 5; then 5 + 2, and 1 beside them.
+  row_N, slot_N, rows = best_fit_decreasing(lengths, 10, 3)
+  assert rows == 2 and row_N.tolist() == [0, 1, 0, 1, 1] and slot_N.tolist() == [0, 0, 1, 1, 2]
 
 
 def test_the_longest_sentence_fits_alone():

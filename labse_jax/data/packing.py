@@ -35,6 +35,29 @@ def first_fit_decreasing(lengths_NI, capacity, slots):
   return row_N, slot_N, turned_N.astype(bool), rows
 
 
+def best_fit_decreasing(lengths_N, capacity, slots):
+  """Places N sentences, longest first, each in the fullest row that has room for it.
+
+  A row takes `capacity` tokens in at most `slots` sentences. Returns (row_N, slot_N, rows).
+  """
+  row_N, slot_N = np.zeros((2, len(lengths_N)), int)
+  open_rows = [[] for _ in range(capacity)]  # By how many tokens they have left.
+  count_R = []
+  for n in np.argsort(-lengths_N, kind="stable").tolist():
+    length = int(lengths_N[n])
+    left = next((left for left in range(length, capacity) if open_rows[left]), capacity)
+    if left == capacity:
+      row = len(count_R)
+      count_R.append(0)
+    else:
+      row = open_rows[left].pop()
+    row_N[n], slot_N[n] = row, count_R[row]
+    count_R[row] += 1
+    if count_R[row] < slots:
+      open_rows[left - length].append(row)
+  return row_N, slot_N, len(count_R)
+
+
 def pack(tokens_NI, capacity, slots, positions_NI=None):
   """Packs N items of I token arrays each into rows of `capacity` tokens.
 
@@ -44,23 +67,38 @@ def pack(tokens_NI, capacity, slots, positions_NI=None):
   use, and `turned`, slots whose two sides lie in each other's place.
   """
   lengths_NI = np.array([[len(tokens) for tokens in item] for item in tokens_NI])
-  row_N, slot_N, turned_N, rows = first_fit_decreasing(lengths_NI, capacity, slots)
+  if lengths_NI.shape[1] == 1:
+    row_N, slot_N, rows = best_fit_decreasing(lengths_NI[:, 0], capacity, slots)
+    turned_N = np.zeros(len(row_N), bool)
+  else:
+    row_N, slot_N, turned_N, rows = first_fit_decreasing(lengths_NI, capacity, slots)
   names, shape = ("tokens", "segments", "positions"), (rows, lengths_NI.shape[1], capacity)
   arrays = {name: np.zeros(shape, np.int32) for name in names}
   arrays |= {name: np.zeros((rows, slots), bool) for name in ("mask", "turned")}
   arrays["mask"][row_N, slot_N] = True
   arrays["turned"][row_N, slot_N] = turned_N
-  end_RI = np.zeros(shape[:2], int)
-  ramp_L = np.arange(capacity)
-  if positions_NI is None:
-    positions_NI = [[ramp_L[: len(tokens)] for tokens in item] for item in tokens_NI]
-  for n in np.lexsort((slot_N, row_N)):  # A row's slots in order, so that segments ascend.
-    row = row_N[n]
-    sides = zip(tokens_NI[n], positions_NI[n], strict=True)
-    for i, (tokens, positions) in enumerate(reversed(list(sides)) if turned_N[n] else sides):
-      place = (row, i, slice(end_RI[row, i], end_RI[row, i] + len(tokens)))
-      arrays["tokens"][place] = tokens
-      arrays["segments"][place] = slot_N[n] + 1
-      arrays["positions"][place] = positions
-      end_RI[row, i] += len(tokens)
+
+  order_N = np.lexsort((slot_N, row_N))  # A row's slots in order, so that segments ascend.
+  lengths_NI = np.where(turned_N[:, None], lengths_NI[:, ::-1], lengths_NI)[order_N]
+  place_T, ramp_T = _token_places(lengths_NI, row_N[order_N], capacity)
+  as_placed = lambda n, item: item[::-1] if turned_N[n] else item
+  flat = lambda items: np.concatenate([side for n in order_N for side in as_placed(n, items[n])])
+  values = (flat(tokens_NI), np.repeat(slot_N[order_N] + 1, lengths_NI.sum(1)),
+            ramp_T if positions_NI is None else flat(positions_NI))  # fmt: skip
+  for name, values_T in zip(names, values, strict=True):
+    arrays[name].reshape(-1)[place_T] = values_T
   return arrays, row_N, slot_N
+
+
+def _token_places(lengths_NI, row_N, capacity):
+  """(where each of the T tokens lies in flat [rows, I, capacity], its place in its sentence).
+
+  Items are in the order of their rows, and there of their slots.
+  """
+  start_NI = lengths_NI.cumsum(0) - lengths_NI
+  start_NI -= start_NI[np.searchsorted(row_N, row_N)]  # From the start of the row.
+  sides = lengths_NI.shape[1]
+  start_NI += (row_N[:, None] * sides + np.arange(sides)) * capacity
+  length_S = lengths_NI.ravel()
+  ramp_T = np.arange(length_S.sum()) - np.repeat(length_S.cumsum() - length_S, length_S)
+  return np.repeat(start_NI.ravel(), length_S) + ramp_T, ramp_T
