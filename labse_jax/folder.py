@@ -5,7 +5,6 @@ import math
 import pathlib
 
 import numpy as np
-from safetensors.numpy import save_file
 
 from labse_jax import files, hugging_face, sentence_modules, weights
 from labse_jax.data import tokenizer_settings
@@ -13,7 +12,7 @@ from labse_jax.data.tokenizer import SPECIAL, Tokenizer
 from labse_jax.data.tokenizer_files import tokenizer_file
 from labse_jax.errors import InputError, known
 from labse_jax.files import read_json, write_json
-from labse_jax.tensor_file import FLOATS, Tensors
+from labse_jax.tensor_file import FLOATS, Tensors, save
 
 TOKEN_NAMES = {  # transformers' names of the special tokens, ours.
     "pad_token": "pad", "unk_token": "unk", "cls_token": "cls", "sep_token": "sep",
@@ -105,8 +104,7 @@ def _write_encoder(folder, content, pad):
     rows = weights.quantised(tensors.pop(prefix + weights.TABLE))
     tensors |= {prefix + name: value for name, value in rows.items()}
   fit = lambda value: value if value.dtype == np.int8 else value.astype(stored, copy=False)
-  save_file({name: np.ascontiguousarray(fit(value)) for name, value in tensors.items()},
-            folder / "model.safetensors", metadata={"format": "pt"})  # fmt: skip
+  save({name: fit(value) for name, value in tensors.items()}, folder / "model.safetensors")
   config = hugging_face.config_of(
       model, head="masked_lm" in params, dtype=np.dtype(stored).name, pad=pad)  # fmt: skip
   if content.dtype == INT8_ROWS:  # Or transformers would open it, with a table of random rows.

@@ -1,11 +1,10 @@
 """sentence-transformers' modules.json and what it names: pooling, a dense layer, normalisation."""
 
 import numpy as np
-from safetensors.numpy import save_file
 
 from labse_jax.errors import InputError
 from labse_jax.files import read_json, write_json
-from labse_jax.tensor_file import Tensors, aligned
+from labse_jax.tensor_file import Tensors, aligned, save
 
 MODULE = "sentence_transformers.models."
 MODULES = ("Transformer", "Pooling", "Dense", "Normalize")  # In this order.
@@ -36,9 +35,8 @@ def write(folder, head, dense, width):
     write_json(folder / "2_Dense" / "config.json", {
         "in_features": width, "out_features": head["dense"], "bias": True,
         "activation_function": ACTIVATIONS[head.get("dense_activation", "tanh")]})  # fmt: skip
-    save_file({"linear.weight": np.ascontiguousarray(np.asarray(dense["kernel"]).T),
-               "linear.bias": np.asarray(dense["bias"])},
-              folder / "2_Dense" / "model.safetensors", metadata={"format": "pt"})  # fmt: skip
+    save({"linear.weight": np.asarray(dense["kernel"]).T, "linear.bias": np.asarray(dense["bias"])},
+         folder / "2_Dense" / "model.safetensors")  # fmt: skip
   if head.get("normalize", True):
     modules.append((f"{len(modules)}_Normalize", "Normalize"))
     (folder / modules[-1][0]).mkdir()

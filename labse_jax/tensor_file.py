@@ -7,6 +7,7 @@ import pathlib
 import ml_dtypes
 import numpy as np
 from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save_file
 
 from labse_jax.errors import InputError
 
@@ -113,6 +114,15 @@ class Tensors:
     said = [f"{what}: {_listed(names)}" for what, names in said if names]
     if said:
       raise InputError(f"{self.path}: the tensors do not fit config.json; {'; '.join(said)}.")
+
+
+def save(tensors, path):
+  """Writes a safetensors file as PyTorch's users expect it, for those who may read its folder."""
+  path.touch()
+  mode = path.stat().st_mode
+  contiguous = {name: np.ascontiguousarray(tensor) for name, tensor in tensors.items()}
+  save_file(contiguous, path, metadata={"format": "pt"})
+  path.chmod(mode)  # The library leaves it to its owner alone.
 
 
 def _listed(names):

@@ -20,7 +20,8 @@ def read_vectors(path):
       text, vector = item["text"], np.array(item["vector"], np.float64)
     except (ValueError, TypeError, KeyError) as error:
       raise InputError(
-          f'{path}:{number}: not {{"text": ..., "vector": [...]}} ({error!r}).') from error  # fmt: skip
+        f'{path}:{number}: not {{"text": ..., "vector": [...]}} ({error!r}).'
+      ) from error
     norm = np.linalg.norm(vector)
     same = vector.ndim == 1 and vector.shape == (vectors or [vector])[0].shape
     if not isinstance(text, str) or not same or not 0 < norm < math.inf:

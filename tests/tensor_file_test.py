@@ -167,3 +167,11 @@ def test_a_pickle_is_refused_with_the_way_out(tmp_path):
   (tmp_path / "pytorch_model.bin").touch()
   with pytest.raises(InputError, match="pytorch_model.bin: is a pickle.*save_pretrained"):
     Tensors(tmp_path)
+
+
+def test_who_may_read_the_folder_may_read_the_weights(tmp_path):
+  (tmp_path / "other").touch()
+  tensor_file.save({"a": VALUES["a"].T}, tmp_path / "model.safetensors")
+  assert (tmp_path / "model.safetensors").stat().st_mode == (tmp_path / "other").stat().st_mode
+  out = aligned((3, 5))
+  np.testing.assert_array_equal(Tensors(tmp_path).fill("a", out), VALUES["a"].T)

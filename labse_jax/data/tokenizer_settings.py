@@ -4,11 +4,10 @@ Read as transformers 5 reads them: where they are absent or silent, the tokenize
 that lowercases, strips accents because it lowercases, and makes each CJK character a word.
 """
 
-import json
-
 from tokenizers import AddedToken
 
 from labse_jax.errors import InputError
+from labse_jax.files import read_json
 
 # In tokenizer_config.json: the name that BertNormalizer has for it, the default.
 NORMALISER = {"do_lower_case": ("lowercase", True), "strip_accents": ("strip_accents", None),
@@ -19,22 +18,22 @@ FLAGS = ("single_word", "lstrip", "rstrip", "normalized")
 
 def read(folder):
   """tokenizer_config.json as a dict, with what older folders keep in other files."""
-  config = _read_json(folder / "tokenizer_config.json")
+  config = read_json(folder / "tokenizer_config.json", {})
   if "added_tokens_decoder" not in config:
     more = more_special_tokens(config, folder)  # But not those of the other file.
-    config |= _read_json(folder / "special_tokens_map.json")
+    config |= read_json(folder / "special_tokens_map.json", {})
     named = [_token(config[name], folder) for name in NAMED if config.get(name)]
     special = {token.content for token in named + more}
     config["added_tokens_decoder"] = {
         number: {"content": token, "special": token in special, "normalized": token not in special}
-        for token, number in _read_json(folder / "added_tokens.json").items()}  # fmt: skip
+        for token, number in read_json(folder / "added_tokens.json", {}).items()}  # fmt: skip
   return config
 
 
 def tokenizer_class(folder):
   """The name of the class that transformers makes of the folder, without "Fast"."""
-  model = _read_json(folder / "config.json")
-  config = _read_json(folder / "tokenizer_config.json")
+  model = read_json(folder / "config.json", {})
+  config = read_json(folder / "tokenizer_config.json", {})
   of_type = {"mpnet": "MPNetTokenizer", "xlm-roberta": "XLMRobertaTokenizer"}
   name = config.get("tokenizer_class") or model.get("tokenizer_class")
   name = name or of_type.get(model.get("model_type"), "BertTokenizer")
@@ -93,13 +92,3 @@ def _token(value, folder):
                      "is no token.")  # fmt: skip
   flags = {name: bool(value[name]) for name in FLAGS if name in value}
   return AddedToken(value["content"], special=bool(value.get("special")), **flags)
-
-
-def _read_json(path):
-  try:
-    value = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
-  except ValueError as error:
-    raise InputError(f"{path}: cannot be read as JSON ({error}).") from error
-  if not isinstance(value, dict):
-    raise InputError(f"{path}: holds a {type(value).__name__}; an object is needed.")
-  return value
