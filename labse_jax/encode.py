@@ -18,11 +18,12 @@ from labse_jax import folder as model_folder
 from labse_jax.data import packing
 from labse_jax.data.tokenizer import Tokenizer
 from labse_jax.errors import InputError, run
-from labse_jax.models import heads
+from labse_jax.models import bert, heads
 from labse_jax.sharding import batch_sharding, cache_compilations, make_mesh
 
-ROW_LENGTHS = (32, 128, 512)  # One compilation each; a model's own limit replaces the last.
+ROW_LENGTHS = (32, 128, 512)  # A model's own limit replaces the last.
 TOKENS_PER_DEVICE = 1024  # Larger batches leave the cache of a CPU core.
+LAST_BATCH = (16, 4, 1)  # The last one may be this part of the others; each is one compilation.
 CHUNK = 2048  # Sentences that are packed together, and lines that a killed run does again.
 
 
@@ -40,10 +41,13 @@ class SentenceEncoder:
     if default_prompt is not None and default_prompt not in (prompts or {}):
       raise InputError(f"default_prompt_name {default_prompt!r} is not among the prompts "
                        f"{sorted(prompts or {})}.")  # fmt: skip
-    self.module, self.tokenizer, self.max_length = module, tokenizer, max_length
+    self.module = module.clone(bert=module.bert.clone(unroll=True))
+    self.tokenizer, self.max_length = tokenizer, max_length
     self.prompts, self.default_prompt = prompts or {}, default_prompt
     self.mesh = mesh or make_mesh(devices=jax.local_devices())
-    self.set_params(params)
+    self.params = None
+    if params is not None:  # Else set_params is called later.
+      self.set_params(params)
     self.cut = 0  # Sentences of the last call that were longer than the model takes.
     self.dimension = module.dense or module.bert.width
     self._forward = jax.jit(
@@ -52,6 +56,7 @@ class SentenceEncoder:
 
   def set_params(self, params):
     """Puts a parameter tree on every device of the encoder."""
+    params = params | {"bert": bert.unrolled(params["bert"], self.module.bert.dtype)}
     self.params = jax.device_put(params, jax.NamedSharding(self.mesh, jax.P()))
 
   @classmethod
@@ -126,13 +131,14 @@ class SentenceEncoder:
         vectors_ND[members] = z_ND
 
   def _encode_rows(self, items, length, tokens_per_device):
-    """Packs items into rows of one length and runs them in batches of one shape."""
-    devices = self.mesh.size
-    rows, slots = max(1, tokens_per_device // length) * devices, max(1, length // 4)
+    """Packs items into rows of one length and runs them in batches of few shapes."""
+    full, slots = max(1, tokens_per_device // length), max(1, length // 4)
+    shapes = [max(1, full // part) * self.mesh.size for part in LAST_BATCH]
     packed, row_N, slot_N = packing.pack(items, length, slots)
-    pending = []
-    for start in range(0, len(packed["mask"]), rows):
-      names = ("tokens", "segments", "positions")
+    names, pending, left = ("tokens", "segments", "positions"), [], len(packed["mask"])
+    while left > 0:
+      rows = next((rows for rows in shapes if rows >= left), shapes[-1])
+      start, left = len(packed["mask"]) - left, left - rows
       batch = [packed[name][start : start + rows, 0] for name in names]
       batch = [np.pad(a_BL, ((0, rows - len(a_BL)), (0, 0))) for a_BL in batch]
       with jax.set_mesh(self.mesh):

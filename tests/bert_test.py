@@ -112,6 +112,22 @@ def test_bfloat16_keeps_the_direction(params):
   assert np.abs(full - half).max() > 1e-5  # It did compute in bfloat16.
 
 
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+def test_layers_one_by_one_give_what_the_scan_gives(params, dtype):
+  flat = {"bert": bert.unrolled(params["bert"], dtype)}
+  assert flat["bert"]["block_1"]["up"]["kernel"].shape == (32, 64)
+  assert {str(x.dtype) for path, x in jax.tree_util.tree_leaves_with_path(flat)
+          if path[-1].key == "kernel"} == {dtype}  # fmt: skip
+  arrays, _, _ = pack([(s,) for s in make_sentences()], LENGTH, SLOTS)
+  inputs = [arrays[name][:, 0] for name in ("tokens", "segments", "positions")]
+  module = heads.build(MODEL, HEAD, dtype=dtype)
+  one_by_one = module.clone(bert=module.bert.clone(unroll=True))
+  scanned_RSD = module.apply({"params": params}, *inputs, slots=SLOTS)
+  np.testing.assert_allclose(
+      one_by_one.apply({"params": flat}, *inputs, slots=SLOTS), scanned_RSD,
+      atol=1e-6 if dtype == "float32" else 1e-2)  # fmt: skip
+
+
 def test_gelu_and_its_slope_are_those_of_float64():
   x = np.concatenate([np.linspace(-12, 12, 4001), [0.0, -1e-30, 1e4, -1e4]]).astype(np.float32)
   phi = np.array([0.5 * (1 + math.erf(v / math.sqrt(2))) for v in np.float64(x)])

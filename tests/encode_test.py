@@ -130,12 +130,32 @@ def with_limit(content, positions, max_length):
   return SentenceEncoder(module, params, tokenizer, max_length=max_length)
 
 
-def test_at_most_four_compilations(tiny_content):
+def test_at_most_nine_compilations(tiny_content):
   encoder = with_limit(tiny_content, 600, 600)
   assert encoder.row_lengths == (32, 128, 512, 600)
   for n in (1, 5, 50, 31, 100, 101, 300, 2000):
     encoder.encode(["x " * n, *["y"] * (n // 10)])
-  assert encoder._forward._cache_size() == 4
+  encoder.encode(["x"] * 3000)
+  assert encoder._forward._cache_size() <= 3 + 3 + 2 + 1
+
+
+def test_the_last_batch_is_no_larger_than_it_must_be(tiny_content, monkeypatch):
+  encoder = with_limit(tiny_content, 64, 64)
+  encoder.mesh = make_mesh(devices=jax.devices()[:1])
+  seen = []
+
+  def forward(_, tokens_BL, segments_BL, positions_BL, *, slots):
+    seen.append(tokens_BL.shape)
+    return np.zeros((len(tokens_BL), slots, 32), np.float32)
+
+  monkeypatch.setattr(encoder, "_forward", forward)
+  for count, rows in ((1, [2]), (2, [2]), (3, [8]), (9, [32]), (33, [32, 2]), (40, [32, 8])):
+    seen.clear()
+    encoder.encode(["x " * 14] * count)  # Each fills a row: a word is two pieces.
+    assert seen == [(n, 32) for n in rows]
+  seen.clear()
+  encoder.encode(["x " * 30] * 17)
+  assert seen == [(16, 64), (1, 64)]
 
 
 @pytest.mark.parametrize(
@@ -145,7 +165,7 @@ def test_at_most_four_compilations(tiny_content):
 def test_row_lengths_ascend_to_the_limit(tiny_content, max_length, rows, monkeypatch):
   module = heads.build(dict(tiny_content.model, positions=512), tiny_content.head)
   tokenizer = encode.Tokenizer(tiny_content.tokenizer_file)
-  encoder = SentenceEncoder(module, {}, tokenizer, max_length=max_length)
+  encoder = SentenceEncoder(module, None, tokenizer, max_length=max_length)
   assert encoder.row_lengths == rows
   seen = []
 

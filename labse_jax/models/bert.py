@@ -43,11 +43,11 @@ class Dense(nn.Module):
     width = x_BLD.shape[-1]
     kernel = self.param("kernel", INIT, (width, *self.features))
     bias = self.param("bias", nn.initializers.zeros, self.features)
-    y = jnp.tensordot(
-        x_BLD.astype(self.dtype), kernel.astype(self.dtype), axes=1,
+    y = jnp.matmul(
+        x_BLD.astype(self.dtype), kernel.reshape(width, -1).astype(self.dtype),
         precision=jax.lax.Precision.HIGHEST if self.dtype == "float32" else None,
         preferred_element_type=jnp.float32)  # fmt: skip
-    return y + bias
+    return (y + bias.reshape(-1)).reshape(*x_BLD.shape[:-1], *self.features)
 
 
 def layer_norm(x_BLD, epsilon, dtype, name):
@@ -115,6 +115,7 @@ class Bert(nn.Module):
   activation: str = "gelu"
   dtype: str = "float32"
   remat: bool = False
+  unroll: bool = False  # Takes the parameters of `unrolled`.
 
   @property
   def longest(self):
@@ -136,11 +137,30 @@ class Bert(nn.Module):
     if self.relative_buckets:
       bias = RelativeBias(self.relative_buckets, self.heads, INIT, name="relative")
       bias_HLL = bias(tokens_BL.shape[1])
+    fields = (self.heads, self.mlp_width, self.dropout, self.epsilon, self.activation, self.dtype)
+    if self.unroll:
+      for n in range(self.depth):
+        x_BLD, _ = Block(*fields, name=f"block_{n}")(x_BLD, mask_BLL, bias_HLL, train)
+      return x_BLD
     # One compiled layer whose weights are stacked on axis 0; `self` is argument 0 of remat.
     block = nn.remat(Block, prevent_cse=False, static_argnums=(4,)) if self.remat else Block
     x_BLD, _ = nn.scan(
         block, length=self.depth, in_axes=nn.broadcast, variable_axes={"params": 0},
         split_rngs={"params": True, "dropout": True},
-    )(self.heads, self.mlp_width, self.dropout, self.epsilon, self.activation, self.dtype,
-      name="blocks")(x_BLD, mask_BLL, bias_HLL, train)  # fmt: skip
+    )(*fields, name="blocks")(x_BLD, mask_BLL, bias_HLL, train)  # fmt: skip
     return x_BLD
+
+
+def unrolled(params, dtype):
+  """The parameters of a Bert that has `unroll`: arrays of one layer each, kernels in `dtype`.
+
+  To encode, not to train: a scan copies each layer's weights out of the stack in every batch.
+  """
+
+  def of_layer(n):
+    cast = lambda path, x_N: x_N[n].astype(dtype) if path[-1].key == "kernel" else x_N[n]
+    return jax.tree_util.tree_map_with_path(cast, params["blocks"])
+
+  others = {name: leaf for name, leaf in params.items() if name != "blocks"}
+  depth = len(params["blocks"]["up"]["bias"])
+  return others | {f"block_{n}": of_layer(n) for n in range(depth)}
