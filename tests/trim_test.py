@@ -3,12 +3,13 @@
 import dataclasses
 import gzip
 import json
+import shutil
 
-from conftest import need_torch
+import conftest
 import numpy as np
 import pytest
 
-from labse_jax import errors, folder, trim
+from labse_jax import errors, folder, trim, weights
 from labse_jax.data.dataset import write_dataset
 from labse_jax.data.sources import Pair
 from labse_jax.data.tokenizer import Tokenizer
@@ -163,13 +164,35 @@ def test_a_dataset_gives_its_text_in_some_languages(command, tmp_path):
 
 
 def test_sentence_transformers_gives_the_same_vectors(command, texts):
-  need_torch()
+  conftest.need_torch()
   from sentence_transformers import SentenceTransformer
 
   _, output, _ = command()
   lines = lines_of(texts)
   theirs = SentenceTransformer(str(output), device="cpu").encode(lines)
   np.testing.assert_allclose(SentenceEncoder.load(output).encode(lines), theirs, atol=1e-5)
+
+
+def test_an_xlmr_of_a_sentencepiece_model_keeps_its_padding_id(
+  command, tmp_path, xlmr_vocabulary, texts
+):
+  sizes = conftest.MODEL | {"types": 1, "position_offset": 2, "relative_buckets": 0}
+  params = weights.allocate(sizes)
+  rng = np.random.default_rng(0)
+  for view in weights.views(params, sizes, weights.NAMES["xlm-roberta"]).values():
+    view[...] = rng.normal(size=view.shape) * 0.2
+  head = {"pooling": "mean", "dense": 0, "dense_activation": "tanh", "normalize": True}
+  folder.write(tmp_path / "xlmr", folder.ModelFolder(
+      sizes, head, params, xlmr_vocabulary / "sentencepiece.bpe.model", 62))  # fmt: skip
+  (tmp_path / "xlmr" / "tokenizer.json").unlink()
+  shutil.copy(xlmr_vocabulary / "sentencepiece.bpe.model", tmp_path / "xlmr")
+  status, output, _ = command(model=tmp_path / "xlmr")
+  assert status == 0 and certificate_of(output)["identical"]["share"] == 1
+  assert json.loads((output / "config.json").read_text())["pad_token_id"] == 1
+  full, trimmed = SentenceEncoder.load(tmp_path / "xlmr"), SentenceEncoder.load(output)
+  assert trimmed.tokenizer.special_ids["mask"] == certificate_of(output)["rows"]["after"] - 1
+  lines = lines_of(texts)
+  assert np.array_equal(full.encode(lines), trimmed.encode(lines))
 
 
 def test_wrong_input_is_one_line_and_writes_nothing(command, model, texts, tmp_path):
