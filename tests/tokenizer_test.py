@@ -149,6 +149,14 @@ def test_special_ids_as_xlmr_spells_them(tmp_path, tiny_vocabulary):
   assert tokenizer.special_ids == {"pad": 0, "unk": 1, "cls": 2, "sep": 3, "mask": 4}
 
 
+def test_its_length_is_one_more_than_its_largest_id(tmp_path, tiny_wordpiece):
+  def move(content):
+    content["model"]["vocab"]["##s"] = 5000
+
+  moved = changed(tmp_path, tiny_wordpiece, move)
+  assert len(moved) == 5001 == len(moved.word_starts) and not moved.word_starts[5000]
+
+
 def test_a_missing_mask_is_told_where_it_is_asked_for(tmp_path, tiny_wordpiece):
   def drop(content):
     content["added_tokens"].pop(4)

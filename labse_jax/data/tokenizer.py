@@ -31,7 +31,12 @@ class Tokenizer:
     self.backend.no_truncation()
 
   def __len__(self):
-    return self.backend.get_vocab_size()
+    return self._length
+
+  @functools.cached_property
+  def _length(self):
+    # Ids may have gaps, and what frames a sentence need not be in the vocabulary.
+    return 1 + max([*self.backend.get_vocab().values(), *self.backend.encode("").ids])
 
   def encode(self, sentences, length):
     """Returns (list of int32 arrays with the special tokens, number of sentences cut)."""
