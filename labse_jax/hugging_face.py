@@ -18,10 +18,10 @@ KEYS = {  # Of each model_type: our keys, theirs.
         "vocab_size": "vocab_size", "width": "dim", "depth": "n_layers", "heads": "n_heads",
         "mlp_width": "hidden_dim", "positions": "max_position_embeddings", "dropout": "dropout",
         "activation": "activation"}}  # fmt: skip
-FIXED = {  # What a model_type does not let a config say.
+FIXED = {  # What transformers computes a model_type with, whatever a config says.
     "bert": {"position_offset": 0, "relative_buckets": 0},
     "xlm-roberta": {"relative_buckets": 0},
-    "mpnet": {"position_offset": 2, "types": 0},
+    "mpnet": {"position_offset": 2, "relative_buckets": 32, "types": 0},
     "distilbert": {"epsilon": 1e-12, "types": 0, "position_offset": 0, "relative_buckets": 0},
 }  # fmt: skip
 EXAMPLES = {"activation": "gelu", "dropout": 0.1, "epsilon": 1e-12}  # Any other: a whole number.
@@ -63,7 +63,9 @@ def model_of(config, path):
     raise InputError(f"{path}: lacks {missing}.")
   model = {ours: _checked(config[theirs], theirs, EXAMPLES.get(ours, 1), path)
            for ours, theirs in KEYS[kind].items()}  # fmt: skip
-  model |= FIXED[kind]
+  for ours, value in FIXED[kind].items():
+    if model.setdefault(ours, value) != value:
+      raise InputError(f"{path}: {KEYS[kind][ours]} is {model[ours]}; only {value} is read.")
   if kind == "xlm-roberta":
     model["position_offset"] = _checked(config.get("pad_token_id", 1), "pad_token_id", 1, path) + 1
   known(f"activation in {path}:", model["activation"], ACTIVATIONS)
@@ -78,6 +80,9 @@ def model_of(config, path):
 
 def _checked(value, name, example, path):
   kind = (int, float) if isinstance(example, float) else type(example)
-  if not isinstance(value, kind) or isinstance(value, bool) or (example == 1 and value < 1):
+  right = isinstance(value, kind) and not isinstance(value, bool)
+  if isinstance(example, float):  # A share, or an epsilon.
+    right = right and 0 <= value < 1
+  if not right or (example == 1 and value < 1):
     raise InputError(f"{path}: {name} is {value!r}; like {example!r} is needed.")
   return value

@@ -138,8 +138,17 @@ def test_a_model_that_no_architecture_has_is_refused(tiny_content):
     hugging_face.model_type(model | {"relative_buckets": 32, "position_offset": 1})
   with pytest.raises(InputError, match="epsilon = 1e-05.*distilbert has 1e-12"):
     hugging_face.model_type(model | {"types": 0, "epsilon": 1e-5})
+  with pytest.raises(InputError, match="relative_buckets = 64.*mpnet has 32"):
+    hugging_face.model_type(model | {"relative_buckets": 64, "position_offset": 2, "types": 0})
   with pytest.raises(InputError, match="padding id is 0"):
     hugging_face.config_of(model | {"position_offset": 2}, head=False, dtype="float32", pad=0)
+
+
+def test_mpnet_has_as_many_buckets_as_transformers_computes(folder_of):
+  config = json.loads((folder_of("MPNetModel") / "config.json").read_text())
+  assert hugging_face.model_of(config, "c")["relative_buckets"] == 32
+  with pytest.raises(InputError, match="c: relative_attention_num_buckets is 8; only 32"):
+    hugging_face.model_of(config | {"relative_attention_num_buckets": 8}, "c")
 
 
 def test_one_training_step_changes_what_others_read(folder_of, tmp_path, real_lines):
