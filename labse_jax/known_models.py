@@ -4,10 +4,10 @@ LaBSE with mean pooling, or E5 without its prefix, gives vectors that look right
 """
 
 import dataclasses
-import json
 import re
 
 from labse_jax.data.tokenizer_files import case_mismatch
+from labse_jax.files import read_json
 
 
 @dataclasses.dataclass(frozen=True)
@@ -32,22 +32,23 @@ XLM_R = Need("XLM-R", cased=True)
 E5_NAME = re.compile(r"(?<![a-z0-9])(multilingual-)?e5-(small|base|large)(?!-instruct|[a-z0-9])")
 
 
-def need_of(folder, model):
-  """The `Need` of a folder with this `model` section, by its sizes or its name; None if unknown."""
-  named = E5_NAME.search(_names(folder))
-  if named:
-    return MULTILINGUAL_E5 if named[1] else E5
+def need_of(folder, content):
+  """The `Need` of a folder, by its sizes or its name; None if it is no model that is known."""
+  model = content.model
   if model["vocab_size"] == 501_153:
     return LABSE if model["width"] == 768 else LEALLA
   if model["vocab_size"] == 119_547:
     return MBERT
+  named = E5_NAME.search(_names(folder, content.tokenizer_file.parent))
+  if named:
+    return MULTILINGUAL_E5 if named[1] else E5
   return XLM_R if model["vocab_size"] == 250_002 and model["position_offset"] else None
 
 
 def warnings(folder, content, tokenizer):
   """One line for each thing in a folder that makes other vectors than its model was made for."""
   said, plain = [], not (folder / "modules.json").exists()
-  need = need_of(folder, content.model)
+  need = need_of(folder, content)
   if plain:
     said.append("has no modules.json, so the mean of its tokens is taken")
   if need:
@@ -78,10 +79,7 @@ def _wrong(need, content, tokenizer):
     yield f"{choices} before each text, not {prompt!r} (--prompt, or prompt=, gives it)"
 
 
-def _names(folder):
+def _names(folder, encoder):
   """What a folder is called: by its path, also inside a cache of models, and by its config."""
-  try:
-    name = json.loads((folder / "config.json").read_text("utf-8")).get("_name_or_path", "")
-  except (OSError, ValueError):
-    name = ""
+  name = read_json(encoder / "config.json", {}).get("_name_or_path", "")
   return " ".join([*folder.resolve().parts[-4:], str(name)]).lower()

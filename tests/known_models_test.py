@@ -51,6 +51,7 @@ GOOD = {
     "mine": (MEAN | {"pooling": "max"}, {}),
     "multilingual-e5-large-instruct": (MEAN, {}),  # Has prompts of its own.
     "bge5-base": (MEAN, {}),
+    "e5-base": (LABSE, dict(model=SIZES["labse"])),  # Its sizes say more than where it lies.
 }  # fmt: skip
 
 
