@@ -95,7 +95,7 @@ def read_json(path, default=None, kind=dict):
     return default
   try:
     value = json.loads(path.read_text(encoding="utf-8"))
-  except (OSError, ValueError) as error:
+  except (OSError, ValueError, RecursionError) as error:
     raise InputError(f"{path}: cannot be read as JSON ({error}).") from error
   if not isinstance(value, kind):
     raise InputError(f"{path}: holds a {type(value).__name__}; a {kind.__name__} is needed.")

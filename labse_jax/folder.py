@@ -17,6 +17,7 @@ from labse_jax.tensor_file import FLOATS, Tensors, save
 TOKEN_NAMES = {  # transformers' names of the special tokens, ours.
     "pad_token": "pad", "unk_token": "unk", "cls_token": "cls", "sep_token": "sep",
     "mask_token": "mask", "bos_token": "cls", "eos_token": "sep"}  # fmt: skip
+LIMITS_OF = ("bert", "distilbert", "xlm-roberta")  # The first sentence-transformers named by type.
 INT8_ROWS = "int8_rows"
 DTYPES = {np.dtype(kind).name: kind for kind in FLOATS.values()} | {INT8_ROWS: np.float32}
 
@@ -82,15 +83,15 @@ def describe(folder):
     raise InputError(f"{folder}: not a model folder (it has no {path.relative_to(folder)}).")
   config = read_json(path)
   model = hugging_face.model_of(config, path)
-  stored = config.get("quantization_config", {"quant_method": INT8_ROWS})
+  stored = config.get("quantization_config") or {"quant_method": INT8_ROWS}
   if not isinstance(stored, dict) or stored.get("quant_method") != INT8_ROWS:
     raise InputError(f"{path}: quantised as {stored!r}; only {INT8_ROWS} is read.")
   if dense:
     head |= sentence_modules.read_dense(dense, model["width"])
-  prompts = read_json(folder / "config_sentence_transformers.json", {})
+  prompts, default_prompt = _read_prompts(folder / "config_sentence_transformers.json")
   return ModelFolder(
       model, head, None, tokenizer_file(encoder), _read_max_length(encoder, model),
-      prompts.get("prompts") or {}, prompts.get("default_prompt_name"))  # fmt: skip
+      prompts, default_prompt)  # fmt: skip
 
 
 def _write_encoder(folder, content, pad):
@@ -125,9 +126,9 @@ def _pooler(content, kind):
 
 def _write_tokenizer(folder, content):
   """Writes the tokenizer's files; returns the id of its padding token, 0 if it has none."""
-  Tokenizer(content.tokenizer_file).write(folder / "tokenizer.json")
-  added = {token["content"]: token["id"]
-           for token in read_json(folder / "tokenizer.json")["added_tokens"]}  # fmt: skip
+  tokenizer = Tokenizer(content.tokenizer_file)
+  tokenizer.write(folder / "tokenizer.json")
+  added = {token.content: i for i, token in tokenizer.backend.get_added_tokens_decoder().items()}
   old, names = tokenizer_settings.read(content.tokenizer_file.parent), {}
   for name, ours in TOKEN_NAMES.items():
     token = old.get(name) or next((one for one in SPECIAL[ours] if one in added), None)
@@ -149,13 +150,30 @@ def _write_modules(folder, content):
       "similarity_fn_name": "cosine"})  # fmt: skip
 
 
+def _read_prompts(path):
+  """(prompts, the default one's name); a prompt of null is empty."""
+  config = read_json(path, {})
+  prompts, default = config.get("prompts") or {}, config.get("default_prompt_name")
+  if not isinstance(prompts, dict) or not all(
+      isinstance(text, str | None) for text in prompts.values()):  # fmt: skip
+    raise InputError(f"{path}: prompts is {prompts!r}; an object of texts is needed.")
+  if default is not None and default not in [*prompts]:
+    raise InputError(f"{path}: default_prompt_name is {default!r}; one of {sorted(prompts)}.")
+  if config.get("truncate_dim") is not None:
+    raise InputError(f"{path}: truncate_dim is not supported; take it away, and ask for "
+                     "truncate_dim where the vectors are made.")  # fmt: skip
+  return {name: text or "" for name, text in prompts.items()}, default
+
+
 def _read_max_length(encoder, model):
-  limits = read_json(encoder / "sentence_bert_config.json", {})
+  paths = (encoder / f"sentence_{kind}_config.json" for kind in LIMITS_OF)
+  path = next((path for path in paths if path.is_file()), encoder / "sentence_bert_config.json")
+  limits = read_json(path, {})
   if limits.get("do_lower_case"):
-    raise InputError(f"{encoder}/sentence_bert_config.json: do_lower_case is not supported; "
+    raise InputError(f"{path}: do_lower_case is not supported; "
                      "put a Lowercase normalizer into tokenizer.json.")  # fmt: skip
   tokenizer = read_json(encoder / "tokenizer_config.json", {})
   length = limits.get("max_seq_length") or tokenizer.get("model_max_length") or math.inf
-  if not isinstance(length, int | float) or length < 3:
+  if not isinstance(length, int | float) or not length >= 3:  # NaN is neither.
     raise InputError(f"{encoder}: max_seq_length is {length!r}; at least 3 is needed.")
   return int(min(length, model["positions"] - model["position_offset"]))

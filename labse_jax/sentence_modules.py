@@ -58,11 +58,9 @@ def read(folder):
   for module in read_json(path, kind=list):
     if not isinstance(module, dict):
       raise InputError(f"{path}: {module!r} is no module.")
-    place, kind = (str(value) for value in _take(module, path, "path", "type"))
-    inside = folder / place
-    if not inside.resolve().is_relative_to(folder.resolve()):
-      raise InputError(f"{path}: path {place!r} leaves the folder.")
-    kinds.append(kind.rsplit(".", 1)[-1])
+    place, kind = _take(module, path, "path", "type")
+    inside = _inside(folder, place, path)
+    kinds.append(str(kind).rsplit(".", 1)[-1])
     if kinds[-1] not in MODULES:
       raise InputError(f"{path}: unknown module {kind!r}; known: {list(MODULES)}.")
     if kinds[-1] == "Transformer":
@@ -71,6 +69,8 @@ def read(folder):
       head["pooling"] = _read_pooling(inside / "config.json")
     elif kinds[-1] == "Dense":
       dense = inside
+    else:
+      _needs_sentence_vectors(read_json(inside / "config.json", {}), inside)
   head["normalize"] = "Normalize" in kinds
   if kinds != [kind for kind in MODULES if kind in {"Transformer", "Pooling", *kinds}]:
     raise InputError(f"{path}: modules {kinds}; needed: Transformer, Pooling, then at most one "
@@ -84,13 +84,14 @@ def read_dense(folder, width):
   config = read_json(path)
   inputs, outputs, name = _take(
       config, path, "in_features", "out_features", "activation_function")  # fmt: skip
+  _needs_sentence_vectors(config, folder)
   ours = {theirs: ours for ours, theirs in ACTIVATIONS.items()}
-  if name not in ours:
+  if name not in [*ours]:  # A list, for what JSON may hold has no hash.
     raise InputError(f"{path}: activation {name!r}; known: {list(ours)}.")
   if inputs != width or config.get("use_residual"):
     raise InputError(f"{path}: in_features {inputs}, the encoder's width is {width}; a residual "
                      "is not supported.")  # fmt: skip
-  if not isinstance(outputs, int) or outputs < 1:
+  if type(outputs) is not int or outputs < 1:
     raise InputError(f"{path}: out_features is {outputs!r}; 1 or more is needed.")
   return {"dense": outputs, "dense_activation": ours[name]}
 
@@ -98,6 +99,7 @@ def read_dense(folder, width):
 def read_dense_params(folder, width, outputs):
   """The layer's kernel and bias; a bias that it does not have is zero."""
   tensors = Tensors(folder)
+  tensors.check_size(width * outputs)
   dense = {"kernel": aligned((width, outputs)), "bias": np.zeros(outputs, np.float32)}
   tensors.fill("linear.weight", dense["kernel"].T)
   if read_json(folder / "config.json").get("bias", True):
@@ -113,11 +115,28 @@ def _read_pooling(path):
     on = [k for k, v in config.items() if k.startswith("pooling_mode") and v is True]
   on = [on] if isinstance(on, str) else on
   names = {theirs: name for name, both in POOLING.items() for theirs in both}
-  if not isinstance(on, list) or len(on) != 1 or on[0] not in names:
+  if not isinstance(on, list) or len(on) != 1 or on[0] not in [*names]:
     raise InputError(f"{path}: pooling {on}; exactly one of {sorted(POOLING)}.")
   if not config.get("include_prompt", True):
     raise InputError(f"{path}: include_prompt false is not supported.")
   return names[on[0]]
+
+
+def _inside(folder, place, path):
+  """The folder that modules.json, at `path`, calls `place`; raises unless `folder` holds it."""
+  if not isinstance(place, str) or "\0" in place:
+    raise InputError(f"{path}: path {place!r} names no folder.")
+  inside = folder / place
+  if not inside.resolve().is_relative_to(folder.resolve()):
+    raise InputError(f"{path}: path {place!r} leaves the folder.")
+  return inside
+
+
+def _needs_sentence_vectors(config, folder):
+  for key in ("module_input_name", "module_output_name"):
+    if (config.get(key) or "sentence_embedding") != "sentence_embedding":
+      raise InputError(f"{folder / 'config.json'}: {key} is {config[key]!r}; only "
+                       "'sentence_embedding' is supported.")  # fmt: skip
 
 
 def _take(values, path, *keys):

@@ -10,11 +10,13 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
 from labse_jax.errors import InputError
+from labse_jax.files import read_json
 
 FLOATS = {"F32": np.float32, "F16": np.float16, "BF16": ml_dtypes.bfloat16}
 DTYPES = FLOATS | {"I8": np.int8}
 BLOCK = 1 << 24  # Values that are converted at a time.
 ALIGNMENT = 64  # JAX takes an array of the host as it is, without a copy, where it begins so.
+OVERSIZE = 8  # A model that is so many times its file is a wrong config, and may fit no memory.
 ALL_NAMED = 12  # Of a list of names longer than this, the first.
 
 
@@ -55,7 +57,8 @@ class Tensors:
       pickled = path.with_name("pytorch_model.bin")
       raise InputError(
           f"{pickled}: is a pickle, which may run any code; convert it once with transformers: "
-          "AutoModel.from_pretrained(FOLDER).save_pretrained(FOLDER)." if pickled.is_file()
+          "AutoModel.from_pretrained(FOLDER).save_pretrained(FOLDER), or, with all its modules, "
+          "SentenceTransformer(FOLDER).save(NEW_FOLDER)." if pickled.is_file()
           else f"{path}: no such file.")  # fmt: skip
     try:
       safe_open(path, framework="numpy").__exit__(None, None, None)  # The library's own checks.
@@ -70,6 +73,12 @@ class Tensors:
         raise InputError(f"{path}: the tensor {name} is also in {self.places[name][0]}.")
       start = 8 + size + entry["data_offsets"][0]
       self.places[name] = (path, start, entry["dtype"], tuple(entry["shape"]))
+
+  def check_size(self, count):
+    """Raises InputError for far more values than the files hold, before they are allocated."""
+    held = sum(math.prod(shape) for _, _, _, shape in self.places.values())
+    if count > OVERSIZE * max(held, 1):
+      raise InputError(f"{self.path}: holds {held:,} values; config.json asks for {count:,}.")
 
   def dtype(self, name):
     """The stored type's name, as float16; None where there is no such tensor."""
@@ -131,11 +140,10 @@ def _listed(names):
 
 
 def _shards(index):
-  try:
-    files = set(json.loads(index.read_text("utf-8"))["weight_map"].values())
-  except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-    raise InputError(f"{index}: is no index of safetensors files ({error!r}).") from error
-  for name in files:
+  weight_map = read_json(index).get("weight_map")
+  if not isinstance(weight_map, dict):
+    raise InputError(f"{index}: is no index of safetensors files (it has no weight_map).")
+  for name in weight_map.values():
     if not isinstance(name, str) or pathlib.PurePath(name).name != name:
       raise InputError(f"{index}: names {name!r}; a file in the same folder is needed.")
-  return sorted(files)
+  return sorted(set(weight_map.values()))

@@ -86,6 +86,13 @@ def allocate(model, *, masked_lm=False):
   return {"bert": bert, "masked_lm": head}
 
 
+def _count(model):
+  """About how many values an encoder has."""
+  D, F, N = model["width"], model["mlp_width"], model["depth"]
+  rows = model["vocab_size"] + model["positions"] + model.get("types", 2)
+  return D * (rows + N * (4 * D + 2 * F))
+
+
 def views(params, model, names):
   """{transformers' name: a view of our array in its layout}, for all that `params` holds."""
   bert, D = params["bert"], model["width"]
@@ -128,6 +135,7 @@ def _norm(name, leaves):
 def read(tensors, model, names, *, pretraining=False):
   """(parameters, the encoder's pooler or {}) of a `Tensors`; raises for one that does not fit."""
   masked_lm = pretraining and names.head["output_bias"] in tensors
+  tensors.check_size(_count(model))
   params = allocate(model, masked_lm=masked_lm)
   # A model with a head, as of masked language modelling, has its encoder under a prefix.
   prefix = names.prefix if any(name.startswith(names.prefix) for name in tensors) else ""
@@ -148,9 +156,11 @@ def read(tensors, model, names, *, pretraining=False):
 
 
 def stored_as(tensors):
-  """The type in which the word table lies: float32, float16, bfloat16 or int8_rows."""
-  name = next((name for name in tensors if name.endswith(TABLE)), None)
-  return tensors.dtype(name) if name else "int8_rows"
+  """float32, float16, bfloat16 or int8_rows: what holds each of the tensors without loss."""
+  if any(name.endswith(ROWS_INT8[0]) for name in tensors):
+    return "int8_rows"
+  kinds = {tensors.dtype(name) for name in tensors if not UNUSED.fullmatch(name)}
+  return kinds.pop() if len(kinds) == 1 else "float32"
 
 
 def _as_stored(name, tensors):

@@ -71,6 +71,36 @@ def test_no_more_tokens_than_positions(copy):
   assert folder.read(copy).max_length == 64
 
 
+def test_an_empty_prompt_may_be_null(copy):
+  edit(copy / PROMPTS, prompts={"query": None, "document": "d: "}, default_prompt_name="query")
+  assert folder.read(copy).prompts == {"query": "", "document": "d: "}
+
+
+@pytest.mark.parametrize("kind", ["distilbert", "xlm-roberta"])
+def test_the_limit_in_a_file_of_an_older_name(copy, kind):
+  (copy / LIMITS).rename(copy / f"sentence_{kind}_config.json")
+  edit(copy / f"sentence_{kind}_config.json", max_seq_length=17)
+  assert folder.read(copy).max_length == 17
+
+
+def test_precisions_that_are_mixed_are_kept_without_loss(copy, tmp_path):
+  table = "embeddings.word_embeddings.weight"
+  edit_tensors(copy / "model.safetensors", lambda t: t.update({table: t[table].astype("f2")}))
+  before = load_file(copy / "model.safetensors")
+  content = folder.read(copy)
+  assert content.dtype == "float32"
+  folder.write(tmp_path / "again", content)
+  after = load_file(tmp_path / "again" / "model.safetensors")
+  for name, tensor in before.items():
+    np.testing.assert_array_equal(after[name], tensor)
+
+
+def test_a_tokenizer_without_added_tokens_is_written(copy, tmp_path):
+  rewrite(lambda content: content.pop("added_tokens"))(copy)
+  folder.write(tmp_path / "again", folder.read(copy))
+  assert json.loads((tmp_path / "again" / CONFIG).read_text())["pad_token_id"] == 0
+
+
 @pytest.mark.parametrize("moment", ["_write_encoder", "_write_tokenizer", "_write_modules"])
 def test_a_write_that_fails_leaves_the_old_folder_whole(copy, tiny_content, monkeypatch, moment):
   before = {p: p.read_bytes() for p in copy.rglob("*") if p.is_file()}
@@ -145,8 +175,25 @@ def truncate(size):
   return apply
 
 
+def rewrite(change):
+  """Changes the content of tokenizer.json."""
+
+  def apply(path):
+    content = json.loads((path / "tokenizer.json").read_text("utf-8"))
+    change(content)
+    (path / "tokenizer.json").write_text(json.dumps(content), "utf-8")
+
+  return apply
+
+
+def far_frame(content):
+  """The tokenizer puts an id behind each sentence that no row has."""
+  content["post_processor"]["special_tokens"]["[SEP]"]["ids"] = [5000]
+
+
 NORM = "embeddings.LayerNorm.weight"
 CONFIG, POOLING, DENSE = "config.json", "1_Pooling/config.json", "2_Dense/config.json"
+LIMITS, PROMPTS = "sentence_bert_config.json", "config_sentence_transformers.json"
 BAD = {
     "no folder": (shutil.rmtree, "no such folder"),
     "no config": (lambda p: (p / "config.json").unlink(), "not a model folder"),
@@ -180,7 +227,25 @@ BAD = {
         "pooling_mode_lasttoken"),
     "two poolings": (set_json(POOLING, pooling_mode_mean_tokens=True), "exactly one"),
     "prompt pooling": (set_json(POOLING, include_prompt=False), "include_prompt"),
-    "lower case": (set_json("sentence_bert_config.json", do_lower_case=True), "do_lower_case"),
+    "lower case": (set_json(LIMITS, do_lower_case=True), "do_lower_case"),
+    "length": (set_json(LIMITS, max_seq_length=float("nan")), "max_seq_length is nan"),
+    "short": (set_json(LIMITS, max_seq_length=-1), "max_seq_length is -1; at least 3"),
+    "a list of prompts": (set_json(PROMPTS, prompts=["q: "]), r"prompts is \['q: '\]; an object"),
+    "a prompt that is none": (set_json(PROMPTS, prompts={"q": 3}), "an object of texts"),
+    "default prompt": (set_json(PROMPTS, default_prompt_name=["q"]), r"is \['q'\]; one of \[\]"),
+    "truncated": (set_json(PROMPTS, truncate_dim=8), "truncate_dim is not supported"),
+    "epsilon": (set_json(CONFIG, layer_norm_eps=-1e-12), "layer_norm_eps is -1e-12"),
+    "dropout": (set_json(CONFIG, hidden_dropout_prob=1), "hidden_dropout_prob is 1; like 0.1"),
+    "huge table": (set_json(CONFIG, vocab_size=10**15), "config.json asks for 32,000,0"),
+    "huge depth": (set_json(CONFIG, num_hidden_layers=10**9), "config.json asks for"),
+    "huge dense": (set_json(DENSE, out_features=10**15), "config.json asks for"),
+    "dense type": (set_json(DENSE, activation_function=["a"]), r"activation \['a'\]"),
+    "dense input": (set_json(DENSE, module_input_name="token_embeddings"), "module_input_name is"),
+    "pooling type": (set_json(POOLING, pooling_mode=[["cls"]]), r"pooling \[\['cls'\]\]"),
+    "path type": (modules(lambda m: [{**m[0], "path": None}]), "path None names no folder"),
+    "path of zeros": (modules(lambda m: [{**m[0], "path": "\0"}]), "names no folder"),
+    "deep JSON": (lambda p: (p / CONFIG).write_text("[" * 10**5), "config.json: cannot be read"),
+    "the id of [SEP]": (rewrite(far_frame), "5,001 entries, the model 1,000 rows"),
     "leaves": (modules(lambda m: [m[0], {**m[1], "path": "../other"}]), "leaves the folder"),
     "absolute": (modules(lambda m: [m[0], {**m[1], "path": "/etc"}]), "leaves the folder"),
     "module": (modules(lambda m: [*m, {**m[1], "type": "a.LSTM"}]), "unknown module 'a.LSTM'"),

@@ -104,7 +104,7 @@ BAD_SHARDS = {
     "a number": ({"a": 3}, {}, "a file in the same folder"),
     "a tensor twice": ({"a": "1.safetensors", "b": "2.safetensors"},
                        {"1.safetensors": VALUES, "2.safetensors": VALUES}, "also in"),
-    "no map": ([], {}, "is no index"),
+    "no map": ([], {}, "has no weight_map"),
 }  # fmt: skip
 
 
