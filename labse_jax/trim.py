@@ -151,8 +151,9 @@ def _parsed(argv):
   add("--storage", choices=STORAGE, help="of the weights (default: as they are)")
   args = parser.parse_args(argv)
   for name in ("rows", "megabytes"):
-    if getattr(args, name) is not None and getattr(args, name) <= 0:
-      raise InputError(f"--{name} {getattr(args, name)}: more than 0 is needed.")
+    value = getattr(args, name)
+    if value is not None and not 0 < value < math.inf:  # NaN is in no range.
+      raise InputError(f"--{name} {value}: a number more than 0 is needed.")
   if args.languages and not args.data:
     raise InputError("--languages is of --data; the lines of --text are all used.")
   check_paths([args.model, *(args.text or [args.data])], args.output, marker=MARKER)
@@ -166,6 +167,8 @@ def check_paths(inputs, output, *, marker):
   for path in map(pathlib.Path, inputs):
     if not path.exists():
       raise InputError(f"{path}: no such file or folder.")
+    if not (path.is_file() or path.is_dir()):
+      raise InputError(f"{path}: is read more than once; a file on disk is needed.")
     if path.resolve().is_relative_to(output.resolve()):
       raise InputError(f"{output}: is, or holds, the input {path}; name another folder.")
 

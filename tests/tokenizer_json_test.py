@@ -123,6 +123,26 @@ def test_other_kinds_are_refused(tmp_path, tokenizer):
     tokenizer_json.load(Tokenizer(tmp_path / "t.json"))
 
 
+def test_what_older_files_leave_out_is_put_in(tmp_path, tokenizer, reopened):
+  content = json.loads(tokenizer.path.read_text("utf-8"))
+  older = content | {"model": {k: v for k, v in content["model"].items() if k != "type"}}
+  for name in ("added_tokens", "post_processor"):
+    del older[name]
+  (tmp_path / "older.json").write_text(json.dumps(older), "utf-8")
+  loaded = tokenizer_json.load(Tokenizer(tmp_path / "older.json"))
+  assert loaded["model"] == content["model"] and loaded["added_tokens"] == []
+  kept = np.array(sorted({*range(100), *tokenizer_json.needed(loaded)}))
+  assert len(reopened(tokenizer_json.cut(loaded, kept))) == len(kept)
+
+
+def test_special_tokens_without_a_piece_are_refused(tmp_path, tokenizer):
+  content = json.loads(tokenizer.path.read_text("utf-8"))
+  content["post_processor"] = BERT | {"sep": ["[SEP]", 1000]}
+  (tmp_path / "t.json").write_text(json.dumps(content), "utf-8")
+  with pytest.raises(InputError, match="t.json: its special tokens have ids that are not in"):
+    tokenizer_json.load(Tokenizer(tmp_path / "t.json"))
+
+
 def test_without_a_piece_for_the_unknown_it_is_refused(tmp_path, tokenizer):
   content = json.loads(tokenizer.path.read_text("utf-8"))
   content["model"] |= {"unk_id": None} if "unk_id" in content["model"] else {"unk_token": "?!"}

@@ -3,6 +3,7 @@
 import dataclasses
 import gzip
 import json
+import os
 import shutil
 
 import conftest
@@ -197,16 +198,20 @@ def test_an_xlmr_of_a_sentencepiece_model_keeps_its_padding_id(
 
 def test_wrong_input_is_one_line_and_writes_nothing(command, model, texts, tmp_path):
   (tmp_path / "empty").write_text("\n \n")
+  os.mkfifo(tmp_path / "pipe")
   (tmp_path / "full").mkdir()
   (tmp_path / "full" / "thesis.txt").write_text("ten years of work")
   for flags, message in (
       ({"text": tmp_path / "none"}, "none: no such file or folder"),
       ({"text": tmp_path / "empty"}, "The text has no line"),
+      ({"text": tmp_path / "pipe"}, "pipe: is read more than once"),
       ({"model": tmp_path / "none"}, "none: no such file or folder"),
       ({"model": tmp_path / "full"}, "not a model folder"),
       ({"output": tmp_path / "full"}, "holds other files (and no certificate.json)"),
       ({"output": model}, "holds other files (and no certificate.json)"),
-      ({"rows": 0}, "--rows 0: more than 0"),
+      ({"rows": 0}, "--rows 0: a number more than 0"),
+      ({"megabytes": "nan"}, "--megabytes nan: a number"),
+      ({"megabytes": "inf"}, "--megabytes inf: a number"),
       ({"rows": 6}, "characters alone need"), ({"megabytes": 0.001}, "megabytes (float32)"),
       ({"languages": "deu"}, "--languages is of --data")):  # fmt: skip
     status, output, said = command(**flags)

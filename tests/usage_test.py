@@ -32,6 +32,11 @@ def test_characters_are_those_after_normalisation(tokenizer):
   assert characters - {" "} == {"x" if unigram else "ｘ", "é", "日", "本"}
 
 
+def test_without_a_pre_tokenizer_a_line_is_one_word(tokenizer):
+  tokenizer.backend.pre_tokenizer = None
+  assert usage.words(tokenizer, "a b") == ["a b"]
+
+
 def test_a_word_that_fails_needs_the_pieces_that_it_tried(tmp_path, tiny_wordpiece):
   content = tokenizer_json.load(Tokenizer(tiny_wordpiece / "tokenizer.json"))
   special = list(content["model"]["vocab"])[:5]

@@ -10,16 +10,23 @@ SPACE = "▁"  # What Unigram's pieces have for a space.
 
 
 def load(tokenizer):
-  """A Tokenizer's content as a dict; raises InputError unless it is WordPiece or Unigram."""
+  """A Tokenizer's content as a dict; raises InputError unless it is WordPiece or Unigram.
+
+  What files of the library's first releases leave out, as bert-base-uncased's, is put in.
+  """
   # Written by the library, the last bit of some of Unigram's scores would be another one.
   as_read = tokenizer.path.suffix == ".json"
   text = tokenizer.path.read_text("utf-8") if as_read else tokenizer.content
-  content = json.loads(text) | {"padding": None, "truncation": None}
-  kind = content["model"]["type"]
+  content = {"added_tokens": [], "post_processor": None} | json.loads(text)
+  content |= {"padding": None, "truncation": None}
+  kind = content["model"]["type"] = type(tokenizer.backend.model).__name__
   if kind not in ("WordPiece", "Unigram"):
     raise InputError(f"{tokenizer.path}: its model is {kind}; WordPiece or Unigram is needed.")
   if unknown(content) is None:
     raise InputError(f"{tokenizer.path}: has no piece for what it does not know.")
+  if needed(content) - set(tokenizer.backend.get_vocab().values()):
+    raise InputError(f"{tokenizer.path}: its special tokens have ids that are not in its "
+                     "vocabulary.")  # fmt: skip
   return content
 
 

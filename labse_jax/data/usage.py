@@ -53,4 +53,7 @@ def normalised(tokenizer, line):
 
 def words(tokenizer, normalised_line):
   """The words that the tokenizer's model splits, each on its own."""
-  return [word for word, _ in tokenizer.backend.pre_tokenizer.pre_tokenize_str(normalised_line)]
+  splitter = tokenizer.backend.pre_tokenizer
+  if splitter is None:
+    return [normalised_line]
+  return [word for word, _ in splitter.pre_tokenize_str(normalised_line)]
