@@ -18,7 +18,7 @@ def read_vectors(path):
     try:
       item = json.loads(line)
       text, vector = item["text"], np.array(item["vector"], np.float64)
-    except (ValueError, TypeError, KeyError) as error:
+    except (ValueError, TypeError, KeyError, OverflowError) as error:
       raise InputError(
         f'{path}:{number}: not {{"text": ..., "vector": [...]}} ({error!r}).'
       ) from error

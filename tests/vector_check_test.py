@@ -38,7 +38,8 @@ def test_vectors_are_read_in_order_at_length_one(tmp_path):
     ('{"text": "a", "vector": [[1, 2]]}', 2), ('{"text": "a", "vector": [1, 2, 3]}', 2),
     ('{"text": 7, "vector": [1, 2]}', 2), ('{"text": "a", "vector": [0, 0]}', 2),
     ('{"text": "a", "vector": [NaN, 1]}', 2), ('{"text": "a", "vector": [1, [2]]}', 2),
-    ('{"text": "a", "vector": 1}', 2), ('{"text": "a", "vector": []}', 2)])  # fmt: skip
+    ('{"text": "a", "vector": 1}', 2), ('{"text": "a", "vector": []}', 2),
+    (f'{{"text": "a", "vector": [1{"0" * 400}, 1]}}', 2)])  # fmt: skip
 def test_a_bad_line_is_named(tmp_path, line, number):
   path = write(tmp_path / "v.jsonl", {"text": "fine", "vector": [1, 2]}, line)
   with pytest.raises(InputError, match=rf"v\.jsonl:{number}: "):
