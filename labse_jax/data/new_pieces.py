@@ -113,8 +113,8 @@ def _unigram(lines, size):
 def _split_unigram(tokenizer, content, found):
   """A piece scores a step more than its parts together, so that it wins over them.
 
-  With its own log probability, where that was higher, 2,000 Kabyle pieces saved no more tokens of
-  held-out text, and changed the split of five times as many lines in other languages.
+  With its own log probability, where that was higher, 2,000 Kabyle pieces saved hardly more tokens
+  of held-out text, and changed the split of five times as many lines in other languages.
   """
   scores = [score for _, score in content["model"]["vocab"]]
   lowest, unknown, pieces = min(scores), tokenizer_json.unknown(content), []
