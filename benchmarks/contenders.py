@@ -5,6 +5,7 @@ model folder and start from text. Those that bring no tokenizer get the folder's
 library, and batches of sentences of like length, padded to the longest.
 """
 
+import contextlib
 import functools
 import importlib.util
 import os
@@ -113,14 +114,17 @@ def serve(name, folder, scratch, pipe):
   start = time.perf_counter()
   encode = CONTENDERS[name][0](folder, scratch)
   pipe.send(time.perf_counter() - start)
-  while request := pipe.recv():
-    what, lines, batch_size = request
-    if what == "time":
-      pipe.send(timed(lambda: encode(lines, batch_size)))  # noqa: B023 (called at once)
-    elif what == "latency":
-      pipe.send(statistics.median(timed(lambda: encode(lines, 1))["seconds"] for _ in range(30)))  # noqa: B023
-    else:
-      pipe.send(np.asarray(encode(lines, batch_size), np.float32))
+  with contextlib.suppress(EOFError, KeyboardInterrupt):  # The benchmark itself was ended.
+    while request := pipe.recv():
+      pipe.send(_answer(encode, *request))
+
+
+def _answer(encode, what, lines, batch_size):
+  if what == "time":
+    return timed(lambda: encode(lines, batch_size))
+  if what == "latency":
+    return statistics.median(timed(lambda: encode(lines, 1))["seconds"] for _ in range(30))
+  return np.asarray(encode(lines, batch_size), np.float32)
 
 
 def timed(run):
