@@ -36,7 +36,10 @@ class Tokenizer:
   @functools.cached_property
   def _length(self):
     # Ids may have gaps, and what frames a sentence need not be in the vocabulary.
-    return 1 + max([*self.backend.get_vocab().values(), *self.backend.encode("").ids])
+    size, at = self.backend.get_vocab_size(), self.backend.id_to_token
+    if any(at(i) is None for i in range(size)):
+      size = 1 + max(self.backend.get_vocab().values())  # As a dict, LaBSE's takes 60 MB.
+    return max([size, *(i + 1 for i in self.backend.encode("").ids)])
 
   def encode(self, sentences, length):
     """Returns (list of int32 arrays with the special tokens, number of sentences cut)."""
