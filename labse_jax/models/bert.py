@@ -158,7 +158,10 @@ def unrolled(params, dtype):
   """
 
   def of_layer(n):
-    cast = lambda path, x_N: x_N[n].astype(dtype) if path[-1].key == "kernel" else x_N[n]
+    def cast(path, x_N):
+      # A view where it can be one: a layer of a model that was just read stays where it lies.
+      return x_N[n].astype(dtype, copy=False) if path[-1].key == "kernel" else x_N[n]
+
     return jax.tree_util.tree_map_with_path(cast, params["blocks"])
 
   others = {name: leaf for name, leaf in params.items() if name != "blocks"}
