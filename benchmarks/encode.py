@@ -98,7 +98,7 @@ def write_base(folder, output):
   from labse_jax.data.tokenizer import Tokenizer
   from labse_jax.models import heads
 
-  content = model_folder.read(folder)
+  content = model_folder.describe(folder)
   content.model = {**BASE, "vocab_size": len(Tokenizer(content.tokenizer_file))}
   content.head = {"pooling": "mean", "dense": 0, "normalize": True}
   content.params = jax.device_get(heads.init(heads.build(content.model, content.head),
