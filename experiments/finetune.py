@@ -74,5 +74,10 @@ def _old_pieces(model):
   Most of a multilingual model is this table: of LaBSE 82 %. Left as it is, it needs no gradient
   and no moments, and languages that the bitext lacks keep their words.
   """
-  added = read_json(pathlib.Path(model) / "new_pieces.json", {})
-  return f"bert/word_embedding:{added['first_id']}" if added else "bert/word_embedding"
+  path = pathlib.Path(model) / "new_pieces.json"
+  if not path.exists():
+    return "bert/word_embedding"
+  first = read_json(path).get("first_id")
+  if type(first) is not int or first < 1:
+    raise InputError(f"{path}: first_id is {first!r}; the id of the first new piece is needed.")
+  return f"bert/word_embedding:{first}"

@@ -44,12 +44,13 @@ TABLE, POSITIONS, TYPES = (
 def main(argv):
   """Converts a checkpoint; nothing is written where anything fails."""
   args = _parse(argv)
-  files.check_replaceable(args.output, marker="modules.json")
   prefix, places = locate(pathlib.Path(args.input))
   vocabulary = _beside(args.vocab, "--vocab", VOCABULARY, places)
   if vocabulary is None:
     raise InputError(f"{args.input}: no {VOCABULARY} beside it; --vocab FILE is needed.")
   config = _beside(args.config, "--config", CONFIG, places)
+  read = [places[-1], vocabulary, *filter(None, (config, args.check))]
+  files.check_paths(read, args.output, marker="modules.json")
   expected = args.check and read_vectors(args.check)
   variables = open_checkpoint(prefix)
   with tempfile.TemporaryDirectory() as scratch:

@@ -4,8 +4,7 @@ import argparse
 import json
 
 from labse_jax.errors import InputError, run
-from labse_jax.files import replacing_folder
-from labse_jax.trim import check_paths
+from labse_jax.files import check_paths, replacing_folder
 
 DESCRIPTION = """Adds at most N word pieces to a model's vocabulary, learned from a text in a
 language that the vocabulary does not know or splits into too many pieces: files with a sentence a

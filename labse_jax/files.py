@@ -162,6 +162,19 @@ def check_replaceable(folder, *, marker):
     raise InputError(f"{folder}: holds other files (and no {marker}); name a new folder.")
 
 
+def check_paths(inputs, output, *, marker):
+  """Raises InputError where an input is missing, or would go when `output` is written."""
+  output = pathlib.Path(output)
+  check_replaceable(output, marker=marker)
+  for path in map(pathlib.Path, inputs):
+    if not path.exists():
+      raise InputError(f"{path}: no such file or folder.")
+    if not (path.is_file() or path.is_dir()):
+      raise InputError(f"{path}: is read more than once; a file on disk is needed.")
+    if path.resolve().is_relative_to(output.resolve()):
+      raise InputError(f"{output}: is, or holds, the input {path}; name another folder.")
+
+
 def _exchange(partial, folder):
   old = folder.with_name(folder.name + ".old")
   if folder.exists():

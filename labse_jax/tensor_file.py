@@ -76,7 +76,7 @@ class Tensors:
 
   def check_size(self, count):
     """Raises InputError for far more values than the files hold, before they are allocated."""
-    held = sum(math.prod(shape) for _, _, _, shape in self.places.values())
+    held = sum(math.prod(place[-1]) for place in self.places.values())
     if count > OVERSIZE * max(held, 1):
       raise InputError(f"{self.path}: holds {held:,} values; config.json asks for {count:,}.")
 

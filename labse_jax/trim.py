@@ -5,12 +5,11 @@ import dataclasses
 import functools
 import json
 import math
-import pathlib
 
 import numpy as np
 
 from labse_jax.errors import InputError, run
-from labse_jax.files import check_replaceable, replacing_folder
+from labse_jax.files import check_paths, replacing_folder
 
 DESCRIPTION = """Writes a model folder with only the word pieces that a text needs, and a
 certificate.json of what that changed. Kept are the special tokens, each piece that the text uses,
@@ -158,19 +157,6 @@ def _parsed(argv):
     raise InputError("--languages is of --data; the lines of --text are all used.")
   check_paths([args.model, *(args.text or [args.data])], args.output, marker=MARKER)
   return args
-
-
-def check_paths(inputs, output, *, marker):
-  """Raises InputError where an input is missing, or would go when `output` is written."""
-  output = pathlib.Path(output)
-  check_replaceable(output, marker=marker)
-  for path in map(pathlib.Path, inputs):
-    if not path.exists():
-      raise InputError(f"{path}: no such file or folder.")
-    if not (path.is_file() or path.is_dir()):
-      raise InputError(f"{path}: is read more than once; a file on disk is needed.")
-    if path.resolve().is_relative_to(output.resolve()):
-      raise InputError(f"{output}: is, or holds, the input {path}; name another folder.")
 
 
 if __name__ == "__main__":

@@ -237,6 +237,14 @@ def test_bad_input_is_one_line(place, stand_in, name):
   assert not (place.parent / "model" / "modules.json").exists()
 
 
+def test_an_earlier_model_that_holds_the_checkpoint_is_not_replaced(place, stand_in, tmp_path):
+  stand_in()
+  (tmp_path / "modules.json").touch()
+  with pytest.raises(InputError, match="is, or holds, the input"):
+    convert.main(["--input", str(place), "--output", str(tmp_path)])
+  assert (place / "vocab.txt").exists()
+
+
 def test_flags_that_cannot_be(place, stand_in):
   stand_in(change=no_pooler)
   with pytest.raises(InputError, match="has no pooler; choose another --pooling"):

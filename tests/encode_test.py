@@ -67,7 +67,7 @@ def test_one_device_and_eight_give_the_same(tiny_content, lines):
 def test_a_default_prompt_that_is_not_there_is_said(tiny_content, tmp_path):
   content = dataclasses.replace(tiny_content, prompts={"query": "q: "}, default_prompt="passage")
   folder.write(tmp_path / "m", content)
-  with pytest.raises(InputError, match="'passage' is not among the prompts .'query'"):
+  with pytest.raises(InputError, match="default_prompt_name is 'passage'; one of .'query'"):
     SentenceEncoder.load(tmp_path / "m")
 
 

@@ -128,6 +128,14 @@ def test_of_an_extended_table_the_new_rows_are_trained(tiny_folder, tmp_path):
   assert frozen == [("bert/word_embedding",), ("bert/word_embedding:950",)]
 
 
+@pytest.mark.parametrize("text", ["{}", '{"first_id": "950"}', '{"first_id": 0}', "[]", "{"])
+def test_spoiled_facts_of_an_extension_are_said(tiny_folder, tmp_path, text):
+  shutil.copytree(tiny_folder, tmp_path / "more")
+  (tmp_path / "more" / "new_pieces.json").write_text(text)
+  with pytest.raises(InputError, match="new_pieces.json: "):
+    config_of(tmp_path / "more", "data")
+
+
 def test_the_experiment_asks_for_a_model():
   with pytest.raises(InputError, match="finetune.py:model=FOLDER"):
     finetune.get_config("data=x")
