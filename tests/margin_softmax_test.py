@@ -6,6 +6,7 @@ import jax
 import numpy as np
 import pytest
 
+from labse_jax.all_pairs import Spread
 from labse_jax.losses.margin_softmax import margin_softmax
 from labse_jax.sharding import BATCH, make_mesh
 
@@ -49,7 +50,7 @@ def inputs(kind):
 
 def sharded_loss(devices, fsdp):
   mesh = make_mesh(fsdp, jax.devices()[:devices])
-  loss = functools.partial(margin_softmax, scale=SCALE, margin=MARGIN, axis_name=BATCH)
+  loss = functools.partial(margin_softmax, scale=SCALE, margin=MARGIN, spread=Spread(BATCH))
   p = jax.P(BATCH)
   return jax.shard_map(loss, mesh=mesh, in_specs=(p, p, p, p), out_specs=(jax.P(), jax.P()))
 

@@ -38,31 +38,52 @@ class _PackChunk(grain.experimental.FlatMapTransform):
 
   max_fan_out = CHUNK
 
-  def __init__(self, source, tokenizer, length, slots, prompt):
+  def __init__(self, source, tokenizer, length, slots, prompt, negatives, beside):
     self.source, self.tokenizer, self.length, self.slots = source, tokenizer, length, slots
-    self.prompt = prompt
+    self.prompt, self.negatives, self.beside = prompt, negatives, beside
 
   def flat_map(self, indices):
-    examples = self.source.__getitems__(indices.tolist())
-    texts = [example[side] for example in examples for side in ("source", "target")]
-    tokens, _ = self.tokenizer.encode([self.prompt + text for text in texts], self.length)
-    pairs = list(zip(tokens[::2], tokens[1::2], strict=True))
-    rows, row_N, slot_N = packing.pack(pairs, self.length, self.slots)
-    hashes = np.array([zlib.crc32(text.encode()) for text in texts], np.uint32)
-    rows["ids"] = np.zeros((*rows["mask"].shape, 2), np.uint32)
-    rows["ids"][row_N, slot_N] = hashes.reshape(-1, 2)
+    rows = self.pack(indices)
     # Packing sorts by length; a batch should not.
     order = np.random.default_rng(indices[:1]).permutation(len(rows["mask"]))
     return [{name: array[row] for name, array in rows.items()} for row in order]
 
+  def pack(self, indices):
+    """The arrays of `batches`, of as many rows as the pairs need."""
+    examples = self.source.__getitems__(indices.tolist())
+    texts = [[example["source"], example["target"]] for example in examples]
+    if self.negatives:
+      texts = [pair + more for pair, more in zip(texts, self.negatives(indices), strict=True)]
+    flat, sides = [text for item in texts for text in item], len(texts[0])
+    tokens, _ = self.tokenizer.encode([self.prompt + text for text in flat], self.length)
+    items = [tokens[n : n + sides] for n in range(0, len(tokens), sides)]
+    rows, row_N, slot_N = packing.pack(items, self.length, self.slots)
 
-def batches(dataset, tokenizer, *, rows, slots, length, exponent, seed, prompt="",
-            process_index=None, process_count=None):  # fmt: skip
+    def placed(values):
+      out = np.zeros((*rows["mask"].shape, *values.shape[1:]), values.dtype)
+      out[row_N, slot_N] = values
+      return out
+
+    hashes = np.array([zlib.crc32(text.encode()) for text in flat], np.uint32).reshape(-1, sides)
+    rows["ids"] = placed(hashes[:, :2])
+    if self.negatives:
+      there = np.array([bool(text) for text in flat]).reshape(-1, sides)
+      rows |= {"negative_ids": placed(hashes[:, 2:]), "negative_mask": placed(there[:, 2:])}
+    for look_up in self.beside:
+      rows |= {name: placed(values) for name, values in look_up(indices).items()}
+    return rows
+
+
+def batches(dataset, tokenizer, *, rows, slots, length, exponent, seed, prompt="", negatives=None,
+            beside=(), process_index=None, process_count=None):  # fmt: skip
   """This host's share of every batch: a grain.IterDataset whose iterator can be checkpointed.
 
   Each batch holds what `packing.pack` makes of the pairs, `prompt` before each text, and uint32
   ids [rows, slots, 2]: hashes of the two texts (two texts with one hash only cost a negative).
-  `rows` is the global number.
+  `rows` is the global number. `negatives` are a function of N indices that gives K more texts for
+  each pair, "" where there is none: they are the sides from the third on, with `negative_ids` and
+  `negative_mask` [rows, slots, K]. Functions in `beside` give {name: array [N, ...]} for N indices,
+  which a batch holds as [rows, slots, ...].
   """
   process_index = jax.process_index() if process_index is None else process_index
   process_count = jax.process_count() if process_count is None else process_count
@@ -70,7 +91,7 @@ def batches(dataset, tokenizer, *, rows, slots, length, exponent, seed, prompt="
   mix = language_mix(dataset.indices_by_language, exponent=exponent, seed=seed,
                      process_index=process_index, process_count=process_count)  # fmt: skip
   chunks = mix.batch(CHUNK).to_iter_dataset(grain.ReadOptions(num_threads=0))
-  pack_chunk = _PackChunk(dataset.source, tokenizer, length, slots, prompt)
+  pack_chunk = _PackChunk(dataset.source, tokenizer, length, slots, prompt, negatives, beside)
   return prefetched(grain.experimental.FlatMapIterDataset(chunks, pack_chunk), own_rows)
 
 

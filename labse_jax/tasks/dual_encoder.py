@@ -1,29 +1,49 @@
 """Translation ranking: pairs of packed rows, one encoder, negatives from every device."""
 
 import functools
+import inspect
 
 import jax
 import jax.numpy as jnp
 
+from labse_jax import hard_negatives, monitors, teachers
+from labse_jax.all_pairs import Spread
 from labse_jax.data import pipeline
 from labse_jax.data.dataset import open_dataset
-from labse_jax.errors import InputError
+from labse_jax.errors import InputError, known
 from labse_jax.hosts import say
+from labse_jax.matryoshka import matryoshka
 from labse_jax.models import heads
 from labse_jax.plugins import chosen
 from labse_jax.sharding import BATCH, split_rows
 from labse_jax.task import EncoderTask
 
+LEARNED = "logit_scale"  # The parameters that are options of the loss; no part of a model.
+
 
 class Task(EncoderTask):
-  """What one step optimises, made of a config; config.loss names a file in `losses`."""
+  """What one step optimises, made of a config; config.loss names a file in `losses`.
+
+  A loss says by its arguments what it needs beside the pairs: vectors of a teacher, or negatives.
+  """
 
   looks_up_only = True  # Of the word table, the loss sees the rows of batch["tokens"] alone.
 
   def __init__(self, config):
     super().__init__(config)
     loss = getattr(chosen("losses", config.loss), config.loss)
-    self.pair_loss = functools.partial(loss, axis_name=BATCH, **config.loss_options)
+    wanted = inspect.signature(loss).parameters
+    self.teacher = config.teacher.to_dict() if "teacher_bP" in wanted else None
+    self.hard = config.hard_negatives.to_dict() if "negatives_bKD" in wanted else None
+    options = config.loss_options.to_dict()
+    for name in config.get("learned", ()):
+      known("name in config.learned", name, options)
+    self.learned = {name: options.pop(name) for name in config.get("learned", ())}
+    spread = Spread(BATCH, config.get("exchange", "gather"))
+    self.pair_loss = functools.partial(loss, spread=spread, **options)
+    if config.get("matryoshka"):
+      self.pair_loss = matryoshka(
+          self.pair_loss, config.matryoshka, self.module.dense or self.module.bert.width)
 
   def batches(self):
     """This host's batches; says what share of the sentences is cut."""
@@ -35,39 +55,68 @@ class Task(EncoderTask):
     share = pipeline.share_cut(dataset, tokenizer, config.length, prompt=self.prompt)
     say(f"{config.data}: {len(dataset):,} pairs in {len(dataset.indices_by_language)} pairs of "
         f"languages; {share:.2%} of sentences are cut at {config.length} tokens.")  # fmt: skip
+    beside = [teachers.look_up(dataset, **self.teacher)] if self.teacher else []
+    negatives = hard_negatives.look_up(dataset, **self.hard) if self.hard else None
     return pipeline.batches(
         dataset, tokenizer, rows=config.batch_rows, slots=config.slots, length=config.length,
-        exponent=config.exponent, seed=config.seed, prompt=self.prompt)  # fmt: skip
+        exponent=config.exponent, seed=config.seed, prompt=self.prompt, negatives=negatives,
+        beside=beside)  # fmt: skip
 
   def batch_shapes(self):
     """The global batch, {name: jax.ShapeDtypeStruct}, without the data or the tokenizer."""
     R, S, L = self.config.batch_rows, self.config.slots, self.config.length
-    shapes = dict.fromkeys(("tokens", "segments", "positions"), ((R, 2, L), jnp.int32))
+    K = self.hard["k"] if self.hard else 0
+    shapes = dict.fromkeys(("tokens", "segments", "positions"), ((R, 2 + K, L), jnp.int32))
     shapes |= dict.fromkeys(("mask", "turned"), ((R, S), jnp.bool_))
     shapes["ids"] = ((R, S, 2), jnp.uint32)
+    if self.hard:
+      shapes["negative_ids"] = ((R, S, K), jnp.uint32)
+      shapes["negative_mask"] = ((R, S, K), jnp.bool_)
+    if self.teacher:
+      shapes["teacher"] = ((R, S, teachers.width(**self.teacher)), jnp.float16)
     return {name: jax.ShapeDtypeStruct(*shape) for name, shape in shapes.items()}
 
   def init(self, key):
-    """Fresh parameters."""
-    return heads.init(self.module, key)
+    """Fresh parameters; options of the loss that are learned begin as the config has them."""
+    params = heads.init(self.module, key)
+    # A scale is learned as its logarithm, so that it stays one.
+    start = {name: jnp.log(float(value)) if value > 0 else jnp.float32(value)
+             for name, value in self.learned.items()}  # fmt: skip
+    return params | ({LEARNED: start} if start else {})
 
   def loss_fn(self, params, batch, key):
     """(loss, metrics) of a global batch; the same for any number of devices and chunks."""
-    z_R2SD = self.encode(params, batch, key)
-    rows, _, slots, D = z_R2SD.shape
-    # Packing turned some pairs round to fill the rows; here each side is itself again.
-    turned_RS1 = batch["turned"][..., None]
-    source_RSD = jnp.where(turned_RS1, z_R2SD[:, 1], z_R2SD[:, 0])
-    target_RSD = jnp.where(turned_RS1, z_R2SD[:, 0], z_R2SD[:, 1])
-    split = jax.P(BATCH)
-    loss = jax.shard_map(self.pair_loss, in_specs=(split,) * 4, out_specs=(jax.P(), jax.P()))
-    value, metrics = loss(
-        source_RSD.reshape(rows * slots, D), target_RSD.reshape(rows * slots, D),
-        batch["ids"].reshape(rows * slots, 2), batch["mask"].reshape(rows * slots))  # fmt: skip
+    vectors = self.vectors(self.encode(params, batch, key), batch)
+    learned = {name: jnp.exp(value) if self.learned[name] > 0 else value
+               for name, value in params.get(LEARNED, {}).items()}  # fmt: skip
+    loss = jax.shard_map(
+        lambda vectors, learned: self.pair_loss(**vectors, **learned),
+        in_specs=(jax.P(BATCH), jax.P()), out_specs=(jax.P(), jax.P()))  # fmt: skip
+    value, metrics = loss(vectors, learned)
+    metrics |= monitors.of_batch(vectors) | learned
     return value, metrics | {"tokens": (batch["segments"] > 0).sum()}
 
+  def vectors(self, z_RISD, batch):
+    """The loss's arguments, one row a slot: of sides I, source and target, then negatives."""
+    rows, _, slots, _ = z_RISD.shape
+    flat = lambda a: a.reshape(rows * slots, *a.shape[2:])
+    # Packing turned some pairs round to fill the rows; here each side is itself again.
+    turned_RS1 = batch["turned"][..., None]
+    found = {
+      "x_bD": flat(jnp.where(turned_RS1, z_RISD[:, 1], z_RISD[:, 0])),
+      "y_bD": flat(jnp.where(turned_RS1, z_RISD[:, 0], z_RISD[:, 1])),
+      "ids_b2": flat(batch["ids"]), "mask_b": flat(batch["mask"]),
+    }  # fmt: skip
+    if self.teacher:
+      found["teacher_bP"] = flat(batch["teacher"])
+    if self.hard:
+      found["negatives_bKD"] = flat(jnp.moveaxis(z_RISD[:, 2:], 1, 2))
+      found["negative_ids_bK"] = flat(batch["negative_ids"])
+      found["negative_mask_bK"] = flat(batch["negative_mask"])
+    return found
+
   def encode(self, params, batch, key):
-    """Vectors z_R2SD of both sides of every slot, `config.chunks` parts of the batch in turn.
+    """Vectors z_RISD of all sides I of every slot, `config.chunks` parts of the batch in turn.
 
     Each part's activations are made again on the way back (Gao et al. 2021, GradCache), so
     memory is that of a part while the negatives stay those of the whole batch.
@@ -77,19 +126,19 @@ class Task(EncoderTask):
     module = self.module.clone(normalize=True)  # The loss is of cosines, whatever a folder's head.
 
     def encode_chunk(chunk):
-      number, *inputs_R2L = chunk
-      r, _, L = inputs_R2L[0].shape
-      z_BSD = module.apply(  # Both sides of a row lie together: the reshape moves nothing.
-          {"params": params}, *(a.reshape(2 * r, L) for a in inputs_R2L),
+      number, *inputs_RIL = chunk
+      r, sides, L = inputs_RIL[0].shape
+      z_BSD = module.apply(  # All sides of a row lie together: the reshape moves nothing.
+          {"params": params}, *(a.reshape(r * sides, L) for a in inputs_RIL),
           slots=batch["mask"].shape[1], train=True,
           rngs={"dropout": jax.random.fold_in(key, number)})  # fmt: skip
-      return split_rows(z_BSD.reshape(r, 2, *z_BSD.shape[1:]))
+      return split_rows(z_BSD.reshape(r, sides, *z_BSD.shape[1:]))
 
     if chunks == 1:
       return encode_chunk((0, *(batch[name] for name in names)))
     # Row i goes to chunk i mod chunks: every device keeps its own rows.
     fold = lambda a: jnp.moveaxis(a.reshape(rows // chunks, chunks, *a.shape[1:]), 1, 0)
-    z_CR2SD = jax.lax.map(
+    z_CRISD = jax.lax.map(
         jax.checkpoint(encode_chunk, prevent_cse=False),
         (jnp.arange(chunks), *(fold(batch[name]) for name in names)))  # fmt: skip
-    return jnp.moveaxis(z_CR2SD, 0, 1).reshape(rows, *z_CR2SD.shape[2:])
+    return jnp.moveaxis(z_CRISD, 0, 1).reshape(rows, *z_CRISD.shape[2:])

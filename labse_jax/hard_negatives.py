@@ -1,0 +1,1 @@
+"""A teacher's vectors of a dataset's texts."""

@@ -1,0 +1,19 @@
+"""Distillation of a teacher's vectors into every language (Reimers and Gurevych 2020, eq. 1)."""
+
+import jax
+import jax.numpy as jnp
+
+from labse_jax.ranking import mean_over
+
+
+def mse_distillation(x_bD, y_bD, ids_b2, mask_b, *, teacher_bP, spread):
+  """Mean over pairs of |x - t|^2 + |y - t|^2, t the teacher's vector of the pair's anchor.
+
+  P is D. The paper divides by D as well, a constant that the learning rate takes up. Here all
+  vectors are unit ones, and the terms are 2 - 2 cosine. Nothing is compared with other pairs:
+  `ids_b2` plays no part. Other arguments and the result are those of `margin_softmax`.
+  """
+  target_bD = jax.lax.stop_gradient(teacher_bP.astype(jnp.float32))
+  mean, count = mean_over(mask_b, spread.axis_name)
+  distance = lambda z_bD: mean(((z_bD.astype(jnp.float32) - target_bD) ** 2).sum(1))
+  return distance(x_bD) + distance(y_bD), {"pairs": count}

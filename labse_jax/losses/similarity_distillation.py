@@ -1,0 +1,29 @@
+"""Distillation of a teacher's matrix of similarities (the "MMSE" of Park et al. 2024's code)."""
+
+import jax
+import jax.numpy as jnp
+
+from labse_jax.all_pairs import count_negatives, elementwise_sums
+from labse_jax.ranking import mean_over, of_pairs, similarity_of_pairs
+
+
+def similarity_distillation(x_bD, y_bD, ids_b2, mask_b, *, teacher_bP, spread):
+  """Mean over pairs i and their candidates j of (x_i . y_j - t_i . t_j)^2.
+
+  Candidates are the pair itself and its negatives on all devices; `teacher_bP` is as in
+  `soft_contrastive`. Other arguments and the result are those of `margin_softmax`.
+  """
+  label_bP = jax.lax.stop_gradient(teacher_bP.astype(jnp.float32))
+  of_b = of_pairs(ids_b2, mask_b)
+  labelled_b = of_b | {"label": label_bP}
+  others_b = elementwise_sums(x_bD, y_bD, labelled_b, labelled_b, squared, spread)
+  number_b = 1 + count_negatives(of_b, of_b, spread)
+  own_b = squared(similarity_of_pairs(x_bD, y_bD), (label_bP**2).sum(1))
+  mean, count = mean_over(mask_b, spread.axis_name)
+  metrics = {"pairs": count, "negatives": mean(number_b - 1)}
+  return mean(others_b + own_b) / mean(number_b), metrics
+
+
+def squared(similarity, label):
+  """The squared difference of two similarities."""
+  return (similarity - label) ** 2

@@ -1,0 +1,16 @@
+"""Soft labels across languages and within each: training both spaces (Park et al. 2024, TCM)."""
+
+from labse_jax.losses.soft_contrastive import cross_entropy, teacher_labels
+
+
+def tcm(x_bD, y_bD, ids_b2, mask_b, *, teacher_bP, temperature, teacher_temperature, cross, spread):
+  """cross * L(x, y) + (1 - cross) * (L(x, x) + L(y, y)) / 2, L being `soft_contrastive` (eq. 7).
+
+  The published code adds the three with equal weights: cross = 1/3, up to the factor 3. The metrics
+  are those of L(x, y).
+  """
+  labels = teacher_labels(ids_b2, mask_b, teacher_bP, teacher_temperature, spread)
+  of = lambda a_bD, c_bD: cross_entropy(a_bD, c_bD, ids_b2, mask_b, labels, temperature, spread)
+  loss, metrics = of(x_bD, y_bD)
+  within = (of(x_bD, x_bD)[0] + of(y_bD, y_bD)[0]) / 2
+  return cross * loss + (1 - cross) * within, metrics | {"loss_across": loss, "loss_within": within}

@@ -1,0 +1,33 @@
+"""Vectors whose first dimensions are vectors too (Kusupati et al. 2022, Matryoshka)."""
+
+import jax.numpy as jnp
+
+from labse_jax.errors import InputError
+
+VECTORS = ("x_bD", "y_bD", "negatives_bKD")
+
+
+def matryoshka(loss, dims, width):
+  """`loss` summed over the vectors' first d dimensions, for each d of `dims` (eq. 1, weights 1).
+
+  The first d dimensions are made unit vectors again; metrics are those of the first of `dims`, and
+  each d's loss. Raises InputError where a d is not within 1 to `width`.
+  """
+  if not all(1 <= d <= width for d in dims):
+    raise InputError(f"config.matryoshka = {tuple(dims)}: dimensions are 1 to {width}.")
+
+  def total(**arguments):
+    values, metrics = {}, {}
+    for d in dims:
+      cut = {name: unit(arguments[name][..., :d]) for name in VECTORS if name in arguments}
+      value, of_d = loss(**arguments | cut)
+      values[f"loss_{d}"] = value
+      metrics = metrics or of_d
+    return sum(values.values()), metrics | values
+
+  return total
+
+
+def unit(x):
+  """x over its norm, along the last axis; zero stays zero."""
+  return x / jnp.maximum(jnp.linalg.norm(x, axis=-1, keepdims=True), 1e-12)

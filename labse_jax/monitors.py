@@ -1,0 +1,50 @@
+"""Whether the vectors still tell sentences apart: alignment, uniformity, effective rank."""
+
+import jax
+import jax.numpy as jnp
+
+SAMPLE = 256  # Slots of the batch; the first ones, which packing has put in no order.
+COLLAPSED = 0.99  # The mean cosine of sentences that have nothing to do with each other.
+
+
+def of_batch(vectors):
+  """Metrics of x_bD and y_bD, and of teacher_bP where there is one; nothing is differentiated.
+
+  `alignment`: the mean squared distance of pairs; `uniformity`: the logarithm of the mean of
+  exp(-2 |a - b|^2) over others (Wang and Isola 2020, sec. 4.1); `similarity_of_others`, their mean
+  cosine; `effective_rank`: e to the entropy of the singular values (Roy and Vetterli 2007, eq. 4).
+  `teacher_agreement` is the correlation of the cosines of others with the teacher's. All but the
+  first are of a sample of at most 256 slots, sources and targets apart, and averaged.
+  """
+  vectors = jax.lax.stop_gradient(vectors)
+  mask_b, count = vectors["mask_b"], jnp.maximum(vectors["mask_b"].sum(), 1)
+  distance_b = ((vectors["x_bD"] - vectors["y_bD"]) ** 2).sum(1)
+  sides = [of_sample(vectors[name][:SAMPLE], mask_b[:SAMPLE], vectors.get("teacher_bP"))
+           for name in ("x_bD", "y_bD")]  # fmt: skip
+  averages = jax.tree.map(lambda x, y: (x + y) / 2, *sides)
+  return averages | {"alignment": jnp.where(mask_b, distance_b, 0).sum() / count}
+
+
+def of_sample(z_nD, mask_n, teacher_nP=None):
+  """The metrics of one set of unit vectors."""
+  n = len(mask_n)
+  z_nD = jnp.where(mask_n[:, None], z_nD, 0)
+  s_nn = z_nD @ z_nD.T
+  other_nn = mask_n[:, None] & mask_n & ~jnp.eye(n, dtype=bool)
+  count = jnp.maximum(other_nn.sum(), 1)
+  mean = lambda a_nn: jnp.where(other_nn, a_nn, 0).sum() / count
+  singular_n = jnp.sqrt(jnp.maximum(jnp.linalg.eigvalsh(s_nn), 0))
+  share_n = singular_n / jnp.maximum(singular_n.sum(), 1e-12)
+  entropy = -(share_n * jnp.log(jnp.maximum(share_n, 1e-12))).sum()
+  metrics = {
+    "uniformity": jnp.log(mean(jnp.exp(4 * s_nn - 4))),
+    "similarity_of_others": mean(s_nn),
+    "effective_rank": jnp.exp(entropy),
+  }
+  if teacher_nP is not None:
+    t_nP = teacher_nP[:n].astype(jnp.float32)
+    a_nn, b_nn = s_nn - mean(s_nn), t_nP @ t_nP.T
+    b_nn -= mean(b_nn)
+    spread = jnp.sqrt(mean(a_nn**2) * mean(b_nn**2))
+    metrics["teacher_agreement"] = mean(a_nn * b_nn) / jnp.maximum(spread, 1e-12)
+  return metrics
