@@ -1,0 +1,43 @@
+"""What a fingerprint sees, and what it does not."""
+
+import shutil
+
+import pytest
+
+from labse_jax import fingerprint
+from labse_jax.data.dataset import write_dataset
+from labse_jax.data.sources import Pair
+
+
+@pytest.mark.parametrize(
+  "name", ["config.json", "model.safetensors", "tokenizer.json", "1_Pooling/config.json"]
+)
+def test_every_file_of_a_model_counts(tmp_path, tiny_folder, name):
+  shutil.copytree(tiny_folder, tmp_path / "copy")
+  assert fingerprint.model(tmp_path / "copy") == fingerprint.model(tiny_folder)
+  (tmp_path / "copy" / "README.md").write_text("other words")
+  assert fingerprint.model(tmp_path / "copy") == fingerprint.model(tiny_folder)
+  with open(tmp_path / "copy" / name, "ab") as file:
+    file.write(b" ")
+  assert fingerprint.model(tmp_path / "copy") != fingerprint.model(tiny_folder)
+
+
+@pytest.mark.parametrize("name", ["vocab.txt", "sentencepiece.bpe.model"])
+def test_a_tokenizer_in_another_file_counts(tmp_path, name):
+  marks = []
+  for text in ("a", "b"):
+    (tmp_path / name).write_text(text)
+    marks.append(fingerprint.model(tmp_path))
+  assert marks[0] != marks[1]
+
+
+def test_a_dataset_is_its_records_in_their_order(tmp_path):
+  one, two = Pair("eng", "deu", "x", "one", "eins"), Pair("eng", "deu", "x", "two", "zwei")
+  marks = []
+  for name, pairs in (("a", [one, two]), ("b", [one, two]), ("c", [two, one]), ("d", [one])):
+    write_dataset(tmp_path / name, pairs)
+    marks.append(fingerprint.dataset(tmp_path / name))
+  assert marks[0] == marks[1] and len(set(marks)) == 3
+  (tmp_path / "a" / "vectors").mkdir()
+  (tmp_path / "a" / "vectors" / "manifest.json").write_text("{}")
+  assert fingerprint.dataset(tmp_path / "a") == marks[0]
