@@ -13,7 +13,7 @@ import jax.numpy as jnp
 
 from labse_jax.errors import known
 
-TILE = 1 << 23  # Similarities that are formed at a time: 32 MB.
+TILE = 1 << 22  # Similarities that are formed at a time: 16 MB.
 NEVER = -1e30  # The logit of a pair that does not count: finite, so that no difference is NaN.
 
 
@@ -124,16 +124,20 @@ def _matmul(a, b):
 def _walk(query, key, kind, step, spread):
   """This device's rows and columns, and the keys where the walk leaves them, for the way back."""
   if spread.exchange == "gather":
-    keys = _gather(key, spread)
-    rows, columns = _fold(query, keys, kind.start_row(query), kind.start_column(keys), step, spread)
-    return rows, kind.merge(columns, spread.axis_name), key
-  fold = functools.partial(_fold, step=step, spread=spread)
-  rows, columns = fold(query, key, kind.start_row(query), kind.start_column(key))
+
+    def gathered(rows, key):
+      keys = _gather(key, spread)
+      rows, columns = step(query, keys, rows, kind.start_column(keys))
+      return rows, kind.merge(columns, spread.axis_name)
+
+    return *_in_parts(gathered, kind.start_row(query), key, _gathered(query, spread), spread), key
+  fold = functools.partial(_fold, query, step=step, spread=spread)
+  rows, columns = fold(kind.start_row(query), key, kind.start_column(key))
 
   def turn(_, carry):
     rows, key, columns = carry
     key, columns = _pass_on((key, columns), -1, spread)
-    rows, columns = fold(query, key, rows, columns)
+    rows, columns = fold(rows, key, columns)
     return rows, key, columns
 
   devices = jax.lax.axis_size(spread.axis_name)
@@ -143,25 +147,33 @@ def _walk(query, key, kind, step, spread):
 
 def _walk_back(query, key, of_columns, step, spread):
   """The gradients of this device's queries and keys; the ring goes the other way, and home."""
-  fold = functools.partial(_fold, step=step, spread=spread)
   zeros = lambda of: jnp.zeros_like(of["vector"]) + 0 * of["vector"][0, 0]
   if spread.exchange == "gather":
-    # Gathered again, or every loss of a step would keep its copy of all keys until then.
-    keys = _gather(jax.lax.optimization_barrier(key | of_columns), spread)
-    dx_aD, dy_BD = fold(query, keys, zeros(query), zeros(keys))
-    return dx_aD, jax.lax.psum_scatter(dy_BD, spread.axis_name, tiled=True)
+
+    def gathered(dx_aD, key):
+      keys = _gather(key, spread)
+      dx_aD, dy_BD = step(query, keys, dx_aD, zeros(keys))
+      return dx_aD, jax.lax.psum_scatter(dy_BD, spread.axis_name, tiled=True)
+
+    return _in_parts(gathered, zeros(query), key | of_columns, _gathered(query, spread), spread)
+  fold = functools.partial(_fold, query, step=step, spread=spread)
   key = key | _pass_on(of_columns, 1, spread)
-  dx_aD, dy_bD = fold(query, key, zeros(query), zeros(key))
+  dx_aD, dy_bD = fold(zeros(query), key, zeros(key))
 
   def turn(_, carry):
     dx_aD, key, dy_bD = carry
     key, dy_bD = _pass_on((key, dy_bD), 1, spread)
-    dx_aD, dy_bD = fold(query, key, dx_aD, dy_bD)
+    dx_aD, dy_bD = fold(dx_aD, key, dy_bD)
     return dx_aD, key, dy_bD
 
   devices = jax.lax.axis_size(spread.axis_name)
   dx_aD, _, dy_bD = jax.lax.fori_loop(1, devices, turn, (dx_aD, key, dy_bD))
   return dx_aD, dy_bD
+
+
+def _gathered(query, spread):
+  """What one key of each device costs in a tile: its similarities or, if more, the vectors."""
+  return jax.lax.axis_size(spread.axis_name) * max(query["vector"].shape)
 
 
 def _gather(tree, spread):
@@ -175,25 +187,25 @@ def _pass_on(tree, places, spread):
   return jax.tree.map(lambda a: jax.lax.ppermute(a, spread.axis_name, to), tree)
 
 
-def _fold(query, key, rows, columns, step, spread):
-  """One block of pairs, some queries at a time."""
-  a, b = query["mask"].shape[0], key["mask"].shape[0]
-  parts = min(a, -(-a * b // spread.tile))
+def _fold(query, rows, key, columns, step, spread):
+  """One block of pairs."""
+  part = lambda rows, of: step(query, of[0], rows, of[1])
+  return _in_parts(part, rows, (key, columns), query["mask"].shape[0], spread)
+
+
+def _in_parts(step, rows, keys, cost, spread):
+  """step(rows, keys) -> (rows, columns), some keys at a time; `cost` numbers a key in a tile."""
+  b = jax.tree.leaves(keys)[0].shape[0]
+  parts = min(b, -(-b * cost // spread.tile))
   if parts == 1:
-    return step(query, key, rows, columns)
-  size = -(-a // parts)
-  parts = -(-a // size)
+    return step(rows, keys)
+  size = -(-b // parts)
+  parts = -(-b // size)
   split = lambda leaf: jnp.pad(
-      leaf, [(0, parts * size - a)] + [(0, 0)] * (leaf.ndim - 1)).reshape(
+      leaf, [(0, parts * size - b)] + [(0, 0)] * (leaf.ndim - 1)).reshape(
           parts, size, *leaf.shape[1:])  # fmt: skip
-
-  def part(columns, of):
-    rows, columns = step(of[0], key, of[1], columns)
-    return columns, rows
-
-  columns, rows = jax.lax.scan(part, columns, jax.tree.map(split, (query, rows)))
-  join = lambda leaf: leaf.reshape(-1, *leaf.shape[2:])[:a]
-  return jax.tree.map(join, rows), columns
+  rows, columns = jax.lax.scan(step, rows, jax.tree.map(split, keys))
+  return rows, jax.tree.map(lambda leaf: leaf.reshape(-1, *leaf.shape[2:])[:b], columns)
 
 
 def _start_rows(of):
