@@ -1,0 +1,100 @@
+"""Exact search against brute force in NumPy, ties included."""
+
+import jax
+import numpy as np
+import pytest
+
+from labse_jax.errors import InputError
+from labse_jax.search import top_k
+from labse_jax.sharding import make_mesh
+
+
+def brute_force(queries_ND, candidates_CD, k):
+  score_NC = queries_ND @ candidates_CD.T
+  ids_NK = np.argsort(-score_NC, axis=1, kind="stable")[:, :k]
+  return np.take_along_axis(score_NC, ids_NK, 1), ids_NK
+
+
+@pytest.mark.parametrize(
+  "queries,candidates,width,k,block",
+  [
+    (5, 3, 4, 3, 8192),
+    (1, 64, 8, 1, 64),
+    (700, 3001, 8, 10, 1024),  # Three blocks, the last one not full.
+    (1500, 900, 16, 100, 100),  # Two lots of queries; more neighbours than groups in a block.
+    (10, 1000, 6, 500, 64),  # More neighbours than a block was to have.
+    (0, 5, 8, 2, 64),
+  ],
+)
+def test_whole_numbers_rank_as_by_brute_force(queries, candidates, width, k, block):
+  """Sums of small whole numbers are exact, and full of ties."""
+  rng = np.random.default_rng(0)
+  x_ND, y_CD = (rng.integers(-3, 4, (n, width)).astype(np.float32) for n in (queries, candidates))
+  scores_NK, ids_NK = top_k(x_ND, y_CD, k, block=block)
+  expected = brute_force(x_ND, y_CD, k)
+  np.testing.assert_array_equal(scores_NK, expected[0])
+  np.testing.assert_array_equal(ids_NK, expected[1])
+  assert scores_NK.dtype == np.float32 and ids_NK.dtype == np.int64
+
+
+@pytest.mark.parametrize("block", [256, 8192])
+def test_equal_vectors_come_in_the_order_of_their_ids(block):
+  """Also where products are rounded: an equal vector gets an equal score, wherever it lies."""
+  rng = np.random.default_rng(0)
+  distinct = unit(rng, 300, 96)
+  number_C = rng.integers(0, 300, 2003)
+  scores_NK, ids_NK = top_k(unit(rng, 200, 96), distinct[number_C], 30, block=block)
+  same = number_C[ids_NK[:, 1:]] == number_C[ids_NK[:, :-1]]
+  np.testing.assert_array_equal(scores_NK[:, 1:] == scores_NK[:, :-1], same)
+  assert (ids_NK[:, 1:] > ids_NK[:, :-1])[same].all() and 0.5 < same.mean() < 1
+
+
+def test_unit_vectors_rank_as_in_float64():
+  rng = np.random.default_rng(1)
+  x_ND, y_CD = unit(rng, 300, 48), unit(rng, 2500, 48)
+  scores_NK, ids_NK = top_k(x_ND, y_CD, 8, block=2048)
+  exact, expected = brute_force(x_ND.astype(np.float64), y_CD.astype(np.float64), 9)
+  np.testing.assert_allclose(scores_NK, exact[:, :8], atol=1e-6)
+  clear = (exact[:, :-1] - exact[:, 1:]).min(1) > 1e-6  # Nothing that rounding may exchange.
+  np.testing.assert_array_equal(ids_NK[clear], expected[clear, :8])
+  assert clear.mean() > 0.9
+
+
+def test_memory_maps_and_half_precision_are_read(tmp_path):
+  rng = np.random.default_rng(2)
+  for name in ("x", "y"):
+    np.save(tmp_path / name, unit(rng, 100, 16).astype(np.float16))
+  maps = [np.load(tmp_path / f"{name}.npy", mmap_mode="r") for name in ("x", "y")]
+  expected = brute_force(*(np.asarray(one, np.float32) for one in maps), 3)
+  np.testing.assert_array_equal(top_k(*maps, 3)[1], expected[1])
+
+
+def test_a_mesh_around_it_changes_nothing():
+  rng = np.random.default_rng(3)
+  x_ND, y_CD = unit(rng, 20, 16), unit(rng, 100, 16)
+  with jax.set_mesh(make_mesh()):
+    np.testing.assert_array_equal(top_k(x_ND, y_CD, 3)[1], brute_force(x_ND, y_CD, 3)[1])
+
+
+@pytest.mark.parametrize("side,where", [(0, "query 7"), (1, "candidate 7")])
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_what_is_not_finite_is_refused(side, where, value):
+  vectors = [np.ones((20, 4), np.float32) for _ in range(2)]
+  vectors[side][7, 2] = value
+  with pytest.raises(InputError, match=f"{where} is not finite"):
+    top_k(*vectors, 2)
+
+
+def test_wrong_shapes_are_refused():
+  x_ND = np.ones((5, 4), np.float32)
+  with pytest.raises(InputError, match="k = 6: 1 to 5"):
+    top_k(x_ND, x_ND, 6)
+  with pytest.raises(InputError, match="k = 0"):
+    top_k(x_ND, x_ND, 0)
+  with pytest.raises(InputError, match="4 dimensions, candidates 3"):
+    top_k(x_ND, x_ND[:, :3], 1)
+
+
+def unit(rng, count, width):
+  x_ND = rng.normal(size=(count, width)).astype(np.float32)
+  return x_ND / np.linalg.norm(x_ND, axis=1, keepdims=True)
