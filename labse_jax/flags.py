@@ -80,9 +80,18 @@ def parse_arg(arg, **defaults):
   return ml_collections.ConfigDict(options)
 
 
+def split_arg(arg, **defaults):
+  """(those options of an experiment's `arg` that `defaults` names, the rest of it as text)."""
+  words = list(filter(None, (arg or "").split(",")))
+  own = [word for word in words if word.partition("=")[0] in defaults]
+  rest = ",".join(word for word in words if word not in own)
+  return parse_arg(",".join(own), **defaults), rest
+
+
 def sibling(path, name):
   """The experiment NAME.py beside the file `path`, wherever the command is run from."""
-  spec = importlib.util.spec_from_file_location(name, pathlib.Path(path).with_name(f"{name}.py"))
+  place = pathlib.Path(path).parent / f"{name}.py"
+  spec = importlib.util.spec_from_file_location(place.stem, place)
   module = importlib.util.module_from_spec(spec)
   spec.loader.exec_module(module)
   return module

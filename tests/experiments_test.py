@@ -21,7 +21,13 @@ IDS = [f"{path.stem}-{stage}" for path, stage in CASES]
 @pytest.fixture
 def given(tiny_folder):
   """given(path) -> what an experiment cannot do without."""
-  return lambda path: f"model={tiny_folder}" if path.name == "finetune.py" else ""
+
+  def of(path):
+    if path.name == "finetune.py" or path.parent.name == "imascl":
+      return f"model={tiny_folder}"
+    return f"miner={tiny_folder}" if path.name == "hard_negatives.py" else ""
+
+  return of
 
 
 def load(path, *words):
@@ -48,9 +54,10 @@ def test_the_full_form_can_be_traced(path, stage, given):
 
 @pytest.mark.parametrize(("path", "stage"), CASES, ids=IDS)
 def test_the_laptop_form_trains(path, stage, folder, given, tmp_path):
-  vocabulary = given(path) or f"tokenizer={folder / 'vocabulary'}"
-  config = load(path, stage, "runlocal", f"data={folder / 'data'}", vocabulary)
-  if not given(path):
+  own = "model=" in given(path)
+  vocabulary = "" if own else f"tokenizer={folder / 'vocabulary'}"
+  config = load(path, stage, "runlocal", f"data={folder / 'data'}", vocabulary, given(path))
+  if not own:
     config.model.vocab_size = 256
   trainer.train(config, tmp_path / "run")
   assert (tmp_path / "run" / "model" / "modules.json").exists()

@@ -1,0 +1,20 @@
+"""The MSE distillation that Park et al. 2024 compare with (Reimers and Gurevych 2020).
+
+python -m labse_jax.train --workdir W \
+    --config experiments/imascl/mse.py:model=multilingual-e5-base,teacher=FOLDER,data=D
+
+A wider teacher is turned into the student's dimensions. hard.py says what may stand after the
+colon.
+"""
+
+from labse_jax import folder
+from labse_jax.flags import sibling
+from labse_jax.vectors import width
+
+
+def get_config(arg=None):
+  hard = sibling(__file__, "hard")
+  config = hard.with_teacher(arg, labels="priority", loss="mse_distillation")
+  teacher, student = (width(folder.describe(path)) for path in (config.teacher.model, config.init))
+  config.teacher.projection = "pca" if teacher > student else ""
+  return config

@@ -1,0 +1,20 @@
+"""The m-USE ranking that Park et al. 2024 compare with: hard negatives (Yang et al. 2020).
+
+python -m labse_jax.hard_negatives --model multilingual-e5-base --data D --k 3
+python -m labse_jax.train --workdir W \
+    --config experiments/imascl/muse.py:model=multilingual-e5-base,data=D
+
+Three negatives a pair (sec. 4.3), mined with the student as it starts. hard.py says what may stand
+after the colon.
+"""
+
+from labse_jax.flags import sibling
+
+
+def get_config(arg=None):
+  hard = sibling(__file__, "hard")
+  config = hard.get_config(arg)
+  config.hard_negatives = dict(model=config.init, k=3)
+  config.loss = "hard_negative_ranking"
+  config.loss_options = dict(scale=1 / hard.TEMPERATURE, margin=0.0)
+  return config
