@@ -8,6 +8,7 @@ from labse_jax.errors import known, run
 VERBS = {
   "prepare": "parallel text in any format -> a checked, de-duplicated dataset",
   "vocabulary": "a dataset -> a tokenizer",
+  "teach": "a teacher and a dataset -> its vectors, stored beside the dataset",
   "train": "a config -> a trained model folder",
   "report": "a run -> one HTML page",
   "encode": "sentences -> vectors",

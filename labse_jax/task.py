@@ -20,6 +20,8 @@ class EncoderTask:
   Of a config, `prompts`, `default_prompt` and `max_length` are what they are in a ModelFolder.
   """
 
+  frozen = {}  # Parts of the parameters that are other models': {name: model folder}.
+
   def __init__(self, config):
     self.config = config
     self.model, self.head = config.model.to_dict(), config.head.to_dict()
@@ -55,11 +57,15 @@ class EncoderTask:
     """The parameters as a SentenceEncoder on this host's devices, for evaluation in between."""
     if self._encoder is None:  # One for the whole run: it compiles once.
       self._encoder = SentenceEncoder(self.module, None, self.tokenizer(), **self.limits)
-    self._encoder.set_params(params)
+    self._encoder.set_params(self.own(params))
     return self._encoder
+
+  def own(self, params):
+    """The parameters without those of other models."""
+    return {name: value for name, value in params.items() if name not in self.frozen}
 
   def export(self, params, folder):
     """Writes the model folder."""
     model_folder.write(folder, model_folder.ModelFolder(
-        self.model, self.head, jax.tree.map(np.asarray, params),
+        self.model, self.head, jax.tree.map(np.asarray, self.own(params)),
         tokenizer_file(self.config.tokenizer), **self.limits))  # fmt: skip

@@ -64,8 +64,7 @@ def train(config, workdir):
     key = jax.random.key(config.seed)
     if state is None:
       state = stages[0].init(key)
-      if config.get("init"):
-        state["params"] = warm_start(state["params"], task)
+      state["params"] = warm_start(state["params"], task)
       total = config.total_steps or stages[-1].span.end or steps_within(
           config.seconds, start, stages[0].train_step, state, iter(batches), key, mesh)  # fmt: skip
       state["total"] = jax.device_put(jnp.int32(total), state["total"].sharding)
@@ -138,13 +137,13 @@ def make_stages(config, mesh):
   stages, spans = [], stacking.spans(config)
   tx = optim.transformation(**config.optim)
   sparse = config.optim.to_dict() if config.get("row_sparse") else {}
-  freeze = config.get("freeze", ())
   for span in spans:
     own = config.copy_and_resolve_references()
     own.model.depth = span.depth
     task = chosen("tasks", config.task).Task(own)
     if sparse:
       row_sparse.check(task, fsdp=config.mesh.fsdp, stages=config.get("stages"), **sparse)
+    freeze = (*config.get("freeze", ()), *task.frozen)
     abstract, init = make_state(task, tx, mesh, sparse, freeze)
     schedule = stacking.schedule_of(config, span)
     train_step = make_train_step(task, tx, abstract, schedule, sparse, freeze)

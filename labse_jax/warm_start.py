@@ -1,4 +1,4 @@
-"""Training that starts from the weights of a model folder, config.init."""
+"""Training that starts from the weights of model folders: config.init, and a teacher's."""
 
 import dataclasses
 import pathlib
@@ -31,7 +31,15 @@ def check_init(task):
 
 
 def warm_start(params, task):
-  """Fresh `params` of a task with the folder's in their place, where it has them; says which."""
+  """Fresh `params` of a task with those of config.init and of `task.frozen` in their place."""
+  taken = _of_init(params, task) if task.config.get("init") else {}
+  taken |= {name: model_folder.read(folder).params for name, folder in task.frozen.items()}
+  put = lambda old, new: jax.make_array_from_callback(new.shape, old.sharding, new.__getitem__)
+  return params | jax.tree.map(put, {name: params[name] for name in taken}, taken)
+
+
+def _of_init(params, task):
+  """What the folder of config.init has of `params`; says what."""
   folder = task.config.init
   content = model_folder.read(folder, pretraining=True)
   _check(content, task)
@@ -40,10 +48,9 @@ def warm_start(params, task):
            if name in params and shapes(value) == shapes(params[name])}  # fmt: skip
   if "dense" in taken and any(content.head[name] != task.head.get(name) for name in HEAD):
     del taken["dense"]  # Trained under another pooling or activation, it says something else.
-  fresh = sorted(params.keys() - taken.keys())
+  fresh = sorted(task.own(params).keys() - taken.keys())
   say(f"{folder}: {', '.join(sorted(taken))} taken" + f"; {', '.join(fresh)} fresh." * bool(fresh))
-  put = lambda old, new: jax.make_array_from_callback(new.shape, old.sharding, new.__getitem__)
-  return params | jax.tree.map(put, {name: params[name] for name in taken}, taken)
+  return taken
 
 
 def _check(content, task):

@@ -19,6 +19,9 @@ from labse_jax.sharding import BATCH, split_rows
 from labse_jax.task import EncoderTask
 
 LEARNED = "logit_scale"  # The parameters that are options of the loss; no part of a model.
+INPUTS = ("tokens", "segments", "positions")
+TEACHER = "teacher"  # The parameters of a teacher that runs in the step.
+SUBTRACT = ("mse_distillation",)  # Losses that take the student's vectors from the teacher's.
 
 
 class Task(EncoderTask):
@@ -33,7 +36,7 @@ class Task(EncoderTask):
     super().__init__(config)
     loss = getattr(chosen("losses", config.loss), config.loss)
     wanted = inspect.signature(loss).parameters
-    self.teacher = config.teacher.to_dict() if "teacher_bP" in wanted else None
+    self.teacher = self._teacher() if "teacher_bP" in wanted else None
     self.hard = config.hard_negatives.to_dict() if "negatives_bKD" in wanted else None
     options = config.loss_options.to_dict()
     for name in config.get("learned", ()):
@@ -43,7 +46,20 @@ class Task(EncoderTask):
     self.pair_loss = functools.partial(loss, spread=spread, **options)
     if config.get("matryoshka"):
       self.pair_loss = matryoshka(
-          self.pair_loss, config.matryoshka, self.module.dense or self.module.bert.width)
+        self.pair_loss, config.matryoshka, self.module.dense or self.module.bert.width
+      )
+
+  def _teacher(self):
+    """config.teacher, checked; a teacher in the step is the part "teacher" of the parameters."""
+    config, width = self.config, self.module.dense or self.module.bert.width
+    teacher = teachers.checked(config, width)
+    self.teacher_width = teachers.width(**teacher)
+    if config.loss in SUBTRACT:
+      teachers.check_comparable(teacher, config.loss, config.get("matryoshka") or (width,))
+    if teacher.get("where") == "step":
+      self.teacher_module = teachers.module(teacher, config.dtype)
+      self.frozen = {TEACHER: teacher["model"]}
+    return teacher
 
   def batches(self):
     """This host's batches; says what share of the sentences is cut."""
@@ -55,12 +71,16 @@ class Task(EncoderTask):
     share = pipeline.share_cut(dataset, tokenizer, config.length, prompt=self.prompt)
     say(f"{config.data}: {len(dataset):,} pairs in {len(dataset.indices_by_language)} pairs of "
         f"languages; {share:.2%} of sentences are cut at {config.length} tokens.")  # fmt: skip
+    if self.frozen:
+      teachers.check_same_tokens(self.teacher, tokenizer, self.prompt, config.length)
     beside = [teachers.look_up(dataset, **self.teacher)] if self.teacher else []
     negatives = hard_negatives.look_up(dataset, **self.hard) if self.hard else None
     return pipeline.batches(
         dataset, tokenizer, rows=config.batch_rows, slots=config.slots, length=config.length,
         exponent=config.exponent, seed=config.seed, prompt=self.prompt, negatives=negatives,
-        beside=beside)  # fmt: skip
+        beside=beside, language_pairs=config.get("language_pairs", ()),
+        homogeneous=config.get("homogeneous", False),
+        no_repeats=config.get("no_repeats", False))  # fmt: skip
 
   def batch_shapes(self):
     """The global batch, {name: jax.ShapeDtypeStruct}, without the data or the tokenizer."""
@@ -72,8 +92,10 @@ class Task(EncoderTask):
     if self.hard:
       shapes["negative_ids"] = ((R, S, K), jnp.uint32)
       shapes["negative_mask"] = ((R, S, K), jnp.bool_)
-    if self.teacher:
-      shapes["teacher"] = ((R, S, teachers.width(**self.teacher)), jnp.float16)
+    if self.teacher and not self.frozen:
+      shapes["teacher"] = ((R, S, self.teacher_width), jnp.float16)
+    elif self.teacher and self.teacher["labels"] == "priority":
+      shapes["anchor"] = ((R, S), jnp.int32)
     return {name: jax.ShapeDtypeStruct(*shape) for name, shape in shapes.items()}
 
   def init(self, key):
@@ -82,11 +104,14 @@ class Task(EncoderTask):
     # A scale is learned as its logarithm, so that it stays one.
     start = {name: jnp.log(float(value)) if value > 0 else jnp.float32(value)
              for name, value in self.learned.items()}  # fmt: skip
-    return params | ({LEARNED: start} if start else {})
+    taught = {name: heads.init(self.teacher_module, key) for name in self.frozen}
+    return params | ({LEARNED: start} if start else {}) | taught
 
   def loss_fn(self, params, batch, key):
     """(loss, metrics) of a global batch; the same for any number of devices and chunks."""
     vectors = self.vectors(self.encode(params, batch, key), batch)
+    if self.frozen:
+      vectors["teacher_bP"] = self.taught(params[TEACHER], batch)
     learned = {name: jnp.exp(value) if self.learned[name] > 0 else value
                for name, value in params.get(LEARNED, {}).items()}  # fmt: skip
     loss = jax.shard_map(
@@ -98,16 +123,10 @@ class Task(EncoderTask):
 
   def vectors(self, z_RISD, batch):
     """The loss's arguments, one row a slot: of sides I, source and target, then negatives."""
-    rows, _, slots, _ = z_RISD.shape
-    flat = lambda a: a.reshape(rows * slots, *a.shape[2:])
-    # Packing turned some pairs round to fill the rows; here each side is itself again.
-    turned_RS1 = batch["turned"][..., None]
-    found = {
-      "x_bD": flat(jnp.where(turned_RS1, z_RISD[:, 1], z_RISD[:, 0])),
-      "y_bD": flat(jnp.where(turned_RS1, z_RISD[:, 0], z_RISD[:, 1])),
-      "ids_b2": flat(batch["ids"]), "mask_b": flat(batch["mask"]),
-    }  # fmt: skip
-    if self.teacher:
+    x_bD, y_bD = sides(z_RISD, batch["turned"])
+    found = {"x_bD": x_bD, "y_bD": y_bD}
+    found |= {"ids_b2": flat(batch["ids"]), "mask_b": flat(batch["mask"])}
+    if "teacher" in batch:
       found["teacher_bP"] = flat(batch["teacher"])
     if self.hard:
       found["negatives_bKD"] = flat(jnp.moveaxis(z_RISD[:, 2:], 1, 2))
@@ -115,30 +134,54 @@ class Task(EncoderTask):
       found["negative_mask_bK"] = flat(batch["negative_mask"])
     return found
 
+  def taught(self, params, batch):
+    """teacher_bP of a teacher in the step, which reads the very tokens that the student does."""
+    params, two = jax.lax.stop_gradient(params), {name: batch[name][:, :2] for name in INPUTS}
+    z_RISP = encode(self.teacher_module, params, batch | two, None, self.config.chunks)
+    anchor = {"anchor_b": batch["anchor"].reshape(-1)} if "anchor" in batch else {}
+    return teachers.in_step(*sides(z_RISP, batch["turned"]), **anchor)
+
   def encode(self, params, batch, key):
-    """Vectors z_RISD of all sides I of every slot, `config.chunks` parts of the batch in turn.
-
-    Each part's activations are made again on the way back (Gao et al. 2021, GradCache), so
-    memory is that of a part while the negatives stay those of the whole batch.
-    """
-    names = ("tokens", "segments", "positions")
-    rows, chunks = batch["tokens"].shape[0], self.config.chunks
+    """Vectors z_RISD of all sides I of every slot, `config.chunks` parts of the batch in turn."""
     module = self.module.clone(normalize=True)  # The loss is of cosines, whatever a folder's head.
+    return encode(module, params, batch, key, self.config.chunks)
 
-    def encode_chunk(chunk):
-      number, *inputs_RIL = chunk
-      r, sides, L = inputs_RIL[0].shape
-      z_BSD = module.apply(  # All sides of a row lie together: the reshape moves nothing.
-          {"params": params}, *(a.reshape(r * sides, L) for a in inputs_RIL),
-          slots=batch["mask"].shape[1], train=True,
-          rngs={"dropout": jax.random.fold_in(key, number)})  # fmt: skip
-      return split_rows(z_BSD.reshape(r, sides, *z_BSD.shape[1:]))
 
-    if chunks == 1:
-      return encode_chunk((0, *(batch[name] for name in names)))
-    # Row i goes to chunk i mod chunks: every device keeps its own rows.
-    fold = lambda a: jnp.moveaxis(a.reshape(rows // chunks, chunks, *a.shape[1:]), 1, 0)
-    z_CRISD = jax.lax.map(
-        jax.checkpoint(encode_chunk, prevent_cse=False),
-        (jnp.arange(chunks), *(fold(batch[name]) for name in names)))  # fmt: skip
-    return jnp.moveaxis(z_CRISD, 0, 1).reshape(rows, *z_CRISD.shape[2:])
+def flat(a):
+  """[rows, slots, ...] as [rows * slots, ...]."""
+  return a.reshape(-1, *a.shape[2:])
+
+
+def sides(z_RISD, turned_RS):
+  """(x_bD, y_bD), sources and targets: packing turned some pairs round to fill the rows."""
+  turned_RS1 = turned_RS[..., None]
+  return (flat(jnp.where(turned_RS1, z_RISD[:, 1], z_RISD[:, 0])),
+          flat(jnp.where(turned_RS1, z_RISD[:, 0], z_RISD[:, 1])))  # fmt: skip
+
+
+def encode(module, params, batch, key, chunks):
+  """Vectors z_RISD of all sides I of every slot, `chunks` parts of the batch in turn.
+
+  Each part's activations are made again on the way back (Gao et al. 2021, GradCache), so memory
+  is that of a part while the negatives stay those of the whole batch. `key` is for dropout, None
+  for none.
+  """
+  rows = batch["tokens"].shape[0]
+
+  def encode_chunk(chunk):
+    number, *inputs_RIL = chunk
+    r, sides, L = inputs_RIL[0].shape
+    rngs = None if key is None else {"dropout": jax.random.fold_in(key, number)}
+    z_BSD = module.apply(  # All sides of a row lie together: the reshape moves nothing.
+        {"params": params}, *(a.reshape(r * sides, L) for a in inputs_RIL),
+        slots=batch["mask"].shape[1], train=key is not None, rngs=rngs)  # fmt: skip
+    return split_rows(z_BSD.reshape(r, sides, *z_BSD.shape[1:]))
+
+  if chunks == 1:
+    return encode_chunk((0, *(batch[name] for name in INPUTS)))
+  # Row i goes to chunk i mod chunks: every device keeps its own rows.
+  fold = lambda a: jnp.moveaxis(a.reshape(rows // chunks, chunks, *a.shape[1:]), 1, 0)
+  z_CRISD = jax.lax.map(
+      jax.checkpoint(encode_chunk, prevent_cse=False),
+      (jnp.arange(chunks), *(fold(batch[name]) for name in INPUTS)))  # fmt: skip
+  return jnp.moveaxis(z_CRISD, 0, 1).reshape(rows, *z_CRISD.shape[2:])
