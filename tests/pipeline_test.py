@@ -1,6 +1,9 @@
 """Every host sees every language; the stream goes on where it was; the mix follows n^exponent."""
 
 import collections
+import fnmatch
+import json
+import zlib
 
 import numpy as np
 import pytest
@@ -72,13 +75,20 @@ def same(a, b):
   return all((a[name] == b[name]).all() for name in a)
 
 
-@pytest.mark.parametrize("steps", [0, 1, 7, 60])
-def test_a_saved_position_gives_the_same_next_batches(folder, dataset, steps):
-  straight = stream(folder, dataset)
+MODES = {"mixed": {}, "homogeneous": {"homogeneous": True}, "distinct": {"no_repeats": True},
+         "both": {"homogeneous": True, "no_repeats": True}}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("steps", "mode"),
+    [(0, "mixed"), (1, "mixed"), (7, "mixed"), (60, "mixed"), (7, "homogeneous"),
+     (0, "distinct"), (60, "distinct"), (7, "both")])  # fmt: skip
+def test_a_saved_position_gives_the_same_next_batches(folder, dataset, steps, mode):
+  straight = stream(folder, dataset, **MODES[mode])
   for _ in range(steps):
     next(straight)
-  position = straight.get_state()
-  resumed = stream(folder, dataset)
+  position = json.loads(json.dumps(straight.get_state()))
+  resumed = stream(folder, dataset, **MODES[mode])
   resumed.set_state(position)
   following = [next(straight) for _ in range(40)]  # Past the border of a chunk of 1,024 pairs.
   assert all(same(next(resumed), batch) for batch in following)
@@ -116,6 +126,94 @@ def test_hosts_split_the_rows(folder, dataset):
   assert batch["tokens"].shape == (2, 2, 32)
   with pytest.raises(InputError, match="not divisible by the 3 hosts"):
     stream(folder, dataset, process_index=0, process_count=3)
+
+
+def language_of_ids(dataset):
+  """{(hash of source, hash of target): pair of languages}"""
+  ids = lambda example: tuple(zlib.crc32(example[side].encode()) for side in ("source", "target"))
+  return {ids(dataset.source[int(i)]): name
+          for name, indices in dataset.indices_by_language.items() for i in indices}  # fmt: skip
+
+
+def languages_of(batch, names):
+  return {names[tuple(pair)] for pair in batch["ids"][batch["mask"]].tolist()}
+
+
+@pytest.mark.parametrize("no_repeats", [False, True])
+@pytest.mark.parametrize("count", [1, 2, 4])
+def test_a_homogeneous_batch_is_of_one_pair_of_languages_on_all_hosts(
+    folder, dataset, count, no_repeats):  # fmt: skip
+  hosts = [stream(folder, dataset, homogeneous=True, no_repeats=no_repeats, exponent=0.5,
+                  process_index=index, process_count=count) for index in range(count)]  # fmt: skip
+  names, counts = language_of_ids(dataset), collections.Counter()
+  for _ in range(40):
+    (name,) = set().union(*(languages_of(next(host), names) for host in hosts))
+    counts[name] += 1
+  sizes = {name: len(ids) ** 0.5 for name, ids in dataset.indices_by_language.items()}
+  for name, size in sizes.items():
+    assert abs(counts[name] - 40 * size / sum(sizes.values())) <= 1.5
+
+
+@pytest.mark.parametrize("homogeneous", [False, True])
+@pytest.mark.parametrize("count", [1, 2, 4])
+def test_no_text_stands_twice_on_a_host(folder, dataset, count, homogeneous):
+  batches = stream(folder, dataset, rows=32, homogeneous=homogeneous, no_repeats=True,
+                   process_index=0, process_count=count)  # fmt: skip
+  for _ in range(30):
+    batch = next(batches)
+    assert batch["tokens"].shape == (32 // count, 2, 32)
+    assert batch["mask"].shape == (32 // count, 4) and batch["mask"].any()
+    ids = batch["ids"][batch["mask"]].ravel().tolist()
+    assert len(ids) == len(set(ids))
+    assert not batch["segments"][~batch["mask"].any(1)].any()
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_every_pair_of_every_host_is_seen(folder, dataset, mode):
+  seen, names = set(), language_of_ids(dataset)
+  for index in range(2):
+    batches = stream(folder, dataset, rows=32, exponent=0.5, process_index=index, process_count=2,
+                     **MODES[mode])  # fmt: skip
+    for _ in range(60):
+      batch = next(batches)
+      seen |= set(map(tuple, batch["ids"][batch["mask"]].tolist()))
+  assert seen == set(names)
+
+
+def test_distinct_rows_are_as_full_as_others(folder, dataset):
+  fill = {}
+  for mode in ("mixed", "distinct"):
+    batches = stream(folder, dataset, exponent=1.0, **MODES[mode])
+    fill[mode] = np.mean([(next(batches)["segments"] > 0).mean() for _ in range(60)])
+  assert fill["distinct"] > fill["mixed"] - 0.05
+
+
+def test_what_stands_beside_a_pair_stays_with_it(folder, dataset):
+  beside = [lambda indices: {"number": indices}]
+  batches = stream(folder, dataset, rows=32, no_repeats=True, beside=beside)
+  names = {n: dataset.source[n] for n in range(len(dataset))}
+  for _ in range(5):
+    batch = next(batches)
+    assert "index" not in batch
+    for number, ids in zip(
+      batch["number"][batch["mask"]], batch["ids"][batch["mask"]], strict=True
+    ):
+      texts = (names[int(number)][side] for side in ("source", "target"))
+      assert [zlib.crc32(text.encode()) for text in texts] == ids.tolist()
+
+
+@pytest.mark.parametrize("patterns", [("eng-fra",), ("eng-[jt]*", "eng-fra"), ("*",)])
+def test_only_the_language_pairs_asked_for_are_drawn(folder, dataset, patterns):
+  expected = {name for name in dataset.indices_by_language
+              if any(fnmatch.fnmatch(name, pattern) for pattern in patterns)}  # fmt: skip
+  batches = stream(folder, dataset, rows=32, language_pairs=patterns, exponent=0.0)
+  names = language_of_ids(dataset)
+  assert set().union(*(languages_of(next(batches), names) for _ in range(5))) == expected
+
+
+def test_a_pattern_that_names_nothing_is_told(folder, dataset):
+  with pytest.raises(InputError, match="language_pairs 'eng-frr'; did you mean 'eng-fra'"):
+    stream(folder, dataset, language_pairs=("eng-deu", "eng-frr"))
 
 
 def test_share_cut_counts_long_sentences(folder, dataset):

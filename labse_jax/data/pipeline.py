@@ -1,5 +1,6 @@
 """A dataset on disk to an endless, resumable stream of packed batches, mixed by language."""
 
+import fnmatch
 import zlib
 
 import grain
@@ -7,7 +8,8 @@ import jax
 import numpy as np
 
 from labse_jax.data import packing, sampling
-from labse_jax.errors import InputError
+from labse_jax.data.batching import DistinctBatches
+from labse_jax.errors import InputError, known
 
 CHUNK = 1024  # Pairs that are read, tokenised and packed together.
 
@@ -33,6 +35,19 @@ def language_mix(indices_by_language, *, exponent, seed, process_index, process_
   return grain.MapDataset.mix(languages, list(sampling.smoothed(counts, exponent)))
 
 
+def chosen_languages(indices_by_language, patterns):
+  """Those pairs of languages that one of the patterns names ("eng-fra", "eng-*"); all for none.
+
+  Raises InputError where a pattern names none.
+  """
+  for pattern in patterns:
+    if not fnmatch.filter(indices_by_language, pattern):
+      known("pair of languages in config.language_pairs", pattern, indices_by_language)
+  named = lambda name: any(fnmatch.fnmatchcase(name, pattern) for pattern in patterns)
+  return {name: indices for name, indices in indices_by_language.items()
+          if not patterns or named(name)}  # fmt: skip
+
+
 class _PackChunk(grain.experimental.FlatMapTransform):
   """Pair indices to the packed rows that hold them."""
 
@@ -48,10 +63,14 @@ class _PackChunk(grain.experimental.FlatMapTransform):
     order = np.random.default_rng(indices[:1]).permutation(len(rows["mask"]))
     return [{name: array[row] for name, array in rows.items()} for row in order]
 
+  def read(self, indices):
+    """Each pair's two texts."""
+    examples = self.source.__getitems__(indices.tolist())
+    return [[example["source"], example["target"]] for example in examples]
+
   def pack(self, indices):
     """The arrays of `batches`, of as many rows as the pairs need."""
-    examples = self.source.__getitems__(indices.tolist())
-    texts = [[example["source"], example["target"]] for example in examples]
+    texts = self.read(indices)
     if self.negatives:
       texts = [pair + more for pair, more in zip(texts, self.negatives(indices), strict=True)]
     flat, sides = [text for item in texts for text in item], len(texts[0])
@@ -75,7 +94,8 @@ class _PackChunk(grain.experimental.FlatMapTransform):
 
 
 def batches(dataset, tokenizer, *, rows, slots, length, exponent, seed, prompt="", negatives=None,
-            beside=(), process_index=None, process_count=None):  # fmt: skip
+            beside=(), language_pairs=(), homogeneous=False, no_repeats=False, process_index=None,
+            process_count=None):  # fmt: skip
   """This host's share of every batch: a grain.IterDataset whose iterator can be checkpointed.
 
   Each batch holds what `packing.pack` makes of the pairs, `prompt` before each text, and uint32
@@ -84,15 +104,36 @@ def batches(dataset, tokenizer, *, rows, slots, length, exponent, seed, prompt="
   each pair, "" where there is none: they are the sides from the third on, with `negative_ids` and
   `negative_mask` [rows, slots, K]. Functions in `beside` give {name: array [N, ...]} for N indices,
   which a batch holds as [rows, slots, ...].
+
+  `language_pairs` are patterns of the pairs of languages to draw from; none: all. `homogeneous`
+  batches are of one pair of languages each, the same one on every host; `no_repeats`: no text
+  stands twice in a host's share, rows that cannot be filled without stay empty.
   """
   process_index = jax.process_index() if process_index is None else process_index
   process_count = jax.process_count() if process_count is None else process_count
   own_rows = host_rows(rows, process_count)
-  mix = language_mix(dataset.indices_by_language, exponent=exponent, seed=seed,
-                     process_index=process_index, process_count=process_count)  # fmt: skip
-  chunks = mix.batch(CHUNK).to_iter_dataset(grain.ReadOptions(num_threads=0))
-  pack_chunk = _PackChunk(dataset.source, tokenizer, length, slots, prompt, negatives, beside)
-  return prefetched(grain.experimental.FlatMapIterDataset(chunks, pack_chunk), own_rows)
+  languages = chosen_languages(dataset.indices_by_language, language_pairs)
+  beside = [*beside, lambda indices: {"index": indices}] if no_repeats else beside
+  packer = _PackChunk(dataset.source, tokenizer, length, slots, prompt, negatives, beside)
+
+  def stream(languages, seed, chunk):
+    pairs = language_mix(languages, exponent=exponent, seed=seed, process_index=process_index,
+                         process_count=process_count)  # fmt: skip
+    chunks = pairs.batch(chunk).to_iter_dataset(grain.ReadOptions(num_threads=0))
+    if no_repeats:
+      return DistinctBatches(
+          chunks, read=packer.read, pack=packer.flat_map, size=own_rows, slots=slots)  # fmt: skip
+    return grain.experimental.FlatMapIterDataset(chunks, packer).batch(own_rows)
+
+  if not homogeneous:
+    return _ahead(stream(languages, seed, CHUNK))
+  # A seed of its own for each: a shared one would walk all of them in the same order. And no
+  # chunk longer than an epoch: a small language would stand in it many times.
+  streams = [stream({name: indices}, f"{seed}/{name}", min(CHUNK, len(indices)))
+             for name, indices in languages.items()]  # fmt: skip
+  shares = sampling.smoothed([len(indices) for indices in languages.values()], exponent)
+  # The step's number alone says whose turn it is, so that the hosts agree.
+  return _ahead(grain.IterDataset.mix(streams, list(shares)))
 
 
 def host_rows(rows, process_count):
@@ -104,7 +145,11 @@ def host_rows(rows, process_count):
 
 def prefetched(rows, size):
   """Batches of `size` rows, made by a thread a few ahead."""
-  return grain.experimental.ThreadPrefetchIterDataset(rows.batch(size), prefetch_buffer_size=4)
+  return _ahead(rows.batch(size))
+
+
+def _ahead(batches):
+  return grain.experimental.ThreadPrefetchIterDataset(batches, prefetch_buffer_size=4)
 
 
 def to_devices(batch, sharding):
