@@ -9,6 +9,7 @@ from tqdm import tqdm
 
 from labse_jax.data import prepare as logic
 from labse_jax.data import sources
+from labse_jax.data.languages import standard_language
 from labse_jax.errors import InputError, run
 from labse_jax.files import check_replaceable
 
@@ -34,6 +35,8 @@ examples:
       --target-language deu --output data/pairs
   python -m labse_jax.prepare --input wheels/*.whl --output data/messages \\
       --held-out 1000 --min-characters 12 --max-characters 200
+  python -m labse_jax.prepare --input data.tsv.xz --output data/all_pairs --pivot eng \\
+      --columns source_language,target_language,origin,source,target
   python -m labse_jax.prepare --format text --source-language eng \\
       --input wiki.txt.xz --output data/eng_text
 """
@@ -60,6 +63,8 @@ def main(argv):
     filters=_filters(flags),
     held_out=flags.held_out,
     allowed_bad_share=flags.allow_bad_lines,
+    pivot=flags.pivot and standard_language(flags.pivot),
+    pivot_pairs=flags.pivot_pairs,
     progress=_progress,
   )
   print(table(report))
@@ -84,6 +89,10 @@ def parser():
   names = ",".join(sources.ORDER_OF_COLUMNS)
   add("--columns", metavar="NAMES", help=f"of a TSV file: of {names}; '-' passes one over")
   add("--held-out", type=int, default=0, metavar="N", help="English messages to keep for testing")
+  pivot = "also pair what translates one and the same text of language P: from eng-fra and eng-jpn"
+  add("--pivot", metavar="P", help=f"{pivot}, with P eng, fra-jpn")
+  most = "the most such pairs of a text of P, of neighbours in a random order (%(default)s)"
+  add("--pivot-pairs", type=int, default=10, metavar="N", help=most)
   least = "of the longer side, or of a line (%(default)s)"
   add("--min-characters", type=int, default=1, metavar="N", help=least)
   add("--max-characters", type=int, default=1000, metavar="N", help="the same (%(default)s)")
@@ -107,8 +116,12 @@ def table(report):
   lines += [(f"  dropped: {name}", number) for name, number in drops]
   if kind == "documents":
     lines += [("lines kept", report["lines"])]
+  lines += [(f"{kind} kept", report[kind])]
+  if "pivot" in report:
+    pivot = report["pivot"]
+    lines += [(f"  of them by way of {pivot['language']}", pivot["pairs"])]
   languages = "pairs of languages" if kind == "pairs" else "languages"
-  lines += [(f"{kind} kept", report[kind]), (languages, len(report["languages"]))]
+  lines += [(languages, len(report["languages"]))]
   if "held_out" in report:
     held = report["held_out"]
     lines += [("held-out messages", held["messages"]), ("held-out pairs", held["pairs"])]
@@ -135,9 +148,12 @@ def _filters(flags):
 def _check(flags, output):
   if flags.format == "text" and flags.held_out:
     raise InputError(f"--held-out {flags.held_out}: is for pairs; --format text has none.")
-  for name in ("held_out", "min_characters"):
-    if getattr(flags, name) < 0:
-      raise InputError(f"--{name.replace('_', '-')} {getattr(flags, name)}: 0 or more is allowed.")
+  if flags.format == "text" and flags.pivot:
+    raise InputError(f"--pivot {flags.pivot}: is for pairs; --format text has none.")
+  for name, least in (("held_out", 0), ("min_characters", 0), ("pivot_pairs", 1)):
+    if getattr(flags, name) < least:
+      given = f"--{name.replace('_', '-')} {getattr(flags, name)}"
+      raise InputError(f"{given}: {least} or more is allowed.")
   if flags.max_characters < max(1, flags.min_characters):
     raise InputError(f"--max-characters {flags.max_characters}: is below the minimum.")
   if not 0 <= flags.allow_bad_lines <= 1:

@@ -117,6 +117,51 @@ def test_held_out_messages_share_nothing_with_the_rest(tmp_path):
   assert report["dropped_by_filter"]["shares a side with one"] == 20
 
 
+def test_a_pivot_pairs_translations_of_one_text(tmp_path, capsys):
+  path = tsv(
+    tmp_path / "a.tsv",
+    ("eng", "fra", "Good  day.", "Bonjour."),
+    ("jpn", "eng", "こんにちは。", "Good day."),
+    ("eng", "deu", "good day.", "Guten Tag."),  # Another text: its first letter is small.
+    ("eng", "deu", "Taxi!", "Ein Taxi!"),
+    ("eng", "fra", "Taxi!", "Ein Taxi!"),  # The pair would have two sides alike.
+  )
+  arguments = ["--input", path, *COLUMNS, "--pivot", "en", "--output", str(tmp_path / "d")]
+  prepare.main(arguments)
+  rows = rows_of(tmp_path / "d")
+  assert len(rows) == 6
+  assert rows[5] == {
+    "source_language": "fra",
+    "target_language": "jpn",
+    "origin": "pivot-eng",
+    "source": "Bonjour.",
+    "target": "こんにちは。",
+  }
+  report = json.loads((tmp_path / "d" / "report.json").read_text())
+  assert report["pivot"] == {"language": "eng", "pairs": 1} and report["pairs"] == 6
+  assert report["languages"]["fra-jpn"] == report["origins"]["pivot-eng"]["pairs"] == 1
+  assert re.search(r"pairs kept +6\n +of them by way of eng +1\n", capsys.readouterr().out)
+
+
+def test_what_a_pivot_makes_shares_nothing_with_held_out_messages(tmp_path):
+  arguments = ["--input", corpus(tmp_path / "a.tsv"), *COLUMNS, "--held-out", "10"]
+  prepare.main([*arguments, "--pivot", "eng", "--output", str(tmp_path / "d")])
+  held = tree(tmp_path / "d" / "held_out").values()
+  keys = {comparison_key(line) for raw in held for line in raw.decode().splitlines()}
+  made = [row for row in rows_of(tmp_path / "d") if row["origin"] == "pivot-eng"]
+  assert len(made) == 0  # "Message 1." and "message 1!" are two texts.
+  path = corpus(tmp_path / "b.tsv")
+  text = pathlib.Path(path).read_text().replace("message ", "Message ").replace("!", ".")
+  pathlib.Path(path).write_text(text)
+  arguments = ["--input", path, *COLUMNS, "--held-out", "10", "--pivot", "eng"]
+  prepare.main([*arguments, "--output", str(tmp_path / "e")])
+  made = [row for row in rows_of(tmp_path / "e") if row["origin"] == "pivot-eng"]
+  assert len(made) == 30 * 2  # Two German translations beside a French one.
+  for row in made:
+    assert (row["source_language"], row["target_language"]) == ("deu", "fra")
+    assert not {comparison_key(row["source"]), comparison_key(row["target"])} & keys
+
+
 def test_every_run_gives_the_same_files(tmp_path):
   arguments = ["--input", corpus(tmp_path / "a.tsv"), *COLUMNS, "--held-out", "10"]
   for name in ("one", "two"):
@@ -164,6 +209,8 @@ def test_comparison_key(one, other, equal):
     (b"a\tb\n", ["--max-characters", "0"], "--max-characters 0"),
     (b"a\tb\n", ["--allow-bad-lines", "2"], "--allow-bad-lines 2.0: a share from 0 to 1"),
     (b"a\tb\n", ["--format", "moses"], "two files"),
+    (b"a\tb\n", ["--pivot", "dan"], "language of --pivot 'dan'.* Choose from .'deu', 'eng'"),
+    (b"a\tb\n", ["--pivot", "eng", "--pivot-pairs", "0"], "--pivot-pairs 0: 1 or more"),
   ],
 )
 def test_wrong_input_is_told_and_leaves_nothing(tmp_path, content, arguments, message):
@@ -255,6 +302,7 @@ def test_documents_without_a_line_left_do_not_shift_the_rest(tmp_path):
     (b"x\n", ["--min-characters", "2"], "Nothing is left of 1 rows read; under 2 characters: 1"),
     (b"one\ntw\xff\n", [], r"in\.eng\.txt:2: not UTF-8 .*1 of 2 rows are bad"),
     (b"one\n", ["--held-out", "5"], "--held-out 5: is for pairs"),
+    (b"one\n", ["--pivot", "eng"], "--pivot eng: is for pairs"),
     (b"one\n", ["--target-language", "deu"], "--target-language does not apply"),
     (b"one\n", ["--columns", "source"], "--columns does not apply"),
   ],

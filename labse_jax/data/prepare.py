@@ -9,7 +9,6 @@ the second pass joins what is left.
 from array import array
 from collections import Counter
 import functools
-import hashlib
 import itertools
 import json
 import re
@@ -19,7 +18,9 @@ import numpy as np
 
 from labse_jax.data import dataset
 from labse_jax.data.languages import check_code, standard_language
+from labse_jax.data.pivot import pivoted
 from labse_jax.data.sources import Pair
+from labse_jax.data.text_hash import text_hash
 from labse_jax.errors import InputError
 from labse_jax.files import replacing_folder
 
@@ -54,13 +55,26 @@ def _longest(row):
   return max(len(row.source), len(row.target))
 
 
-def prepare(pairs, output, *, counts, filters, held_out, allowed_bad_share, progress=iter):
+def prepare(
+  pairs,
+  output,
+  *,
+  counts,
+  filters,
+  held_out,
+  allowed_bad_share,
+  pivot=None,
+  pivot_pairs=10,
+  progress=iter,
+):
   """Writes the dataset folder `output` from Pairs and returns its report, also in report.json.
 
   All are pairs, or all are documents (`line_filters` are for those, and no `held_out`).
 
   `held_out` English messages, the same ones on every run, go to `output/held_out/` in the layout
-  of the Tatoeba test; no row that shares a side with them stays. `progress` wraps the iterables.
+  of the Tatoeba test; no row that shares a side with them stays. What is left makes more pairs
+  where it translates one text of the language `pivot`, `pivot_pairs` at most of each (data/pivot).
+  `progress` wraps the iterables.
   """
   with replacing_folder(output, marker="language_pairs.json") as folder:
     dropped = Counter()
@@ -72,9 +86,14 @@ def prepare(pairs, output, *, counts, filters, held_out, allowed_bad_share, prog
       raise InputError(f"Nothing is left of {counts.rows:,} rows read; {_reasons(counts, dropped)}")
     tallies = {name: Counter() for name in ("kinds", "languages", "origins")}
     rows = _rows_where(folder / SPOOL, keep, progress)
-    records = _tallied(_joined(rows, hashes["record"][keep]), tallies)
-    dataset.fill_dataset(folder, records)
+    records = _joined(rows, hashes["record"][keep])
+    if pivot:
+      limits = {"language": pivot, "most": pivot_pairs, "filters": filters}
+      records = itertools.chain(records, _pivoted(folder / SPOOL, keep, progress, limits))
+    dataset.fill_dataset(folder, _tallied(records, tallies))
     report = _report(counts, filters, dropped, tallies, int(keep.sum()))
+    if pivot:
+      report["pivot"] = {"language": pivot, "pairs": report["pairs"] - int(keep.sum())}
     if held_out:
       held_rows = _rows_where(folder / SPOOL, held, iter)
       report["held_out"] = write_held_out(folder / "held_out", held_rows)
@@ -98,10 +117,6 @@ def _punctuation():
   return re.compile(f"[{re.escape(letters)}]+")
 
 
-def _hash(text):
-  return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "little")
-
-
 def _spool(pairs, spool, filters, dropped, *, hash_sides):
   """Writes the rows that pass to the spool; returns {name: uint64 hash of each row}.
 
@@ -121,10 +136,10 @@ def _spool(pairs, spool, filters, dropped, *, hash_sides):
       continue
     line = "\t".join(pair)
     spool.write(line.encode() + b"\n")
-    source, target = (hash_sides and _hash(comparison_key(text)) for text in pair[3:])
+    source, target = (hash_sides and text_hash(comparison_key(text)) for text in pair[3:])
     sides = [pair.source_language == ENGLISH, pair.target_language == ENGLISH]
     english = 0 if sides[0] == sides[1] else source if sides[0] else target
-    row = _hash("\t".join((*pair[:2], *pair[3:])))
+    row = text_hash("\t".join((*pair[:2], *pair[3:])))
     for name, value in zip(hashes, (row, source, target, english, record), strict=True):
       hashes[name].append(value)
   return {name: np.frombuffer(values, np.uint64) for name, values in hashes.items()}
@@ -166,10 +181,31 @@ def _decide(hashes, held_out, dropped):
 
 
 def _rows_where(path, mask, progress):
+  return (row for _, row in _places_where(path, mask, progress))
+
+
+def _places_where(path, mask, progress):
+  """Yields (where its line begins, row)."""
+  place = 0
   with open(path, "rb") as spool:
     for line, wanted in zip(progress(spool), mask, strict=True):
       if wanted:
-        yield Pair(*line.decode().removesuffix("\n").split("\t"))
+        yield place, _row(line)
+      place += len(line)
+
+
+def _row(line):
+  return Pair(*line.decode().removesuffix("\n").split("\t"))
+
+
+def _pivoted(path, mask, progress, limits):
+  with open(path, "rb") as spool:
+
+    def read_row(place):
+      spool.seek(place)
+      return _row(spool.readline())
+
+    yield from pivoted(_places_where(path, mask, progress), read_row, **limits)
 
 
 def _tallied(pairs, tallies):
