@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from labse_jax.arithmetic import matrix_flops
 from labse_jax.data.packing import pack
 from labse_jax.models import bert, heads
 
@@ -110,6 +111,27 @@ def test_bfloat16_keeps_the_direction(params):
   assert half.dtype == np.float32
   assert np.sum(full * half, 1).min() > 0.999
   assert np.abs(full - half).max() > 1e-5  # It did compute in bfloat16.
+
+
+def test_bfloat16_multiplies_in_bfloat16_on_the_way_back_too(params):
+  arrays, _, _ = pack([(s,) for s in make_sentences()], LENGTH, SLOTS)
+  inputs = [arrays[name][:, 0] for name in ("tokens", "segments", "positions")]
+  weight_RSD = np.random.default_rng(2).normal(size=(len(inputs[0]), SLOTS, 32))
+
+  def gradient_of(dtype):
+    module = heads.build(MODEL, HEAD, dtype=dtype)
+    return jax.grad(lambda params: (
+        module.apply({"params": params}, *inputs, slots=SLOTS) * weight_RSD).sum())  # fmt: skip
+
+  flops = {dtype: matrix_flops(jax.make_jaxpr(gradient_of(dtype))(params))
+           for dtype in ("float32", "bfloat16")}  # fmt: skip
+  pooling = flops["bfloat16"].pop("float32 highest")
+  assert pooling < 0.1 * flops["float32"]["float32 highest"]
+  assert flops["bfloat16"] == {"bfloat16": flops["float32"]["float32 highest"] - pooling}
+  got, expected = (jax.tree.leaves(gradient_of(dtype)(params)) for dtype in ("bfloat16", "float32"))
+  flat = lambda leaves: np.concatenate([np.ravel(leaf) for leaf in leaves])
+  got, expected = flat(got), flat(expected)
+  assert got @ expected > 0.999 * np.linalg.norm(got) * np.linalg.norm(expected)
 
 
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16"])

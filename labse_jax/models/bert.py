@@ -6,6 +6,7 @@ counts positions from `position_offset`, DistilBERT has no token types (`types` 
 types either, but a bias by distance (`relative_buckets`).
 """
 
+import functools
 import math
 
 from flax import linen as nn
@@ -32,6 +33,34 @@ def table_rows(vocab_size):
   return -(-vocab_size // TABLE_MULTIPLE) * TABLE_MULTIPLE
 
 
+def product(spec, a, b, dtype):
+  """jnp.einsum(spec, a, b), products in `dtype`, sums and result in float32."""
+  if dtype == "float32":
+    return jnp.einsum(spec, a, b, precision=jax.lax.Precision.HIGHEST)
+  return _low_product(spec, a, b, dtype)
+
+
+@functools.partial(jax.custom_vjp, nondiff_argnums=(0, 3))
+def _low_product(spec, a, b, dtype):
+  return jnp.einsum(spec, a.astype(dtype), b.astype(dtype), preferred_element_type=jnp.float32)
+
+
+def _low_forward(spec, a, b, dtype):
+  return _low_product(spec, a, b, dtype), (a, b)
+
+
+def _low_backward(spec, dtype, kept, g):
+  """Without this the way back would multiply in float32, with what came in float32 from above."""
+  a, b = kept
+  (of_a, of_b), of_g = spec.split("->")[0].split(","), spec.split("->")[1]
+  da = _low_product(f"{of_g},{of_b}->{of_a}", g, b, dtype)
+  db = _low_product(f"{of_a},{of_g}->{of_b}", a, g, dtype)
+  return da.astype(a.dtype), db.astype(b.dtype)
+
+
+_low_product.defvjp(_low_forward, _low_backward)
+
+
 class Dense(nn.Module):
   """A linear map over the last axis; products in `dtype`, sums and result in float32."""
 
@@ -43,10 +72,7 @@ class Dense(nn.Module):
     width = x_BLD.shape[-1]
     kernel = self.param("kernel", INIT, (width, *self.features))
     bias = self.param("bias", nn.initializers.zeros, self.features)
-    y = jnp.matmul(
-        x_BLD.astype(self.dtype), kernel.reshape(width, -1).astype(self.dtype),
-        precision=jax.lax.Precision.HIGHEST if self.dtype == "float32" else None,
-        preferred_element_type=jnp.float32)  # fmt: skip
+    y = product("bld,df->blf", x_BLD, kernel.reshape(width, -1), self.dtype)
     return (y + bias.reshape(-1)).reshape(*x_BLD.shape[:-1], *self.features)
 
 
@@ -74,24 +100,15 @@ class Block(nn.Module):
     drop = nn.Dropout(self.dropout, deterministic=not train)
     D = x_BLD.shape[-1]
     H, K = self.heads, D // self.heads
-    precision = jax.lax.Precision.HIGHEST if self.dtype == "float32" else None
-    q_BLHK, k_BLHK, v_BLHK = jnp.moveaxis(
-      Dense((3, H, K), self.dtype, name="query_key_value")(x_BLD).astype(self.dtype), 2, 0
-    )
-    s_BHLL = jnp.einsum(
-      "blhk,bmhk->bhlm",
-      q_BLHK * K**-0.5,
-      k_BLHK,
-      precision=precision,
-      preferred_element_type=jnp.float32,
-    )
+    qkv_BL3HK = Dense((3, H, K), self.dtype, name="query_key_value")(x_BLD).astype(self.dtype)
+    q_BHLK, k_BHLK, v_BHLK = jnp.transpose(qkv_BL3HK, (2, 0, 3, 1, 4))
+    s_BHLL = product("bhlk,bhmk->bhlm", q_BHLK * K**-0.5, k_BHLK, self.dtype)
     s_BHLL = s_BHLL if bias_HLL is None else s_BHLL + bias_HLL
     s_BHLL = jnp.where(mask_BLL[:, None], s_BHLL, jnp.finfo(jnp.float32).min)
     p_BHLL = drop(jax.nn.softmax(s_BHLL)).astype(self.dtype)
-    a_BLHK = jnp.einsum(
-      "bhlm,bmhk->blhk", p_BHLL, v_BLHK, precision=precision, preferred_element_type=jnp.float32
-    )
-    a_BLD = Dense((D,), self.dtype, name="attention_out")(a_BLHK.reshape(x_BLD.shape))
+    a_BHLK = product("bhlm,bhmk->bhlk", p_BHLL, v_BHLK, self.dtype)
+    a_BLD = Dense((D,), self.dtype, name="attention_out")(
+        jnp.transpose(a_BHLK, (0, 2, 1, 3)).reshape(x_BLD.shape))  # fmt: skip
     x_BLD = self.norm(x_BLD + drop(a_BLD), "attention_norm")
     h_BLF = ACTIVATIONS[self.activation](Dense((self.mlp_width,), self.dtype, name="up")(x_BLD))
     y_BLD = Dense((D,), self.dtype, name="down")(h_BLF)
