@@ -174,6 +174,12 @@ def test_a_run_with_the_teacher_in_the_step(folder, twin, monkeypatch):
   assert SentenceEncoder.load(workdir / "model").dimension == 16
 
 
+def test_a_run_does_not_go_on_with_another_teacher(folder, twin, tiny_folder):
+  prints = [dual_encoder.Task(config_of(folder, dict(model=str(model), labels="average")))
+            .fingerprints() for model in (twin, twin, tiny_folder)]  # fmt: skip
+  assert prints[0] == prints[1] != prints[2]
+
+
 def test_training_computes_what_is_missing_and_says_so(folder, twin, capsys):
   teacher = dict(model=str(twin), labels="priority", order=ALL, prompt="the ")
   task = dual_encoder.Task(config_of(folder, teacher))
