@@ -21,7 +21,7 @@ def similarity_distillation(x_bD, y_bD, ids_b2, mask_b, *, teacher_bP, spread):
   own_b = squared(similarity_of_pairs(x_bD, y_bD), (label_bP**2).sum(1))
   mean, count = mean_over(mask_b, spread.axis_name)
   metrics = {"pairs": count, "negatives": mean(number_b - 1)}
-  return mean(others_b + own_b) / mean(number_b), metrics
+  return mean(others_b + own_b) / jnp.maximum(mean(number_b), 1), metrics
 
 
 def squared(similarity, label):
