@@ -9,6 +9,7 @@ VERBS = {
   "prepare": "parallel text in any format -> a checked, de-duplicated dataset",
   "vocabulary": "a dataset -> a tokenizer",
   "teach": "a teacher and a dataset -> its vectors, stored beside the dataset",
+  "hard_negatives": "a model and a dataset -> near texts that are no translations, beside it",
   "train": "a config -> a trained model folder",
   "report": "a run -> one HTML page",
   "encode": "sentences -> vectors",
@@ -22,7 +23,7 @@ VERBS = {
 
 def main(argv):
   if not argv or argv[0] in ("-h", "--help"):
-    lines = "\n".join(f"  {verb:<12}{purpose}" for verb, purpose in VERBS.items())
+    lines = "\n".join(f"  {verb:<16}{purpose}" for verb, purpose in VERBS.items())
     print(f"usage: labse-jax VERB ...\n\n{lines}\n\n`labse-jax VERB --help` tells more.")
     return 0
   known("verb", argv[0], VERBS)

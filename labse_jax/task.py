@@ -20,6 +20,7 @@ class EncoderTask:
   Of a config, `prompts`, `default_prompt` and `max_length` are what they are in a ModelFolder.
   """
 
+  refresh_every = 0  # Steps after which `refreshed` changes the batches; 0: never.
   frozen = {}  # Parts of the parameters that are other models': {name: model folder}.
 
   def __init__(self, config):
@@ -52,6 +53,13 @@ class EncoderTask:
       if not path.is_file():
         raise InputError(f"{path}: no such file.")
     return [hashlib.blake2b(path.read_bytes(), digest_size=8).hexdigest() for path in files]
+
+  def refreshed(self, data, step, workdir, params=None):
+    """The iterator of the batches from `step` on: `data`, or one in its place that sees `params`.
+
+    Without `params`, as it was made at `step` or last before.
+    """
+    return data
 
   def encoder(self, params):
     """The parameters as a SentenceEncoder on this host's devices, for evaluation in between."""

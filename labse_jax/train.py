@@ -72,6 +72,7 @@ def train(config, workdir):
       checkpoints.save(0, state, data)  # Whenever it is killed, a run keeps its number of steps.
     else:
       say(f"{workdir}: goes on from step {int(state['step'])} of {int(state['total'])}.")
+      data = task.refreshed(data, int(state["step"]), workdir)
     loop(config, workdir, stages, state, data, key, mesh, checkpoints, stopper, evals)
 
 
@@ -90,6 +91,13 @@ def loop(config, workdir, stages, state, data, key, mesh, checkpoints, stopper, 
         stage = stages[stage.span.number]  # Numbers count from 1: this is the next one.
         state = stage.grow(state)
         say(f"stage {stage.span.number}: {stage.span.depth} layers from step {step:,} on.")
+      if step and step % (stage.task.refresh_every or total) == 0:
+        if previous:
+          report(writer, config, total, previous[0], finished(*previous, clock, workdir))
+          previous = None
+        params = whole(stage.settle(state), mesh)
+        data = stage.task.refreshed(data, step, workdir, params)
+        clock.restart()
       batch = next(data)
       state, metrics = stage.train_step(state, to_devices(batch, sharding), key)
       if previous:

@@ -4,14 +4,15 @@ import functools
 import inspect
 
 import jax
+from jax.experimental import multihost_utils
 import jax.numpy as jnp
 
-from labse_jax import hard_negatives, monitors, teachers
+from labse_jax import fingerprint, hard_negatives, monitors, teachers
 from labse_jax.all_pairs import Spread
 from labse_jax.data import pipeline
 from labse_jax.data.dataset import open_dataset
 from labse_jax.errors import InputError, known
-from labse_jax.hosts import say
+from labse_jax.hosts import is_main, say
 from labse_jax.matryoshka import matryoshka
 from labse_jax.models import heads
 from labse_jax.plugins import chosen
@@ -37,7 +38,8 @@ class Task(EncoderTask):
     loss = getattr(chosen("losses", config.loss), config.loss)
     wanted = inspect.signature(loss).parameters
     self.teacher = self._teacher() if "teacher_bP" in wanted else None
-    self.hard = config.hard_negatives.to_dict() if "negatives_bKD" in wanted else None
+    self.hard = hard_negatives.checked(config) if "negatives_bKD" in wanted else None
+    self.refresh_every = self.hard.pop("every") if self.hard else 0
     options = config.loss_options.to_dict()
     for name in config.get("learned", ()):
       known("name in config.learned", name, options)
@@ -61,6 +63,11 @@ class Task(EncoderTask):
       self.frozen = {TEACHER: teacher["model"]}
     return teacher
 
+  def fingerprints(self):
+    """Those of every task, and of the other models whose change would change the run."""
+    models = [section["model"] for section in (self.teacher, self.hard) if section]
+    return super().fingerprints() + [fingerprint.model(model) for model in models]
+
   def batches(self):
     """This host's batches; says what share of the sentences is cut."""
     config = self.config
@@ -73,14 +80,37 @@ class Task(EncoderTask):
         f"languages; {share:.2%} of sentences are cut at {config.length} tokens.")  # fmt: skip
     if self.frozen:
       teachers.check_same_tokens(self.teacher, tokenizer, self.prompt, config.length)
-    beside = [teachers.look_up(dataset, **self.teacher)] if self.teacher else []
     negatives = hard_negatives.look_up(dataset, **self.hard) if self.hard else None
+    return self._batches(dataset, tokenizer, negatives)
+
+  def _batches(self, dataset, tokenizer, negatives):
+    config = self.config
+    beside = [teachers.look_up(dataset, **self.teacher)] if self.teacher else []
     return pipeline.batches(
         dataset, tokenizer, rows=config.batch_rows, slots=config.slots, length=config.length,
         exponent=config.exponent, seed=config.seed, prompt=self.prompt, negatives=negatives,
         beside=beside, language_pairs=config.get("language_pairs", ()),
         homogeneous=config.get("homogeneous", False),
         no_repeats=config.get("no_repeats", False))  # fmt: skip
+
+  def refreshed(self, data, step, workdir, params=None):
+    """`data` as it goes on at `step`, with the hard negatives mined last: now, if by `params`."""
+    if not self.refresh_every:
+      return data
+    dataset, run = open_dataset(self.config.data), workdir / "hard_negatives"
+    rule = hard_negatives.rule_of(**self.hard)
+    if params is not None:
+      say(f"step {step:,}: hard negatives are mined again.")
+      if is_main():
+        hard_negatives.mine_in_run(dataset, self.encoder(params), rule, run, step)
+      multihost_utils.sync_global_devices(f"hard_negatives_{step}")
+    negatives = hard_negatives.look_up_in_run(dataset, rule, run, step)
+    if negatives is None:
+      return data
+    fresh = iter(self._batches(dataset, self.tokenizer(), negatives))
+    fresh.set_state(data.get_state())  # Nothing that `data` has made ahead is in it.
+    data.close()
+    return fresh
 
   def batch_shapes(self):
     """The global batch, {name: jax.ShapeDtypeStruct}, without the data or the tokenizer."""
