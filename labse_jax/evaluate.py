@@ -1,6 +1,7 @@
 """A model folder -> its results on a benchmark, as a table and as JSON."""
 
 import argparse
+import inspect
 import json
 import os
 import pathlib
@@ -11,16 +12,19 @@ import time
 
 import labse_jax
 from labse_jax import plugins
-from labse_jax.errors import InputError, run
+from labse_jax.errors import InputError, known, run
 from labse_jax.files import replacing
 
 EXAMPLE = """example:
   python -m labse_jax.evaluate --model runs/quickstart/model --suite tatoeba \\
       --data tatoeba --languages 14 --output evaluation.json
+  python -m labse_jax.evaluate --model runs/quickstart/model --suite xsim \\
+      --data ntrex --languages fra,jpn --option margin=distance --output xsim.json
 
 The output holds {"suite", "results": {language: {metric: value}}, "average"}; values are fractions
-from 0 to 1, or {value, low, high} where there is a 95 % interval. The model, the data, the command,
-the machine and the seconds stand beside them."""
+from 0 to 1 (correlations from -1), or {value, low, high} where there is a 95 % interval. The model,
+the data, the command, the machine and the seconds stand beside them."""
+LOWER_IS_BETTER = {"error"}
 
 
 def main(argv):
@@ -30,7 +34,8 @@ def main(argv):
     raise InputError(f"{args.output}: is a folder; a file name is needed.")
   suite = plugins.chosen("evaluators", args.suite).Evaluator
   languages = args.languages and args.languages.split(",")
-  evaluator = suite(data=args.data, languages=languages, minimum=args.minimum)
+  options = _options(args.option, args.suite, suite)
+  evaluator = suite(data=args.data, languages=languages, minimum=args.minimum, **options)
   begin = time.monotonic()
   result = evaluator.run(load_encode(args.model, precision=args.precision, prompt=args.prompt))
   result |= {
@@ -48,6 +53,17 @@ def main(argv):
     file.write("\n")
   print(table(result))
   print(f"\nwritten: {args.output}")
+
+
+def _options(settings, name, suite):
+  """{option: value} of a suite's own options, given as NAME=VALUE."""
+  own = set(inspect.signature(suite).parameters) - {"data", "languages", "minimum"}
+  options = {}
+  for setting in settings:
+    option, _, value = setting.partition("=")
+    known(f"option of {name}", option, own)
+    options[option] = int(value) if value.isdecimal() else value
+  return options
 
 
 def load_encode(model, *, precision="float32", prompt=None):
@@ -97,8 +113,9 @@ def metrics_of(result):
 def rows(result):
   """The table's cells: [language, metric, ...], the best language first and the average last."""
   metrics, values = metrics_of(result), result["results"]
-  main = lambda language: -number(values[language].get(metrics[-1], 0))
-  named = [(language, values[language]) for language in sorted(values, key=main)]
+  main = lambda language: number(values[language].get(metrics[-1], 0))
+  best_first = sorted(values, key=main, reverse=metrics[-1] not in LOWER_IS_BETTER)
+  named = [(language, values[language]) for language in best_first]
   named.append(("average", result["average"]))
   return [[name, *(metric_text(row.get(metric)) for metric in metrics)] for name, row in named]
 
@@ -133,12 +150,14 @@ def _parse(argv):
   add, suites = parser.add_argument, plugins.names("evaluators")
   add("--model", required=True, metavar="FOLDER", help="a sentence-transformers model folder")
   add("--suite", required=True, metavar="NAME", help=f"one of: {', '.join(suites)}")
-  add("--data", required=True, metavar="DIR", help="the suite's files")
+  add("--data", required=True, metavar="DIR", help="the suite's file or folder")
   add("--output", required=True, metavar="FILE.json", help="where the results are written")
   add("--languages", metavar="A,B", help="codes, or a suite's groups such as 14 (default: all)")
   add("--precision", default="float32", choices=["float32", "bfloat16"], help="of the computation")
   add("--prompt", metavar="TEXT", help="put before each sentence (default: the folder's own)")
   add("--minimum", type=int, default=0, metavar="N", help="leave out languages with fewer pairs")
+  what = "an option of the suite, such as pivot, margin or k of xsim; may be repeated"
+  add("--option", action="append", default=[], metavar="NAME=VALUE", help=what)
   return parser.parse_args(argv)
 
 

@@ -100,9 +100,20 @@ def test_options_reach_the_encoder(command):
   assert encode[2]["prompt"] == "query: "
 
 
+def test_a_suite_is_given_its_own_options(command, tmp_path, capsys):
+  for language, lines in (("fra", FRENCH), ("deu", ["eins", "zwei", "zwei"]), ("eng", ENGLISH)):
+    (tmp_path / "data" / f"{language}.txt").write_text("\n".join(lines) + "\n")
+  status, output = command(suite="xsim", option="k=2")
+  assert status == 0
+  lines = [line.split()[0] for line in capsys.readouterr().out.splitlines()[:3]]
+  assert lines == ["language", "fra", "deu"]  # The smallest error first.
+
+
 @pytest.mark.parametrize(
   "changes, message",
   [
+    ({"suite": "xsim", "option": "margn=ratio"}, "Unknown option of xsim 'margn'; did you mean"),
+    ({"option": "k=4"}, "Unknown option of tatoeba 'k'"),
     ({"suite": "tatoba"}, "Unknown evaluator 'tatoba'; did you mean 'tatoeba'?"),
     ({"suite": "../evaluate"}, "Unknown evaluator"),
     ({"languages": "xxx"}, "no language 'xxx'; choose from deu, fra"),
@@ -131,4 +142,4 @@ def test_help_shows_an_example_and_the_suites(capsys):
     evaluate.main(["--help"])
   text = capsys.readouterr().out
   assert status.value.code == 0
-  assert "python -m labse_jax.evaluate --model" in text and "one of: tatoeba" in text
+  assert "python -m labse_jax.evaluate --model" in text and "one of: sts, tatoeba, xsim" in text

@@ -7,7 +7,15 @@ import zlib
 import numpy as np
 
 from labse_jax.errors import InputError
-from labse_jax.files import read_lines
+from labse_jax.evaluation import (
+  RESAMPLES,
+  SEED,
+  both_directions,
+  choose,
+  encode_distinct,
+  large_enough,
+  read_aligned,
+)
 
 # fmt: off
 GROUPS = {
@@ -20,8 +28,6 @@ GROUPS = {
          "kat", "kor", "tha", "swh", "cmn", "kaz", "tur", "est", "fin", "hun"],
 }
 # fmt: on
-RESAMPLES = 10_000
-SEED = 2022
 SCORES_AT_ONCE = 1 << 24  # 64 MiB of float32.
 
 
@@ -35,13 +41,9 @@ class Evaluator:
   """
 
   def __init__(self, *, data, languages=None, minimum=0):
-    chosen = choose(languages, languages_in(data), data)
+    chosen = choose(languages, languages_in(data), data, GROUPS)
     pairs = {language: read_pairs(data, language) for language in chosen}
-    self.skipped = {k: len(v[0]) for k, v in pairs.items() if len(v[0]) < minimum}
-    self.pairs = {k: v for k, v in pairs.items() if k not in self.skipped}
-    if not self.pairs:
-      most = max(self.skipped.values())
-      raise InputError(f"{data}: no language has {minimum} pairs; the largest has {most}.")
+    self.pairs, self.skipped = large_enough(pairs, minimum, data)
 
   def run(self, encode):
     """Evaluates `encode(list[str]) -> float32 [N, D]`, whose rows are unit vectors.
@@ -57,11 +59,12 @@ class Evaluator:
       forward_B = hits(x_BD, y_BD, english)
       backward_B = hits(y_BD, x_BD, foreign)
       language_draws = bootstrap(forward_B, backward_B, key=zlib.crc32(language.encode()))
-      results[language] = _metrics(forward_B.mean(), backward_B.mean(), language_draws)
+      means = forward_B.mean(), backward_B.mean()
+      results[language] = both_directions("accuracy", *means, language_draws)
       results[language]["pairs"] = len(foreign)
       draws = draws + language_draws / len(self.pairs)
     mean = lambda name: np.mean([result[name] for result in results.values()])
-    average = _metrics(mean("forward"), mean("backward"), draws)
+    average = both_directions("accuracy", mean("forward"), mean("backward"), draws)
     return {
       "suite": "tatoeba",
       "results": results,
@@ -82,46 +85,10 @@ def languages_in(data):
   return found
 
 
-def choose(languages, available, data):
-  """The languages asked for, groups spelled out; those not available are an InputError."""
-  if languages is None:
-    return available
-  names = languages.split(",") if isinstance(languages, str) else languages
-  names = [str(name).strip() for name in names]
-  chosen = list(dict.fromkeys(code for name in names for code in GROUPS.get(name, [name])))
-  unknown = [code for code in chosen if code not in available]
-  if unknown:
-    raise InputError(
-      f"{data}: holds no language {', '.join(map(repr, unknown))};"
-      f" choose from {', '.join(available)} or the groups {', '.join(GROUPS)}."
-    )
-  return chosen
-
-
 def read_pairs(data, language):
   """The aligned (foreign, English) sentences of a language."""
   stem = pathlib.Path(data) / f"tatoeba.{language}-eng"
-  foreign_path, english_path = f"{stem}.{language}", f"{stem}.eng"
-  foreign = [line for _, line in read_lines(foreign_path)]
-  english = [line for _, line in read_lines(english_path)]
-  if len(foreign) != len(english):
-    raise InputError(
-      f"{foreign_path} has {len(foreign)} lines and {english_path} {len(english)};"
-      " line N of one must be the translation of line N of the other."
-    )
-  if not foreign:
-    raise InputError(f"{foreign_path}: is empty; one sentence a line is needed.")
-  return foreign, english
-
-
-def encode_distinct(pairs, encode):
-  """Encodes each text once (English sides repeat between languages): ({text: row}, [N, D])."""
-  texts = list(dict.fromkeys(text for sides in pairs for side in sides for text in side))
-  vectors_ND = np.asarray(encode(texts), np.float32)
-  if not np.isfinite(vectors_ND).all():
-    bad = texts[int(np.argmin(np.isfinite(vectors_ND).all(axis=1)))]
-    raise InputError(f"The model's vector of {bad!r} is not finite: its weights are damaged.")
-  return {text: row for row, text in enumerate(texts)}, vectors_ND
+  return read_aligned(f"{stem}.{language}", f"{stem}.eng")
 
 
 def hits(query_BD, candidate_CD, text_C):
@@ -148,9 +115,3 @@ def bootstrap(forward_B, backward_B, *, key):
   share_3 = np.bincount(forward_B.astype(int) + backward_B, minlength=3) / len(forward_B)
   counts = np.random.default_rng([SEED, key]).multinomial(len(forward_B), share_3, size=RESAMPLES)
   return counts @ np.array([0, 0.5, 1]) / len(forward_B)
-
-
-def _metrics(forward, backward, draws):
-  low, high = np.quantile(draws, [0.025, 0.975])
-  accuracy = {"value": float(forward + backward) / 2, "low": float(low), "high": float(high)}
-  return {"accuracy": accuracy, "forward": float(forward), "backward": float(backward)}

@@ -1,0 +1,130 @@
+"""Semantic textual similarity: cosines against what people judged (Cer et al. 2017, STS-B)."""
+
+import pathlib
+import zlib
+
+import numpy as np
+
+from labse_jax.errors import InputError
+from labse_jax.evaluation import (
+  choose,
+  encode_distinct,
+  files_in,
+  interval,
+  large_enough,
+  resampled,
+  split_name,
+)
+from labse_jax.files import read_lines
+
+SUFFIXES = (".tsv", ".csv")  # Separated by tabs in either.
+COLUMNS = ("score", "sentence1", "sentence2")
+WITHOUT_HEADER = {3: (0, 1, 2), 7: (4, 5, 6)}  # SemEval's score and sentences; STS-B's columns.
+
+
+class Evaluator:
+  """Correlation of the cosines of pairs of sentences with their gold scores.
+
+  `data` is a file or a folder of .tsv and .csv files, each a set with a result under its name:
+  with a header that names score, sentence1 and sentence2 (KorSTS); STS-B's, the same columns
+  without a header; or score, sentence, sentence. `languages` are names of such files, None all.
+  Sets with fewer than `minimum` pairs are named under "skipped". Raises InputError for a file that
+  is not there and for a line that does not fit.
+  """
+
+  def __init__(self, *, data, languages=None, minimum=0):
+    files = (
+      {split_name(data)[0]: data} if pathlib.Path(data).is_file() else files_in(data, SUFFIXES)
+    )
+    sets = {name: read_pairs(files[name]) for name in choose(languages, list(files), data)}
+    self.sets, self.skipped = large_enough(sets, minimum, data)
+
+  def run(self, encode):
+    """Evaluates `encode(list[str]) -> float32 [N, D]`, whose rows are unit vectors.
+
+    The average is over sets, each counting the same, as if their pairs had been drawn apart.
+    """
+    row_of, vectors_ND = encode_distinct((sides[:2] for sides in self.sets.values()), encode)
+    results, draws = {}, 0
+    for name, (first, second, gold_B) in self.sets.items():
+      x_BD, y_BD = (vectors_ND[[row_of[text] for text in side]] for side in (first, second))
+      cosine_B = np.einsum("bd,bd->b", x_BD, y_BD, dtype=np.float64)
+      once_1B = np.ones((1, len(gold_B)), int)
+      ranked = lambda counts_rB: spearman(cosine_B, gold_B, counts_rB)  # noqa: B023 (used here)
+      set_draws = resampled(ranked, len(gold_B), key=zlib.crc32(name.encode()))
+      results[name] = {
+        "spearman": interval(ranked(once_1B)[0], set_draws),
+        "pearson": float(pearson(cosine_B, gold_B, once_1B)[0]),
+        "pairs": len(gold_B),
+      }
+      draws = draws + set_draws / len(self.sets)
+    rho = np.mean([result["spearman"]["value"] for result in results.values()])
+    r = np.mean([result["pearson"] for result in results.values()])
+    average = {"spearman": interval(rho, draws), "pearson": float(r), "sets": len(results)}
+    return {"suite": "sts", "results": results, "average": average, "skipped": self.skipped}
+
+
+def read_pairs(path):
+  """(first sentences, second sentences, gold_B) of a set's pairs."""
+  columns, rows = None, []
+  for number, line in read_lines(path):
+    cells = [cell.strip() for cell in line.split("\t")]
+    if columns is None:
+      columns = _columns(cells, f"{path}:{number}")
+      if cells[columns[0]] == COLUMNS[0]:
+        continue  # The header.
+    rows.append(_row(cells, columns, f"{path}:{number}"))
+  gold_B = np.array([score for score, _, _ in rows])
+  if len(set(gold_B.tolist())) < 2:
+    raise InputError(f"{path}: has fewer than two different scores; there is nothing to rank.")
+  return [row[1] for row in rows], [row[2] for row in rows], gold_B
+
+
+def _columns(cells, where):
+  """The places of score and sentences, told by the first line, which may be a header."""
+  if set(COLUMNS) <= set(cells):
+    return [cells.index(name) for name in COLUMNS]
+  columns = WITHOUT_HEADER.get(min(len(cells), 7))  # STS-B's training file adds sources at the end.
+  if columns is None:
+    raise InputError(
+      f"{where}: has {len(cells)} columns separated by tabs; a header with {', '.join(COLUMNS)},"
+      " STS-B's 7 columns, or score, sentence, sentence are allowed."
+    )
+  return columns
+
+
+def _row(cells, columns, where):
+  if len(cells) <= max(columns):
+    raise InputError(f"{where}: has {len(cells)} columns; {max(columns) + 1} are needed.")
+  score, *sentences = (cells[column] for column in columns)
+  try:
+    score = float(score)
+  except ValueError:
+    raise InputError(f"{where}: the score is {score!r}; a number is needed.") from None
+  if not np.isfinite(score):
+    raise InputError(f"{where}: the score is {score}; a finite number is needed.")
+  if not all(sentences):
+    raise InputError(f"{where}: a sentence is empty.")
+  return score, *sentences
+
+
+def spearman(x_B, y_B, counts_rB):
+  """Rank correlations of resamplings, in which pair b stands counts_rB[r, b] times, [r]."""
+  return pearson(ranks(x_B, counts_rB), ranks(y_B, counts_rB), counts_rB)
+
+
+def pearson(x_rB, y_rB, counts_rB):
+  """Correlations of resamplings, [r]; 0 where all values are the same, as of a collapsed model."""
+  mean = lambda value_rB: (counts_rB * value_rB).sum(1) / counts_rB.sum(1)
+  x_rB, y_rB = (value_rB - mean(value_rB)[:, None] for value_rB in (x_rB, y_rB))
+  spread_r = np.sqrt(mean(x_rB**2) * mean(y_rB**2))
+  return np.divide(mean(x_rB * y_rB), spread_r, out=np.zeros(len(counts_rB)), where=spread_r > 0)
+
+
+def ranks(value_B, counts_rB):
+  """Ranks from 1 on within each resampling, equal values sharing the mean of theirs, [r, B]."""
+  _, group_B = np.unique(value_B, return_inverse=True)
+  order_B = np.argsort(group_B, kind="stable")
+  first_G = np.flatnonzero(np.diff(group_B[order_B], prepend=-1))
+  size_rG = np.add.reduceat(counts_rB[:, order_B], first_G, axis=1)
+  return (size_rG.cumsum(1) - (size_rG - 1) / 2)[:, group_B]
