@@ -25,6 +25,19 @@ def of_batch(vectors):
   return averages | {"alignment": jnp.where(mask_b, distance_b, 0).sum() / count}
 
 
+def warning(metrics, step, total):
+  """A line for the person where the vectors of all sentences have come to lie together, or None.
+
+  Not in the first tenth of a run: fresh weights tell no sentences apart either.
+  """
+  mean = metrics.get("similarity_of_others", 0)
+  if mean <= COLLAPSED or 10 * step < total:
+    return None
+  return (f"labse-jax: warning: step {step}: sentences that are no translations have a mean cosine "
+          f"of {mean:.4f}: the vectors collapse; a smaller learning rate, a larger batch or another "
+          "temperature may help.")  # fmt: skip
+
+
 def of_sample(z_nD, mask_n, teacher_nP=None):
   """The metrics of one set of unit vectors."""
   n = len(mask_n)

@@ -17,7 +17,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from labse_jax import files, optim, row_sparse, stacking
+from labse_jax import files, monitors, optim, row_sparse, stacking
 from labse_jax.checkpoint import Checkpoints
 from labse_jax.data.pipeline import to_devices
 from labse_jax.errors import InputError, run
@@ -276,6 +276,8 @@ def report(writer, config, total, step, metrics):
              "negatives")  # fmt: skip
     averages = [name for name in evaluated if name.endswith("/accuracy")]
     writer.show(step, {name: metrics[name] for name in (*shown, *averages) if name in metrics})
+    if warning := monitors.warning(metrics, step, total):
+      say(warning, file=sys.stderr)
   writer.bar.update(1)
 
 
