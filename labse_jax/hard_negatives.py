@@ -1,6 +1,7 @@
 """Mined hard negatives: stored with the dataset, or in a run, and looked up by the batches."""
 
 import argparse
+import dataclasses
 import hashlib
 import inspect
 import json
@@ -27,6 +28,7 @@ the pair's own, or above it, is taken for a translation. Training on one host wo
 
 Where unrelated texts have cosines near 0.8, as those of multilingual E5, 0.05 drops half of the
 nearest texts, and --margin 0.01 is enough."""
+LEAST = 5  # What training mines for each pair, so that a larger k does not mine all again.
 MANIFEST = "manifest.json"
 DIFFERS = {
   "model": "by another model", "prompt": "with another prompt", "data": "in another text",
@@ -73,7 +75,8 @@ def look_up(dataset, *, model, k, margin=MARGIN, candidates=CANDIDATES, prompt=N
     if jax.process_count() > 1:
       raise InputError(f"{folder}: no hard negatives are mined, and there are several hosts; run "
                        f"this on one of them first: {command}")  # fmt: skip
-    mine_by_folder(dataset, model, rule, folder, about)
+    more = dataclasses.replace(rule, k=max(k, min(LEAST, candidates)))
+    mine_by_folder(dataset, model, more, folder, about)
   return texts_of(dataset, read(folder, about, k, f"remove it, or run: {command}"))
 
 

@@ -39,8 +39,8 @@ def data(folder):
 
 @pytest.fixture(scope="module")
 def mined(data, tiny_folder):
-  """The folder of what `look_up` mines by RULE."""
-  look_up(data, model=tiny_folder, k=RULE.k, margin=RULE.margin)
+  """The folder of what `look_up` mines: five for each pair where fewer are asked for."""
+  look_up(data, model=tiny_folder, k=1, margin=RULE.margin)
   return hard_negatives.place(data, tiny_folder, RULE)[0]
 
 
