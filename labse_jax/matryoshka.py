@@ -1,5 +1,6 @@
 """Vectors whose first dimensions are vectors too (Kusupati et al. 2022, Matryoshka)."""
 
+import jax
 import jax.numpy as jnp
 
 from labse_jax.errors import InputError
@@ -30,4 +31,5 @@ def matryoshka(loss, dims, width):
 
 def unit(x):
   """x over its norm, along the last axis; zero stays zero."""
-  return x / jnp.maximum(jnp.linalg.norm(x, axis=-1, keepdims=True), 1e-12)
+  # An empty slot is the zero vector: its square root must not turn the gradient to NaN.
+  return x * jax.lax.rsqrt(jnp.maximum(jnp.sum(x**2, -1, keepdims=True), 1e-24))
