@@ -42,22 +42,30 @@ def of_sample(z_nD, mask_n, teacher_nP=None):
   """The metrics of one set of unit vectors."""
   n = len(mask_n)
   z_nD = jnp.where(mask_n[:, None], z_nD, 0)
-  s_nn = z_nD @ z_nD.T
+  s_nn = similarities(z_nD)
   other_nn = mask_n[:, None] & mask_n & ~jnp.eye(n, dtype=bool)
   count = jnp.maximum(other_nn.sum(), 1)
   mean = lambda a_nn: jnp.where(other_nn, a_nn, 0).sum() / count
-  singular_n = jnp.sqrt(jnp.maximum(jnp.linalg.eigvalsh(s_nn), 0))
+  square_n = jnp.linalg.eigvalsh(s_nn)
+  # What rounding leaves of a zero would count: the root of it is not small.
+  noise = n * jnp.finfo(jnp.float32).eps * square_n.max()
+  singular_n = jnp.sqrt(jnp.where(square_n > noise, square_n, 0))
   share_n = singular_n / jnp.maximum(singular_n.sum(), 1e-12)
   entropy = -(share_n * jnp.log(jnp.maximum(share_n, 1e-12))).sum()
   metrics = {
-    "uniformity": jnp.log(mean(jnp.exp(4 * s_nn - 4))),
+    # No unit vectors are further apart than e^-8; without others there is no logarithm.
+    "uniformity": jnp.log(jnp.maximum(mean(jnp.exp(4 * s_nn - 4)), jnp.exp(-8.0))),
     "similarity_of_others": mean(s_nn),
     "effective_rank": jnp.exp(entropy),
   }
   if teacher_nP is not None:
-    t_nP = teacher_nP[:n].astype(jnp.float32)
-    a_nn, b_nn = s_nn - mean(s_nn), t_nP @ t_nP.T
+    a_nn, b_nn = s_nn - mean(s_nn), similarities(teacher_nP[:n].astype(jnp.float32))
     b_nn -= mean(b_nn)
     spread = jnp.sqrt(mean(a_nn**2) * mean(b_nn**2))
     metrics["teacher_agreement"] = mean(a_nn * b_nn) / jnp.maximum(spread, 1e-12)
   return metrics
+
+
+def similarities(z_nD):
+  """The products of all pairs in full float32: a TPU's default would leave three digits."""
+  return jnp.matmul(z_nD, z_nD.T, precision=jax.lax.Precision.HIGHEST)
