@@ -18,7 +18,10 @@ NEVER = -1e30  # The logit of a pair that does not count: finite, so that no dif
 
 
 class Spread(NamedTuple):
-  """How pairs lie on the devices: the axes they are split over, "gather" or "ring", the tile."""
+  """How pairs lie on the devices: the axes they are split over, how keys come, a tile's size.
+
+  The exchange is "gather", "ring", or "local": pairs of one device alone, as others have it.
+  """
 
   axis_name: tuple
   exchange: str = "gather"
@@ -63,7 +66,7 @@ def _float32(a):
 
 
 def _checked(spread):
-  known("exchange", spread.exchange, ("gather", "ring"))
+  known("exchange", spread.exchange, ("gather", "ring", "local"))
   return spread
 
 
@@ -133,6 +136,8 @@ def _walk(query, key, kind, step, spread):
     return *_in_parts(gathered, kind.start_row(query), key, _gathered(query, spread), spread), key
   fold = functools.partial(_fold, query, step=step, spread=spread)
   rows, columns = fold(kind.start_row(query), key, kind.start_column(key))
+  if spread.exchange == "local":
+    return rows, columns, key
 
   def turn(_, carry):
     rows, key, columns = carry
@@ -157,6 +162,8 @@ def _walk_back(query, key, of_columns, step, spread):
 
     return _in_parts(gathered, zeros(query), key | of_columns, _gathered(query, spread), spread)
   fold = functools.partial(_fold, query, step=step, spread=spread)
+  if spread.exchange == "local":
+    return fold(zeros(query), key | of_columns, zeros(key))
   key = key | _pass_on(of_columns, 1, spread)
   dx_aD, dy_bD = fold(zeros(query), key, zeros(key))
 
