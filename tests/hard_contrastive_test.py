@@ -8,7 +8,7 @@ from labse_jax.losses.hard_contrastive import hard_contrastive
 from labse_jax.losses.margin_softmax import margin_softmax
 
 
-@pytest.mark.parametrize("where", oracles.WHERE[1:3])
+@pytest.mark.parametrize("where", oracles.WHERE[1:2])
 def test_value_and_gradient_equal_the_oracle(where):
   oracles.check(hard_contrastive, oracles.hard_contrastive, where, temperature=0.05)
 
@@ -24,4 +24,4 @@ def test_it_is_margin_softmax_without_a_margin():
 
 def test_the_gradient_of_a_learned_temperature_equals_the_oracle():
   learned = [("temperature", 0.05)]
-  oracles.check(hard_contrastive, oracles.hard_contrastive, oracles.WHERE[3], learned=learned)
+  oracles.check(hard_contrastive, oracles.hard_contrastive, oracles.WHERE[2], learned=learned)
