@@ -56,9 +56,9 @@ def test_average_has_the_mean_of_both_sides_similarities(mixed, tiny_folder, tin
   np.testing.assert_allclose(got @ got.T, sum(z @ z.T for z in sides) / 2, atol=1e-3)
 
 
-@pytest.mark.parametrize("labels,width", [("priority", 8), ("average", 16)])
+@pytest.mark.parametrize("labels,width", [("priority", 3), ("average", 6)])
 def test_a_projection_gives_unit_vectors_of_the_students_width(mixed, tiny_folder, labels, width):
-  teacher = dict(model=str(tiny_folder), labels=labels, order=ORDER, student_width=8)
+  teacher = dict(model=str(tiny_folder), labels=labels, order=ORDER, student_width=3)
   got = teachers.look_up(mixed, **teacher, projection="pca")(np.arange(5))["teacher"]
   assert got.shape == (5, width) == (5, teachers.width(**teacher, projection="pca"))
   np.testing.assert_allclose(np.linalg.norm(got.astype(np.float64), axis=1), 1, atol=1e-3)
