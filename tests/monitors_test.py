@@ -88,3 +88,15 @@ def test_nothing_is_differentiated():
   arguments = vectors()
   total = lambda x_bD: sum(monitors.of_batch(arguments | {"x_bD": x_bD}).values())
   assert not np.any(jax.grad(total)(arguments["x_bD"]))
+
+
+@pytest.mark.parametrize(("mean", "step", "said"), [
+    (0.995, 50, True), (0.995, 5, False), (0.9, 50, False)])  # fmt: skip
+def test_a_collapse_is_said_but_not_at_the_start(mean, step, said):
+  line = monitors.warning({"similarity_of_others": mean}, step, 100)
+  assert bool(line) == said
+  assert not said or "step 50: sentences that are no translations have a mean cosine" in line
+
+
+def test_without_the_metric_nothing_is_said():
+  assert monitors.warning({"loss": 1.0}, 50, 100) is None

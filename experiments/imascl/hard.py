@@ -62,5 +62,5 @@ def with_teacher(arg, *, labels, loss, **loss_options):
 
 def languages(data):
   """English and the other languages of a dataset."""
-  pairs = read_json(pathlib.Path(data) / "language_pairs.json", [])
+  pairs = read_json(pathlib.Path(data) / "language_pairs.json", [], list)
   return ("eng", *sorted({code for pair in pairs for code in pair.split("-")} - {"eng"}))
