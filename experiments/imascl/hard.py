@@ -55,7 +55,8 @@ def with_teacher(arg, *, labels, loss, **loss_options):
   """The same config with a teacher, and a loss that learns from it."""
   config, arg = get_config(arg), options(arg)
   order = languages(config.data) if arg.runlocal else ORDER
-  config.teacher = dict(model=arg.teacher or config.init, labels=labels, order=order)
+  config.teacher = dict(model=arg.teacher or config.init, labels=labels, order=order,
+                        where="stored", projection="")  # fmt: skip
   config.loss, config.loss_options = loss, loss_options
   return config
 
