@@ -90,9 +90,11 @@ def test_too_few_texts_leave_rows_empty(texts):
     assert len(batches.waiting) <= batching.PATIENCE * 30 * SLOTS
 
 
+@pytest.mark.parametrize("texts", [60, 1_000_000])  # Pairs wait, and rows do.
 @pytest.mark.parametrize("steps", [0, 1, 5, 33])
-def test_a_saved_position_gives_the_same_next_batches(steps):
-  pairs = texts_of(200, 60)
+def test_a_saved_position_gives_the_same_next_batches(steps, texts):
+  rng = np.random.default_rng(0)
+  pairs = [[f"source {n}", f"target {rng.integers(texts)}"] for n in range(200)]
   straight, resumed = stream(pairs), stream(pairs)
   for _ in range(steps):
     next(straight)

@@ -70,14 +70,15 @@ def test_a_text_is_equal_to_the_last_character():
   assert not made([("eng", "jpn", "Yes.", "はい。"), ("eng", "fra", "yes.", "Oui.")])
 
 
-@pytest.mark.parametrize(
-  "standing", [("fra", "jpn", "Oui.", "はい。"), ("jpn", "fra", "はい。", "Oui.")]
-)
-def test_a_pair_that_stands_already_or_was_made_is_left_out(standing):
-  rows = [*ROWS[:2], ("eng", "jpn", "Yeah.", "はい。"), ("eng", "fra", "Yeah.", "Oui.")]
-  assert len(made(rows)) == 1
-  assert not made([*rows, standing])
-  assert len(made([*rows, (*standing[:3], "?")])) == 1
+@pytest.mark.parametrize("turned", [False, True])
+def test_a_pair_that_stands_already_or_was_made_is_left_out(turned):
+  ways = [(text, n) for text in ("one", "other") for n in range(20)]
+  rows = [("eng", "jpn", f"{text} {n}", f"はい {n}") for text, n in ways]
+  rows += [("fra", "eng", f"Oui {n}", f"{text} {n}") for text, n in ways]
+  assert len(made(rows)) == 20
+  standing = [("fra", "jpn", f"Oui {n}", f"はい {n}") for n in range(19)]
+  standing = [(b, a, y, x) for a, b, x, y in standing] if turned else standing
+  assert made(rows + standing) == [("fra", "jpn", "pivot-eng", "Oui 19", "はい 19")]
 
 
 def test_filters_drop_and_the_limit_holds():

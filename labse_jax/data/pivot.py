@@ -1,7 +1,7 @@
 """Pairs of two languages whose texts translate one and the same text of a third.
 
-Memory holds 27 bytes for each pair that is given, some four times that while NumPy sorts them, and
-32 for each one made; the texts stay where they are.
+Memory holds 27 bytes for each pair that is given, and some 180 while NumPy sorts them (1.9 million
+pairs took 0.33 GB); the texts stay where they are.
 """
 
 from array import array
