@@ -18,7 +18,7 @@ Reads text, mostly parallel, checks and de-duplicates it, and writes a TFDS data
 (ArrayRecord, random access) with report.json and, if asked, held-out messages.
 
 formats, each plain or .gz, .xz, .zst (guessed from the ending):
-  tsv      source<TAB>target, no header; --columns names other layouts
+  tsv      source<TAB>target; --columns names other layouts, a header of its names is dropped
   moses    two files aligned by line: --input a.de-en.de a.de-en.en
   tmx      translation memories; choose with --source-language, --target-language
   jsonl    {"source": .., "target": ..} or {"translation": {"en": .., "de": ..}}

@@ -38,6 +38,23 @@ def test_columns_name_their_order_and_pass_over(tmp_path):
   assert read_all(path, columns="-,-,-,target,source")[0][0][3:] == ("eins", "one")
 
 
+@pytest.mark.parametrize("columns", [FIVE, "-,-,-,source,target"])
+def test_a_header_of_the_columns_names_is_dropped_and_counted(tmp_path, columns):
+  header, row = FIVE.replace(",", "\t"), "eng\tdeu\tbook\tsource\ttarget"
+  for name in ("a.tsv", "b.tsv"):  # Only a first line is a header, in each file.
+    lines = [header, row, header.replace("source_language", "eng")]
+    (tmp_path / name).write_text("\ufeff" + "\n".join(lines) + "\n", "utf-8")
+  pairs, counts = read_all(tmp_path / "a.tsv", tmp_path / "b.tsv", columns=columns)
+  assert [pair[3:] for pair in pairs] == [("source", "target")] * 4
+  assert (counts.rows, counts.bad, counts.dropped) == (6, 0, {"header": 2})
+
+
+def test_a_pair_that_is_no_header_stays(tmp_path):
+  (tmp_path / "a.tsv").write_text("source\tZiel\nsource\ttarget\n", "utf-8")
+  pairs, counts = read_all(tmp_path / "a.tsv")
+  assert len(pairs) == 2 and not counts.dropped
+
+
 @pytest.mark.parametrize("columns", ["source", "source,target,sauce", "source,source,target"])
 def test_columns_are_checked(tmp_path, columns):
   (tmp_path / "a.tsv").write_text("a\tb\n")

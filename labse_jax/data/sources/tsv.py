@@ -1,4 +1,4 @@
-"""Tab-separated pairs, without a header; quotes are plain characters."""
+"""Tab-separated pairs; quotes are plain characters."""
 
 from labse_jax.data.sources import ORDER_OF_COLUMNS, Pair
 from labse_jax.errors import InputError
@@ -9,7 +9,8 @@ def read(paths, *, counts, columns="source,target", source_language="und", targe
   """Yields the Pairs of TSV files whose columns `columns` names, "-" for one to pass over.
 
   A line with another number of columns, an empty side or bytes that are not UTF-8 is counted as
-  bad and skipped. Languages that are no column are the ones given.
+  bad and skipped. A first line of these very names is a header: dropped, and counted as that.
+  Languages that are no column are the ones given.
   """
   places, width = _places(columns)
   for path in paths:
@@ -25,6 +26,9 @@ def read(paths, *, counts, columns="source,target", source_language="und", targe
       if len(cells) != width:
         reason = f"{len(cells)} columns, not the {width} of --columns {columns}."
         counts.bad_row(f"{path}:{number}", reason)
+        continue
+      if number == 1 and all(cells[place].strip() == name for name, place in places):
+        counts.dropped["header"] += 1
         continue
       pair = constant._replace(**{name: cells[place].strip() for name, place in places})
       if pair.source and pair.target:
