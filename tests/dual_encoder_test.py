@@ -7,7 +7,7 @@ from scipy.special import erf
 import tiny
 
 from labse_jax.data import pipeline
-from labse_jax.data.dataset import write_dataset
+from labse_jax.data.dataset import open_dataset, write_dataset
 from labse_jax.data.packing import pack
 from labse_jax.data.sources import Pair
 from labse_jax.errors import InputError
@@ -206,3 +206,22 @@ def test_text_of_one_language_is_refused(folder, tmp_path):
   task = make_task(folder, data=str(tmp_path / "text"))
   with pytest.raises(InputError, match="text: has no translations"):
     task.batches()
+
+
+def test_it_says_how_many_pairs_are_drawn_from(folder, capsys):
+  languages = open_dataset(folder / "data").indices_by_language
+  make_task(folder).batches()
+  assert ": 600 pairs in 6 pairs of languages; " in capsys.readouterr().out
+  make_task(folder, language_pairs=("eng-fra", "eng-[jr]*")).batches()
+  count = sum(len(languages[f"eng-{code}"]) for code in ("fra", "jpn", "rus"))
+  assert f": {count} pairs in 3 pairs of languages; " in capsys.readouterr().out
+
+
+def test_a_wrong_language_pair_is_said_before_the_teacher_encodes(folder, tiny_folder):
+  teacher = dict(model=str(tiny_folder), labels="average")
+  task = make_task(
+      folder, loss="similarity_distillation", loss_options={}, teacher=teacher,
+      language_pairs=("eng-xxx",))  # fmt: skip
+  with pytest.raises(InputError, match="pair of languages in config.language_pairs 'eng-xxx'"):
+    task.batches()
+  assert not (folder / "data" / "vectors").exists()

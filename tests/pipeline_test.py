@@ -229,5 +229,9 @@ def test_share_cut_counts_long_sentences(folder, dataset):
              for t in tokenizer.encode([e["source"], e["target"]], 512)[0]]  # fmt: skip
   expected = np.mean(np.array(lengths) > 12)
   assert 0 < expected < 1
-  assert pipeline.share_cut(dataset, tokenizer, 12) == pytest.approx(expected)
-  assert pipeline.share_cut(dataset, tokenizer, 12, prompt="open the page ") > expected
+  share = lambda indices, **prompt: pipeline.share_cut(
+      dataset.source, indices, tokenizer, 12, **prompt)  # fmt: skip
+  everything = np.arange(len(dataset))
+  assert share(everything) == pytest.approx(expected)
+  assert share(everything, prompt="open the page ") > expected
+  assert {share(np.array([n])) for n in range(50)} == {0, 0.5, 1}

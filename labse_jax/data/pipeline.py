@@ -157,10 +157,10 @@ def to_devices(batch, sharding):
   return {k: jax.make_array_from_process_local_data(sharding, v) for k, v in batch.items()}
 
 
-def share_cut(dataset, tokenizer, length, *, prompt="", sample=5000):
-  """The share of sentences that are longer than `length` tokens, on an even sample."""
-  indices = np.linspace(0, len(dataset) - 1, min(sample, len(dataset))).astype(int)
-  examples = dataset.source.__getitems__(indices.tolist())
+def share_cut(source, indices, tokenizer, length, *, prompt="", sample=5000):
+  """The share of sentences that are longer than `length` tokens, on an even sample of pairs."""
+  places = np.linspace(0, len(indices) - 1, min(sample, len(indices))).astype(int)
+  examples = source.__getitems__(indices[places].tolist())
   texts = [prompt + example[side] for example in examples for side in ("source", "target")]
   _, cut = tokenizer.encode(texts, length)
   return cut / len(texts)

@@ -6,6 +6,7 @@ import inspect
 import jax
 from jax.experimental import multihost_utils
 import jax.numpy as jnp
+import numpy as np
 
 from labse_jax import fingerprint, hard_negatives, monitors, teachers
 from labse_jax.all_pairs import Spread
@@ -75,9 +76,14 @@ class Task(EncoderTask):
     if dataset.monolingual:
       raise InputError(f"{config.data}: has no translations (it is text of one language a record); "
                        "the dual encoder trains on pairs.")  # fmt: skip
-    share = pipeline.share_cut(dataset, tokenizer, config.length, prompt=self.prompt)
-    say(f"{config.data}: {len(dataset):,} pairs in {len(dataset.indices_by_language)} pairs of "
-        f"languages; {share:.2%} of sentences are cut at {config.length} tokens.")  # fmt: skip
+    # A wrong pattern is said here, before a teacher has encoded for hours.
+    languages = pipeline.chosen_languages(
+        dataset.indices_by_language, config.get("language_pairs", ()))  # fmt: skip
+    drawn = np.concatenate([*languages.values()])
+    share = pipeline.share_cut(
+        dataset.source, drawn, tokenizer, config.length, prompt=self.prompt)  # fmt: skip
+    say(f"{config.data}: {len(drawn):,} pairs in {len(languages)} pairs of languages; "
+        f"{share:.2%} of sentences are cut at {config.length} tokens.")  # fmt: skip
     if self.frozen:
       teachers.check_same_tokens(self.teacher, tokenizer, self.prompt, config.length)
     negatives = hard_negatives.look_up(dataset, **self.hard) if self.hard else None
