@@ -9,7 +9,7 @@ VECTORS = ("x_bD", "y_bD", "negatives_bKD")
 
 
 def matryoshka(loss, dims, width):
-  """`loss` summed over the vectors' first d dimensions, for each d of `dims` (eq. 1, weights 1).
+  """`loss` summed over the vectors' first d dimensions, for each d of `dims`, weights 1.
 
   The first d dimensions are made unit vectors again; metrics are those of the first of `dims`, and
   each d's loss. Raises InputError where a d is not within 1 to `width`.

@@ -11,8 +11,8 @@ def of_batch(vectors):
   """Metrics of x_bD and y_bD, and of teacher_bP where there is one; nothing is differentiated.
 
   `alignment`: the mean squared distance of pairs; `uniformity`: the logarithm of the mean of
-  exp(-2 |a - b|^2) over others (Wang and Isola 2020, sec. 4.1); `similarity_of_others`, their mean
-  cosine; `effective_rank`: e to the entropy of the singular values (Roy and Vetterli 2007, eq. 4).
+  exp(-2 |a - b|^2) over others (Wang and Isola 2020); `similarity_of_others`, their mean
+  cosine; `effective_rank`: e to the entropy of the singular values (Roy and Vetterli 2007).
   `teacher_agreement` is the correlation of the cosines of others with the teacher's. All but the
   first are of a sample of at most 256 slots, sources and targets apart, and averaged.
   """

@@ -11,8 +11,8 @@ from labse_jax.flags import sibling, split_arg
 
 
 def get_config(arg=None):
-  own, rest = split_arg(arg, miner="runs/quickstart/model", k=1)
+  own, rest = split_arg(arg, miner="runs/quickstart/model", k=1, every=0)
   config = sibling(__file__, "../quickstart").get_config(rest)
-  config.hard_negatives = dict(model=own.miner, k=own.k)
+  config.hard_negatives = dict(model=own.miner, k=own.k, every=own.every)
   config.loss = "hard_negative_ranking"
   return config

@@ -1,4 +1,4 @@
-"""Park et al. 2024, Priority + TCM: soft labels across languages and within each (eq. 7).
+"""Park et al. 2024, Priority + TCM: soft labels across languages and within each.
 
 python -m labse_jax.train --workdir W \
     --config experiments/imascl/tcm.py:model=multilingual-e5-base,teacher=FOLDER,data=D

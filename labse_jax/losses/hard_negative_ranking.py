@@ -1,4 +1,4 @@
-"""Translation ranking against mined hard negatives as well (Yang et al. 2020, m-USE, sec. 2.1)."""
+"""Translation ranking against mined hard negatives as well (Yang et al. 2020, m-USE)."""
 
 import jax
 import jax.numpy as jnp

@@ -1,4 +1,4 @@
-"""Distillation of a teacher's vectors into every language (Reimers and Gurevych 2020, eq. 1)."""
+"""Distillation of a teacher's vectors into every language (Reimers and Gurevych 2020)."""
 
 import jax
 import jax.numpy as jnp

@@ -8,7 +8,7 @@ from labse_jax.ranking import mean_over, of_pairs, similarity_of_pairs
 
 
 def sigmoid(x_bD, y_bD, ids_b2, mask_b, *, scale, bias, spread):
-  """-1/N sum_ij log sigmoid(z_ij (scale x_i . y_j + bias)), z 1 for pairs and -1 else (eq. 1).
+  """-1/N sum_ij log sigmoid(z_ij (scale x_i . y_j + bias)), z 1 for pairs and -1 else.
 
   N is the number of pairs; both directions are in the one sum. At the start the paper has scale 10
   and bias -10, both learned. Other arguments and the result are those of `margin_softmax`.

@@ -11,7 +11,7 @@ def soft_contrastive(x_bD, y_bD, ids_b2, mask_b, *, teacher_bP, temperature, tea
                      spread):  # fmt: skip
   """Cross entropy between softmax_j(x_i . y_j / temperature) and the teacher's, both directions.
 
-  Label w_ij is softmax_j(t_i . t_j / teacher_temperature) (eq. 3-6). With t_i the teacher's unit
+  Label w_ij is softmax_j(t_i . t_j / teacher_temperature) (eq. 2-7). With t_i the teacher's unit
   vector of the pair's anchor the labels are Priority; with both of its sides' vectors side by side,
   each divided by the root of 2, the product is the mean of the similarities of either language,
   and the labels are Average. A pair that has a text in common with pair i is neither a candidate
@@ -43,5 +43,5 @@ def cross_entropy(x_bD, y_bD, ids_b2, mask_b, labels, temperature, spread):
       labels=streamed)  # fmt: skip
   mean, _ = mean_over(mask_b, spread.axis_name)
   one_way = lambda sums: mean(
-      jnp.logaddexp(sums["lse"], positive_b) - sums["soft"] - labels["own"] * positive_b)
+      jnp.logaddexp(sums["lse"], positive_b) - sums["soft"] - labels["own"] * positive_b)  # fmt: skip
   return one_way(rows) + one_way(columns), metrics
