@@ -4,8 +4,8 @@ python -m labse_jax.hard_negatives --model multilingual-e5-base --data D --k 3 -
 python -m labse_jax.train --workdir W \
     --config experiments/imascl/muse.py:model=multilingual-e5-base,data=D
 
-Three negatives a pair, as in the paper, mined with the student as it starts; the margin is ours, for the
-narrow cosines of E5. hard.py says what may stand after the colon.
+Three negatives a pair, as in the paper, mined with the student as it starts; the margin is ours,
+for the narrow cosines of E5. hard.py says what may stand after the colon.
 """
 
 from labse_jax.flags import sibling

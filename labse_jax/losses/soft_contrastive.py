@@ -42,6 +42,6 @@ def cross_entropy(x_bD, y_bD, ids_b2, mask_b, labels, temperature, spread):
       x_bD, y_bD, ids_b2, mask_b, scale=1 / temperature, margin=0.0, spread=spread,
       labels=streamed)  # fmt: skip
   mean, _ = mean_over(mask_b, spread.axis_name)
-  one_way = lambda sums: mean(
-      jnp.logaddexp(sums["lse"], positive_b) - sums["soft"] - labels["own"] * positive_b)  # fmt: skip
+  soft_b = lambda sums: sums["soft"] + labels["own"] * positive_b
+  one_way = lambda sums: mean(jnp.logaddexp(sums["lse"], positive_b) - soft_b(sums))
   return one_way(rows) + one_way(columns), metrics
