@@ -13,6 +13,7 @@ import jax.numpy as jnp
 
 from labse_jax.errors import known
 
+EXCHANGES = ("gather", "ring", "local")
 TILE = 1 << 22  # Similarities that are formed at a time: 16 MB.
 NEVER = -1e30  # The logit of a pair that does not count: finite, so that no difference is NaN.
 
@@ -66,7 +67,7 @@ def _float32(a):
 
 
 def _checked(spread):
-  known("exchange", spread.exchange, ("gather", "ring", "local"))
+  known("exchange", spread.exchange, EXCHANGES)
   return spread
 
 
@@ -289,7 +290,8 @@ def _elementwise(term):
   total = lambda s, counts, labels: jnp.where(counts, term(s, labels), 0)
   return _Kind(
       start_row=_zeros, start_column=lambda of: (),
-      fold=lambda *tile_and: (tile_and[5] + total(*tile_and[:3]).sum(1), ()),
+      fold=lambda s, counts, labels, query, key, rows, columns: (
+          rows + total(s, counts, labels).sum(1), ()),
       merge=lambda columns, axis_name: (), finish=lambda sums: sums,
       share=lambda s, counts, labels, query, key: (
           query["cotangents"] @ total(s, counts, labels)).sum())  # fmt: skip

@@ -1,7 +1,6 @@
 """Sentences to unit vectors, on packed rows and every local device."""
 
 import argparse
-import hashlib
 import io
 import itertools
 import json
@@ -13,7 +12,7 @@ import jax
 import numpy as np
 from tqdm import tqdm
 
-from labse_jax import files, known_models
+from labse_jax import files, fingerprint, known_models
 from labse_jax import folder as model_folder
 from labse_jax.data import packing
 from labse_jax.data.tokenizer import Tokenizer
@@ -233,16 +232,6 @@ def _chunks(numbered_lines):
     yield chunk
 
 
-def fingerprint(folder):
-  """A hash of everything in a model folder that its vectors depend on."""
-  digest, folder = hashlib.blake2b(digest_size=16), pathlib.Path(folder)
-  for path in sorted(path for end in ("json", "safetensors") for path in folder.rglob(f"*.{end}")):
-    with open(path, "rb") as file:
-      digest.update(str(path.relative_to(folder)).encode() + b"\0")
-      digest.update(hashlib.file_digest(file, "blake2b").digest())
-  return digest.hexdigest()
-
-
 def main(argv):
   parser = argparse.ArgumentParser(
       prog="labse_jax.encode", description=DESCRIPTION,
@@ -254,7 +243,8 @@ def main(argv):
   parser.add_argument("--prompt", help="put before each line, instead of the folder's own")
   args = parser.parse_args(argv)
   encoder = SentenceEncoder.load(args.model, precision=args.precision)
-  identity = {"model": fingerprint(args.model), "precision": args.precision, "prompt": args.prompt}
+  identity = {"model": fingerprint.model(args.model), "precision": args.precision,
+              "prompt": args.prompt}  # fmt: skip
   lines, cut = encode_file(encoder, args.input, args.output, identity=identity,
                            prompt=args.prompt, progress=sys.stderr.isatty())  # fmt: skip
   print(f"{args.output}: {lines:,} x {encoder.dimension} float32; {cut:,} lines were cut.")

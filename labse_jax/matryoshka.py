@@ -14,8 +14,8 @@ def matryoshka(loss, dims, width):
   The first d dimensions are made unit vectors again; metrics are those of the first of `dims`, and
   each d's loss. Raises InputError where a d is not within 1 to `width`.
   """
-  if not all(1 <= d <= width for d in dims):
-    raise InputError(f"config.matryoshka = {tuple(dims)}: dimensions are 1 to {width}.")
+  if not isinstance(dims, tuple | list) or not all(1 <= d <= width for d in dims):
+    raise InputError(f"config.matryoshka = {dims}: a tuple, whose dimensions are 1 to {width}.")
 
   def total(**arguments):
     values, metrics = {}, {}

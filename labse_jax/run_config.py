@@ -16,6 +16,8 @@ LIMITS = {  # The values that a config may have, both ends included.
     "seconds": (0, None), "exponent": (0, 1), "model.width": (1, None), "model.depth": (1, None),
     "model.heads": (1, None), "model.dropout": (0, 0.999), "optim.clip": (1e-9, None),
     "optim.weight_decay": (0, None), "schedule.peak": (0, None), "schedule.warmup": (0, 1),
+    "loss_options.scale": (1e-9, None), "loss_options.temperature": (1e-9, None),
+    "loss_options.teacher_temperature": (1e-9, None), "loss_options.cross": (0, 1),
     "share_tlm": (0, 1), "masking.share": (0.001, 1), "masking.slots": (1, None),
     "vocabulary_chunk": (1, None),
 }  # fmt: skip

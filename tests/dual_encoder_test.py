@@ -156,6 +156,30 @@ def test_a_head_that_does_not_normalise_is_trained_by_cosines(folder, params, ba
   assert_same(loss_and_gradient(task, params, batch), expected)
 
 
+def test_learned_options_begin_as_the_config_has_them(folder, params, batch):
+  """A scale as its logarithm, whose gradient is scale dL/dscale; a bias as it is, of any sign."""
+  options, learned = dict(scale=10.0, bias=2.0), ("scale", "bias")
+  loss_of = lambda **changed: loss_and_gradient(
+      make_task(folder, loss="sigmoid", loss_options=options | changed), params, batch)  # fmt: skip
+  task = make_task(folder, loss="sigmoid", loss_options=options, learned=learned)
+  start = task.init(jax.random.key(0))[dual_encoder.LEARNED]
+  loss, grads, metrics = loss_and_gradient(
+      task, params | {dual_encoder.LEARNED: start}, batch)  # fmt: skip
+  np.testing.assert_allclose([metrics["scale"], start["bias"]], [10, 2], rtol=1e-6)
+  np.testing.assert_allclose(loss, loss_of()[0], rtol=1e-6)
+  for name, of_option, h in (("scale", 10.0, 0.1), ("bias", 1.0, 0.1)):
+    ahead, behind = (loss_of(**{name: options[name] + d})[0] for d in (h, -h))
+    got = grads[dual_encoder.LEARNED][name]
+    np.testing.assert_allclose(got, of_option * (ahead - behind) / (2 * h), rtol=5e-3)
+
+
+def test_matryoshka_adds_the_losses_of_the_first_dimensions(folder, params, batch, expected):
+  loss, _, metrics = loss_and_gradient(make_task(folder, matryoshka=(16, 4)), params, batch)
+  np.testing.assert_allclose(metrics["loss_16"], expected[0], rtol=1e-5)
+  np.testing.assert_allclose(loss, metrics["loss_16"] + metrics["loss_4"], rtol=1e-6)
+  assert metrics["loss_4"] != metrics["loss_16"]
+
+
 def test_compiled_step_gathers(folder, params, batch):
   task, mesh = make_task(folder), make_mesh()
   with jax.set_mesh(mesh):
@@ -187,6 +211,10 @@ def test_dropout_is_the_same_on_any_number_of_devices(folder, params, batch):
   [
     (dict(loss="margin_sofmax"), "did you mean 'margin_softmax'"),
     (dict(dtype="float16"), "Unknown dtype 'float16'"),
+    (dict(exchange="rign"), "Unknown config.exchange 'rign'; did you mean 'ring'"),
+    (dict(loss="hard_contrastive"), r"loss 'hard_contrastive' takes \['temperature'\]"),
+    (dict(learned=("margin",)), r"Unknown name in config.learned 'margin'. Choose from \['scale"),
+    (dict(matryoshka=16), "config.matryoshka = 16: a tuple"),
   ],
 )
 def test_wrong_settings_are_said(folder, changes, words):

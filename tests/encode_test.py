@@ -328,16 +328,6 @@ def test_another_input_or_model_starts_over_and_says_so(
   assert "is of another input or model; starting over." in capsys.readouterr().err
 
 
-def test_the_fingerprint_sees_every_part_of_a_model(tmp_path, tiny_folder, with_head):
-  marks = [encode.fingerprint(tiny_folder)]
-  for n, head in enumerate([("cls", 32, True), ("mean", 32, True), ("cls", 32, False)]):
-    folder.write(tmp_path / str(n), with_head(*head))
-    marks.append(encode.fingerprint(tmp_path / str(n)))
-  assert len(set(marks)) == 4
-  folder.write(tmp_path / "same", with_head("cls", 32, False))
-  assert encode.fingerprint(tmp_path / "same") == marks[3]
-
-
 def command(model, source, output, *options):
   with pytest.raises(SystemExit) as caught:
     run(encode.main, ["--model", f"{model}", "--input", f"{source}", "--output", f"{output}",

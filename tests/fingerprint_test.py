@@ -4,7 +4,7 @@ import shutil
 
 import pytest
 
-from labse_jax import fingerprint
+from labse_jax import fingerprint, folder
 from labse_jax.data.dataset import write_dataset
 from labse_jax.data.sources import Pair
 
@@ -20,6 +20,18 @@ def test_every_file_of_a_model_counts(tmp_path, tiny_folder, name):
   with open(tmp_path / "copy" / name, "ab") as file:
     file.write(b" ")
   assert fingerprint.model(tmp_path / "copy") != fingerprint.model(tiny_folder)
+
+
+def test_a_models_head_counts_and_writing_it_twice_changes_nothing(
+  tmp_path, tiny_folder, with_head
+):
+  marks = [fingerprint.model(tiny_folder)]
+  for n, head in enumerate([("cls", 32, True), ("mean", 32, True), ("cls", 32, False)]):
+    folder.write(tmp_path / str(n), with_head(*head))
+    marks.append(fingerprint.model(tmp_path / str(n)))
+  assert len(set(marks)) == 4
+  folder.write(tmp_path / "same", with_head("cls", 32, False))
+  assert fingerprint.model(tmp_path / "same") == marks[3]
 
 
 @pytest.mark.parametrize("name", ["vocab.txt", "sentencepiece.bpe.model"])

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from labse_jax import fingerprint, hard_negatives, monitors, teachers
-from labse_jax.all_pairs import Spread
+from labse_jax.all_pairs import EXCHANGES, Spread
 from labse_jax.data import pipeline
 from labse_jax.data.dataset import open_dataset
 from labse_jax.errors import InputError, known
@@ -21,6 +21,9 @@ from labse_jax.sharding import BATCH, split_rows
 from labse_jax.task import EncoderTask
 
 LEARNED = "logit_scale"  # The parameters that are options of the loss; no part of a model.
+POSITIVE = ("scale", "temperature")  # Learned as logarithms, so that they stay positive.
+LEARNABLE = {*POSITIVE, "bias"}  # Of any other, a least loss would say nothing of the vectors.
+GIVEN = {"spread", "teacher_bP", "negatives_bKD", "negative_ids_bK", "negative_mask_bK"}
 INPUTS = ("tokens", "segments", "positions")
 TEACHER = "teacher"  # The parameters of a teacher that runs in the step.
 SUBTRACT = ("mse_distillation",)  # Losses that take the student's vectors from the teacher's.
@@ -42,10 +45,12 @@ class Task(EncoderTask):
     self.hard = hard_negatives.checked(config) if "negatives_bKD" in wanted else None
     self.refresh_every = self.hard.pop("every") if self.hard else 0
     options = config.loss_options.to_dict()
+    check_options(config.loss, options, wanted)
     for name in config.get("learned", ()):
-      known("name in config.learned", name, options)
+      known("name in config.learned", name, options.keys() & LEARNABLE)
     self.learned = {name: options.pop(name) for name in config.get("learned", ())}
-    spread = Spread(BATCH, config.get("exchange", "gather"))
+    exchange = known("config.exchange", config.get("exchange", "gather"), EXCHANGES)
+    spread = Spread(BATCH, exchange)
     self.pair_loss = functools.partial(loss, spread=spread, **options)
     if config.get("matryoshka"):
       self.pair_loss = matryoshka(
@@ -137,8 +142,7 @@ class Task(EncoderTask):
   def init(self, key):
     """Fresh parameters; options of the loss that are learned begin as the config has them."""
     params = heads.init(self.module, key)
-    # A scale is learned as its logarithm, so that it stays one.
-    start = {name: jnp.log(float(value)) if value > 0 else jnp.float32(value)
+    start = {name: jnp.log(float(value)) if name in POSITIVE else jnp.float32(value)
              for name, value in self.learned.items()}  # fmt: skip
     taught = {name: heads.init(self.teacher_module, key) for name in self.frozen}
     return params | ({LEARNED: start} if start else {}) | taught
@@ -148,7 +152,7 @@ class Task(EncoderTask):
     vectors = self.vectors(self.encode(params, batch, key), batch)
     if self.frozen:
       vectors["teacher_bP"] = self.taught(params[TEACHER], batch)
-    learned = {name: jnp.exp(value) if self.learned[name] > 0 else value
+    learned = {name: jnp.exp(value) if name in POSITIVE else value
                for name, value in params.get(LEARNED, {}).items()}  # fmt: skip
     loss = jax.shard_map(
         lambda vectors, learned: self.pair_loss(**vectors, **learned),
@@ -181,6 +185,13 @@ class Task(EncoderTask):
     """Vectors z_RISD of all sides I of every slot, `config.chunks` parts of the batch in turn."""
     module = self.module.clone(normalize=True)  # The loss is of cosines, whatever a folder's head.
     return encode(module, params, batch, key, self.config.chunks)
+
+
+def check_options(loss, options, arguments):
+  """Raises InputError where config.loss_options are not what is left of the loss's arguments."""
+  takes = {name for name, a in arguments.items() if a.kind == a.KEYWORD_ONLY} - GIVEN
+  if options.keys() != takes:
+    raise InputError(f"config.loss_options = {options}: loss {loss!r} takes {sorted(takes)}.")
 
 
 def flat(a):
