@@ -1,7 +1,10 @@
+import io
 import tracemalloc
 
+from defusedxml import ElementTree
 import pytest
 
+from labse_jax import tmx
 from labse_jax.data.sources import Counts, read
 from labse_jax.errors import InputError
 
@@ -77,3 +80,33 @@ def test_memory_does_not_grow_with_the_file(tmp_path):
     return size
 
   assert peak(4000) < 2 * peak(500)
+
+
+def test_what_is_written_is_read_again(tmp_path):
+  texts = [('a < b && "c" ]]>', "<seg>'ü'</seg>"), ("  two  spaces\t", "a\rb\u2028c"), ("", "𝕏")]
+  file = io.StringIO()
+  assert tmx.write(file, [(1.25, *pair) for pair in texts], "en", "zh-TW") == 3
+  pairs, counts = read_text(tmp_path, file.getvalue())
+  assert [pair[3:] for pair in pairs] == texts and counts.rows == 3
+  assert {pair[:2] for pair in pairs} == {("en", "zh-TW")}
+  assert not counts.dropped
+
+
+def test_a_written_header_has_what_the_standard_requires():
+  file = io.StringIO()
+  tmx.write(file, [(0.5, "a", "b"), (None, "c", "d")], 'e"n', "de", segment="block")
+  root = ElementTree.fromstring(file.getvalue())
+  header = root.find("header").attrib
+  assert root.get("version") == "1.4"
+  assert {"creationtool", "creationtoolversion", "adminlang"} < header.keys()
+  assert [header[name] for name in ("segtype", "o-tmf", "srclang", "datatype")] == [
+    "block", "text", 'e"n', "plaintext"]  # fmt: skip
+  scores = [unit.findtext("prop[@type='x-score']") for unit in root.iter("tu")]
+  assert scores == ["0.500000", None]
+
+
+def test_characters_that_xml_cannot_hold_become_spaces(tmp_path):
+  file = io.StringIO()
+  tmx.write(file, [(None, "a\x00b\x0bc\ufffe", "\ud800d")], "und", "und")
+  pairs, _ = read_text(tmp_path, file.getvalue())
+  assert pairs[0][3:] == ("a b c ", " d")
