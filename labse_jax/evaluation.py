@@ -113,6 +113,16 @@ def resampled(statistic, count, *, key):
   return np.concatenate(draws)
 
 
+def resampled_totals(rows_BJ, *, key):
+  """Sums over B rows drawn with replacement, of RESAMPLES resamplings, [RESAMPLES, J].
+
+  Rows of counts take few different values, so that a resampling is one multinomial draw.
+  """
+  values_VJ, count_V = np.unique(rows_BJ, axis=0, return_counts=True)
+  rng = np.random.default_rng([SEED, key])
+  return rng.multinomial(len(rows_BJ), count_V / len(rows_BJ), size=RESAMPLES) @ values_VJ
+
+
 def interval(value, draws):
   """A metric with the 95 % interval of its resamplings."""
   low, high = np.quantile(draws, [0.025, 0.975])

@@ -16,6 +16,14 @@ STAGED = ("paper.py", "official_tf.py", "pretrain_small.py")
 CASES = [(path, f"stage={stage}" if path.name in STAGED else "") for path in FILES
          for stage in (("pretrain", "dual_encoder") if path.name in STAGED else ("",))]  # fmt: skip
 IDS = [f"{path.stem}-{stage}" for path, stage in CASES]
+OTHER_CODE = ("quickstart", "finetune", "pretrain_small", "small_machine", "hard", "tcm", "muse",
+              "batches", "hard_negatives")  # fmt: skip
+# Those that differ from these in numbers alone are traced, and trained with the slow tests.
+LAPTOP = [
+  pytest.param(path, stage, id=f"{path.stem}-{stage}",
+               marks=[] if path.stem in OTHER_CODE else pytest.mark.slow)
+  for path, stage in CASES
+]  # fmt: skip
 
 
 @pytest.fixture
@@ -52,7 +60,7 @@ def test_the_full_form_can_be_traced(path, stage, given):
           lambda x: x.shape, one.abstract)  # fmt: skip
 
 
-@pytest.mark.parametrize(("path", "stage"), CASES, ids=IDS)
+@pytest.mark.parametrize(("path", "stage"), LAPTOP)
 def test_the_laptop_form_trains(path, stage, folder, given, tmp_path):
   own = "model=" in given(path)
   vocabulary = "" if own else f"tokenizer={folder / 'vocabulary'}"
