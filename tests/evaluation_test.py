@@ -118,3 +118,13 @@ def test_an_interval_holds_95_percent():
   both = evaluation.both_directions("error", 0.2, 0.4, np.full(9, 0.3))
   assert list(both) == ["error", "forward", "backward"]
   assert both["error"] == pytest.approx({"value": 0.3, "low": 0.3, "high": 0.3})
+
+
+def test_totals_of_rows_are_those_of_drawn_rows():
+  rng = np.random.default_rng(2)
+  rows_BJ = rng.integers(0, 3, (80, 2))
+  totals_RJ = evaluation.resampled_totals(rows_BJ, key=1)
+  drawn_RJ = rows_BJ[rng.integers(0, 80, (10_000, 80))].sum(1)
+  assert totals_RJ.shape == (evaluation.RESAMPLES, 2)
+  np.testing.assert_allclose(totals_RJ.mean(0), drawn_RJ.mean(0), rtol=0.01)
+  np.testing.assert_allclose(np.cov(totals_RJ.T), np.cov(drawn_RJ.T), atol=2.5)
