@@ -1,5 +1,6 @@
 """The Tatoeba suite against a brute-force oracle in float64."""
 
+from conftest import TATOEBA
 import numpy as np
 import pytest
 
@@ -186,7 +187,33 @@ def test_languages_are_chosen_by_code_or_group(tmp_path, monkeypatch, asked, exp
 
 
 def test_groups_have_their_sizes():
-  assert {name: len(set(codes)) for name, codes in tatoeba.GROUPS.items()} == {"14": 14, "36": 36}
+  sizes = {name: len(set(codes)) for name, codes in tatoeba.GROUPS.items()}
+  assert sizes == {"14": 14, "36": 36, "laser": 83, "zero-shot": 36}
+  # m-USE's and XTREME's languages are among LASER's, but for Javanese; LaBSE knows them all.
+  seen = {*tatoeba.GROUPS["14"], *tatoeba.GROUPS["36"]}
+  assert seen - set(tatoeba.GROUPS["laser"]) == {"jav"}
+  assert not seen & set(tatoeba.GROUPS["zero-shot"])
+
+
+def test_groups_are_languages_of_the_test():
+  if not TATOEBA.exists():
+    pytest.skip(f"no Tatoeba files in {TATOEBA}")
+  there = set(tatoeba.languages_in(TATOEBA))
+  assert len(there) == 112
+  assert all(set(codes) <= there for codes in tatoeba.GROUPS.values())
+
+
+def test_groups_that_are_there_are_averaged_apart(tmp_path, monkeypatch):
+  monkeypatch.setattr(tatoeba, "GROUPS", {"g": ["fra", "ita"], "h": ["deu", "xxx"]})
+  table = {}
+  for language, count in (("deu", 30), ("fra", 40), ("ita", 50)):
+    pairs, more = noisy_pairs(count, language)
+    write(tmp_path, language, pairs)
+    table |= more
+  result = tatoeba.Evaluator(data=tmp_path).run(Encoder(table))
+  alone = tatoeba.Evaluator(data=tmp_path, languages="g").run(Encoder(table))
+  assert result["groups"] == {"g": alone["average"]} == alone["groups"]
+  assert result["average"]["languages"] == 3 and alone["average"]["languages"] == 2
 
 
 def damage(folder, what):
