@@ -12,10 +12,12 @@ def matryoshka(loss, dims, width):
   """`loss` summed over the vectors' first d dimensions, for each d of `dims`, weights 1.
 
   The first d dimensions are made unit vectors again; metrics are those of the first of `dims`, and
-  each d's loss. Raises InputError where a d is not within 1 to `width`.
+  each d's loss. Raises InputError where a d is not within 1 to `width`, or comes twice.
   """
-  if not isinstance(dims, tuple | list) or not all(1 <= d <= width for d in dims):
-    raise InputError(f"config.matryoshka = {dims}: a tuple, whose dimensions are 1 to {width}.")
+  whole = isinstance(dims, tuple | list) and all(isinstance(d, int) for d in dims)
+  if not whole or not all(1 <= d <= width for d in dims) or len({*dims}) < len(dims):
+    raise InputError(f"config.matryoshka = {dims}: a tuple of integers from 1 to {width}, each "
+                     "once.")  # fmt: skip
 
   def total(**arguments):
     values, metrics = {}, {}

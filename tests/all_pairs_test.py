@@ -91,6 +91,21 @@ def test_a_ring_is_a_gather():
   assert jax.tree.map(float, of_one) == pytest.approx(jax.tree.map(float, of_two), rel=1e-6)
 
 
+def test_local_negatives_are_those_of_each_device_alone():
+  """The loss is the mean of the devices' own losses, each weighed by its number of pairs."""
+  arguments, options = oracles.inputs("empty slots", "teacher_bP"), OPTIONS["soft_contrastive"]
+  (value, _), gradients = oracles.ours(
+      soft_contrastive, arguments, where=(4, 2, "local", 7), **options)  # fmt: skip
+  parts, shares = [], []
+  for place in np.array_split(np.arange(oracles.B), 4):
+    own = {name: a[place] for name, a in arguments.items()}
+    parts.append(oracles.oracle(oracles.soft_contrastive, own, **options))
+    shares.append(own["mask_b"].sum() / arguments["mask_b"].sum())
+  wanted = {name: np.concatenate([share * of[name] for share, (_, of) in zip(
+      shares, parts, strict=True)]) for name in gradients}  # fmt: skip
+  oracles.close((value, gradients), (np.dot(shares, [part for part, _ in parts]), wanted))
+
+
 def test_an_unknown_exchange_is_refused():
   vectors = np.ones((1, 1), np.float32)
   with pytest.raises(InputError, match="Unknown exchange 'rign'.*'gather', 'local', 'ring'"):

@@ -53,7 +53,7 @@ def test_of_all_dimensions_it_is_the_loss():
     np.testing.assert_allclose(gradient, g - along, atol=1e-5 * np.abs(g).max())
 
 
-@pytest.mark.parametrize("dims", [(6, 0), (7,), (-1, 6), 6])
+@pytest.mark.parametrize("dims", [(6, 0), (7,), (-1, 6), 6, (2.5,), ("4",), (4, 4)])
 def test_dimensions_that_are_not_there_are_refused(dims):
-  with pytest.raises(InputError, match=r"config.matryoshka = .*dimensions are 1 to 6\."):
+  with pytest.raises(InputError, match=r"config.matryoshka = .*integers from 1 to 6, each once\."):
     matryoshka(margin_softmax, dims, 6)

@@ -46,9 +46,10 @@ class Task(EncoderTask):
     self.refresh_every = self.hard.pop("every") if self.hard else 0
     options = config.loss_options.to_dict()
     check_options(config.loss, options, wanted)
-    for name in config.get("learned", ()):
-      known("name in config.learned", name, options.keys() & LEARNABLE)
-    self.learned = {name: options.pop(name) for name in config.get("learned", ())}
+    self.learned = {
+      known("name in config.learned", name, options.keys() & LEARNABLE): options.pop(name)
+      for name in config.get("learned", ())
+    }
     exchange = known("config.exchange", config.get("exchange", "gather"), EXCHANGES)
     spread = Spread(BATCH, exchange)
     self.pair_loss = functools.partial(loss, spread=spread, **options)
@@ -148,7 +149,7 @@ class Task(EncoderTask):
     return params | ({LEARNED: start} if start else {}) | taught
 
   def loss_fn(self, params, batch, key):
-    """(loss, metrics) of a global batch; the same for any number of devices and chunks."""
+    """(loss, metrics) of a global batch; the same for all devices and, without dropout, chunks."""
     vectors = self.vectors(self.encode(params, batch, key), batch)
     if self.frozen:
       vectors["teacher_bP"] = self.taught(params[TEACHER], batch)
