@@ -1,4 +1,4 @@
-"""A model folder -> its results on a benchmark, as a table and as JSON."""
+"""Model folders or stored vectors -> their results on a benchmark, as a table, JSON and a page."""
 
 import argparse
 import inspect
@@ -11,48 +11,116 @@ import sys
 import time
 
 import labse_jax
-from labse_jax import plugins
+from labse_jax import comparison, plugins, stored_vectors
 from labse_jax.errors import InputError, known, run
 from labse_jax.files import replacing
+from labse_jax.result_table import aligned, left_out, side_by_side, table
 
-EXAMPLE = """example:
+EXAMPLE = """examples:
   python -m labse_jax.evaluate --model runs/quickstart/model --suite tatoeba \\
-      --data tatoeba --languages 14 --output evaluation.json
+      --data tatoeba --languages 14 --output evaluation.json --report evaluation.html
   python -m labse_jax.evaluate --model runs/quickstart/model --suite xsim \\
       --data ntrex --languages fra,jpn --option margin=distance --output xsim.json
+  python -m labse_jax.evaluate --suite tatoeba --data tatoeba --write-texts laser.txt
+  python -m labse_jax.evaluate --model runs/quickstart/model --model laser.npy \\
+      --suite tatoeba --data tatoeba --output both.json
 
 The output holds {"suite", "results": {language: {metric: value}}, "average"}; values are fractions
 from 0 to 1 (correlations from -1), or {value, low, high} where there is a 95 % interval. The model,
-the data, the command, the machine and the seconds stand beside them."""
-LOWER_IS_BETTER = {"error"}
+the data, the command, the machine and the seconds stand beside them. Of several models it holds
+{"models": {name: the same}, "comparisons": [paired bootstrap tests]}."""
 
 
 def main(argv):
-  """Evaluates a model folder; nothing is written where anything fails."""
+  """Evaluates models; nothing is written where anything fails."""
   args = _parse(argv)
-  if pathlib.Path(args.output).is_dir():
-    raise InputError(f"{args.output}: is a folder; a file name is needed.")
+  evaluator = _evaluator(args)
+  if args.write_texts:
+    count = stored_vectors.write_texts(args.write_texts, evaluator)
+    print(f"written: {args.write_texts}, {count:,} texts")
+    return
+  published = comparison.read_published(args.published) if args.published else {}
+  results, paired, shown = _evaluate(args, argv, evaluator)
+  comparisons = comparison.compare(results, paired)
+  if args.report:
+    from labse_jax import evaluation_page  # Late: drawing is not waited for where none is asked.
+
+    page = evaluation_page.page_of(results, shown, comparisons, published)
+  (alone,) = results.values() if len(results) == 1 else [None]
+  with replacing(args.output) as file:
+    value = alone or {"models": results, "comparisons": comparisons}
+    json.dump(value, file, ensure_ascii=False, indent=2)
+    file.write("\n")
+  if args.report:
+    with replacing(args.report) as file:
+      file.write(page)
+  first = next(iter(results.values()))
+  if alone and not published:
+    print(table(alone))
+  else:
+    notes = [*left_out(first), *comparison.lines(comparisons)]
+    notes += [f"published: {name}: {one['source']}" for name, one in published.items()]
+    print(aligned(side_by_side(results, published), notes))
+  print(f"\nwritten: {', '.join(filter(None, [args.output, args.report]))}")
+
+
+def _evaluator(args):
+  for path in filter(None, [args.output, args.report, args.write_texts]):
+    if pathlib.Path(path).is_dir():
+      raise InputError(f"{path}: is a folder; a file name is needed.")
+  if args.model and not args.output:
+    raise InputError("The results need a file: give --output FILE.json.")
   suite = plugins.chosen("evaluators", args.suite).Evaluator
   languages = args.languages and args.languages.split(",")
   options = _options(args.option, args.suite, suite)
-  evaluator = suite(data=args.data, languages=languages, minimum=args.minimum, **options)
-  begin = time.monotonic()
-  result = evaluator.run(load_encode(args.model, precision=args.precision, prompt=args.prompt))
-  result |= {
-    "model": args.model,
-    "data": args.data,
-    "precision": args.precision,
-    "prompt": args.prompt,
-    "command": shlex.join(["python", "-m", "labse_jax.evaluate", *argv]),
-    "hardware": hardware(),
-    "version": labse_jax.__version__,
-    "seconds": round(time.monotonic() - begin, 1),
-  }
-  with replacing(args.output) as file:
-    json.dump(result, file, ensure_ascii=False, indent=2)
-    file.write("\n")
-  print(table(result))
-  print(f"\nwritten: {args.output}")
+  return suite(data=args.data, languages=languages, minimum=args.minimum, **options)
+
+
+def _evaluate(args, argv, evaluator):
+  """{model: result}, {model: what paired tests need} and {model: what the page shows}."""
+  names = model_names(args.model)
+  load = lambda model: load_encode(model, precision=args.precision, prompt=args.prompt)
+  encoders = [load(model) for model in args.model]  # All, so that a wrong one is said at once.
+  results, paired, shown = {}, {}, {}
+  for name, model, encode in zip(names, args.model, encoders, strict=True):
+    begin, vectors = time.monotonic(), {}
+    result = evaluator.run(_remembering(encode, vectors) if args.report else encode)
+    paired[name] = {key: result.pop(key) for key in comparison.PAIRED if key in result}
+    results[name] = result | {
+      "model": model,
+      "data": args.data,
+      "precision": args.precision,
+      "prompt": args.prompt,
+      "command": shlex.join(["python", "-m", "labse_jax.evaluate", *argv]),
+      "hardware": hardware(),
+      "version": labse_jax.__version__,
+      "seconds": round(time.monotonic() - begin, 1),
+    }
+    if args.report:
+      from labse_jax import multilingual  # Late, as the page is.
+
+      shown[name] = multilingual.look(evaluator, vectors)
+  return results, paired, shown
+
+
+def _remembering(encode, vectors):
+  """`encode` that also puts what it returns into `vectors`, {text: vector}."""
+
+  def remember(texts):
+    vectors_ND = encode(texts)
+    vectors.update(zip(texts, vectors_ND, strict=True))
+    return vectors_ND
+
+  return remember
+
+
+def model_names(models):
+  """What to call models: the last parts of their paths, if they differ, else the paths."""
+  if len(set(models)) < len(models):
+    raise InputError(f"--model {max(models, key=models.count)} is given twice.")
+  short = [pathlib.Path(model).stem if model.endswith(".npy") else pathlib.Path(model).name
+           for model in models]  # fmt: skip
+  return short if len(set(short)) == len(models) > 1 else models
 
 
 def _options(settings, name, suite):
@@ -67,7 +135,9 @@ def _options(settings, name, suite):
 
 
 def load_encode(model, *, precision="float32", prompt=None):
-  """A function from a list of sentences to unit vectors, float32 [N, D], by a model folder."""
+  """A function from a list of sentences to unit vectors, float32 [N, D], by a folder or .npy."""
+  if str(model).endswith(".npy"):
+    return stored_vectors.load_encode(model)
   from labse_jax.encode import SentenceEncoder  # Late: `--help` does not wait for JAX.
 
   encoder = SentenceEncoder.load(model, precision=precision)
@@ -92,54 +162,6 @@ def _processor():
   return names[0] if names else platform.processor() or platform.machine()
 
 
-def table(result):
-  """A suite's results as aligned columns, the best language first and the average last."""
-  body = rows(result)
-  grid = [["language", *metrics_of(result)], *body]
-  widths = [max(map(len, column)) for column in zip(*grid, strict=True)]
-  lines = [
-    "  ".join([row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])]) for row in grid
-  ]
-  lines.insert(-1, "-" * len(lines[0]))
-  return "\n".join([*lines, *left_out(result)])
-
-
-def metrics_of(result):
-  """The metrics' names: the count first and the main one, a suite's first, last."""
-  names = list(dict.fromkeys(name for row in result["results"].values() for name in row))
-  return sorted(names[1:], key=lambda name: name != "pairs") + names[:1]
-
-
-def rows(result):
-  """The table's cells: [language, metric, ...], the best language first and the average last."""
-  metrics, values = metrics_of(result), result["results"]
-  main = lambda language: number(values[language].get(metrics[-1], 0))
-  best_first = sorted(values, key=main, reverse=metrics[-1] not in LOWER_IS_BETTER)
-  named = [(language, values[language]) for language in best_first]
-  named.append(("average", result["average"]))
-  return [[name, *(metric_text(row.get(metric)) for metric in metrics)] for name, row in named]
-
-
-def left_out(result):
-  """A line that names the languages that were skipped, where there are any."""
-  skipped = ", ".join(f"{name} ({count})" for name, count in result.get("skipped", {}).items())
-  return [f"left out, with too few pairs: {skipped}"] if skipped else []
-
-
-def number(value):
-  """The number of a metric that may carry an interval."""
-  return value["value"] if isinstance(value, dict) else value
-
-
-def metric_text(value):
-  """A metric as people read it: three places, a count, or nothing."""
-  if isinstance(value, dict):
-    return f"{value['value']:.3f} ({value['low']:.3f} to {value['high']:.3f})"
-  if isinstance(value, float):
-    return f"{value:.3f}"
-  return "" if value is None else str(value)
-
-
 def _parse(argv):
   parser = argparse.ArgumentParser(
     prog="labse_jax.evaluate",
@@ -148,13 +170,21 @@ def _parse(argv):
     formatter_class=argparse.RawDescriptionHelpFormatter,
   )
   add, suites = parser.add_argument, plugins.names("evaluators")
-  add("--model", required=True, metavar="FOLDER", help="a sentence-transformers model folder")
+  what = parser.add_mutually_exclusive_group(required=True).add_argument
+  what("--model", action="append", metavar="FOLDER",
+       help="a sentence-transformers model folder, or NAME.npy of any system's vectors beside "
+       "NAME.txt, whose line N row N is of; may be repeated")  # fmt: skip
+  what("--write-texts", metavar="FILE.txt",
+       help="write the suite's distinct texts, for another system to encode, and stop")  # fmt: skip
   add("--suite", required=True, metavar="NAME", help=f"one of: {', '.join(suites)}")
   add("--data", required=True, metavar="DIR", help="the suite's file or folder")
-  add("--output", required=True, metavar="FILE.json", help="where the results are written")
+  add("--output", metavar="FILE.json", help="where the results are written")
+  add("--report", metavar="FILE.html", help="also write one page with charts")
+  form = '{name: {"source", "average", "languages", "results"}}'
+  add("--published", metavar="FILE.json", help=f"figures to stand beside, marked as such: {form}")
   add("--languages", metavar="A,B", help="codes, or a suite's groups such as 14 (default: all)")
   add("--precision", default="float32", choices=["float32", "bfloat16"], help="of the computation")
-  add("--prompt", metavar="TEXT", help="put before each sentence (default: the folder's own)")
+  add("--prompt", metavar="TEXT", help="put before each sentence (default: a folder's own)")
   add("--minimum", type=int, default=0, metavar="N", help="leave out languages with fewer pairs")
   what = "an option of the suite, such as pivot, margin or k of xsim; may be repeated"
   add("--option", action="append", default=[], metavar="NAME=VALUE", help=what)

@@ -63,14 +63,14 @@ def _query(language, query, gold, candidates, look_up):
   }
 
 
-def several(order, scripts):
-  """LANGUAGES of `order`, from as many scripts as there are; of each, first the widely read."""
+def several(order, scripts, count=LANGUAGES):
+  """`count` of `order`, from as many scripts as there are; of each, first the widely read."""
   groups = collections.defaultdict(list)
   for language in sorted(order, key=_known):
     groups[scripts[language]].append(language)
   by_size = sorted(groups.values(), key=lambda group: (_known(group[0])[0], -len(group)))
   turns = itertools.zip_longest(*by_size)
-  chosen = [language for turn in turns for language in turn if language][:LANGUAGES]
+  chosen = [language for turn in turns for language in turn if language][:count]
   return sorted(chosen, key=order.index)
 
 

@@ -65,6 +65,12 @@ dl.wide dd { flex: 1; text-align: left; }
 .wrong { color: var(--wrong); font-weight: 600; }
 .card p.quiet { margin: 7px 0 0; padding-top: 6px; border-top: 1px dashed var(--line);
   font-size: 13px; }
+.map { display: grid; grid-template-columns: 110px 1fr; gap: 5px 12px; align-items: start;
+  margin: 12px 0; font-size: 13px; }
+.map .squares { display: flex; flex-wrap: wrap; gap: 3px; }
+.map .square { min-width: 44px; padding: 3px 5px; border-radius: 5px; text-align: center;
+  font-size: 11.5px; line-height: 1.25; font-variant-numeric: tabular-nums; }
+.map .square b { display: block; font-weight: 600; }
 @media (max-width: 760px) { .beside, .cards { grid-template-columns: 1fr; } }
 @media print { h2 { break-after: avoid; } .card, figure { break-inside: avoid; } }
 """
@@ -120,6 +126,22 @@ def table(head, rows, *, total=None):
   body = "\n".join([*map(line, rows), *([line(total, "total")] if total else [])])
   titles = "".join(element("th", cell) for cell in head)
   return f"<table><thead><tr>{titles}</tr></thead><tbody>\n{body}\n</tbody></table>"
+
+
+def squares(groups):
+  """Named groups of coloured squares, {group: [(name, text, shade from 0, pale, to 1, dark)]}."""
+
+  def square(name, text, shade):
+    ink = "#fff" if shade > 0.55 else "var(--ink)"
+    style = f"background: rgb(11 114 133 / {0.05 + 0.95 * shade:.2f}); color: {ink}"
+    return f'<span class="square" style="{style}">{element("b", name)}{escape(text)}</span>'
+
+  inner = "".join(
+    element("span", f"{group.capitalize()} ({len(members)})", "quiet")
+    + f'<div class="squares">{"".join(square(*member) for member in members)}</div>'
+    for group, members in groups.items()
+  )
+  return f'<div class="map">{inner}</div>'
 
 
 def definitions(values, kind=None):

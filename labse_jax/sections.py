@@ -10,7 +10,16 @@ import numpy as np
 
 from labse_jax import __version__, examples, page, plots
 from labse_jax.errors import InputError
-from labse_jax.evaluate import left_out, load_encode, metric_text, metrics_of, number, rows
+from labse_jax.evaluate import load_encode
+from labse_jax.result_table import (
+  LOWER_IS_BETTER,
+  left_out,
+  main_metric,
+  metric_text,
+  metrics_of,
+  number,
+  rows,
+)
 
 LONG_TABLE = 20
 PANELS = {
@@ -99,12 +108,12 @@ def _tests(log):
 
 def evaluated(evaluation, images):
   """The evaluation's bars and its table."""
-  body = [page.element("h2", "Accuracy by language")]
   if not evaluation:
-    return [*body, page.notice("evaluation.json is missing: the run was not evaluated yet.")]
+    missing = page.notice("evaluation.json is missing: the run was not evaluated yet.")
+    return [page.element("h2", "Accuracy by language"), missing]
   metric = metrics_of(evaluation)[-1]
-  values = {name: row[metric] for name, row in evaluation["results"].items() if metric in row}
-  images["languages"] = plots.bars(values, metric=metric)
+  body = [page.element("h2", f"{metric.capitalize()} by language")]
+  images["languages"] = plots.bars(main_metric(evaluation), metric=metric)
   *lines, average = rows(evaluation)
   full = page.table(["language", *metrics_of(evaluation)], lines, total=average)
   said = (
@@ -136,8 +145,8 @@ def at_work(model, evaluation, data, images):
 def _accuracy(evaluation):
   if not evaluation:
     return {}
-  metric = metrics_of(evaluation)[-1]
-  return {name: number(row.get(metric, 0)) for name, row in evaluation["results"].items()}
+  sign = -1 if metrics_of(evaluation)[-1] in LOWER_IS_BETTER else 1
+  return {name: sign * number(value) for name, value in main_metric(evaluation).items()}
 
 
 def _encoder(model, evaluation):
@@ -207,11 +216,14 @@ def provenance(config, evaluation):
     body.append(page.definitions(flat(config)))
   else:
     body.append(page.notice("config.json is missing: what was trained is not known."))
-  if evaluation:
-    keys = ("command", "model", "data", "hardware", "version", "seconds")
-    known = {key: _words(evaluation[key]) for key in keys if key in evaluation}
-    body += [page.element("h2", "How it was measured"), page.definitions(known, "wide")]
-  return body
+  return [*body, *measured(evaluation)] if evaluation else body
+
+
+def measured(evaluation):
+  """Where an evaluation's figures come from."""
+  keys = ("command", "model", "data", "precision", "hardware", "version", "seconds")
+  known = {key: _words(evaluation[key]) for key in keys if key in evaluation}
+  return [page.element("h2", "How it was measured"), page.definitions(known, "wide")]
 
 
 def flat(config, prefix=""):

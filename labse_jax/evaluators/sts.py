@@ -45,23 +45,28 @@ class Evaluator:
     The average is over sets, each counting the same, as if their pairs had been drawn apart.
     """
     row_of, vectors_ND = encode_distinct((sides[:2] for sides in self.sets.values()), encode)
-    results, draws = {}, 0
+    results, drawn = {}, {}
     for name, (first, second, gold_B) in self.sets.items():
       x_BD, y_BD = (vectors_ND[[row_of[text] for text in side]] for side in (first, second))
       cosine_B = np.einsum("bd,bd->b", x_BD, y_BD, dtype=np.float64)
       once_1B = np.ones((1, len(gold_B)), int)
       ranked = lambda counts_rB: spearman(cosine_B, gold_B, counts_rB)  # noqa: B023 (used here)
-      set_draws = resampled(ranked, len(gold_B), key=zlib.crc32(name.encode()))
+      drawn[name] = resampled(ranked, len(gold_B), key=zlib.crc32(name.encode()))
       results[name] = {
-        "spearman": interval(ranked(once_1B)[0], set_draws),
+        "spearman": interval(ranked(once_1B)[0], drawn[name]),
         "pearson": float(pearson(cosine_B, gold_B, once_1B)[0]),
         "pairs": len(gold_B),
       }
-      draws = draws + set_draws / len(self.sets)
     rho = np.mean([result["spearman"]["value"] for result in results.values()])
     r = np.mean([result["pearson"] for result in results.values()])
-    average = {"spearman": interval(rho, draws), "pearson": float(r), "sets": len(results)}
-    return {"suite": "sts", "results": results, "average": average, "skipped": self.skipped}
+    draws = np.mean(list(drawn.values()), axis=0)
+    return {
+      "suite": "sts",
+      "results": results,
+      "average": {"spearman": interval(rho, draws), "pearson": float(r), "sets": len(results)},
+      "skipped": self.skipped,
+      "draws": drawn,  # For labse_jax.comparison.
+    }
 
 
 def read_pairs(path):

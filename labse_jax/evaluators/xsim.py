@@ -73,7 +73,13 @@ class Evaluator:
     }
     average = both_directions("error", *error_N2.mean(0), draws_RN.mean(1))
     average["languages"] = len(results)
-    return {"suite": "xsim", "results": results, "average": average, "skipped": self.skipped}
+    return {
+      "suite": "xsim",
+      "results": results,
+      "average": average,
+      "skipped": self.skipped,
+      "draws": dict(zip(self.pairs, draws_RN.T, strict=True)),  # For labse_jax.comparison.
+    }
 
 
 def _pivot(pivot, files, data):

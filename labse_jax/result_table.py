@@ -1,0 +1,88 @@
+"""Results of suites as the rows and columns that people read."""
+
+LOWER_IS_BETTER = {"error"}
+
+
+def table(result):
+  """A suite's results as aligned columns, the best language first and the average last."""
+  return aligned([["language", *metrics_of(result)], *rows(result)], left_out(result))
+
+
+def aligned(grid, notes=()):
+  """Columns of one width each under a head, a line above the last row, and notes below."""
+  widths = [max(map(len, column)) for column in zip(*grid, strict=True)]
+  lines = [
+    "  ".join([row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])]) for row in grid
+  ]
+  lines.insert(-1, "-" * len(lines[0]))
+  return "\n".join([*lines, *notes])
+
+
+def metrics_of(result):
+  """The metrics' names: the count first and the main one, a suite's first, last."""
+  names = list(dict.fromkeys(name for row in result["results"].values() for name in row))
+  return sorted(names[1:], key=lambda name: name != "pairs") + names[:1]
+
+
+def main_metric(result):
+  """{language: value} of the suite's main metric, as numbers or with their intervals."""
+  metric = metrics_of(result)[-1]
+  return {name: row[metric] for name, row in result["results"].items() if metric in row}
+
+
+def best_first(values, metric):
+  """The names of {name: value}, the best first, equal ones in the order of their names."""
+  sign = 1 if metric in LOWER_IS_BETTER else -1
+  return sorted(values, key=lambda name: (sign * number(values[name]), name))
+
+
+def rows(result):
+  """The table's cells: [language, metric, ...], the best language first and the average last."""
+  metrics, values = metrics_of(result), result["results"]
+  order = best_first({name: row.get(metrics[-1], 0) for name, row in values.items()}, metrics[-1])
+  named = [*((language, values[language]) for language in order), ("average", result["average"])]
+  return [[name, *(metric_text(row.get(metric)) for metric in metrics)] for name, row in named]
+
+
+def side_by_side(results, published):
+  """The head and the rows [language, value, ...] of the main metric: models, then publications.
+
+  `results` is {model: a suite's result}, `published` what `comparison.read_published` gives. The
+  best language of the first model stands first, the average last.
+  """
+  first = next(iter(results.values()))
+  metric = metrics_of(first)[-1]
+  columns = [main_metric(result) | {"average": result["average"][metric]}
+             for result in results.values()]  # fmt: skip
+  columns += [one["results"] | {"average": _average(one, len(first["results"]))}
+              for one in published.values()]  # fmt: skip
+  head = ["language", *results, *(f"{name} (published)" for name in published)]
+  names = [*best_first(main_metric(first), metric), "average"]
+  return [head, *([name, *(metric_text(column.get(name)) for column in columns)] for name in names)]
+
+
+def _average(published, count):
+  average, languages = published.get("average"), published.get("languages")
+  if average is None or languages in (None, count):
+    return average
+  return f"{metric_text(average)} (of {languages})"
+
+
+def left_out(result):
+  """A line that names the languages that were skipped, where there are any."""
+  skipped = ", ".join(f"{name} ({count})" for name, count in result.get("skipped", {}).items())
+  return [f"left out, with too few pairs: {skipped}"] if skipped else []
+
+
+def number(value):
+  """The number of a metric that may carry an interval."""
+  return value["value"] if isinstance(value, dict) else value
+
+
+def metric_text(value):
+  """A metric as people read it: three places, a count, or nothing."""
+  if isinstance(value, dict):
+    return f"{value['value']:.3f} ({value['low']:.3f} to {value['high']:.3f})"
+  if isinstance(value, float):
+    return f"{value:.3f}"
+  return "" if value is None else str(value)
