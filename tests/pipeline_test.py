@@ -161,6 +161,16 @@ def test_a_homogeneous_batch_is_of_one_pair_of_languages_on_all_hosts(
     assert abs(counts[name] - 40 * size / sum(sizes.values())) <= 1.5
 
 
+def test_a_small_language_of_many_hosts_is_not_packed_many_times_at_once(folder, dataset):
+  small = next(name for name, ids in dataset.indices_by_language.items() if 24 <= len(ids) <= 60)
+  share = len(dataset.indices_by_language[small]) // 4
+  # Rows of one pair: an epoch is so many rows, and in one there is no pair twice.
+  batches = stream(folder, dataset, rows=4 * share, slots=1, homogeneous=True, process_index=3,
+                   process_count=4, language_pairs=(small,))  # fmt: skip
+  ids = next(batches)["ids"].reshape(-1, 2)
+  assert len(ids) == len(np.unique(ids, axis=0)) == share
+
+
 @pytest.mark.parametrize("homogeneous", [False, True])
 @pytest.mark.parametrize("count", [1, 2, 4])
 def test_no_text_stands_twice_on_a_host(folder, dataset, count, homogeneous):

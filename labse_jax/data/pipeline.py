@@ -128,8 +128,9 @@ def batches(dataset, tokenizer, *, rows, slots, length, exponent, seed, prompt="
   if not homogeneous:
     return _ahead(stream(languages, seed, CHUNK))
   # A seed of its own for each: a shared one would walk all of them in the same order. And no
-  # chunk longer than an epoch: a small language would stand in it many times.
-  streams = [stream({name: indices}, f"{seed}/{name}", min(CHUNK, len(indices)))
+  # chunk longer than this host's epoch: a small language would stand in it many times.
+  epoch = lambda indices: len(_host_share(indices, process_index, process_count))
+  streams = [stream({name: indices}, f"{seed}/{name}", min(CHUNK, epoch(indices)))
              for name, indices in languages.items()]  # fmt: skip
   shares = sampling.smoothed([len(indices) for indices in languages.values()], exponent)
   # The step's number alone says whose turn it is, so that the hosts agree.
