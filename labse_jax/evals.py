@@ -35,6 +35,8 @@ def _make(name, options):
   if missing:
     raise InputError(f"config.evals.{name} lacks {sorted(missing)}.")
   kind, every = options.pop("type"), options.pop("every")
+  if not every >= 1:
+    raise InputError(f"config.evals.{name}.every = {every}; it must be 1 or more.")
   try:
     return Evaluation(name, every, chosen("evaluators", kind).Evaluator(**options))
   except TypeError as error:
