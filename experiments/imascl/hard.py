@@ -20,13 +20,7 @@ from labse_jax.flags import parse_arg, sibling
 
 OPTIONS = dict(model="", teacher="", data="", held_out="", steps=0, batch_rows=32, slots=1,
                length=512, runlocal=False)  # fmt: skip
-ORDER = (
-  "eng",
-  "rus",
-  "jpn",
-  "fra",
-  "kor",
-)  # The paper's order: the anchor is the earlier language.
+ORDER = ("eng", "rus", "jpn", "fra", "kor")  # The paper's: the anchor is the earlier language.
 TEMPERATURE = 0.1  # py: tau, of the student and of the teacher.
 
 
