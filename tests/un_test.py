@@ -21,7 +21,8 @@ def noisy(count, language="fr", noise=0.5):
   for x, y in zip(*sides.values(), strict=True):
     table[y] = rng.normal(size=5)
     table[x] = table[y] + noise * rng.normal(size=5)
-  sides["en"][-1] = sides["en"][0]
+  sides["en"][-1] = sides["en"][0]  # Whose vector is nearest to this last one's:
+  table[sides[language][-1]] = table[sides[language][0]]
   return sides, table
 
 
