@@ -129,13 +129,18 @@ def width(*, model, labels, student_width, projection="", **_):
 
 def check_comparable(teacher, loss, widths):
   """Raises InputError where the loss subtracts vectors of the student, of `widths`, and cannot."""
+  if teacher["labels"] == "average":  # Two vectors side by side, whatever their dimensions.
+    raise InputError(f"{loss}: takes one vector of the teacher for each pair, and config.teacher."
+                     "labels = 'average' gives two; what helps is labels = 'priority', or a loss "
+                     "of similarities.")  # fmt: skip
   found = width(**teacher)
   if any(found != other for other in widths):
-    helps = ("labels = 'priority'" if teacher["labels"] == "average" else
-             "projection = 'pca' in config.teacher, no config.matryoshka")  # fmt: skip
+    helps = ["projection = 'pca' in config.teacher"] if found > max(widths) else []
+    helps += ["no config.matryoshka"] if len(widths) > 1 else []
+    settings = [" and ".join(helps)] if helps else []
     raise InputError(f"{loss}: the teacher {teacher['model']} gives vectors of {found} dimensions, "
-                     f"the student of {', '.join(map(str, widths))}; what helps is {helps}, or a "
-                     "loss of similarities.")  # fmt: skip
+                     f"the student of {', '.join(map(str, widths))}; what helps is "
+                     f"{', or '.join([*settings, 'a loss of similarities'])}.")  # fmt: skip
 
 
 def module(teacher, dtype):

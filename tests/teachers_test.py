@@ -219,6 +219,16 @@ def test_a_teacher_narrower_than_the_student_is_refused(folder, twin):
   config.model.width, config.model.heads = 48, 4
   with pytest.raises(InputError, match="24 dimensions, fewer than the student's 48"):
     dual_encoder.Task(config)
+  config.teacher.projection = ""
+  with pytest.raises(InputError, match="the student of 48; what helps is a loss of similarities"):
+    dual_encoder.Task(config)
+
+
+def test_two_vectors_of_a_teacher_do_not_pass_for_one(folder, twin):
+  config = config_of(folder, dict(model=str(twin), labels="average"), loss="mse_distillation")
+  config.model.width, config.model.heads = 48, 4  # Twice the teacher's.
+  with pytest.raises(InputError, match="'average' gives two; what helps is labels = 'priority'"):
+    dual_encoder.Task(config)
 
 
 def test_a_teacher_in_the_step_must_see_its_own_tokens(folder, twin, tiny_folder, tmp_path):
