@@ -1,0 +1,80 @@
+"""Linear probes of sentence embeddings on SentEval's classification tasks (arXiv 1803.05449)."""
+
+import zlib
+
+import numpy as np
+
+from labse_jax import probe
+from labse_jax.evaluation import (
+  SEED,
+  choose,
+  encode_distinct,
+  interval,
+  large_enough,
+  resampled_totals,
+)
+from labse_jax.senteval_tasks import read_task, tasks_in
+
+
+class Evaluator:
+  """Accuracy of logistic regression on the vectors, and the F1 of paraphrases for MRPC.
+
+  `data` is SentEval's folder of tasks, with MR, CR, SUBJ, MPQA, SST, TREC and MRPC or some of them,
+  in it; `languages` are names of tasks (SST2 for SST). The strength of L2 is chosen on SST2's dev
+  set, by 10 folds of the training set for TREC and MRPC, and for the others, of which 10 folds
+  are the test, within each nine. Tasks with fewer than `minimum` examples are named under
+  "skipped". Raises InputError for what is not there or does not fit.
+  """
+
+  def __init__(self, *, data, languages=None, minimum=0):
+    chosen = choose(languages, tasks_in(data), data)
+    tasks = {name: (read_task(data, name)) for name in chosen}
+    counted = {name: (task.label_N, task) for name, task in tasks.items()}
+    kept, self.skipped = large_enough(counted, minimum, data)
+    self.tasks = {name: task for name, (_, task) in kept.items()}
+
+  def run(self, encode):
+    """Evaluates `encode(list[str]) -> float32 [N, D]`; the average is over tasks."""
+    results, outcomes, draws = {}, {}, 0
+    for name, task in self.tasks.items():
+      predicted_T, label_T = classify(task, encode)
+      right_T = predicted_T == label_T
+      task_draws = resampled_totals(right_T[:, None], key=zlib.crc32(name.encode()))[:, 0]
+      results[name] = {"accuracy": interval(right_T.mean(), task_draws / len(right_T))}
+      if name == "MRPC":
+        results[name]["f1"] = f1(predicted_T, label_T)
+      results[name]["examples"] = len(right_T)
+      outcomes[name] = right_T.astype(float).tolist()
+      draws = draws + task_draws / len(right_T) / len(self.tasks)
+    mean = np.mean([result["accuracy"]["value"] for result in results.values()])
+    return {
+      "suite": "senteval",
+      "results": results,
+      "average": {"accuracy": interval(mean, draws), "tasks": len(results)},
+      "skipped": self.skipped,
+      "outcomes": outcomes,  # For labse_jax.comparison.
+    }
+
+
+def classify(task, encode):
+  """(labels that a probe gives, true labels) of a task's test, or of all where it has none."""
+  row_of, vectors_ND = encode_distinct([task.columns], encode)
+  sides = [vectors_ND[[row_of[text] for text in column]] for column in task.columns]
+  x_ND = sides[0] if len(sides) == 1 else pair_features(*sides)
+  fold_N = probe.stratified_folds(task.label_N, SEED)
+  if not (task.part_N == "test").any():
+    return probe.cross_validated(x_ND, task.label_N, fold_N), task.label_N
+  fold_N = None if (task.part_N == "dev").any() else fold_N
+  predicted_T = probe.held_out(x_ND, task.label_N, task.part_N, fold_N)
+  return predicted_T, task.label_N[task.part_N == "test"]
+
+
+def pair_features(x_ND, y_ND):
+  """The distances and products of two vectors, dimension by dimension, side by side."""
+  return np.concatenate([abs(x_ND - y_ND), x_ND * y_ND], 1)
+
+
+def f1(predicted_T, label_T):
+  """Of label 1."""
+  both = (predicted_T * label_T).sum()
+  return float(2 * both / max(predicted_T.sum() + label_T.sum(), 1))
