@@ -4,8 +4,9 @@ import jax
 import numpy as np
 import pytest
 
+from labse_jax import search
 from labse_jax.errors import InputError
-from labse_jax.search import top_k
+from labse_jax.search import top_k, top_k_both
 from labse_jax.sharding import make_mesh
 
 
@@ -60,6 +61,59 @@ def test_unit_vectors_rank_as_in_float64():
   assert clear.mean() > 0.9
 
 
+@pytest.mark.parametrize(
+  "counts,width,k,block",
+  [
+    ((5, 3), 4, 3, 8192),
+    ((3001, 700), 8, 4, 256),  # Tiles in both directions, the last ones not full.
+    ((900, 1500), 16, 100, 128),  # More neighbours than groups in a tile.
+    ((64, 1000), 6, 64, 8192),
+  ],
+)
+def test_both_directions_rank_as_by_brute_force(counts, width, k, block, monkeypatch):
+  monkeypatch.setattr(search, "QUERIES_BOTH", 512)
+  rng = np.random.default_rng(4)
+  x_ND, y_MD = (rng.integers(-3, 4, (n, width)).astype(np.float32) for n in counts)
+  found = top_k_both(x_ND, y_MD, k, block=block)
+  for (scores, ids), sides in zip(found, [(x_ND, y_MD), (y_MD, x_ND)], strict=True):
+    expected = brute_force(*sides, k)
+    np.testing.assert_array_equal(scores, expected[0])
+    np.testing.assert_array_equal(ids, expected[1])
+    assert scores.dtype == np.float32 and ids.dtype == np.int64
+
+
+def test_both_directions_score_a_pair_alike(monkeypatch):
+  monkeypatch.setattr(search, "QUERIES_BOTH", 128)
+  x_ND, y_MD = unit(np.random.default_rng(5), 400, 48), unit(np.random.default_rng(6), 300, 48)
+  scores_of = [dict(zip(zip(*pairs, strict=True), scores.ravel().tolist(), strict=True))
+               for scores, pairs in both_as_pairs(top_k_both(x_ND, y_MD, 8, block=64))]  # fmt: skip
+  shared = scores_of[0].keys() & scores_of[1].keys()
+  assert len(shared) > 500 and all(scores_of[0][pair] == scores_of[1][pair] for pair in shared)
+
+
+def both_as_pairs(found):
+  """(scores, (rows of x, rows of y)) of both directions."""
+  for side, (scores, ids) in enumerate(found):
+    row = np.repeat(np.arange(len(ids)), ids.shape[1])
+    pairs = (row.tolist(), ids.ravel().tolist())
+    yield scores, pairs if side == 0 else pairs[::-1]
+
+
+@pytest.mark.parametrize("both", [False, True])
+def test_bfloat16_finds_what_float32_finds(both, monkeypatch):
+  """Scores are float32's; what is lost to a list too short is little."""
+  monkeypatch.setattr(search, "RESCORED", 100)
+  rng = np.random.default_rng(7)
+  x_ND, y_MD = unit(rng, 300, 96), unit(rng, 2000, 96)
+  find = top_k_both if both else lambda *arguments, **options: [top_k(*arguments, **options)]
+  sides = [(x_ND, y_MD), (y_MD, x_ND)][: 1 + both]
+  for (scores, ids), side in zip(find(x_ND, y_MD, 4, dtype="bfloat16"), sides, strict=True):
+    expected = brute_force(*side, 4)
+    assert ids.shape == expected[1].shape and (ids == expected[1]).mean() > 0.999
+    same = ids == expected[1]
+    np.testing.assert_allclose(scores[same], expected[0][same], atol=1e-6)
+
+
 def test_memory_maps_and_half_precision_are_read(tmp_path):
   rng = np.random.default_rng(2)
   for name in ("x", "y"):
@@ -93,6 +147,16 @@ def test_wrong_shapes_are_refused():
     top_k(x_ND, x_ND, 0)
   with pytest.raises(InputError, match="4 dimensions, candidates 3"):
     top_k(x_ND, x_ND[:, :3], 1)
+
+
+def test_both_directions_refuse_what_does_not_fit():
+  x_ND = np.ones((5, 4), np.float32)
+  with pytest.raises(InputError, match="k = 4: 1 to 3"):
+    top_k_both(x_ND, x_ND[:3], 4)
+  with pytest.raises(InputError, match="k = 4: 1 to 3"):
+    top_k_both(x_ND[:3], x_ND, 4)
+  with pytest.raises(InputError, match="Unknown dtype 'float16'"):
+    top_k_both(x_ND, x_ND, 1, dtype="float16")
 
 
 def unit(rng, count, width):
