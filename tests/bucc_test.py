@@ -50,6 +50,7 @@ def oracle_pairs(x_texts, y_texts, encode, *, margin, k):
       greedy.append((x, y))
   both = [pair for pair in forward if pair in backward]
   named = dict(forward=forward, backward=backward, intersection=both, max=greedy)
+  named["union"] = sorted({*forward, *backward})
   return {
     name: [(score(x, y), x_texts[x], y_texts[y]) for x, y in pairs] for name, pairs in named.items()
   }
@@ -99,23 +100,6 @@ def test_agrees_with_float64_loops(tmp_path, margin, retrieval):
       )
   assert row["pairs"] == 25 and row["f1"]["low"] < row["f1"]["value"] < row["f1"]["high"]
   assert result["scored on"] == {"de": "test"}
-
-
-def test_retrievals_of_a_case_worked_by_hand():
-  # x0 and x1 both like y0 best, y0 likes x1, y1 likes x0.
-  cosine = np.array([[0.8, 0.7], [0.9, 0.1]], np.float32)
-  sort = lambda table: (-np.sort(-table, 1), np.argsort(-table, 1))
-  found = bucc.mine(sort(cosine), sort(cosine.T), bucc.MARGINS["absolute"])
-  pairs = {name: dict(zip(map(tuple, rows.tolist()), score, strict=True))
-           for name, (score, rows) in found.items()}  # fmt: skip
-  assert pairs["forward"] == pytest.approx({(0, 0): 0.8, (1, 0): 0.9})
-  assert pairs["backward"] == pytest.approx({(1, 0): 0.9, (0, 1): 0.7})
-  assert pairs["intersection"] == pytest.approx({(1, 0): 0.9})
-  assert pairs["max"] == pytest.approx({(1, 0): 0.9, (0, 1): 0.7})
-  # Means of two: x 0.75, 0.5; y 0.85, 0.4. So the ratio of (0, 1) is 0.7 / 0.575.
-  ratio = bucc.mine(sort(cosine), sort(cosine.T), bucc.MARGINS["ratio"])
-  assert ratio["forward"][1].tolist() == [[0, 1], [1, 0]]
-  np.testing.assert_allclose(ratio["forward"][0], [0.7 / 0.575, 0.9 / 0.675], rtol=1e-6)
 
 
 @pytest.mark.parametrize(

@@ -81,8 +81,8 @@ def test_scores_of_a_case_worked_by_hand():
   # y1. So x0's ratios are 0.6 / 0.5 and 0.8 / 0.75, its distances 0.6 - 0.5 and 0.8 - 0.75.
   x_BD = np.array([[0.6, 0.8, 0], [0, 0.8, 0.6]], np.float32)
   y_BD = np.array([[1, 0, 0], [0, 1, 0]], np.float32)
-  found = {name: [side.tolist() for side in xsim.best(x_BD, y_BD, margin=margin, k=2)]
-           for name, margin in xsim.MARGINS.items()}  # fmt: skip
+  found = {name: [side.tolist() for side in xsim.best(x_BD, y_BD, margin=name, k=2)]
+           for name in xsim.MARGINS}  # fmt: skip
   assert found["absolute"][0] == [1, 1] and found["ratio"][0] == [0, 1]
   assert found["distance"][0] == [0, 1]
 
@@ -112,7 +112,7 @@ def test_intervals_draw_the_same_sentences_for_all_languages(tmp_path):
   # Drawn apart, the average of two equal languages would be narrower by the root of two.
   assert result["average"]["error"] == pytest.approx(result["results"]["fra"]["error"])
   found = xsim.best(
-    encode(texts["fra"]), encode(texts["eng"]), margin=xsim.MARGINS["ratio"], k=4)  # fmt: skip
+    encode(texts["fra"]), encode(texts["eng"]), margin="ratio", k=4)  # fmt: skip
   wrong_B = np.mean([side != np.arange(100) for side in found], axis=0)
   rng = np.random.default_rng(7)
   expected = np.quantile(wrong_B[rng.integers(0, 100, (20_000, 100))].mean(1), [0.025, 0.975])

@@ -7,17 +7,9 @@ import numpy as np
 
 from labse_jax.bucc_task import languages_in, read_task
 from labse_jax.errors import InputError, known
-from labse_jax.evaluation import (
-  choose,
-  encode_distinct,
-  interval,
-  large_enough,
-  resampled_totals,
-)
-from labse_jax.evaluators.xsim import MARGINS
-from labse_jax.search import top_k
-
-RETRIEVALS = ("forward", "backward", "intersection", "max")
+from labse_jax.evaluation import choose, encode_distinct, interval, large_enough, resampled_totals
+from labse_jax.margin import MARGINS, RETRIEVALS, neighbour_scores, retrieved
+from labse_jax.search import top_k_both
 
 
 class Evaluator:
@@ -28,13 +20,14 @@ class Evaluator:
   on the training set; where there is no test, on one half of the foreign sentences, and the other
   half is scored. `margin` is "ratio", "distance" or "absolute" over the means of the `k` nearest.
   `retrieval` takes the best candidates of the foreign sentences ("forward"), of the English ones
-  ("backward"), those in both ("intersection"), or of both the best that are still free ("max").
+  ("backward"), those in both ("intersection") or in either ("union"), or of these the best whose
+  sentences are still free ("max").
   Languages with fewer than `minimum` gold pairs are named under "skipped". Raises InputError for
   what is not there or does not fit.
   """
 
   def __init__(self, *, data, languages=None, minimum=0, margin="ratio", k=4, retrieval="max"):
-    self.margin, self.k = MARGINS[known("margin", margin, MARGINS)], k
+    self.margin, self.k = known("margin", margin, MARGINS), k
     self.retrieval = known("retrieval", retrieval, RETRIEVALS)
     chosen = choose(languages, languages_in(data), data)
     training = {language: read_task(data, language, "training") for language in chosen}
@@ -48,7 +41,7 @@ class Evaluator:
   def run(self, encode):
     """Evaluates `encode(list[str]) -> float32 [N, D]`, whose rows are unit vectors.
 
-    Sentences are told apart by their text. Beside the F1 of `retrieval` stand those of all four,
+    Sentences are told apart by their text. Beside the F1 of `retrieval` stand those of all,
     each with its own threshold. The average is over languages, each counting the same.
     """
     results, draws = {}, 0
@@ -111,7 +104,11 @@ class Evaluator:
   def _mine(self, task, encode):
     row_of, vectors_ND = encode_distinct([task[1:]], encode)
     x_BD, y_CD = (vectors_ND[[row_of[text] for text in side]] for side in task[1:])
-    return mine(top_k(x_BD, y_CD, self.k), top_k(y_CD, x_BD, self.k), self.margin)
+    scored = neighbour_scores(*top_k_both(x_BD, y_CD, self.k), self.margin)
+    mined = {name: retrieved(*scored, name) for name in RETRIEVALS}
+    # In float64, so that a threshold between two scores is between them.
+    return {name: (score_P.astype(float), np.stack([row_x_P, row_y_P], 1))
+            for name, (row_x_P, row_y_P, score_P) in mined.items()}  # fmt: skip
 
 
 def _check(task, k, where, *, halved):
@@ -120,50 +117,6 @@ def _check(task, k, where, *, halved):
     raise InputError(f"{where}: k = {k!r}; 1 to {least}, the number of sentences, is allowed.")
   if halved and len({row for row, _ in task.gold}) < 2:
     raise InputError(f"{where}: has one gold pair; two are needed where there is no test.")
-
-
-def mine(near_x, near_y, margin):
-  """{retrieval: (score [P], rows of both texts [P, 2])}, of both sides' (cosines, places) [., K].
-
-  Equal scores are taken in the order of their rows.
-  """
-  mean_B, mean_C = (cosine_BK.mean(1) for cosine_BK, _ in (near_x, near_y))
-  forward = best(*near_x, mean_B, mean_C, margin)
-  score_C, rows_C2 = best(*near_y, mean_C, mean_B, margin)
-  backward = score_C, rows_C2[:, ::-1]
-  of_x, of_y = (dict(zip(map(tuple, rows_P2.tolist()), score_P.tolist(), strict=True))
-                for score_P, rows_P2 in (forward, backward))  # fmt: skip
-  both = {pair: score for pair, score in of_x.items() if pair in of_y}
-  free = one_to_one(of_y | of_x)
-  return {
-    "forward": forward,
-    "backward": backward,
-    "intersection": _arrays(both),
-    "max": _arrays(free),
-  }
-
-
-def best(cosine_BK, place_BK, mean_B, mean_C, margin):
-  """(score [B], (row, its best candidate by margin score) [B, 2]); the nearest wins a tie."""
-  score_BK = margin(cosine_BK, (mean_B[:, None] + mean_C[place_BK]) / 2)
-  row_B = np.arange(len(score_BK))
-  choice_B = score_BK.argmax(1)
-  return score_BK[row_B, choice_B], np.stack([row_B, place_BK[row_B, choice_B]], 1)
-
-
-def one_to_one(score_of):
-  """The pairs, best first, neither side of which stands in a better one."""
-  taken, kept = (set(), set()), {}
-  for (x, y), score in sorted(score_of.items(), key=lambda item: (-item[1], item[0])):
-    if x not in taken[0] and y not in taken[1]:
-      kept[x, y] = score
-      taken[0].add(x)
-      taken[1].add(y)
-  return kept
-
-
-def _arrays(score_of):
-  return np.array(list(score_of.values())), np.array(list(score_of), int).reshape(-1, 2)
 
 
 def is_gold(rows_P2, task):
@@ -177,7 +130,7 @@ def best_threshold(score_P, gold_P, gold):
   if not len(score_P):
     return 0.0
   order_P = np.argsort(-score_P, kind="stable")
-  score_P, found_P = score_P[order_P].astype(float), gold_P[order_P].cumsum()
+  score_P, found_P = score_P[order_P], gold_P[order_P].cumsum()
   f1_P = 2 * found_P / (np.arange(1, len(score_P) + 1) + gold)
   below_P = np.append(score_P[1:], -np.inf)
   f1_P[score_P == below_P] = -1  # Equal scores are all in or all out.

@@ -12,15 +12,11 @@ from labse_jax.evaluation import (
   read_aligned,
   resampled,
 )
-from labse_jax.search import top_k
+from labse_jax.margin import MARGINS, neighbour_scores
+from labse_jax.search import top_k_both
 
 SUFFIXES = (".txt", ".devtest", ".dev")
 ENGLISH = ("eng", "eng_Latn")  # NTREX's name and FLORES-200's.
-MARGINS = {
-  "ratio": lambda cosine, mean: cosine / mean,
-  "distance": lambda cosine, mean: cosine - mean,
-  "absolute": lambda cosine, mean: cosine,
-}
 
 
 class Evaluator:
@@ -42,7 +38,7 @@ class Evaluator:
     aligned = {language: read_aligned(files[language], files[pivot])
                for language in choose(languages, others, data)}  # fmt: skip
     self.pairs, self.skipped = large_enough(aligned, minimum, data)
-    self.margin, self.k = MARGINS[known("margin", margin, MARGINS)], k
+    self.margin, self.k = known("margin", margin, MARGINS), k
     count = len(next(iter(self.pairs.values()))[0])
     if not (isinstance(k, int) and 1 <= k <= count):
       raise InputError(f"{data}: k = {k!r}; 1 to {count}, the number of sentences, is allowed.")
@@ -101,14 +97,8 @@ def misses(found_B, texts):
 def best(x_BD, y_BD, *, margin, k):
   """The best candidate of each row by margin score: (rows of y_BD, rows of x_BD), each [B].
 
-  As in LASER, candidates are the k nearest by cosine, and a score is margin(cosine, mean of the
-  cosines of both sides' k nearest); the nearest, then the first, wins a tie.
+  As in LASER, candidates are the k nearest by cosine; the nearest, then the first, wins a tie.
   """
-  near_x, near_y = top_k(x_BD, y_BD, k), top_k(y_BD, x_BD, k)
-  mean_xB, mean_yB = (cosine_BK.mean(1) for cosine_BK, _ in (near_x, near_y))
-  return _best(*near_x, mean_xB, mean_yB, margin), _best(*near_y, mean_yB, mean_xB, margin)
-
-
-def _best(cosine_BK, place_BK, mean_B, mean_C, margin):
-  score_BK = margin(cosine_BK, (mean_B[:, None] + mean_C[place_BK]) / 2)
-  return place_BK[np.arange(len(place_BK)), score_BK.argmax(1)]
+  scored = neighbour_scores(*top_k_both(x_BD, y_BD, k), margin)
+  return tuple(place_BK[np.arange(len(place_BK)), score_BK.argmax(1)]
+               for score_BK, place_BK in scored)  # fmt: skip
