@@ -13,6 +13,7 @@ VERBS = {
   "train": "a config -> a trained model folder",
   "report": "a run -> one HTML page",
   "encode": "sentences -> vectors",
+  "mine": "two files of sentences -> the translations among them",
   "evaluate": "a model folder -> its accuracy on a benchmark",
   "convert": "a TensorFlow BERT checkpoint -> a model folder",
   "extend": "a model folder -> one with new word pieces for a language",

@@ -1,0 +1,174 @@
+"""`mine`: the command as a person runs it, against the model's own vectors."""
+
+import gzip
+import json
+
+import numpy as np
+import pytest
+
+from labse_jax import encode, errors, margin, mine
+
+
+@pytest.fixture
+def texts(tmp_path, real_lines):
+  """Two files of which the last lines are variants of each other; some lines are blank or twice."""
+  shared = [line for line in real_lines if 15 < len(line) < 40][:40]
+  source = [real_lines[0], "", *real_lines[200:230], *shared, real_lines[0], f" {shared[0]} "]
+  target = [*(f"{line} ..." for line in shared), shared[3], "", *real_lines[300:340]]
+  (tmp_path / "a.deu").write_text("\n".join(source), "utf-8")
+  (tmp_path / "b.eng.gz").write_bytes(gzip.compress("\n".join(target).encode()))
+  return source, target
+
+
+@pytest.fixture
+def command(tiny_folder, texts, tmp_path, monkeypatch, capsys):
+  """command("--k", 2, ...) -> (exit status, what was printed); the output is tmp_path / "out"."""
+  monkeypatch.setattr(encode, "CHUNK", 16)
+
+  def call(*words):
+    argv = ["--model", tiny_folder, "--source", tmp_path / "a.deu", "--target",
+            tmp_path / "b.eng.gz", "--output", tmp_path / "out", *words]  # fmt: skip
+    with pytest.raises(SystemExit) as status:
+      errors.run(mine.main, [str(word) for word in argv])
+    return status.value.code, capsys.readouterr()
+
+  return call
+
+
+def rows_of(tmp_path):
+  lines = (tmp_path / "out").read_text("utf-8").splitlines()
+  return [(float(score), *sides) for score, *sides in (line.split("\t") for line in lines)]
+
+
+def expected(texts, encoder, **options):
+  """[(score, source, target)] by the library, of the distinct lines."""
+  sides = [list(dict.fromkeys(line.strip() for line in side if line.strip())) for side in texts]
+  vectors = [encoder.encode(side, normalize_embeddings=True) for side in sides]
+  allowed = lambda n, m: np.array([sides[0][i] != sides[1][j] for i, j in zip(n, m, strict=True)])
+  found = margin.candidates(*vectors, k=4, allowed=allowed, **options)
+  return [(score, sides[0][n], sides[1][m]) for n, m, score in zip(*found, strict=True)]
+
+
+def same(rows, wanted):
+  assert {row[1:] for row in rows} == {row[1:] for row in wanted} and len(rows) == len(wanted)
+  np.testing.assert_allclose([row[0] for row in rows], [row[0] for row in wanted], atol=2e-6)
+
+
+def test_pairs_are_written_best_first(command, texts, tiny_encoder, tmp_path):
+  status, said = command()
+  rows = rows_of(tmp_path)
+  same(rows, expected(texts, tiny_encoder))
+  assert status == 0 and f"{len(rows)} pairs of 71 and 81 distinct lines." in said.out
+  assert all(len(set(column)) == len(rows) for column in list(zip(*rows, strict=True))[1:])
+  assert [row[0] for row in rows] == sorted((row[0] for row in rows), reverse=True)
+  found = sum(f"{source} ..." == target for _, source, target in rows)
+  assert found > 20 and not any(source == target for _, source, target in rows)
+  assert sorted(path.name for path in tmp_path.iterdir()) == ["a.deu", "b.eng.gz", "out"]
+
+
+def test_options_reach_the_search(command, texts, tiny_encoder, tmp_path):
+  wanted = expected(texts, tiny_encoder, margin="distance", retrieval="union")
+  middle = (wanted[19][0] + wanted[20][0]) / 2
+  command("--margin", "distance", "--retrieval", "union", "--threshold", middle)
+  assert len(wanted) > 71
+  same(rows_of(tmp_path), wanted[:20])
+
+
+def test_filters_leave_pairs_out(command, tmp_path):
+  command("--max-ratio", 1, "--min-characters", 20)
+  for _, source, target in rows_of(tmp_path):
+    short, long = sorted((len(source), len(target)))
+    assert 20 <= long <= short + 10
+
+
+def test_given_pairs_are_scored_in_order(command, texts, tiny_encoder, tmp_path):
+  lines = [f"{line.strip()} ...".strip() for line in texts[0]]
+  (tmp_path / "b.eng.gz").write_bytes(gzip.compress("\n".join(lines).encode()))
+  status, _ = command("--score-only", "--format", "jsonl")
+  rows = [json.loads(line) for line in (tmp_path / "out").read_text("utf-8").splitlines()]
+  assert status == 0 and [row["source"] for row in rows] == [line.strip() for line in texts[0]]
+  assert [row["target"] for row in rows] == lines
+  assert [row["source_line"] for row in rows] == list(range(1, len(rows) + 1))
+  assert (rows[0]["source_language"], rows[0]["target_language"]) == ("deu", "eng")
+  distinct = [list(dict.fromkeys(side)) for side in ([line.strip() for line in texts[0]], lines)]
+  x_ND, y_MD = (tiny_encoder.encode(side, normalize_embeddings=True) for side in distinct)
+  cosine = x_ND.astype(float) @ y_MD.T
+  mean_x, mean_y = np.sort(cosine, 1)[:, -4:].mean(1), np.sort(cosine, 0)[-4:].mean(0)
+  wanted = cosine.diagonal() / (mean_x + mean_y) * 2
+  wanted = dict(zip(distinct[0], wanted, strict=True))
+  wanted = [wanted[row["source"]] for row in rows]
+  np.testing.assert_allclose([row["score"] for row in rows], wanted, atol=2e-6)
+
+
+@pytest.mark.parametrize("chunks", [0, 2, 6])
+def test_a_killed_run_goes_on_to_the_same_bytes(command, tmp_path, monkeypatch, chunks):
+  command()
+  whole = (tmp_path / "out").read_bytes()
+  (tmp_path / "out").unlink()
+  original, calls = encode.SentenceEncoder.encode, []
+
+  def stopping(self, *arguments, **options):
+    calls.append(1)
+    if len(calls) > chunks:
+      raise KeyboardInterrupt
+    return original(self, *arguments, **options)
+
+  with monkeypatch.context() as patch:
+    patch.setattr(encode.SentenceEncoder, "encode", stopping)
+    assert command()[0] == 130 and not (tmp_path / "out").exists()
+  monkeypatch.setattr(encode.SentenceEncoder, "encode", lambda *a, **o: (
+      calls.append(1), original(*a, **o))[1])  # fmt: skip
+  calls.clear()
+  assert command()[0] == 0 and (tmp_path / "out").read_bytes() == whole
+  assert len(calls) == 5 + 6 - chunks  # Of 71 and 81 lines; what was done was not done again.
+  assert not (tmp_path / "out.vectors").exists()
+
+
+def test_what_another_run_left_is_not_used(command, tmp_path, monkeypatch):
+  with monkeypatch.context() as patch:
+    patch.setattr(margin, "candidates", lambda *_, **__: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+      command()
+  assert (tmp_path / "out.vectors").exists()
+  (tmp_path / "a.deu").write_text("\n".join(f"Nummer {n}" for n in range(9)))
+  assert command()[0] == 0
+  assert all(source.startswith("Nummer") for _, source, _ in rows_of(tmp_path))
+
+
+@pytest.mark.parametrize(
+  "words, message",
+  [
+    (["--k", 82], "a.deu: has 71 distinct lines, fewer than the --k 82 nearest"),
+    (["--k", 0], "--k 0: 1 or more is allowed."),
+    (["--k", "four"], "argument --k: invalid int value: 'four'"),
+    (["--threshold", "high"], "argument --threshold: invalid float value: 'high'"),
+    (["--threshold", "nan"], "--threshold nan: a finite number is allowed."),
+    (["--threshold", 1, "--score-only"], "--score-only scores every line."),
+    (["--max-ratio", "nan"], "--max-ratio nan: 1 or more is allowed."),
+    (["--score-only"], "a.deu has 74 lines and"),
+    (["--source", "nowhere.txt"], "nowhere.txt: no such file."),
+    (["--source", "EMPTY"], "EMPTY: is empty; one sentence a line is needed."),
+    (["--output", "EMPTY/out", "--source", "EMPTY"], "EMPTY: is empty"),
+    (["--output", "a.deu"], "a.deu: is the input; name another file for the pairs."),
+    (["--output", "."], "is a folder; --output names a file."),
+    (["--format", "moses", "--output", "a", "--target-language", "x"], "a.deu: is the input"),
+    (["--format", "moses", "--target-language", "deu"], "both are 'deu'"),
+    (["--retrieval", "best"], "invalid choice: 'best'"),
+    (["--model", "nowhere"], "nowhere"),
+  ],
+)
+def test_wrong_input_is_one_line_and_writes_nothing(command, tmp_path, monkeypatch, words, message):
+  monkeypatch.chdir(tmp_path)
+  (tmp_path / "EMPTY").write_text("\n \n")
+  before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+  status, said = command(*words)
+  assert status == 2 and message in said.err and said.err.count("\n") == 1, said.err
+  assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
+def test_strangers_files_are_not_removed(command, tmp_path):
+  (tmp_path / "out.vectors").mkdir()
+  (tmp_path / "out.vectors" / "thesis.txt").write_text("years of work")
+  status, said = command()
+  assert status == 2 and "holds other files (and no of.json)" in said.err
+  assert (tmp_path / "out.vectors" / "thesis.txt").exists()
