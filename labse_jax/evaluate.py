@@ -54,14 +54,14 @@ def main(argv):
   if args.report:
     with replacing(args.report) as file:
       file.write(page)
-  first = next(iter(results.values()))
-  if alone and not published:
-    print(table(alone))
-  else:
-    notes = [*left_out(first), *comparison.lines(comparisons)]
-    notes += [f"published: {name}: {one['source']}" for name, one in published.items()]
-    print(aligned(side_by_side(results, published), notes))
+  print(table(alone) if alone and not published else _beside(results, comparisons, published))
   print(f"\nwritten: {', '.join(filter(None, [args.output, args.report]))}")
+
+
+def _beside(results, comparisons, published):
+  notes = [*left_out(next(iter(results.values()))), *comparison.lines(comparisons)]
+  notes += [f"published: {name}: {one['source']}" for name, one in published.items()]
+  return aligned(side_by_side(results, published), notes)
 
 
 def _evaluator(args):

@@ -151,8 +151,8 @@ def projection(points_N2, group_N, label_N, *, share_2):
   for point_2, group, label in zip(points_N2, group_N, label_N, strict=True):
     axes.annotate(plain(label), point_2, (3, 2), textcoords="offset points", fontsize=6.5,
                   color=GROUPS[group % len(GROUPS)])  # fmt: skip
-  for name, share in zip("xy", share_2, strict=True):
-    axes.set(**{f"{name}label": f"{share:.0%} of the variance"})
+  for set_label, share in zip((axes.set_xlabel, axes.set_ylabel), share_2, strict=True):
+    set_label(f"{share:.0%} of the variance", fontsize=9, color=QUIET)
   _quiet(axes, "both")
   return _png(figure)
 

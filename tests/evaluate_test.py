@@ -122,6 +122,9 @@ def test_a_suite_is_given_its_own_options(command, tmp_path, capsys):
     ({"model": "broken"}, "broken: is not a model folder"),
     ({"output": "/"}, "/: is a folder; a file name is needed"),
     ({"minimum": 9}, "no language has 9 pairs"),
+    ({"model": "nowhere.npy"}, "nowhere.npy: no such file"),
+    ({"report": "/"}, "/: is a folder; a file name is needed"),
+    ({"published": "nowhere.json"}, "nowhere.json: cannot be read as JSON"),
   ],
 )
 def test_wrong_input_is_one_line_and_writes_nothing(command, capsys, changes, message):
@@ -136,6 +139,26 @@ def test_an_older_result_survives_a_failure(command):
   before = output.read_bytes()
   status, _ = command(model="broken")
   assert status == 2 and output.read_bytes() == before
+
+
+@pytest.mark.parametrize(
+  "models, names",
+  [
+    (["a/model"], ["a/model"]),
+    (["runs/a", "v/laser.npy", "b/"], ["a", "laser", "b"]),
+    (["a/model", "b/model"], ["a/model", "b/model"]),
+  ],
+)
+def test_models_are_called_by_what_tells_them_apart(models, names):
+  assert evaluate.model_names(models) == names
+
+
+def test_a_model_twice_and_results_without_a_file_are_refused(tmp_path):
+  with pytest.raises(InputError, match="--model a is given twice"):
+    evaluate.model_names(["a", "b", "a"])
+  argv = ["--model", "m", "--suite", "tatoeba", "--data", str(tmp_path)]
+  with pytest.raises(InputError, match="give --output FILE.json"):
+    evaluate.main(argv)
 
 
 def test_help_shows_an_example_and_the_suites(capsys):
