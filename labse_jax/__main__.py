@@ -14,6 +14,7 @@ VERBS = {
   "report": "a run -> one HTML page",
   "encode": "sentences -> vectors",
   "mine": "two files of sentences -> the translations among them",
+  "align": "two documents, translations of each other -> their pairs of sentences",
   "evaluate": "a model folder -> its accuracy on a benchmark",
   "convert": "a TensorFlow BERT checkpoint -> a model folder",
   "extend": "a model folder -> one with new word pieces for a language",

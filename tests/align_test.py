@@ -1,8 +1,10 @@
 import json
 
+from conftest import TATOEBA
 from defusedxml import ElementTree
 import numpy as np
 import pytest
+import real
 import split_documents
 
 from labse_jax import align, errors
@@ -103,9 +105,28 @@ def test_each_text_is_encoded_once(tmp_path):
 
 def test_documents_are_split_where_they_say():
   lines = [f"{number} begins here, and it ends there." for number in range(200)]
-  source, target, links = split_documents.make(lines, [line.upper() for line in lines], seed=0)
+  source, target, links = split_documents.make(lines, [line.upper() for line in lines],
+                                               seed=0, dropped=0.05)  # fmt: skip
   kinds = {tuple(map(len, link)) for link in links}
   assert kinds == {(1, 1), (2, 1), (1, 2), (1, 0), (0, 1)}
   for left, right in links:
     texts = [" ".join(side[i] for i in part) for side, part in ((source, left), (target, right))]
     assert not all(texts) or texts[0].upper() == texts[1]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("language", ["deu", "rus", "jpn"])
+def test_split_and_merged_news_is_aligned(tmp_path, language):
+  news = TATOEBA.parent / "ntrex_first_half"
+  if not news.is_dir():
+    pytest.skip(f"no NTREX files in {news}")
+  lines = [(news / f"{name}.txt").read_text("utf-8").splitlines() for name in (language, "eng")]
+  source, target, links = split_documents.make(*(side[:300] for side in lines), seed=1)
+  gold = [f"{[*left]}:{[*right]}" for left, right in links]
+  files = [write(tmp_path / name, part)
+           for name, part in (("a", source), ("b", target), ("gold", gold))]  # fmt: skip
+  argv = ["--model", real.folder("me5-small"), "--precision", "bfloat16", "--source", files[0],
+          "--target", files[1], "--gold", files[2], "--output", tmp_path / "pairs"]  # fmt: skip
+  align.main([str(part) for part in argv])
+  scores = json.loads((tmp_path / "pairs.scores.json").read_text())
+  assert min(scores["strict"]["f1"], scores["lax"]["f1"]) >= 0.97

@@ -5,18 +5,22 @@ import re
 import numpy as np
 
 # What is done with a line, and how often; the rest stay as they are.
-SHARES = {"split source": 0.1, "split target": 0.1, "merge source": 0.08, "merge target": 0.08,
-          "drop source": 0.05, "drop target": 0.05}  # fmt: skip
+SHARES = {"split source": 0.1, "split target": 0.1, "merge source": 0.08,
+          "merge target": 0.08}  # fmt: skip
 _END = re.compile(r"(?<=[,;:.!?،؛。、，；：！？])(?=\s|(?<=[。、，；：！？]))")
 
 
-def make(source_lines, target_lines, *, seed):
-  """(source sentences, target sentences, links) of lines that are translations of each other."""
+def make(source_lines, target_lines, *, seed, dropped=0.0):
+  """(source sentences, target sentences, links) of lines that are translations of each other.
+
+  The share `dropped` of the lines is left out of either document.
+  """
+  shares = SHARES | {"drop source": dropped, "drop target": dropped}
   rng = np.random.default_rng(seed)
   documents, links, row = ([], []), [], 0
   pairs = list(zip(source_lines, target_lines, strict=True))
   while row < len(pairs):
-    kind = rng.choice([*SHARES, "keep"], p=[*SHARES.values(), 1 - sum(SHARES.values())])
+    kind = rng.choice([*shares, "keep"], p=[*shares.values(), 1 - sum(shares.values())])
     count = 2 if kind.startswith("merge") and row + 1 < len(pairs) else 1
     parts = [list(side) for side in zip(*pairs[row : row + count], strict=True)]
     row += count
