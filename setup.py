@@ -51,5 +51,6 @@ setup(
       'libtpu==0.0.42.*; sys_platform == "linux" and platform_machine == "x86_64"',
     ],
     "parity": ["torch", "transformers", "sentence-transformers"],
+    "mteb": ["mteb>=2.26"],
   },
 )
