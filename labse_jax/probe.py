@@ -6,7 +6,7 @@ import numpy as np
 
 FOLDS, INNER = 10, 3
 STRENGTHS = (1.0, 10.0, 100.0, 1000.0, 10_000.0)  # Of L2, beside a sum over rows of unit variance.
-STEPS, TOLERANCE = 2000, 1e-4
+STEPS, TOLERANCE = 500, 1e-4
 
 
 def stratified_folds(label_N, key):
