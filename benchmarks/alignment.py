@@ -68,6 +68,8 @@ def evaluate(model, folders, work):
       run("labse_jax.evaluate", "--model", str(model), "--suite", suite, "--data", folders[suite],
           "--output", str(output), *some)  # fmt: skip
     found[suite] = json.loads(output.read_text())
+    if found[suite]["model"] != str(model):
+      sys.exit(f"{output}: is of {found[suite]['model']}; use a new workdir.")
   return found
 
 

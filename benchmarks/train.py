@@ -62,7 +62,7 @@ def main():
 def compare(args):
   """{contender: its seconds a step, its losses}, all measured in turns."""
   batches = read_batches(args)
-  tokens = statistics.mean(int((batch["segments"] > 0).sum()) for batch in batches)
+  tokens = statistics.mean(int((batch["segments"] > 0).sum()) for batch in batches[:STEPS])
   contenders = {f"labse_jax {dtype}": Ours(args, dtype) for dtype in ("float32", "bfloat16")}
   contenders |= {f"torch {dtype}": Torch(args, dtype) for dtype in ("float32", "bfloat16")}
   results = {name: {"losses": [one.step(batch) for batch in batches], "seconds": []}

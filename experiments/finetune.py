@@ -31,7 +31,7 @@ def get_config(arg=None):
     arg.update({name: arg[name] or path for name, path in quick.items()})
     arg.steps, arg.batch_rows, arg.length = 4, 16, 32
   if not arg.model:
-    raise InputError("Give a model: --config experiments/finetune.py:model=FOLDER,data=FOLDER.")
+    raise InputError("Give a model: --config experiments/NAME.py:model=FOLDER,data=FOLDER.")
   start = folder.describe(arg.model)
   config = ml_collections.ConfigDict()
   config.seed = 0
@@ -39,6 +39,7 @@ def get_config(arg=None):
   config.init, config.tokenizer = arg.model, str(start.tokenizer_file.parent)
   config.data = arg.data or "runs/mine/data"
   config.exponent = 0.3
+  config.language_pairs, config.homogeneous, config.no_repeats = (), False, False
 
   config.task = "dual_encoder"
   config.model, config.head, config.max_length = start.model, start.head, start.max_length
@@ -53,6 +54,7 @@ def get_config(arg=None):
   # A margin of 0.3 at scale 20 asks for more room than E5's cosines have, 0.7 to 1, and helped less
   # here, most of all in languages that the bitext lacks (README has the numbers).
   config.loss_options = dict(scale=100.0, margin=0.0)
+  config.exchange, config.learned, config.matryoshka = "gather", (), ()
   config.dtype, config.remat = "float32", False
   config.mesh = dict(fsdp=1)
 

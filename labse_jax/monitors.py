@@ -3,7 +3,7 @@
 import jax
 import jax.numpy as jnp
 
-SAMPLE = 256  # Slots of the batch; the first ones, which packing has put in no order.
+SAMPLE = 128  # Slots of the batch: the first, which packing has put in no order; eigenvalues cost.
 COLLAPSED = 0.99  # The mean cosine of sentences that have nothing to do with each other.
 
 
@@ -14,7 +14,7 @@ def of_batch(vectors):
   exp(-2 |a - b|^2) over others (Wang and Isola 2020); `similarity_of_others`, their mean
   cosine; `effective_rank`: e to the entropy of the singular values (Roy and Vetterli 2007).
   `teacher_agreement` is the correlation of the cosines of others with the teacher's. All but the
-  first are of a sample of at most 256 slots, sources and targets apart, and averaged.
+  first are of a sample of at most 128 slots, sources and targets apart, and averaged.
   """
   vectors = jax.lax.stop_gradient(vectors)
   mask_b, count = vectors["mask_b"], jnp.maximum(vectors["mask_b"].sum(), 1)

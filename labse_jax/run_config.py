@@ -3,6 +3,7 @@
 import functools
 import json
 import math
+import numbers
 
 from labse_jax import files
 from labse_jax.errors import InputError
@@ -32,7 +33,8 @@ def check_ranges(config, mesh):
       continue
     most = math.inf if high is None else high
     values_of = value if isinstance(value, tuple | list) else [value]  # One for each stage.
-    if not all(low <= one <= most for one in values_of):  # NaN is in no range.
+    within = lambda one: isinstance(one, numbers.Real) and low <= one <= most  # noqa: B023
+    if not all(map(within, values_of)):  # NaN is in no range.
       bounds = f"{low:g} or more" if high is None else f"{low:g} to {high:g}"
       raise InputError(f"config.{name} = {value}; it must be {bounds}.")
   positions = config.model.positions - config.model.get("position_offset", 0)

@@ -6,6 +6,7 @@ import pathlib
 import jax
 import numpy as np
 
+from labse_jax import fingerprint
 from labse_jax import folder as model_folder
 from labse_jax.data.tokenizer import Tokenizer
 from labse_jax.data.tokenizer_files import tokenizer_file
@@ -46,13 +47,12 @@ class EncoderTask:
     return [self.config.data]
 
   def fingerprints(self):
-    """Hashes of what the config only names: the data's order of languages, the vocabulary."""
-    files = [pathlib.Path(folder) / "language_pairs.npy" for folder in self.datasets()]
-    files.append(self.tokenizer().path)
-    for path in files:
-      if not path.is_file():
+    """Hashes of what the config only names: the data, the vocabulary."""
+    for folder in self.datasets():
+      if not (path := pathlib.Path(folder) / "language_pairs.npy").is_file():
         raise InputError(f"{path}: no such file.")
-    return [hashlib.blake2b(path.read_bytes(), digest_size=8).hexdigest() for path in files]
+    tokenizer = hashlib.blake2b(self.tokenizer().path.read_bytes(), digest_size=8).hexdigest()
+    return [*map(fingerprint.dataset_sample, self.datasets()), tokenizer]
 
   def refreshed(self, data, step, workdir, params=None):
     """The iterator of the batches from `step` on: `data`, or one in its place that sees `params`.

@@ -12,7 +12,7 @@ from labse_jax import folder as model_folder
 from labse_jax.errors import InputError
 from labse_jax.hosts import is_main, say
 
-SHARD = 65_536  # Pairs in a file.
+SHARD = 8_192  # Pairs in a file: what is lost where the encoding is stopped.
 SAMPLE = 50_000  # Pairs whose vectors make a projection.
 OTHERS = {
   "model": "of another model", "prompt": "with another prompt", "data": "of another text",

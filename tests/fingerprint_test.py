@@ -45,11 +45,15 @@ def test_a_tokenizer_in_another_file_counts(tmp_path, name):
 
 def test_a_dataset_is_its_records_in_their_order(tmp_path):
   one, two = Pair("eng", "deu", "x", "one", "eins"), Pair("eng", "deu", "x", "two", "zwei")
-  marks = []
+  marks, samples = [], []
   for name, pairs in (("a", [one, two]), ("b", [one, two]), ("c", [two, one]), ("d", [one])):
     write_dataset(tmp_path / name, pairs)
     marks.append(fingerprint.dataset(tmp_path / name))
+    samples.append(fingerprint.dataset_sample(tmp_path / name))
+  assert samples[0] == samples[1] and len(set(samples)) == 3
   assert marks[0] == marks[1] and len(set(marks)) == 3
   (tmp_path / "a" / "vectors").mkdir()
   (tmp_path / "a" / "vectors" / "manifest.json").write_text("{}")
   assert fingerprint.dataset(tmp_path / "a") == marks[0]
+  write_dataset(tmp_path / "e", [one, Pair("eng", "deu", "x", "seven times two", "vierzehn")])
+  assert fingerprint.dataset_sample(tmp_path / "e") not in samples

@@ -42,7 +42,8 @@ def get_config(arg=None):
     config.batch_rows, config.slots = arg.batch_rows, arg.slots
     config.length = min(arg.length, config.max_length)  # py: max_length = 512
     config.total_steps = arg.steps or 1_000_000
-    config.log_every, config.save_every = 100, 10_000  # py: eval_steps
+    config.log_every = 100
+    config.save_every = min(10_000, max(1, config.total_steps // 10))  # py: eval_steps, 10,000
   return config
 
 
