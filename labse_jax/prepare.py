@@ -7,8 +7,8 @@ import time
 
 from tqdm import tqdm
 
+from labse_jax.data import contamination, sources
 from labse_jax.data import prepare as logic
-from labse_jax.data import sources
 from labse_jax.data.languages import standard_language
 from labse_jax.errors import InputError, run
 from labse_jax.files import check_replaceable
@@ -37,6 +37,8 @@ examples:
       --held-out 1000 --min-characters 12 --max-characters 200
   python -m labse_jax.prepare --input data.tsv.xz --output data/all_pairs --pivot eng \\
       --columns source_language,target_language,origin,source,target
+  python -m labse_jax.prepare --input mined.tsv.gz --columns=-,source,target --source-language deu \
+      --target-language eng --without tatoeba ntrex stsb_dev.csv --output data/mined
   python -m labse_jax.prepare --format text --source-language eng \\
       --input wiki.txt.xz --output data/eng_text
 """
@@ -96,6 +98,8 @@ def parser():
   least = "of the longer side, or of a line (%(default)s)"
   add("--min-characters", type=int, default=1, metavar="N", help=least)
   add("--max-characters", type=int, default=1000, metavar="N", help="the same (%(default)s)")
+  without = "benchmarks, files or folders: no pair stays of which they hold a side"
+  add("--without", nargs="+", default=[], metavar="PATH", help=without)
   add("--max-ratio", type=float, default=6.0, metavar="R", help="of the lengths (%(default)s)")
   add(
     "--allow-bad-lines",
@@ -140,9 +144,10 @@ def _kind(report):
 
 def _filters(flags):
   limits = {"min_characters": flags.min_characters, "max_characters": flags.max_characters}
+  kept_out = contamination.filters(flags.without)
   if flags.format == "text":
-    return logic.line_filters(**limits)
-  return logic.row_filters(**limits, max_ratio=flags.max_ratio)
+    return logic.line_filters(**limits) + kept_out
+  return logic.row_filters(**limits, max_ratio=flags.max_ratio) + kept_out
 
 
 def _check(flags, output):

@@ -11,7 +11,7 @@ import pytest
 
 from labse_jax import prepare
 from labse_jax.data.dataset import open_dataset
-from labse_jax.data.prepare import comparison_key
+from labse_jax.data.text_hash import comparison_key
 from labse_jax.errors import InputError
 
 ENGLISH_GERMAN = ["--source-language", "en", "--target-language", "de"]
@@ -178,22 +178,6 @@ def test_held_out_messages_stay_when_rows_come(tmp_path):
     prepare.main(["--input", path, *COLUMNS, "--held-out", "10", "--output", str(tmp_path / "d")])
     held.append(set((tmp_path / "d/held_out/tatoeba.deu-eng.eng").read_text().splitlines()))
   assert len(held[0] & held[1]) >= 8
-
-
-@pytest.mark.parametrize(
-  ("one", "other", "equal"),
-  [
-    ("Hello, World!", "hello world", True),
-    ("ＳＴＲＡßＥ", "strasse", True),
-    ("« Oui »…", "oui", True),
-    ("हिंदी", "हदी", False),  # Vowel signs are no punctuation.
-    ("???", "!!!", False),
-    ("naïve", "naive", False),
-    ("5 + 3", "5 3", False),
-  ],
-)
-def test_comparison_key(one, other, equal):
-  assert (comparison_key(one) == comparison_key(other)) == equal
 
 
 @pytest.mark.parametrize(

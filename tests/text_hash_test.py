@@ -1,9 +1,27 @@
 import hashlib
 
-from labse_jax.data.text_hash import text_hash
+import pytest
+
+from labse_jax.data.text_hash import comparison_key, text_hash
 
 
 def test_it_is_blake2b_and_tells_texts_apart():
   digest = hashlib.blake2b("naïve".encode(), digest_size=8).hexdigest()
   assert f"{text_hash('naïve'):016x}" == bytes.fromhex(digest)[::-1].hex()
   assert len({text_hash(f"{n}") for n in range(10_000)}) == 10_000
+
+
+@pytest.mark.parametrize(
+  ("one", "other", "equal"),
+  [
+    ("Hello, World!", "hello world", True),
+    ("ＳＴＲＡßＥ", "strasse", True),
+    ("« Oui »…", "oui", True),
+    ("हिंदी", "हदी", False),  # Vowel signs are no punctuation.
+    ("???", "!!!", False),
+    ("naïve", "naive", False),
+    ("5 + 3", "5 3", False),
+  ],
+)
+def test_comparison_key(one, other, equal):
+  assert (comparison_key(one) == comparison_key(other)) == equal

@@ -8,11 +8,8 @@ the second pass joins what is left.
 
 from array import array
 from collections import Counter
-import functools
 import itertools
 import json
-import re
-import unicodedata
 
 import numpy as np
 
@@ -20,7 +17,7 @@ from labse_jax.data import dataset
 from labse_jax.data.languages import check_code, standard_language
 from labse_jax.data.pivot import pivoted
 from labse_jax.data.sources import Pair
-from labse_jax.data.text_hash import text_hash
+from labse_jax.data.text_hash import comparison_key, text_hash
 from labse_jax.errors import InputError
 from labse_jax.files import replacing_folder
 
@@ -101,20 +98,6 @@ def prepare(
     text = json.dumps(report, ensure_ascii=False, indent=2)
     (folder / "report.json").write_text(text + "\n", "utf-8")
   return report
-
-
-def comparison_key(text):
-  """A text after NFKC and case-folding, without punctuation and space."""
-  text = unicodedata.normalize("NFKC", text).casefold()
-  # What is nothing but punctuation stays, or all such texts would be equal.
-  return _punctuation().sub("", text) or text
-
-
-@functools.cache
-def _punctuation():
-  dropped = (chr(c) for c in range(0x20000) if unicodedata.category(chr(c))[0] in "PZC")
-  letters = "".join(c for c in dropped if unicodedata.category(c) not in ("Cs", "Cn", "Co"))
-  return re.compile(f"[{re.escape(letters)}]+")
 
 
 def _spool(pairs, spool, filters, dropped, *, hash_sides):

@@ -1,8 +1,25 @@
 """Texts as 64-bit numbers, which fit into memory where the texts themselves do not."""
 
+import functools
 import hashlib
+import re
+import unicodedata
 
 
 def text_hash(text):
   """The first 64 bits of a text's BLAKE2b; the same on every machine."""
   return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "little")
+
+
+def comparison_key(text):
+  """A text after NFKC and case-folding, without punctuation and space."""
+  text = unicodedata.normalize("NFKC", text).casefold()
+  # What is nothing but punctuation stays, or all such texts would be equal.
+  return _punctuation().sub("", text) or text
+
+
+@functools.cache
+def _punctuation():
+  dropped = (chr(c) for c in range(0x20000) if unicodedata.category(chr(c))[0] in "PZC")
+  letters = "".join(c for c in dropped if unicodedata.category(c) not in ("Cs", "Cn", "Co"))
+  return re.compile(f"[{re.escape(letters)}]+")
