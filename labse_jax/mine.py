@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from labse_jax import files, fingerprint, margin, pair_files
+from labse_jax import calibration, files, fingerprint, margin, pair_files
 from labse_jax.data.sources import stem_and_language
 from labse_jax.encode import SentenceEncoder, encode_file
 from labse_jax.errors import InputError, run
@@ -26,6 +26,10 @@ translation of line N of the other, and each pair is scored, in order.
 
   python -m labse_jax.mine --model FOLDER --source de.txt --target en.txt --output pairs.tsv \\
       --threshold 1.06
+  python -m labse_jax.mine ... --output pairs.tsv --precision 0.95 --report pairs.html
+
+--precision finds the threshold itself, from sentences whose translation it keeps away, and writes
+each pair's estimated precision (that of all pairs at least as good) as a column more.
 
 A run that was killed goes on where it was when the same command is given again: until the end, its
 vectors lie beside the output, in OUTPUT.vectors."""
@@ -57,12 +61,47 @@ def read_text(path, *, blanks=False):
   return Text(list(row_of), numbers, np.array(rows))
 
 
+def read_gold(path, x, y):
+  """The rows of true pairs, int [2, G], from source<TAB>target, each a line of its text."""
+  row_of = [{line: row for row, line in enumerate(text.lines)} for text in (x, y)]
+  pairs = {}
+  for number, line in files.read_lines(path):
+    cells = [cell.strip() for cell in line.split("\t")]
+    if len(cells) != 2:
+      raise InputError(f"{path}:{number}: has {len(cells)} columns; source, tab, target is needed.")
+    for side, cell, rows in zip(SIDES, cells, row_of, strict=True):
+      if cell not in rows:
+        raise InputError(f"{path}:{number}: {cell!r} is no line of --{side}.")
+    pairs[row_of[0][cells[0]], row_of[1][cells[1]]] = None
+  return np.array(list(pairs), int).reshape(-1, 2).T
+
+
+def calibrated(x, y, vectors, gold_2G, args):
+  """`mined` down to the threshold for --precision, with each pair's own, and the page of it."""
+  found = calibration.calibrated(*vectors, k=args.k, margin=args.margin, dtype=args.dtype,
+                                 allowed=_allowed(x, y, args), gold_2G=gold_2G)  # fmt: skip
+  lowest = calibration.threshold(found, args.precision)
+  columns = (found.row_x_P, found.row_y_P, found.score_P, found.precision_P)
+  pairs = [(score, x.lines[row_x], y.lines[row_y], x.numbers[row_x], y.numbers[row_y], precision)
+           for row_x, row_y, score, precision in zip(*(c.tolist() for c in columns), strict=True)
+           if score >= lowest]  # fmt: skip
+  if not args.report:
+    return pairs, None
+  from labse_jax import calibration_page  # Late: drawing is not waited for where none is asked.
+
+  title = " and ".join(pathlib.Path(getattr(args, side)).name for side in SIDES)
+  return pairs, calibration_page.page_of(found, lowest, args.precision, title)
+
+
+def _allowed(x, y, args):
+  return allowed_pairs(
+      x.lines, y.lines, min_characters=args.min_characters, max_ratio=args.max_ratio)  # fmt: skip
+
+
 def mined(x, y, vectors, args):
   """Yields (score, source, target, their line numbers), best first, from --threshold on."""
-  allowed = allowed_pairs(x.lines, y.lines, min_characters=args.min_characters,
-                          max_ratio=args.max_ratio)  # fmt: skip
   found = margin.candidates(*vectors, k=args.k, margin=args.margin, retrieval=args.retrieval,
-                            dtype=args.dtype, allowed=allowed)  # fmt: skip
+                            dtype=args.dtype, allowed=_allowed(x, y, args))  # fmt: skip
   for row_x, row_y, score in zip(*(column_P.tolist() for column_P in found), strict=True):
     if args.threshold is None or score >= args.threshold:
       yield score, x.lines[row_x], y.lines[row_y], x.numbers[row_x], y.numbers[row_y]
@@ -117,10 +156,17 @@ def main(argv):
   _check_output(args, languages)
   x, y = (read_text(path, blanks=args.score_only) for path in (args.source, args.target))
   _check_texts(x, y, args)
+  gold_2G = read_gold(args.gold, x, y) if args.gold else None
   encoder = SentenceEncoder.load(args.model, precision=args.dtype)
   with vectors_beside(args.output, (x, y), encoder, args) as vectors:
-    pairs = list((scored if args.score_only else mined)(x, y, vectors, args))
+    if args.precision is None:
+      pairs, page = list((scored if args.score_only else mined)(x, y, vectors, args)), None
+    else:
+      pairs, page = calibrated(x, y, vectors, gold_2G, args)
     pair_files.write(args.output, args.format, languages, pairs)
+    if page:
+      with files.replacing(args.report) as file:
+        file.write(page)
   print(f"{args.output}: {len(pairs):,} pairs of {len(x.lines):,} and {len(y.lines):,} "
         "distinct lines.")  # fmt: skip
 
@@ -132,10 +178,11 @@ def _language(args, side):
 
 
 def _check_output(args, languages):
-  for path in pair_files.paths(args.output, args.format, languages):
+  report = [pathlib.Path(args.report)] if args.report else []
+  for path in [*pair_files.paths(args.output, args.format, languages), *report]:
     if path.is_dir():
-      raise InputError(f"{path}: is a folder; --output names a file.")
-    for source in (args.source, args.target):
+      raise InputError(f"{path}: is a folder; a file is needed.")
+    for source in filter(None, (args.source, args.target, args.gold)):
       if pathlib.Path(source).exists() and path.resolve() == pathlib.Path(source).resolve():
         raise InputError(f"{path}: is the input; name another file for the pairs.")
 
@@ -146,7 +193,7 @@ def _check_texts(x, y, args):
                      f"{len(y.row_N):,}; with --score-only, line N of one is a translation of "
                      "line N of the other.")  # fmt: skip
   for path, text in ((args.source, x), (args.target, y)):
-    if len(text.lines) < args.k:
+    if len(text.lines) < args.k + (args.precision is not None):
       raise InputError(f"{path}: has {len(text.lines):,} distinct lines, fewer than the --k "
                        f"{args.k} nearest that a score needs.")  # fmt: skip
 
@@ -166,6 +213,9 @@ def _parsed(argv):
   add("--retrieval", default="max", choices=margin.RETRIEVALS,
       help="whose best candidates are pairs; max: each line is in one at most")  # fmt: skip
   add("--threshold", type=float, metavar="T", help="the lowest score of a pair that is written")
+  add("--precision", type=float, metavar="P", help="find the threshold from which P are right")
+  add("--gold", metavar="FILE", help="true pairs (source, tab, target) for it, if some are known")
+  add("--report", metavar="FILE.html", help="a page of what --precision found")
   add("--score-only", action="store_true", help="score line N with line N")
   add("--min-characters", type=int, default=1, metavar="N", help="of the longer (%(default)s)")
   add("--max-ratio", type=float, default=6.0, metavar="R", help="of the lengths (%(default)s)")
@@ -183,7 +233,22 @@ def _parsed(argv):
     raise InputError(f"--max-ratio {args.max_ratio}: 1 or more is allowed.")
   if args.score_only and args.threshold is not None:
     raise InputError("--threshold is of mining; --score-only scores every line.")
+  _check_precision(args)
   return args
+
+
+def _check_precision(args):
+  if args.precision is None:
+    for name in ("gold", "report"):
+      if getattr(args, name):
+        raise InputError(f"--{name} is of --precision, which is not given.")
+    return
+  if not 0 < args.precision < 1:
+    raise InputError(f"--precision {args.precision}: more than 0 and less than 1 is allowed.")
+  if args.threshold is not None or args.score_only:
+    raise InputError("--precision finds the threshold; give no --threshold nor --score-only.")
+  if args.retrieval != "max":
+    raise InputError("--precision needs --retrieval max, by which each line is in one pair.")
 
 
 def _refuse(message):

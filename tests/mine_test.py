@@ -6,7 +6,7 @@ import json
 import numpy as np
 import pytest
 
-from labse_jax import encode, errors, margin, mine
+from labse_jax import calibration, encode, errors, margin, mine
 
 
 @pytest.fixture
@@ -144,13 +144,21 @@ def test_what_another_run_left_is_not_used(command, tmp_path, monkeypatch):
     (["--threshold", "high"], "argument --threshold: invalid float value: 'high'"),
     (["--threshold", "nan"], "--threshold nan: a finite number is allowed."),
     (["--threshold", 1, "--score-only"], "--score-only scores every line."),
+    (["--precision", 1], "--precision 1.0: more than 0 and less than 1 is allowed."),
+    (["--precision", 0.9, "--threshold", 1], "give no --threshold nor --score-only."),
+    (["--precision", 0.9, "--retrieval", "union"], "--precision needs --retrieval max"),
+    (["--gold", "gold.tsv"], "--gold is of --precision, which is not given."),
+    (["--report", "page.html"], "--report is of --precision, which is not given."),
+    (["--precision", 0.9, "--gold", "nowhere.tsv"], "nowhere.tsv: no such file."),
+    (["--precision", 0.9, "--gold", "a.deu"], "a.deu:1: has 1 columns; source, tab, target"),
+    (["--precision", 0.9, "--k", 71], "fewer than"),
     (["--max-ratio", "nan"], "--max-ratio nan: 1 or more is allowed."),
     (["--score-only"], "a.deu has 74 lines and"),
     (["--source", "nowhere.txt"], "nowhere.txt: no such file."),
     (["--source", "EMPTY"], "EMPTY: is empty; one sentence a line is needed."),
     (["--output", "EMPTY/out", "--source", "EMPTY"], "EMPTY: is empty"),
     (["--output", "a.deu"], "a.deu: is the input; name another file for the pairs."),
-    (["--output", "."], "is a folder; --output names a file."),
+    (["--output", "."], "is a folder; a file is needed."),
     (["--format", "moses", "--output", "a", "--target-language", "x"], "a.deu: is the input"),
     (["--format", "moses", "--target-language", "deu"], "both are 'deu'"),
     (["--retrieval", "best"], "invalid choice: 'best'"),
@@ -172,3 +180,27 @@ def test_strangers_files_are_not_removed(command, tmp_path):
   status, said = command()
   assert status == 2 and "holds other files (and no of.json)" in said.err
   assert (tmp_path / "out.vectors" / "thesis.txt").exists()
+
+
+def test_a_precision_finds_the_threshold(command, texts, tiny_encoder, tmp_path, monkeypatch):
+  """With fewer gold pairs than are believed outside of a test."""
+  monkeypatch.setattr(calibration, "FEWEST", 15)
+  gold = [(line, f"{line} ...") for line in dict.fromkeys(texts[0][32:72])]
+  (tmp_path / "gold.tsv").write_text("".join(f"{a}\t{b}\n" for a, b in gold[:20]), "utf-8")
+  words = ("--precision", 0.6, "--gold", tmp_path / "gold.tsv", "--report", tmp_path / "page.html")
+  status, said = command(*words)
+  rows = rows_of(tmp_path)
+  assert status == 0, said.err
+  everything = expected(texts, tiny_encoder)
+  same([row[:3] for row in rows], everything[: len(rows)])
+  precisions = [float(row[3]) for row in rows]
+  assert precisions == sorted(precisions, reverse=True) and 0.6 <= precisions[-1] <= 1
+  assert 0 < len(rows) < len(everything)
+  assert "a.deu and b.eng.gz" in (tmp_path / "page.html").read_text("utf-8")
+
+
+def test_gold_pairs_must_be_lines_of_the_texts(command, tmp_path):
+  (tmp_path / "gold.tsv").write_text("no such line\tnor this\n")
+  status, said = command("--precision", 0.9, "--gold", tmp_path / "gold.tsv")
+  assert status == 2 and "gold.tsv:1: 'no such line' is no line of --source." in said.err
+  assert not (tmp_path / "out").exists()

@@ -63,3 +63,12 @@ def test_a_failure_leaves_nothing(tmp_path, format):
 def test_moses_files_of_one_language_have_no_names(tmp_path):
   with pytest.raises(InputError, match="both are 'und'; say --source-language and --target"):
     written(tmp_path, "moses", ("und", "und"))
+
+
+@pytest.mark.parametrize(
+  "format, name, ending",
+  [("tsv", "pairs", "house & <home>\t0.9877\n"), ("moses", "pairs.scores", "1.250000\t0.9877\n"),
+   ("jsonl", "pairs", '"precision": 0.9877}\n')],
+)  # fmt: skip
+def test_a_precision_is_the_last_column(tmp_path, format, name, ending):
+  assert written(tmp_path, format, pairs=[(*PAIRS[0], 0.98765)])[name].endswith(ending)

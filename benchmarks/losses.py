@@ -1,7 +1,7 @@
 """Every way to align beside the others: losses, teachers, at equal steps from one student.
 
-python benchmarks/alignment.py --student FOLDER --teacher FOLDER --english-teacher FOLDER \
-    --data DATASET --tatoeba DIR --sts DIR --ntrex DIR --steps 300 --workdir runs/alignment
+python benchmarks/losses.py --student FOLDER --teacher FOLDER --english-teacher FOLDER \
+    --data DATASET --tatoeba DIR --sts DIR --ntrex DIR --steps 300 --workdir runs/losses
 
 The configs are those of experiments/imascl; here the word table is frozen, and batches are packed.
 `--teacher` knows all the languages, `--english-teacher` English alone. Each run's model and the
