@@ -54,7 +54,7 @@ def test_wrong_pairs_are_as_many_as_decoys_tell():
   for pairs in (300, 500, 900):
     wrong = (wrong_G >= score_P[pairs - 1]).sum()
     assert abs(mean_P[pairs - 1] - wrong) < 4 * np.sqrt(wrong + wrong**2 / shape_P[pairs - 1])
-  assert mean_P[-1] <= 1000 and shape_P[-1] <= 1  # All are paired: nothing is known.
+  assert mean_P[-1] == 1000 and shape_P[-1] <= 1  # All are paired: nothing is known.
 
 
 def test_a_threshold_keeps_its_promise():
