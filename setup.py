@@ -25,6 +25,7 @@ setup(
     "numpy",
     "safetensors>=0.5",
     "tokenizers>=0.21",
+    "scipy",
     "sentencepiece>=0.2",
     "polib>=1.2",
     "protobuf",
