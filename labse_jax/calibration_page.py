@@ -56,8 +56,8 @@ def precision_chart(found, pairs, precision):
   axes.set_ylim(0, 1.03)
   axes.set_xlabel("pairs", fontsize=9, color=plots.QUIET)
   axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
-  plots._quiet(axes, "y")
-  return plots._png(figure)
+  plots.quiet(axes, "y")
+  return plots.png(figure)
 
 
 def score_chart(found, lowest):
@@ -72,5 +72,5 @@ def score_chart(found, lowest):
   axes.axvline(lowest, color=plots.INK, linewidth=1)
   axes.legend(frameon=False, fontsize=9, labelcolor=plots.QUIET)
   axes.set_xlabel("margin score", fontsize=9, color=plots.QUIET)
-  plots._quiet(axes, "y")
-  return plots._png(figure)
+  plots.quiet(axes, "y")
+  return plots.png(figure)

@@ -42,8 +42,8 @@ def curves(panels, borders=()):
     axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
     if len(series) > 1:
       axes.legend(frameon=False, fontsize=8, labelcolor=QUIET)
-    _quiet(axes, "y")
-  return _png(figure)
+    quiet(axes, "y")
+  return png(figure)
 
 
 def _curve(axes, steps, values, colour, label):
@@ -71,7 +71,7 @@ def bars(values, *, metric):
   for axes, names in _columns(figure, best_first(values, metric), metric):
     _bar_column(axes, {name: values[name] for name in names})
     axes.set_xlim(low * 1.13, high * 1.13)
-  return _png(figure)
+  return png(figure)
 
 
 def dots(series, *, metric):
@@ -95,7 +95,7 @@ def dots(series, *, metric):
     axes.set_xlim(low - margin, high + margin)
   figure.legend(*figure.axes[0].get_legend_handles_labels(), loc="outside upper left", ncols=4,
                 frameon=False, fontsize=9, labelcolor=QUIET)  # fmt: skip
-  return _png(figure)
+  return png(figure)
 
 
 def _limits(values, metric):
@@ -135,7 +135,7 @@ def _bar_column(axes, values):
 
 def _name_rows(axes, names):
   axes.set_yticks(range(len(names)), [plain(name) for name in names], fontsize=8.5)
-  _quiet(axes, "x")
+  quiet(axes, "x")
   axes.tick_params(axis="y", length=0, labelcolor=INK)
 
 
@@ -153,8 +153,8 @@ def projection(points_N2, group_N, label_N, *, share_2):
                   color=GROUPS[group % len(GROUPS)])  # fmt: skip
   for set_label, share in zip((axes.set_xlabel, axes.set_ylabel), share_2, strict=True):
     set_label(f"{share:.0%} of the variance", fontsize=9, color=QUIET)
-  _quiet(axes, "both")
-  return _png(figure)
+  quiet(axes, "both")
+  return png(figure)
 
 
 def heat_map(s_BB, *, down, across, names=None):
@@ -179,7 +179,7 @@ def heat_map(s_BB, *, down, across, names=None):
   axes.xaxis.set_label_position("top")
   axes.tick_params(length=0, labeltop=True, labelbottom=False, labelcolor=QUIET)
   axes.spines[:].set_visible(False)
-  return _png(figure)
+  return png(figure)
 
 
 def plain(text):
@@ -187,7 +187,7 @@ def plain(text):
   return str(text).encode("ascii", "replace").decode("ascii").replace("$", r"\$")
 
 
-def _quiet(axes, grid):
+def quiet(axes, grid):
   axes.spines[["top", "right", "left"]].set_visible(False)
   axes.spines["bottom"].set_color(LINE)
   axes.grid(axis=grid, color=LINE, linewidth=0.8)
@@ -195,7 +195,7 @@ def _quiet(axes, grid):
   axes.tick_params(labelsize=8.5, labelcolor=QUIET, length=0)
 
 
-def _png(figure):
+def png(figure):
   file = io.BytesIO()
   figure.savefig(file, format="png", dpi=170, metadata={"Software": None})
   return file.getvalue()

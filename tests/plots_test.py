@@ -10,7 +10,7 @@ from labse_jax import plots
 def drawn(monkeypatch):
   """drawn(function, ...) -> the figure instead of its PNG."""
   figures = []
-  monkeypatch.setattr(plots, "_png", figures.append)
+  monkeypatch.setattr(plots, "png", figures.append)
 
   def draw(function, *args, **options):
     function(*args, **options)
