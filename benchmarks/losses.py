@@ -19,7 +19,7 @@ import sys
 EXPERIMENTS = {  # name: (file of experiments/imascl, teacher)
   "hard labels": ("hard", None), "Priority, English teacher": ("priority", "english"),
   "Priority": ("priority", "all"), "Average": ("average", "all"), "Priority + TCM": ("tcm", "all"),
-  "MSE": ("mse", "all"), "MSE, English teacher": ("mse", "english"), "m-USE, K = 3": ("muse", None),
+  "MSE": ("mse", "all"), "m-USE, K = 3": ("muse", None),
 }  # fmt: skip
 SUITES = {
   "tatoeba": "fra,jpn,kor,rus", "sts": "", "xsim": "fra,jpn,kor,rus",
