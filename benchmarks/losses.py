@@ -84,16 +84,14 @@ def run(*command):
 
 
 def table(results):
-  """Rows of runs, columns of tests, as Markdown."""
-  tests = {}
-  for suite in SUITES:
-    for language in results["student"][suite]["results"]:
-      tests[f"{suite} {language}"] = (suite, language)
-    tests[f"{suite}, average"] = (suite, None)
-  lines = [f"| | {' | '.join(tests)} |", "|---" * (len(tests) + 1) + "|"]
-  for name, found in results.items():
-    cells = [cell(found[suite], language) for suite, language in tests.values()]
-    lines.append(f"| {name} | {' | '.join(cells)} |")
+  """Rows of runs, columns of averages and of the two STS sets, as Markdown; the rest is JSON."""
+  tests = [("tatoeba", None), *(("sts", name) for name in results["student"]["sts"]["results"]),
+           ("xsim", None)]  # fmt: skip
+  lines = [f"| | {' | '.join(name or suite for suite, name in tests)} |",
+           "|---" * (len(tests) + 1) + "|"]  # fmt: skip
+  for run, found in results.items():
+    cells = [cell(found[suite], name) for suite, name in tests]
+    lines.append(f"| {run} | {' | '.join(cells)} |")
   return "\n".join(lines)
 
 

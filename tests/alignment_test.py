@@ -47,7 +47,7 @@ def oracle(x_KND, y_KMD, largest):
   place = lambda a, b: (a, b) if short == 0 else (b, a)
   nearest = [min(distance(0, place(a, b)[0], 0, place(a, b)[1]) for b in range(sizes[long]))
              for a in range(sizes[short])]  # fmt: skip
-  skip = np.median(nearest)
+  skip = 1.25 * np.median(nearest)
 
   def all_from(i, j):
     if (i, j) == sizes:
