@@ -250,7 +250,7 @@ def test_killed_before_the_first_checkpoint_a_budget_is_not_measured_again(folde
     (dict(total_steps=-5), "total_steps = -5"),
     (dict(exponent=float("nan")), "exponent = nan; it must be 0 to 1"),
     (dict(loss_options={"scale": 0.0}), "loss_options.scale = 0.0; it must be 1e-09 or more"),
-    (dict(exponent="a"), "exponent = a; it must be 0 to 1"),
+    (dict(vocabulary_chunk="a"), "vocabulary_chunk = a; it must be 1 or more"),
     (dict(exchange="rign"), "Unknown config.exchange 'rign'; did you mean 'ring'"),
     (dict(loss="hard_contrastive"), r"loss 'hard_contrastive' takes \['temperature'\]"),
     (dict(length=64), "length = 64: the model has only 32 positions"),

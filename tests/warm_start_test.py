@@ -137,5 +137,5 @@ def test_spoiled_facts_of_an_extension_are_said(tiny_folder, tmp_path, text):
 
 
 def test_the_experiment_asks_for_a_model():
-  with pytest.raises(InputError, match="finetune.py:model=FOLDER"):
+  with pytest.raises(InputError, match="Give a model: --config .*:model=FOLDER"):
     finetune.get_config("data=x")

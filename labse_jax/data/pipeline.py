@@ -128,8 +128,9 @@ def batches(dataset, tokenizer, *, rows, slots, length, exponent, seed, prompt="
   if not homogeneous:
     return _ahead(stream(languages, seed, CHUNK))
   # A seed of its own for each: a shared one would walk all of them in the same order. And no
-  # chunk longer than this host's epoch: a small language would stand in it many times.
-  epoch = lambda indices: len(_host_share(indices, process_index, process_count))
+  # chunk longer than this host's epoch: a small language would stand in it many times. Of chunks of
+  # one pair, Grain cannot count an endless stream.
+  epoch = lambda indices: max(2, len(_host_share(indices, process_index, process_count)))
   streams = [stream({name: indices}, f"{seed}/{name}", min(CHUNK, epoch(indices)))
              for name, indices in languages.items()]  # fmt: skip
   shares = sampling.smoothed([len(indices) for indices in languages.values()], exponent)
