@@ -15,6 +15,7 @@ from labse_jax.errors import known
 
 EXCHANGES = ("gather", "ring", "local")
 TILE = 1 << 22  # Similarities that are formed at a time: 16 MB.
+KEPT = 4  # Tiles: similarities that are no more are kept for the way back, not formed again.
 NEVER = -1e30  # The logit of a pair that does not count: finite, so that no difference is NaN.
 
 
@@ -40,7 +41,7 @@ def softmax_sums(x_aD, y_bD, of_a, of_b, spread):
   differentiated, `best`, the largest logit, and of rows `count`, the number of negatives. Without
   a negative, lse and best are below -1e29.
   """
-  return _sums(_float32(x_aD), _float32(y_bD), of_a, of_b, SOFTMAX, _checked(spread))
+  return _sums(x_aD, y_bD, of_a, of_b, SOFTMAX, spread)
 
 
 def elementwise_sums(x_aD, y_bD, of_a, of_b, term, spread):
@@ -49,7 +50,7 @@ def elementwise_sums(x_aD, y_bD, of_a, of_b, term, spread):
   As `softmax_sums`; without labels the second argument is None. `term` must be a named function:
   two of one code but two identities compile twice.
   """
-  return _sums(_float32(x_aD), _float32(y_bD), of_a, of_b, _elementwise(term), _checked(spread))[0]
+  return _sums(x_aD, y_bD, of_a, of_b, _elementwise(term), spread)[0]
 
 
 def count_negatives(of_a, of_b, spread):
@@ -60,15 +61,6 @@ def count_negatives(of_a, of_b, spread):
 
 def _one(similarity, _):
   return jnp.ones_like(similarity)
-
-
-def _float32(a):
-  return a.astype(jnp.float32)
-
-
-def _checked(spread):
-  known("exchange", spread.exchange, EXCHANGES)
-  return spread
 
 
 class _Kind(NamedTuple):
@@ -82,8 +74,18 @@ class _Kind(NamedTuple):
   share: callable  # tile, query, key -> what the tile put into the sums, by their cotangents.
 
 
-@functools.partial(jax.custom_vjp, nondiff_argnums=(4, 5))
 def _sums(x_aD, y_bD, of_a, of_b, kind, spread):
+  """(rows, columns), by autodiff where the similarities are few, else by tiles on both ways."""
+  known("exchange", spread.exchange, EXCHANGES)
+  x_aD, y_bD = x_aD.astype(jnp.float32), y_bD.astype(jnp.float32)
+  devices = 1 if spread.exchange == "local" else jax.lax.axis_size(spread.axis_name)
+  if spread.exchange != "ring" and len(x_aD) * len(y_bD) * devices <= KEPT * spread.tile:
+    return _forward(x_aD, y_bD, *jax.lax.stop_gradient((of_a, of_b)), kind, spread)[0]
+  return _tiled_sums(x_aD, y_bD, of_a, of_b, kind, spread)
+
+
+@functools.partial(jax.custom_vjp, nondiff_argnums=(4, 5))
+def _tiled_sums(x_aD, y_bD, of_a, of_b, kind, spread):
   return _forward(x_aD, y_bD, of_a, of_b, kind, spread)[0]
 
 
@@ -110,7 +112,7 @@ def _backward(kind, spread, kept, cotangents):
   return *_walk_back(query, key, of_columns, step, spread), None, None
 
 
-_sums.defvjp(_forward, _backward)
+_tiled_sums.defvjp(_forward, _backward)
 
 
 def _tile(query, key):
@@ -242,7 +244,7 @@ def _fold_softmax(s, counts, labels, query, key, rows, columns):
 
 def _online(sums, logits, axis):
   """Log-sum-exp with a running maximum (Milakov and Gimelshein 2018)."""
-  best = jnp.maximum(sums["best"], logits.max(axis))
+  best = jax.lax.stop_gradient(jnp.maximum(sums["best"], logits.max(axis)))
   new = jnp.exp(logits - jnp.expand_dims(best, axis)).sum(axis)
   return sums | {"best": best, "sum": sums["sum"] * jnp.exp(sums["best"] - best) + new}
 

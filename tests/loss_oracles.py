@@ -13,8 +13,9 @@ from labse_jax.all_pairs import TILE, Spread
 from labse_jax.sharding import BATCH, make_mesh
 
 B, D, P, K = 24, 6, 5, 2
-# devices, fsdp, exchange, tile; 100 leaves a last part of fewer keys, 7 one key a part.
-WHERE = [(1, 1, "gather", TILE), (2, 2, "ring", TILE), (4, 1, "ring", 7), (8, 2, "gather", 100)]
+# devices, fsdp, exchange, tile; 130 leaves a last part of fewer keys, 7 and 17 one key a part.
+WHERE = [(1, 1, "gather", TILE), (1, 1, "gather", 130), (2, 2, "ring", TILE), (4, 1, "ring", 7),
+         (8, 2, "gather", 17), (8, 2, "gather", TILE)]  # fmt: skip
 VECTORS = ("x_bD", "y_bD", "negatives_bKD")
 KINDS = ["plain", "duplicates", "empty slots", "all empty"]
 
