@@ -1,4 +1,4 @@
-"""Sums over all pairs of two sets of vectors, of which only a tile is formed at a time.
+"""Sums over all pairs of two sets of vectors; where those are many, of a tile at a time.
 
 Every loss with negatives is made of these. The vectors are split over the devices, and a pair of
 two devices counts like any other: the keys come by one gather, or go round a ring. Values and
@@ -15,7 +15,7 @@ from labse_jax.errors import known
 
 EXCHANGES = ("gather", "ring", "local")
 TILE = 1 << 22  # Similarities that are formed at a time: 16 MB.
-KEPT = 4  # Tiles: similarities that are no more are kept for the way back, not formed again.
+KEPT = 4  # Tiles: no more similarities than that are kept for the way back, not formed again.
 NEVER = -1e30  # The logit of a pair that does not count: finite, so that no difference is NaN.
 
 
