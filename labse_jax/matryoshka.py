@@ -1,9 +1,7 @@
 """Vectors whose first dimensions are vectors too (Kusupati et al. 2022, Matryoshka)."""
 
-import jax
-import jax.numpy as jnp
-
 from labse_jax.errors import InputError
+from labse_jax.models.heads import unit
 
 VECTORS = ("x_bD", "y_bD", "negatives_bKD")
 
@@ -29,9 +27,3 @@ def matryoshka(loss, dims, width):
     return sum(values.values()), metrics | values
 
   return total
-
-
-def unit(x):
-  """x over its norm, along the last axis; zero stays zero."""
-  # An empty slot is the zero vector: its square root must not turn the gradient to NaN.
-  return x * jax.lax.rsqrt(jnp.maximum(jnp.sum(x**2, -1, keepdims=True), 1e-24))

@@ -79,9 +79,14 @@ class SentenceModel(nn.Module):
       layer = nn.Dense(self.dense, precision="highest", kernel_init=INIT, name="dense")
       z_BSD = DENSE_ACTIVATIONS[self.dense_activation](layer(z_BSD))
     if self.normalize:
-      # An empty slot is the zero vector: its square root must not turn the gradient to NaN.
-      z_BSD = z_BSD * jax.lax.rsqrt(jnp.maximum(jnp.sum(z_BSD**2, -1, keepdims=True), 1e-24))
+      z_BSD = unit(z_BSD)
     return z_BSD
+
+
+def unit(z):
+  """z over its norm, along the last axis; zero stays zero."""
+  # An empty slot is the zero vector: its square root must not turn the gradient to NaN.
+  return z * jax.lax.rsqrt(jnp.maximum(jnp.sum(z**2, -1, keepdims=True), 1e-24))
 
 
 class Predictions(nn.Module):
