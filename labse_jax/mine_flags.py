@@ -1,0 +1,106 @@
+"""What a person may ask of `mine`, checked."""
+
+import argparse
+import math
+import pathlib
+
+from labse_jax import margin, pair_files
+from labse_jax.data.sources import stem_and_language
+from labse_jax.errors import InputError
+from labse_jax.search import DTYPES
+
+DESCRIPTION = """Finds the translations among the lines of two files, which may be .gz, .xz or .zst,
+and writes score<TAB>source<TAB>target, best first, as LASER does. A score is a pair's cosine
+divided by (--margin ratio) the mean cosine to both sides' k nearest; above it more is right, and
+--threshold drops the pairs below. Equal lines count once; blank ones are left out. Pairs of equal
+texts, and of lengths that do not fit, are never taken. With --score-only, line N of one file is a
+translation of line N of the other, and each pair is scored, in order.
+
+  python -m labse_jax.mine --model FOLDER --source de.txt --target en.txt --output pairs.tsv \\
+      --threshold 1.06
+  python -m labse_jax.mine ... --output pairs.tsv --precision 0.95 --report pairs.html
+
+--precision finds the threshold itself, from sentences whose translation it keeps away, and writes
+each pair's estimated precision (that of all pairs at least as good) as a column more.
+
+A run that was killed goes on where it was when the same command is given again: until the end, its
+vectors lie beside the output, in OUTPUT.vectors."""
+
+
+def parsed(argv):
+  """The arguments of a command line; raises InputError for what is wrong with them."""
+  args = _parser().parse_args(argv)
+  if args.k < 1:
+    raise InputError(f"--k {args.k}: 1 or more is allowed.")
+  if args.threshold is not None and not math.isfinite(args.threshold):
+    raise InputError(f"--threshold {args.threshold}: a finite number is allowed.")
+  if not args.max_ratio >= 1:  # Nor NaN.
+    raise InputError(f"--max-ratio {args.max_ratio}: 1 or more is allowed.")
+  if args.score_only and args.threshold is not None:
+    raise InputError("--threshold is of mining; --score-only scores every line.")
+  _check_precision(args)
+  return args
+
+
+def _parser():
+  parser = argparse.ArgumentParser(
+      prog="labse_jax.mine", description=DESCRIPTION,
+      formatter_class=argparse.RawDescriptionHelpFormatter)  # fmt: skip
+  add = parser.add_argument
+  add("--model", required=True, metavar="FOLDER", help="a sentence-transformers folder")
+  add("--source", required=True, metavar="FILE", help="text, one sentence a line")
+  add("--target", required=True, metavar="FILE", help="the same in the other language")
+  add("--output", required=True, metavar="FILE", help="of the pairs; of Moses files, the stem")
+  add("--format", default="tsv", choices=pair_files.FORMATS, help="of the output (%(default)s)")
+  add("--k", type=int, default=4, help="neighbours whose mean a score compares with (%(default)s)")
+  add("--margin", default="ratio", choices=margin.MARGINS, help="how it compares (%(default)s)")
+  add("--retrieval", default="max", choices=margin.RETRIEVALS,
+      help="whose best candidates are pairs; max: each line is in one at most")  # fmt: skip
+  add("--threshold", type=float, metavar="T", help="the lowest score of a pair that is written")
+  add("--precision", type=float, metavar="P", help="find the threshold from which P are right")
+  add("--gold", metavar="FILE", help="true pairs (source, tab, target) for it, if some are known")
+  add("--report", metavar="FILE.html", help="a page of what --precision found")
+  add("--score-only", action="store_true", help="score line N with line N")
+  add("--min-characters", type=int, default=1, metavar="N", help="of the longer (%(default)s)")
+  add("--max-ratio", type=float, default=6.0, metavar="R", help="of the lengths (%(default)s)")
+  add("--source-language", metavar="S", help="for TMX, JSONL and Moses (the file's ending)")
+  add("--target-language", metavar="T", help="the same for the other side")
+  add("--dtype", default="float32", choices=DTYPES, help="of the model's and search's products")
+  add("--prompt", help="put before each line, instead of the folder's own")
+  parser.error = _refuse
+  return parser
+
+
+def _check_precision(args):
+  if args.precision is None:
+    for name in ("gold", "report"):
+      if getattr(args, name):
+        raise InputError(f"--{name} is of --precision, which is not given.")
+    return
+  if not 0 < args.precision < 1:
+    raise InputError(f"--precision {args.precision}: more than 0 and less than 1 is allowed.")
+  if args.threshold is not None or args.score_only:
+    raise InputError("--precision finds the threshold; give no --threshold nor --score-only.")
+  if args.retrieval != "max":
+    raise InputError("--precision needs --retrieval max, by which each line is in one pair.")
+
+
+def _refuse(message):
+  raise InputError(message)
+
+
+def language(args, side):
+  """The one given, or a file's ending that can be one."""
+  ending = stem_and_language(getattr(args, side))[1]
+  return getattr(args, f"{side}_language") or ("und" if ending in ("", "txt") else ending)
+
+
+def check_output(args, languages):
+  """Raises InputError where what is to be written is a folder or an input."""
+  report = [pathlib.Path(args.report)] if args.report else []
+  for path in [*pair_files.paths(args.output, args.format, languages), *report]:
+    if path.is_dir():
+      raise InputError(f"{path}: is a folder; a file is needed.")
+    for source in filter(None, (args.source, args.target, args.gold)):
+      if pathlib.Path(source).exists() and path.resolve() == pathlib.Path(source).resolve():
+        raise InputError(f"{path}: is the input; name another file for the pairs.")

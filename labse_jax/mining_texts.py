@@ -1,0 +1,49 @@
+"""The lines of the two files that are mined, and of the true pairs among them."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from labse_jax import files
+from labse_jax.errors import InputError
+
+SIDES = ("source", "target")
+
+
+class Text(NamedTuple):
+  """The distinct lines of a file, the numbers at which each is first, and the row of each line."""
+
+  lines: list
+  numbers: list
+  row_N: np.ndarray
+
+
+def read_text(path, *, blanks=False):
+  """A Text of the lines of a file, stripped; blank ones are left out unless `blanks`."""
+  row_of, numbers, rows = {}, [], []
+  for number, line in files.read_lines(path):
+    line = line.strip()
+    if not line and not blanks:
+      continue
+    if line not in row_of:
+      row_of[line] = len(row_of)
+      numbers.append(number)
+    rows.append(row_of[line])
+  if not rows:
+    raise InputError(f"{path}: is empty; one sentence a line is needed.")
+  return Text(list(row_of), numbers, np.array(rows))
+
+
+def read_gold(path, x, y):
+  """The rows of true pairs, int [2, G], from source<TAB>target, each a line of its text."""
+  row_of = [{line: row for row, line in enumerate(text.lines)} for text in (x, y)]
+  pairs = {}
+  for number, line in files.read_lines(path):
+    cells = [cell.strip() for cell in line.split("\t")]
+    if len(cells) != 2:
+      raise InputError(f"{path}:{number}: has {len(cells)} columns; source, tab, target is needed.")
+    for side, cell, rows in zip(SIDES, cells, row_of, strict=True):
+      if cell not in rows:
+        raise InputError(f"{path}:{number}: {cell!r} is no line of --{side}.")
+    pairs[row_of[0][cells[0]], row_of[1][cells[1]]] = None
+  return np.array(list(pairs), int).reshape(-1, 2).T
