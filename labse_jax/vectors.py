@@ -75,22 +75,22 @@ class Store:
     missing, precision = self.missing(), precision or begun or "float32"
     if not missing:
       return
-    encoder, cut = encode.SentenceEncoder.load(self.model, precision=precision), 0
+    encoder = encode.SentenceEncoder.load(self.model, precision=precision)
     if not begun:
       self._manifest = self._about | {"precision": precision, "folder": str(self.model)}
       with files.replacing(self.folder / "manifest.json") as file:
         json.dump(self._manifest, file, indent=2)
     count = 2 * sum(len(self._indices(n)) for n in missing)
-    terminal = sys.stderr.isatty()
+    counts, terminal = [], sys.stderr.isatty()
     with tqdm(total=count, unit=" sentences", disable=not terminal) as bar:
       for done, number in enumerate(missing, 1):
         with files.replacing(self._path(number), "wb") as file:
-          vectors_N2P, cut_here = self._encode(encoder, number, bar)
+          vectors_N2P, *counted = self._encode(encoder, number, bar)
           np.save(file, vectors_N2P)
-        cut += cut_here
+        counts.append(counted)
         if not terminal:
           say(f"{self.folder}: {done} of {len(missing)} files.")
-    encoder.say_cut(cut, count)
+    encoder.say_cut(*np.sum(counts, axis=0))
 
   def projection(self, width):
     """[P, width] float32: the axes along which the vectors are longest; they turn, nothing is taken
@@ -139,15 +139,18 @@ class Store:
     return self._shards[number]
 
   def _encode(self, encoder, number, bar):
-    """(vectors_N2P of a shard, how many of its texts were cut)."""
+    """(vectors_N2P of a shard, its distinct texts that were cut, its distinct texts)."""
     examples = self.dataset.source.__getitems__(self._indices(number))
     texts = [example[side] for example in examples for side in ("source", "target")]
-    vectors_NP, cut = encode_once(encoder, texts, self.prompt, bar)
-    return vectors_NP.reshape(-1, 2, self.width), cut
+    vectors_NP, cut, distinct = encode_once(encoder, texts, self.prompt, bar)
+    return vectors_NP.reshape(-1, 2, self.width), cut, distinct
 
 
 def encode_once(encoder, texts, prompt, bar):
-  """(unit vectors [texts, P] float16, how many were cut); texts that repeat are encoded once."""
+  """(unit vectors [texts, P] float16, distinct texts that were cut, distinct texts).
+
+  Texts that repeat are encoded once.
+  """
   numbers, cut = {}, 0
   place_N = np.array([numbers.setdefault(text, len(numbers)) for text in texts])
   times_U, distinct = np.bincount(place_N), list(numbers)
@@ -158,7 +161,7 @@ def encode_once(encoder, texts, prompt, bar):
         distinct[part], normalize_embeddings=True, prompt=prompt, warn=False)  # fmt: skip
     cut += encoder.cut
     bar.update(int(times_U[part].sum()))
-  return vectors_UP[place_N], cut
+  return vectors_UP[place_N], cut, len(distinct)
 
 
 def principal_axes(parts, width):

@@ -1,11 +1,11 @@
 """The page of an evaluation, read as text and looked at in a browser where there is one."""
 
-import html.parser
 import json
 import re
 import shutil
 import subprocess
 
+from html_document import Document
 from matplotlib import image
 import numpy as np
 import pytest
@@ -40,31 +40,13 @@ def folder(tmp_path_factory):
   return folder
 
 
-class Document(html.parser.HTMLParser):
-  def __init__(self, text):
-    super().__init__()
-    self.open, self.texts, self.tags = [], [], []
-    self.feed(text)
-
-  def handle_starttag(self, tag, attributes):
-    self.tags.append(tag)
-    if tag not in ("meta", "img"):
-      self.open.append(tag)
-
-  def handle_endtag(self, tag):
-    assert self.open.pop() == tag
-
-  def handle_data(self, data):
-    self.texts.append(data)
-
-
 def test_the_page_is_whole_escaped_and_needs_nothing_else(folder):
   text = (folder / "both.html").read_text("utf-8")
   document = Document(text)
   assert not document.open
   assert not re.search(r"https?:|<script|<link|@import|url\(", text)
   # Models side by side; of each, bars, both directions, similarities and the plane.
-  assert document.tags.count("img") == 1 + 2 * 4
+  assert sum(tag == "img" for tag, _ in document.tags) == 1 + 2 * 4
   assert "<b>wort</b>" not in text and any("<b>wort</b> " in shown for shown in document.texts)
 
 

@@ -1,12 +1,12 @@
 """The page of a made-up run."""
 
 import base64
-import html.parser
 import json
 import re
 import sys
 import types
 
+from html_document import Document
 import numpy as np
 import pytest
 
@@ -37,26 +37,6 @@ class FakeEncoder:
   def encode(self, sentences, **_):
     FakeEncoder.asked = sentences
     return np.eye(3, dtype=np.float32)[[MEANING[text] for text in sentences]]
-
-
-class Document(html.parser.HTMLParser):
-  """The tags, the texts and the open elements of a page."""
-
-  def __init__(self, text):
-    super().__init__()
-    self.tags, self.texts, self.open = [], [], []
-    self.feed(text)
-
-  def handle_starttag(self, tag, attributes):
-    self.tags.append((tag, dict(attributes)))
-    if tag not in ("meta", "img"):
-      self.open.append(tag)
-
-  def handle_endtag(self, tag):
-    assert self.open.pop() == tag
-
-  def handle_data(self, data):
-    self.texts.append(data)
 
 
 def metric(value):

@@ -46,9 +46,15 @@ def test_a_text_that_comes_again_is_encoded_once(tiny_encoder, monkeypatch):
   monkeypatch.setattr(
       tiny_encoder, "encode", lambda part, **k: seen.append(part) or real(part, **k))  # fmt: skip
   with tqdm(total=6, disable=None) as bar:
-    got, cut = vectors.encode_once(tiny_encoder, [*texts, "x " * 200], "", bar)
-  assert seen == [["a", "b"], ["c", "x " * 200]] and cut == 1
+    got, *counts = vectors.encode_once(tiny_encoder, [*texts, "x " * 200], "", bar)
+  assert seen == [["a", "b"], ["c", "x " * 200]] and counts == [1, 4]
   np.testing.assert_allclose(got[:6], real(texts), atol=1e-3)
+
+
+def test_what_was_cut_is_told_out_of_what_was_encoded(tmp_path, tiny_folder, capsys):
+  write_dataset(tmp_path / "d", [Pair("eng", "deu", "", "x " * 200, f"die {i}") for i in range(5)])
+  vectors.Store(open_dataset(tmp_path / "d"), tiny_folder).compute()
+  assert "1 of 6 sentences are longer" in capsys.readouterr().err
 
 
 def test_a_killed_run_goes_on_and_whole_shards_stay(data, small, tiny_folder, monkeypatch):
