@@ -1,8 +1,9 @@
 """Two models on the same items: paired bootstrap tests, and figures that others published.
 
-An evaluator makes a pair of models testable by one of two keys that are not written to the JSON:
-"outcomes" {language: [B]}, whose mean is the main metric, where languages were drawn apart; or
-"draws" {language: [RESAMPLES]}, the main metric of resamplings that are the same for every model.
+An evaluator makes a pair of models testable by one of three keys that are not written to the JSON:
+"outcomes" {language: [B]}, whose mean is the main metric, and "counts" {language: [B, 3]}, of
+found, mined and gold pairs, whose F1 is, both where languages were drawn apart; or "draws"
+{language: [RESAMPLES]}, the main metric of resamplings that are the same for every model.
 """
 
 import itertools
@@ -12,11 +13,11 @@ import zlib
 import numpy as np
 
 from labse_jax.errors import InputError
-from labse_jax.evaluation import RESAMPLES, SEED, interval
+from labse_jax.evaluation import f1, interval, resampled_totals
 from labse_jax.files import read_json
 from labse_jax.result_table import main_metric, metric_text, metrics_of, number
 
-PAIRED = ("outcomes", "draws")
+PAIRED = ("outcomes", "counts", "draws")
 
 
 def compare(results, paired):
@@ -47,18 +48,15 @@ def difference_draws(language, one, other):
   """Differences of RESAMPLES resamplings of the items that both models were given; or None."""
   if "draws" in one:
     return one["draws"][language] - other["draws"][language]
+  key = zlib.crc32(language.encode())
   if "outcomes" in one:
-    outcomes_2B = [model["outcomes"][language] for model in (one, other)]
-    return resampled_mean(np.subtract(*outcomes_2B), language)
+    difference_B = np.subtract(*(model["outcomes"][language] for model in (one, other)))
+    return resampled_totals(difference_B[:, None], key=key)[:, 0] / len(difference_B)
+  if "counts" in one:
+    counts_B6 = np.concatenate([model["counts"][language] for model in (one, other)], 1)
+    sums_R6 = resampled_totals(counts_B6, key=key)
+    return f1(sums_R6[:, :3]) - f1(sums_R6[:, 3:])
   return None
-
-
-def resampled_mean(value_B, language):
-  """The means of RESAMPLES resamplings: of few different values, one multinomial draw each."""
-  values, counts = np.unique(value_B, return_counts=True)
-  rng = np.random.default_rng([SEED, zlib.crc32(language.encode())])
-  drawn = rng.multinomial(len(value_B), counts / len(value_B), size=RESAMPLES)
-  return drawn @ values / len(value_B)
 
 
 def test(difference, draws_R):
@@ -67,7 +65,7 @@ def test(difference, draws_R):
     return {"difference": float(difference)}
   # Counting the sample itself keeps p above 0 (Davison and Hinkley 1997, eq. 4.11).
   tail = min((draws_R <= 0).sum(), (draws_R >= 0).sum())
-  p = min(1.0, 2 * (tail + 1) / (RESAMPLES + 1))
+  p = min(1.0, 2 * (tail + 1) / (len(draws_R) + 1))
   return {"difference": interval(difference, draws_R), "p": p}
 
 

@@ -14,7 +14,7 @@ import labse_jax
 from labse_jax import comparison, plugins, stored_vectors
 from labse_jax.errors import InputError, known, run
 from labse_jax.files import replacing
-from labse_jax.result_table import aligned, left_out, side_by_side, table
+from labse_jax.result_table import aligned, notes, side_by_side, table
 
 EXAMPLE = """examples:
   python -m labse_jax.evaluate --model runs/quickstart/model --suite tatoeba \\
@@ -59,9 +59,10 @@ def main(argv):
 
 
 def _beside(results, comparisons, published):
-  notes = [*left_out(next(iter(results.values()))), *comparison.lines(comparisons)]
-  notes += [f"published: {name}: {one['source']}" for name, one in published.items()]
-  return aligned(side_by_side(results, published), notes)
+  below = [*notes(next(iter(results.values()))), *comparison.lines(comparisons)]
+  below += [f"published: {name}: {one['source']}" for name, one in published.items()]
+  head, rows, totals = side_by_side(results, published)
+  return aligned([head, *rows], totals, below)
 
 
 def _evaluator(args):

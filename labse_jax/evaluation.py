@@ -123,6 +123,12 @@ def resampled_totals(rows_BJ, *, key):
   return rng.multinomial(len(rows_BJ), count_V / len(rows_BJ), size=RESAMPLES) @ values_VJ
 
 
+def f1(sums_J):
+  """Of the numbers of found, mined and gold pairs, [..., 3]."""
+  found, mined, gold = np.moveaxis(np.asarray(sums_J), -1, 0)
+  return 2 * found / np.maximum(mined + gold, 1)
+
+
 def interval(value, draws):
   """A metric with the 95 % interval of its resamplings."""
   low, high = np.quantile(draws, [0.025, 0.975])

@@ -6,10 +6,11 @@ from labse_jax import comparison, page, plots, sections
 from labse_jax.result_table import (
   LOWER_IS_BETTER,
   best_first,
-  left_out,
+  group_rows,
   main_metric,
   metric_text,
   metrics_of,
+  notes,
   number,
   rows,
   side_by_side,
@@ -45,7 +46,7 @@ def _averages(results):
 def models(results, comparisons, published):
   """Models side by side, figures of others among them, and the tests of each two."""
   metric = metrics_of(next(iter(results.values())))[-1]
-  head, *lines, average = side_by_side(results, published)
+  head, lines, (*groups, average) = side_by_side(results, published)
   columns = {name: main_metric(result) for name, result in results.items()}
   chart = plots.dots(columns, metric=metric)
   full = page.table(head, lines, total=average)
@@ -53,6 +54,7 @@ def models(results, comparisons, published):
     page.element("h2", "Models side by side"),
     page.element("p", f"{_sense(metric)} Dots are models, lines 95 % intervals.", "quiet"),
     page.figure(chart, f"{metric} of each language by model"),
+    *_group_table(head, groups, average),
     page.folded(f"All {len(lines)} rows in numbers", full) if len(lines) > 20 else full,
   ]
   for name, one in published.items():
@@ -91,15 +93,21 @@ def languages(name, result):
   body = [
     page.element("h2", f"{metric.capitalize()} by language: {name}"),
     page.element("p", f"{_sense(metric)} {intervals}", "quiet"),
-    *(page.element("p", text, "quiet") for text in left_out(result)),
+    *(page.element("p", text, "quiet") for text in notes(result)),
     page.figure(plots.bars(main_metric(result), metric=metric), f"{metric} of each language"),
   ]
   if all(side in row for row in result["results"].values() for side in DIRECTIONS):
     sides = {side: {k: row[side] for k, row in result["results"].items()} for side in DIRECTIONS}
     caption = "Both directions: forward searches from the language, backward from the pivot"
     body.append(page.figure(plots.dots(sides, metric=metric), "both directions", caption))
-  full = page.table(["language", *metrics_of(result)], lines[:-1], total=lines[-1])
-  return [*body, page.folded(f"All {len(lines) - 1} languages in numbers", full)]
+  head, (*lines, average) = ["language", *metrics_of(result)], lines
+  full = page.table(head, lines, total=average)
+  body += _group_table(head, group_rows(result), average)
+  return [*body, page.folded(f"All {len(lines)} languages in numbers", full)]
+
+
+def _group_table(head, groups, average):
+  return [page.table(head, groups, total=average)] if groups else []
 
 
 def language_map(result, scripts):

@@ -4,17 +4,20 @@ LOWER_IS_BETTER = {"error"}
 
 
 def table(result):
-  """A suite's results as aligned columns, the best language first and the average last."""
-  return aligned([["language", *metrics_of(result)], *rows(result)], left_out(result))
+  """A suite's results as aligned columns, the best language first, groups and the average last."""
+  *languages, average = rows(result)
+  totals = [*group_rows(result), average]
+  return aligned([["language", *metrics_of(result)], *languages], totals, notes(result))
 
 
-def aligned(grid, notes=()):
-  """Columns of one width each under a head, a line above the last row, and notes below."""
-  widths = [max(map(len, column)) for column in zip(*grid, strict=True)]
+def aligned(grid, totals, notes=()):
+  """Columns of one width each, a head first, a line above the totals, and notes below."""
+  widths = [max(map(len, column)) for column in zip(*grid, *totals, strict=True)]
   lines = [
-    "  ".join([row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])]) for row in grid
+    "  ".join([row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])])
+    for row in (*grid, *totals)
   ]
-  lines.insert(-1, "-" * len(lines[0]))
+  lines.insert(len(grid), "-" * len(lines[0]))
   return "\n".join([*lines, *notes])
 
 
@@ -44,21 +47,34 @@ def rows(result):
   return [[name, *(metric_text(row.get(metric)) for metric in metrics)] for name, row in named]
 
 
+def group_rows(result):
+  """The same cells of groups of languages, their number in brackets, where a suite has groups."""
+  return [[_group(name, one), *(metric_text(one.get(metric)) for metric in metrics_of(result))]
+          for name, one in result.get("groups", {}).items()]  # fmt: skip
+
+
+def _group(name, average):
+  return f"group {name} ({average['languages']})"
+
+
 def side_by_side(results, published):
-  """The head and the rows [language, value, ...] of the main metric: models, then publications.
+  """(head, rows, totals) of the main metric, [language, value, ...]: models, then publications.
 
   `results` is {model: a suite's result}, `published` what `comparison.read_published` gives. The
-  best language of the first model stands first, the average last.
+  best language of the first model stands first; the totals are its groups and the average.
   """
   first = next(iter(results.values()))
   metric = metrics_of(first)[-1]
   columns = [main_metric(result) | {"average": result["average"][metric]}
+             | {_group(name, one): one[metric] for name, one in result.get("groups", {}).items()}
              for result in results.values()]  # fmt: skip
   columns += [one["results"] | {"average": _average(one, len(first["results"]))}
               for one in published.values()]  # fmt: skip
   head = ["language", *results, *(f"{name} (published)" for name in published)]
-  names = [*best_first(main_metric(first), metric), "average"]
-  return [head, *([name, *(metric_text(column.get(name)) for column in columns)] for name in names)]
+  line = lambda name: [name, *(metric_text(column.get(name)) for column in columns)]
+  lines = [line(name) for name in best_first(main_metric(first), metric)]
+  totals = [*(_group(name, one) for name, one in first.get("groups", {}).items()), "average"]
+  return head, lines, [line(name) for name in totals]
 
 
 def _average(published, count):
@@ -66,6 +82,15 @@ def _average(published, count):
   if average is None or languages in (None, count):
     return average
   return f"{metric_text(average)} (of {languages})"
+
+
+def notes(result):
+  """Lines that say what was left out, and on what languages were scored where a suite says so."""
+  parts = {}
+  for language, part in result.get("scored on", {}).items():
+    parts.setdefault(part, []).append(language)
+  scored = [f"scored on {part}: {', '.join(languages)}" for part, languages in parts.items()]
+  return [*left_out(result), *scored]
 
 
 def left_out(result):

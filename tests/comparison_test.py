@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from labse_jax import comparison
+from labse_jax import comparison, evaluation
 from labse_jax.errors import InputError
 
 
@@ -61,15 +61,33 @@ def test_a_model_equals_itself_and_the_order_turns_the_sign():
 
 
 def test_under_no_difference_p_is_even(monkeypatch):
-  monkeypatch.setattr(comparison, "RESAMPLES", 500)
+  monkeypatch.setattr(evaluation, "RESAMPLES", 500)
   values = [compared({"x": random_outcomes(n, 0.5, 50)}, {"x": random_outcomes(n + 999, 0.5, 50)})
             ["average"]["p"] for n in range(100)]  # fmt: skip
   assert 0 < np.mean(np.array(values) < 0.05) < 0.12
   assert 0.35 < np.mean(np.array(values) < 0.5) < 0.65
 
 
+def test_counts_are_tested_by_the_f1_of_what_was_drawn_for_both():
+  rng = np.random.default_rng(0)
+  gold_B = rng.random(300) < 0.4
+  mined_2B = rng.random((2, 300)) < np.array([0.5, 0.4])[:, None]
+  counts = [np.stack([mined_B & gold_B, mined_B, gold_B], 1).astype(int) for mined_B in mined_2B]
+  results = {name: results_of({"x": [comparison.f1(counts_B3.sum(0))]}, metric="f1")
+             for name, counts_B3 in zip("ab", counts, strict=True)}  # fmt: skip
+  paired = {name: {"counts": {"x": one}} for name, one in zip("ab", counts, strict=True)}
+  (one,) = comparison.compare(results, paired)
+  drawn = np.random.default_rng(5).integers(0, 300, (4000, 300))
+  f1 = [2 * (mined_B & gold_B)[drawn].sum(1) / (mined_B[drawn].sum(1) + gold_B[drawn].sum(1))
+        for mined_B in mined_2B]  # fmt: skip
+  low, high = np.quantile(f1[0] - f1[1], [0.025, 0.975])
+  assert one["metric"] == "f1" and one["average"] == one["results"]["x"]
+  assert one["average"]["difference"]["low"] == pytest.approx(low, abs=0.01)
+  assert one["average"]["difference"]["high"] == pytest.approx(high, abs=0.01)
+
+
 def test_draws_are_taken_as_they_are():
-  draws = np.linspace(-1, 9, comparison.RESAMPLES)
+  draws = np.linspace(-1, 9, evaluation.RESAMPLES)
   results = {"a": results_of({"x": [1.0]}), "b": results_of({"x": [0.5]})}
   paired = {"a": {"draws": {"x": draws}}, "b": {"draws": {"x": np.zeros_like(draws)}}}
   (one,) = comparison.compare(results, paired)

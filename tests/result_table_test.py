@@ -10,6 +10,8 @@ RESULTS = {
   "average": {"M": 0.15, "languages": 2},
 }
 
+GROUPS = {"14": {"error": 0.3, "languages": 2}}
+
 
 def result(metric):
   renamed = lambda row: {metric if name == "M" else name: value for name, value in row.items()}
@@ -33,12 +35,26 @@ def test_models_and_publications_side_by_side():
     "Q": {"source": "y", "average": 0.5, "languages": 2, "results": {}},
     "R": {"source": "z", "results": {}},
   }
-  head, *rows = result_table.side_by_side({"m": result("error"), "n": result("error")}, published)
+  models = {"m": result("error"), "n": result("error") | {"groups": GROUPS}}
+  head, rows, totals = result_table.side_by_side(models, published)
   assert head == ["language", "m", "n", "P (published)", "Q (published)", "R (published)"]
   assert rows[1] == ["fra", "0.200", "0.200", "0.250", "", ""]
-  assert rows[2] == ["average", "0.150", "0.150", "0.500 (of 14)", "0.500", ""]
+  assert totals == [["average", "0.150", "0.150", "0.500 (of 14)", "0.500", ""]]
+  *_, totals = result_table.side_by_side(dict(reversed(models.items())), {})
+  assert totals == [["group 14 (2)", "0.300", ""], ["average", "0.150", "0.150"]]
 
 
 def test_columns_are_aligned():
-  lines = result_table.aligned([["a", "bbb"], ["cc", "1"], ["average", "2"]], ["note"])
+  lines = result_table.aligned([["a", "bbb"], ["cc", "1"]], [["average", "2"]], ["note"])
   assert lines.split("\n") == ["a        bbb", "cc         1", "-" * 12, "average    2", "note"]
+
+
+def test_groups_and_what_was_scored_on_are_shown():
+  halves = {"fra": "half", "deu": "test", "rus": "half"}
+  one = result("error") | {"groups": GROUPS, "scored on": halves, "skipped": {"xho": 2}}
+  lines = result_table.table(one).split("\n")
+  assert [line.split("  ")[0].strip("-") for line in lines[3:6]] == ["", "group 14 (2)", "average"]
+  assert lines[4].split()[-1] == "0.300"
+  assert lines[6:] == [
+    "left out, with too few pairs: xho (2)", "scored on half: fra, rus", "scored on test: deu"
+  ]  # fmt: skip

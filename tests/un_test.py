@@ -6,6 +6,8 @@ import pytest
 from labse_jax.errors import InputError
 from labse_jax.evaluators import un
 
+TAB = "\t"
+
 
 def write(folder, name, **sides):
   for side, lines in sides.items():
@@ -65,7 +67,8 @@ def test_documents_are_averaged_vectors(tmp_path, monkeypatch, block):
   monkeypatch.setattr(un, "LINES", block)
   sides, table = noisy(64, noise=1)
   document_B = np.random.default_rng(0).integers(0, 20, 64)
-  ids = [f"doc/{number}.xml\tother\t1:2" for number in document_B]
+  ids = [f"doc/{number}.xml{' ' if row % 2 else TAB}other\t1:{row}"
+         for row, number in enumerate(document_B)]  # fmt: skip
   write(tmp_path, "UNv1.0.6way", ids=ids, **sides)
   result = un.Evaluator(data=tmp_path).run(Encoder(table))
   vectors = [Encoder(table)(lines).astype(np.float64) for lines in sides.values()]

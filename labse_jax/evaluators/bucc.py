@@ -7,7 +7,14 @@ import numpy as np
 
 from labse_jax.bucc_task import languages_in, read_task
 from labse_jax.errors import InputError, known
-from labse_jax.evaluation import choose, encode_distinct, interval, large_enough, resampled_totals
+from labse_jax.evaluation import (
+  choose,
+  encode_distinct,
+  f1,
+  interval,
+  large_enough,
+  resampled_totals,
+)
 from labse_jax.margin import MARGINS, RETRIEVALS, neighbour_scores, retrieved
 from labse_jax.search import top_k_both
 
@@ -44,7 +51,7 @@ class Evaluator:
     Sentences are told apart by their text. Beside the F1 of `retrieval` stand those of all,
     each with its own threshold. The average is over languages, each counting the same.
     """
-    results, draws = {}, 0
+    results, paired, draws = {}, {}, 0
     for language in self.training:
       scored = self._score(language, encode)
       sums_BJ, threshold = scored[self.retrieval]
@@ -58,6 +65,7 @@ class Evaluator:
         **{name: float(f1(counts_BJ.sum(0))) for name, (counts_BJ, _) in scored.items()},
         "pairs": gold,
       }
+      paired[language] = sums_BJ
       draws = draws + language_draws / len(self.training)
     mean = lambda name: float(np.mean([result[name] for result in results.values()]))
     values = [result["f1"]["value"] for result in results.values()]
@@ -76,6 +84,7 @@ class Evaluator:
       "average": average,
       "scored on": scored_on,
       "skipped": self.skipped,
+      "counts": paired,  # For labse_jax.comparison.
     }
 
   def _score(self, language, encode):
@@ -154,9 +163,3 @@ def counts(pairs, task, threshold):
   of = lambda row: np.bincount(row, minlength=len(task.foreign))
   gold_G = np.array([row for row, _ in task.gold])
   return np.stack([of(rows_P2[is_gold(rows_P2, task), 0]), of(rows_P2[:, 0]), of(gold_G)], 1)
-
-
-def f1(sums_J):
-  """Of the numbers of found, mined and gold pairs, [..., 3]."""
-  found, mined, gold = np.moveaxis(np.asarray(sums_J), -1, 0)
-  return 2 * found / np.maximum(mined + gold, 1)

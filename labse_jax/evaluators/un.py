@@ -2,6 +2,7 @@
 
 import itertools
 import pathlib
+import re
 import tempfile
 import typing
 import zlib
@@ -21,11 +22,11 @@ class Evaluator:
   """Precision of the nearest neighbour by cosine among all sentences, and among all documents.
 
   `data` is a folder of files aligned by line, NAME.XX beside NAME.en, as UNv1.0.6way.fr or
-  UNv1.0.en-fr.fr. Where there is a NAME.ids, the part of its lines before the first tab is the
-  line's document, and a document's vector the mean of its sentences'. Lines are encoded in blocks
-  and their vectors stored in the system's folder for temporary files (TMPDIR), so that memory
-  holds some bytes a line. Languages with fewer than `minimum` lines are named under "skipped".
-  Raises InputError for what is not there or does not fit.
+  UNv1.0.en-fr.fr. Where there is a NAME.ids, what stands in its lines before the first
+  space or tab is the line's document, and a document's vector the mean of its sentences'. Lines are
+  encoded in blocks and their vectors stored in the system's folder for temporary files (TMPDIR), so
+  that memory holds some bytes a line. Languages with fewer than `minimum` lines are named under
+  "skipped". Raises InputError for what is not there or does not fit.
   """
 
   def __init__(self, *, data, languages=None, minimum=0):
@@ -41,7 +42,7 @@ class Evaluator:
     `forward` finds the English sentence; a found text that equals the gold text is a hit. The
     average is over languages, each counting the same.
     """
-    results, draws, english = {}, 0, {}
+    results, outcomes, draws, english = {}, {}, 0, {}
     for language, (stem, count) in self.sets.items():
       document_B = read_documents(f"{stem}.ids")
       if stem not in english:  # A file of English may belong to several languages.
@@ -49,6 +50,7 @@ class Evaluator:
       foreign = read_side(f"{stem}.{language}", count, encode, document_B)
       hits_B2, key = hits(foreign, english[stem]), zlib.crc32(language.encode())
       language_draws = resampled_totals(hits_B2, key=key).mean(1) / count
+      outcomes[language] = hits_B2.mean(1, dtype=np.float16)  # 0, 1/2 or 1.
       results[language] = both_directions("p_at_1", *hits_B2.mean(0), language_draws)
       if document_B is not None:
         results[language] |= _by_document(foreign, english[stem], key)
@@ -59,6 +61,7 @@ class Evaluator:
       "results": results,
       "average": _average(results, draws),
       "skipped": self.skipped,
+      "outcomes": outcomes,  # For labse_jax.comparison.
     }
 
 
@@ -104,7 +107,7 @@ def read_documents(path):
   if not pathlib.Path(path).exists():
     return None
   numbers = {}
-  return np.array([numbers.setdefault(line.partition("\t")[0], len(numbers))
+  return np.array([numbers.setdefault(re.split(r"\s", line, maxsplit=1)[0], len(numbers))
                    for _, line in read_lines(path)])  # fmt: skip
 
 
