@@ -49,9 +49,11 @@ setup(
       "nbformat",
       "ipykernel",
       "psutil",
+      "py3langid>=0.4",
       'libtpu==0.0.42.*; sys_platform == "linux" and platform_machine == "x86_64"',
     ],
     "parity": ["torch", "transformers", "sentence-transformers"],
     "mteb": ["mteb>=2.26"],
+    "langid": ["py3langid>=0.4"],
   },
 )

@@ -3,11 +3,11 @@
 import collections
 import itertools
 import re
-import unicodedata
 
 import numpy as np
 
 from labse_jax.evaluators import tatoeba
+from labse_jax.scripts import letters
 
 SHOWN = 12  # Sentences on a side of the heat map.
 LANGUAGES = 6
@@ -81,8 +81,7 @@ def _known(language):
 
 def script(texts):
   """The script most letters of the first hundred texts are in, as Unicode names it."""
-  letters = (c for text in texts[:100] for c in text if c.isalpha())
-  counts = collections.Counter(unicodedata.name(c, "?").split()[0] for c in letters)
+  counts = sum(map(letters, texts[:100]), collections.Counter())
   # Japanese is the kana beside its characters: without this it would count as Chinese.
   if counts["HIRAGANA"] > counts.total() / 10:
     return "HIRAGANA"

@@ -11,15 +11,15 @@ from labse_jax import calibration, files, fingerprint, margin, mine_flags, pair_
 from labse_jax.encode import SentenceEncoder, encode_file
 from labse_jax.errors import InputError, run
 from labse_jax.mining_texts import SIDES, read_gold, read_text
-from labse_jax.pair_filters import allowed_pairs
+from labse_jax.pair_filters import AllowedPairs
 
 MARKER = "of.json"
 
 
-def calibrated(x, y, vectors, gold_2G, args):
+def calibrated(x, y, vectors, allowed, gold_2G, args):
   """`mined` down to the threshold for --precision, with each pair's own, and the page of it."""
   found = calibration.calibrated(*vectors, k=args.k, margin=args.margin, dtype=args.dtype,
-                                 allowed=_allowed(x, y, args), gold_2G=gold_2G)  # fmt: skip
+                                 allowed=allowed, gold_2G=gold_2G)  # fmt: skip
   lowest = calibration.threshold(found, args.precision)
   columns = (found.row_x_P, found.row_y_P, found.score_P, found.precision_P)
   pairs = [(score, x.lines[row_x], y.lines[row_y], x.numbers[row_x], y.numbers[row_y], precision)
@@ -33,15 +33,10 @@ def calibrated(x, y, vectors, gold_2G, args):
   return pairs, calibration_page.page_of(found, lowest, args.precision, title)
 
 
-def _allowed(x, y, args):
-  return allowed_pairs(
-      x.lines, y.lines, min_characters=args.min_characters, max_ratio=args.max_ratio)  # fmt: skip
-
-
-def mined(x, y, vectors, args):
+def mined(x, y, vectors, allowed, args):
   """Yields (score, source, target, their line numbers), best first, from --threshold on."""
   found = margin.candidates(*vectors, k=args.k, margin=args.margin, retrieval=args.retrieval,
-                            dtype=args.dtype, allowed=_allowed(x, y, args))  # fmt: skip
+                            dtype=args.dtype, allowed=allowed)  # fmt: skip
   for row_x, row_y, score in zip(*(column_P.tolist() for column_P in found), strict=True):
     if args.threshold is None or score >= args.threshold:
       yield score, x.lines[row_x], y.lines[row_y], x.numbers[row_x], y.numbers[row_y]
@@ -97,18 +92,27 @@ def main(argv):
   x, y = (read_text(path, blanks=args.score_only) for path in (args.source, args.target))
   _check_texts(x, y, args)
   gold_2G = read_gold(args.gold, x, y) if args.gold else None
+  allowed = AllowedPairs(
+      x.lines, y.lines, min_characters=args.min_characters, max_ratio=args.max_ratio,
+      one_script=args.one_script, languages=languages if args.language_id else None)  # fmt: skip
   encoder = SentenceEncoder.load(args.model, precision=args.dtype)
+  page = None
   with vectors_beside(args.output, (x, y), encoder, args) as vectors:
-    if args.precision is None:
-      pairs, page = list((scored if args.score_only else mined)(x, y, vectors, args)), None
+    if args.score_only:
+      pairs = list(scored(x, y, vectors, args))
+    elif args.precision is None:
+      pairs = list(mined(x, y, vectors, allowed, args))
     else:
-      pairs, page = calibrated(x, y, vectors, gold_2G, args)
+      pairs, page = calibrated(x, y, vectors, allowed, gold_2G, args)
     pair_files.write(args.output, args.format, languages, pairs)
     if page:
       with files.replacing(args.report) as file:
         file.write(page)
   print(f"{args.output}: {len(pairs):,} pairs of {len(x.lines):,} and {len(y.lines):,} "
         "distinct lines.")  # fmt: skip
+  refused = ", ".join(f"{name}: {count:,}" for name, count in allowed.refused().items())
+  if refused:
+    print(f"Candidate pairs refused: {refused}.")
 
 
 def _check_texts(x, y, args):

@@ -7,14 +7,17 @@ import pathlib
 from labse_jax import margin, pair_files
 from labse_jax.data.sources import stem_and_language
 from labse_jax.errors import InputError
+from labse_jax.mining_texts import SIDES
 from labse_jax.search import DTYPES
 
 DESCRIPTION = """Finds the translations among the lines of two files, which may be .gz, .xz or .zst,
 and writes score<TAB>source<TAB>target, best first, as LASER does. A score is a pair's cosine
 divided by (--margin ratio) the mean cosine to both sides' k nearest; above it more is right, and
 --threshold drops the pairs below. Equal lines count once; blank ones are left out. Pairs of equal
-texts, and of lengths that do not fit, are never taken. With --score-only, line N of one file is a
-translation of line N of the other, and each pair is scored, in order.
+texts, and of lengths that do not fit, are never taken; with --one-script and --language-id, nor are
+lines in the wrong script or language. The last line says how many pairs were refused, and for what.
+With --score-only, line N of one file is a translation of line N of the other, and each pair is
+scored, in order.
 
   python -m labse_jax.mine --model FOLDER --source de.txt --target en.txt --output pairs.tsv \\
       --threshold 1.06
@@ -25,6 +28,7 @@ each pair's estimated precision (that of all pairs at least as good) as a column
 
 A run that was killed goes on where it was when the same command is given again: until the end, its
 vectors lie beside the output, in OUTPUT.vectors."""
+UNKNOWN = "und"  # As ISO 639-3 says it.
 
 
 def parsed(argv):
@@ -39,6 +43,7 @@ def parsed(argv):
   if args.score_only and args.threshold is not None:
     raise InputError("--threshold is of mining; --score-only scores every line.")
   _check_precision(args)
+  _check_filters(args)
   return args
 
 
@@ -63,7 +68,12 @@ def _parser():
   add("--score-only", action="store_true", help="score line N with line N")
   add("--min-characters", type=int, default=1, metavar="N", help="of the longer (%(default)s)")
   add("--max-ratio", type=float, default=6.0, metavar="R", help="of the lengths (%(default)s)")
-  add("--source-language", metavar="S", help="for TMX, JSONL and Moses (the file's ending)")
+  add("--one-script", action="store_true",
+      help="refuse lines that are not in the script of most lines of their file")  # fmt: skip
+  add("--language-id", action="store_true",
+      help="refuse lines that py3langid does not take for the language of their file")  # fmt: skip
+  add("--source-language", metavar="S",
+      help="for --language-id, TMX, JSONL and Moses (the file's ending)")  # fmt: skip
   add("--target-language", metavar="T", help="the same for the other side")
   add("--dtype", default="float32", choices=DTYPES, help="of the model's and search's products")
   add("--prompt", help="put before each line, instead of the folder's own")
@@ -85,6 +95,15 @@ def _check_precision(args):
     raise InputError("--precision needs --retrieval max, by which each line is in one pair.")
 
 
+def _check_filters(args):
+  for name in ("one_script", "language_id"):
+    if args.score_only and getattr(args, name):
+      raise InputError(f"--{name.replace('_', '-')} is of mining; --score-only scores every line.")
+  for side in SIDES if args.language_id else ():
+    if language(args, side) == UNKNOWN:
+      raise InputError(f"--language-id needs both languages; say --{side}-language.")
+
+
 def _refuse(message):
   raise InputError(message)
 
@@ -92,7 +111,7 @@ def _refuse(message):
 def language(args, side):
   """The one given, or a file's ending that can be one."""
   ending = stem_and_language(getattr(args, side))[1]
-  return getattr(args, f"{side}_language") or ("und" if ending in ("", "txt") else ending)
+  return getattr(args, f"{side}_language") or (UNKNOWN if ending in ("", "txt") else ending)
 
 
 def check_output(args, languages):

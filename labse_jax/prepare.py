@@ -10,6 +10,7 @@ from tqdm import tqdm
 from labse_jax.data import contamination, sources
 from labse_jax.data import prepare as logic
 from labse_jax.data.languages import standard_language
+from labse_jax.data.row_filters import line_filters, row_filters
 from labse_jax.errors import InputError, run
 from labse_jax.files import check_replaceable
 
@@ -42,6 +43,7 @@ examples:
   python -m labse_jax.prepare --format text --source-language eng \\
       --input wiki.txt.xz --output data/eng_text
 """
+PIVOT_PAIRS = 10
 
 
 def main(argv):
@@ -66,7 +68,7 @@ def main(argv):
     held_out=flags.held_out,
     allowed_bad_share=flags.allow_bad_lines,
     pivot=flags.pivot and standard_language(flags.pivot),
-    pivot_pairs=flags.pivot_pairs,
+    pivot_pairs=flags.pivot_pairs or PIVOT_PAIRS,
     progress=_progress,
   )
   print(table(report))
@@ -93,8 +95,8 @@ def parser():
   add("--held-out", type=int, default=0, metavar="N", help="English messages to keep for testing")
   pivot = "also pair what translates one and the same text of language P: from eng-fra and eng-jpn"
   add("--pivot", metavar="P", help=f"{pivot}, with P eng, fra-jpn")
-  most = "the most such pairs of a text of P, of neighbours in a random order (%(default)s)"
-  add("--pivot-pairs", type=int, default=10, metavar="N", help=most)
+  most = f"the most such pairs of a text of P, of neighbours in a random order ({PIVOT_PAIRS})"
+  add("--pivot-pairs", type=int, metavar="N", help=most)
   least = "of the longer side, or of a line (%(default)s)"
   add("--min-characters", type=int, default=1, metavar="N", help=least)
   add("--max-characters", type=int, default=1000, metavar="N", help="the same (%(default)s)")
@@ -146,8 +148,8 @@ def _filters(flags):
   limits = {"min_characters": flags.min_characters, "max_characters": flags.max_characters}
   kept_out = contamination.filters(flags.without)
   if flags.format == "text":
-    return logic.line_filters(**limits) + kept_out
-  return logic.row_filters(**limits, max_ratio=flags.max_ratio) + kept_out
+    return line_filters(**limits) + kept_out
+  return row_filters(**limits, max_ratio=flags.max_ratio) + kept_out
 
 
 def _check(flags, output):
@@ -155,8 +157,10 @@ def _check(flags, output):
     raise InputError(f"--held-out {flags.held_out}: is for pairs; --format text has none.")
   if flags.format == "text" and flags.pivot:
     raise InputError(f"--pivot {flags.pivot}: is for pairs; --format text has none.")
+  if flags.pivot_pairs is not None and not flags.pivot:
+    raise InputError(f"--pivot-pairs {flags.pivot_pairs}: is of --pivot, which is not given.")
   for name, least in (("held_out", 0), ("min_characters", 0), ("pivot_pairs", 1)):
-    if getattr(flags, name) < least:
+    if getattr(flags, name) is not None and getattr(flags, name) < least:
       given = f"--{name.replace('_', '-')} {getattr(flags, name)}"
       raise InputError(f"{given}: {least} or more is allowed.")
   if flags.max_characters < max(1, flags.min_characters):

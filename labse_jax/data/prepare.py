@@ -25,33 +25,6 @@ SPOOL = "spool.tmp"
 ENGLISH = "eng"
 
 
-def row_filters(*, min_characters, max_characters, max_ratio):
-  """The filters that look at one pair: (name, whether it drops the row), in order."""
-
-  def lopsided(row):
-    # Ten characters of grace: short Chinese against long English is a good pair.
-    return _longest(row) > max_ratio * min(len(row.source), len(row.target)) + 10
-
-  return [
-    ("empty side", lambda row: not row.source or not row.target),
-    ("identical sides", lambda row: row.source == row.target),
-    *line_filters(min_characters=min_characters, max_characters=max_characters),
-    (f"one side over {max_ratio:g} times longer", lopsided),
-  ]
-
-
-def line_filters(*, min_characters, max_characters):
-  """Those of them that a line of a document meets."""
-  return [
-    (f"under {min_characters} characters", lambda row: _longest(row) < min_characters),
-    (f"over {max_characters} characters", lambda row: _longest(row) > max_characters),
-  ]
-
-
-def _longest(row):
-  return max(len(row.source), len(row.target))
-
-
 def prepare(
   pairs,
   output,
@@ -66,7 +39,7 @@ def prepare(
 ):
   """Writes the dataset folder `output` from Pairs and returns its report, also in report.json.
 
-  All are pairs, or all are documents (`line_filters` are for those, and no `held_out`).
+  All are pairs, or all are documents (`row_filters.line_filters` are for those, and no `held_out`).
 
   `held_out` English messages, the same ones on every run, go to `output/held_out/` in the layout
   of the Tatoeba test; no row that shares a side with them stays. What is left makes more pairs
