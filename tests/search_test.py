@@ -4,7 +4,7 @@ import jax
 import numpy as np
 import pytest
 
-from labse_jax import search
+from labse_jax import search, search_state
 from labse_jax.errors import InputError
 from labse_jax.search import top_k, top_k_both
 from labse_jax.sharding import make_mesh
@@ -99,19 +99,106 @@ def both_as_pairs(found):
     yield scores, pairs if side == 0 else pairs[::-1]
 
 
+@pytest.mark.parametrize("devices,both", [(8, False), (2, True), (3, True), (8, True)])
+def test_devices_rank_as_by_brute_force(devices, both, monkeypatch):
+  """Ties between the pieces of a ring too; no size is a multiple of anything."""
+  use_devices(monkeypatch, devices)
+  rng = np.random.default_rng(8)
+  x_ND, y_MD = (rng.integers(-2, 3, (n, 6)).astype(np.float32) for n in (301, 1103))
+  y_MD[600:700] = y_MD[100:200]
+  for (scores, ids), sides in zip(*searched(x_ND, y_MD, 7, both, block=512), strict=True):
+    expected = brute_force(*sides, 7)
+    np.testing.assert_array_equal(scores, expected[0])
+    np.testing.assert_array_equal(ids, expected[1])
+
+
+def test_devices_find_what_one_finds(monkeypatch):
+  """The very scores, of rounded products too."""
+  x_ND, y_MD = unit(np.random.default_rng(9), 500, 64), unit(np.random.default_rng(10), 900, 64)
+  y_MD[800:] = y_MD[:100]
+  for dtype, count in (("float32", 8), ("int8", 4)):
+    found = []
+    for devices in (1, count):
+      use_devices(monkeypatch, devices)
+      found.append([part for side in top_k_both(x_ND, y_MD, 5, dtype=dtype) for part in side])
+    for part, one in zip(*found, strict=True):
+      np.testing.assert_array_equal(part, one)
+
+
+def use_devices(monkeypatch, count):
+  devices = jax.devices()[:count]
+  monkeypatch.setattr(jax, "local_devices", lambda: devices)
+  monkeypatch.setattr(search, "SHARE", 16)
+
+
+def test_few_vectors_take_one_device():
+  assert [len(search._devices(*counts)) for counts in ((5, 10**6), (600, 300), (10**6,) * 2)] == [
+      1, 1, 8]  # fmt: skip
+
+
+@pytest.mark.parametrize("dtype", ["bfloat16", "int8"])
 @pytest.mark.parametrize("both", [False, True])
-def test_bfloat16_finds_what_float32_finds(both, monkeypatch):
+def test_rounded_products_find_what_float32_finds(dtype, both, monkeypatch):
   """Scores are float32's; what is lost to a list too short is little."""
   monkeypatch.setattr(search, "RESCORED", 100)
   rng = np.random.default_rng(7)
   x_ND, y_MD = unit(rng, 300, 96), unit(rng, 2000, 96)
-  find = top_k_both if both else lambda *arguments, **options: [top_k(*arguments, **options)]
-  sides = [(x_ND, y_MD), (y_MD, x_ND)][: 1 + both]
-  for (scores, ids), side in zip(find(x_ND, y_MD, 4, dtype="bfloat16"), sides, strict=True):
+  for (scores, ids), side in zip(*searched(x_ND, y_MD, 4, both, dtype=dtype), strict=True):
     expected = brute_force(*side, 4)
     assert ids.shape == expected[1].shape and (ids == expected[1]).mean() > 0.999
     same = ids == expected[1]
     np.testing.assert_allclose(scores[same], expected[0][same], atol=1e-6)
+
+
+def searched(x_ND, y_MD, k, both, **options):
+  """([(scores, ids)], [(queries, candidates)]) of one direction or both."""
+  if both:
+    return top_k_both(x_ND, y_MD, k, **options), [(x_ND, y_MD), (y_MD, x_ND)]
+  return [top_k(x_ND, y_MD, k, **options)], [(x_ND, y_MD)]
+
+
+class Killed(Exception):
+  pass
+
+
+@pytest.mark.parametrize("both,dtype", [(True, "float32"), (False, "int8")])
+def test_a_killed_search_goes_on(both, dtype, monkeypatch, tmp_path, capsys):
+  monkeypatch.setattr(search_state, "SECONDS", 0)
+  rng = np.random.default_rng(11)
+  x_ND, y_MD = (rng.integers(-2, 3, (n, 6)).astype(np.float32) for n in (130, 700))
+  options = {"both": both, "dtype": dtype, "block": 128}
+  straight, _ = searched(x_ND, y_MD, 3, **options)
+  firsts, search_block = [], search._search_block
+
+  def counted(*arguments):
+    firsts.append(arguments[4])
+    if firsts == [0, 128, 256]:
+      raise Killed
+    return search_block(*arguments)
+
+  monkeypatch.setattr(search, "_search_block", counted)
+  with pytest.raises(Killed):
+    searched(x_ND, y_MD, 3, state=tmp_path / "state", **options)
+  found, _ = searched(x_ND, y_MD, 3, state=tmp_path / "state", **options)
+  assert firsts == [0, 128, 256, 256, 384, 512, 640]
+  for one, other in zip(found, straight, strict=True):
+    for part, whole in zip(one, other, strict=True):
+      np.testing.assert_array_equal(part, whole)
+  assert not (tmp_path / "state").exists() and not capsys.readouterr().err
+
+
+def test_another_search_begins_anew(monkeypatch, tmp_path, capsys):
+  monkeypatch.setattr(search_state, "SECONDS", 0)
+  x_ND, y_CD = unit(np.random.default_rng(12), 50, 8), unit(np.random.default_rng(13), 300, 8)
+  monkeypatch.setattr(search_state.SearchState, "remove", lambda self: None)
+  top_k(x_ND, y_CD, 3, block=128, state=tmp_path)
+  y_CD[7] = -y_CD[7]
+  for k in (3, 4):
+    found = top_k(x_ND, y_CD, k, block=128, state=tmp_path)
+    assert capsys.readouterr().err.count("is of another search; begun anew.\n") == 1
+    np.testing.assert_array_equal(found[1], brute_force(x_ND, y_CD, k)[1])
+  assert top_k(x_ND, y_CD, 4, block=128, state=tmp_path)[1].tolist() == found[1].tolist()
+  assert not capsys.readouterr().err
 
 
 def test_memory_maps_and_half_precision_are_read(tmp_path):
