@@ -17,13 +17,27 @@ _MACROLANGUAGE = {
   "plt": "mlg", "swh": "swa", "uzn": "uzb", "zsm": "msa"}  # fmt: skip
 
 
+def row_filter():
+  """A filter of `prepare`: (name, whether a side of a row is not in its language).
+
+  Languages that py3langid does not know are not judged.
+  """
+  _identifier()  # Before anything is read, this says where it is not installed.
+
+  def drops(row):
+    sides = ((row.source_language, row.source), (row.target_language, row.target))
+    return any(_labels(code) and foreign_to(code)(text) for code, text in sides if code)
+
+  return "a side not in its language", drops
+
+
+@functools.cache
 def foreign_to(language):
   """is_foreign(text) -> bool: whether another language is RATIO times as likely as `language`.
 
   Raises InputError where py3langid is not installed, or does not know the language.
   """
-  identifier = _identifier()
-  own = {label for label in identifier.labels if _whole(label) == _whole(language)}
+  own, identifier = _labels(language), _identifier()
   if not own:
     raise InputError(f"Language {language!r}: py3langid does not know it, as --language-id needs.")
 
@@ -32,6 +46,11 @@ def foreign_to(language):
     return ranked[0][1] > RATIO * sum(p for label, p in ranked if label in own)
 
   return is_foreign
+
+
+@functools.cache
+def _labels(language):
+  return {label for label in _identifier().labels if _whole(label) == _whole(language)}
 
 
 def _whole(code):

@@ -26,6 +26,9 @@ scored, in order.
 --precision finds the threshold itself, from sentences whose translation it keeps away, and writes
 each pair's estimated precision (that of all pairs at least as good) as a column more.
 
+`labse_jax.prepare --input pairs.tsv --columns=-,source,target` makes a dataset of the pairs, with
+--columns=-,source,target,- where they have that column.
+
 A run that was killed goes on where it was when the same command is given again: until the end, its
 vectors lie beside the output, in OUTPUT.vectors."""
 UNKNOWN = "und"  # As ISO 639-3 says it.
@@ -115,11 +118,11 @@ def language(args, side):
 
 
 def check_output(args, languages):
-  """Raises InputError where what is to be written is a folder or an input."""
+  """Raises InputError where what is to be written is a folder, a device or an input."""
   report = [pathlib.Path(args.report)] if args.report else []
   for path in [*pair_files.paths(args.output, args.format, languages), *report]:
-    if path.is_dir():
-      raise InputError(f"{path}: is a folder; a file is needed.")
+    if path.exists() and not path.is_file():  # It would be replaced, even if it is a device.
+      raise InputError(f"{path}: is a {'folder' if path.is_dir() else 'device'}; a file is needed.")
     for source in filter(None, (args.source, args.target, args.gold)):
       if pathlib.Path(source).exists() and path.resolve() == pathlib.Path(source).resolve():
         raise InputError(f"{path}: is the input; name another file for the pairs.")

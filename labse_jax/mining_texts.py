@@ -41,7 +41,7 @@ def read_gold(path, x, y):
   for number, line in files.read_lines(path):
     cells = [cell.strip() for cell in line.split("\t")]
     if len(cells) != 2:
-      raise InputError(f"{path}:{number}: has {len(cells)} columns; source, tab, target is needed.")
+      raise InputError(f"{path}:{number}: columns: {len(cells)}; source, tab, target is needed.")
     for side, cell, rows in zip(SIDES, cells, row_of, strict=True):
       if cell not in rows:
         raise InputError(f"{path}:{number}: {cell!r} is no line of --{side}.")

@@ -7,6 +7,7 @@ import time
 
 from tqdm import tqdm
 
+from labse_jax import language_id
 from labse_jax.data import contamination, sources
 from labse_jax.data import prepare as logic
 from labse_jax.data.languages import standard_language
@@ -101,6 +102,8 @@ def parser():
   add("--min-characters", type=int, default=1, metavar="N", help=least)
   add("--max-characters", type=int, default=1000, metavar="N", help="the same (%(default)s)")
   without = "benchmarks, files or folders: no pair stays of which they hold a side"
+  language = "drop rows with a side that py3langid takes for another language than the row says"
+  add("--language-id", action="store_true", help=language)
   add("--without", nargs="+", default=[], metavar="PATH", help=without)
   add("--max-ratio", type=float, default=6.0, metavar="R", help="of the lengths (%(default)s)")
   add(
@@ -133,10 +136,11 @@ def table(report):
     lines += [("held-out messages", held["messages"]), ("held-out pairs", held["pairs"])]
     large = sum(n >= 200 for n in held["languages"].values())
     lines += [("held-out languages with 200 or more", large)]
-  text = [f"{name:<44}{number:>12,}" for name, number in lines]
+  width = max(44, *(len(name) for name, _ in lines))  # Benchmarks are named by their paths.
+  text = [f"{name:<{width}}{number:>12,}" for name, number in lines]
   for name, origin in report["origins"].items():
     licence = f"  {origin.get('version', '')} {origin['licence']}" if "licence" in origin else ""
-    text.append(f"  from {name:<37}{origin[kind]:>12,}{licence}")
+    text.append(f"  from {name:<{width - 7}}{origin[kind]:>12,}{licence}")
   return "\n".join(text)
 
 
@@ -146,10 +150,12 @@ def _kind(report):
 
 def _filters(flags):
   limits = {"min_characters": flags.min_characters, "max_characters": flags.max_characters}
-  kept_out = contamination.filters(flags.without)
+  others = contamination.filters(flags.without)
+  if flags.language_id:
+    others.append(language_id.row_filter())
   if flags.format == "text":
-    return line_filters(**limits) + kept_out
-  return row_filters(**limits, max_ratio=flags.max_ratio) + kept_out
+    return line_filters(**limits) + others
+  return row_filters(**limits, max_ratio=flags.max_ratio) + others
 
 
 def _check(flags, output):

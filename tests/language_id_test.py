@@ -6,6 +6,7 @@ from conftest import TATOEBA
 import pytest
 
 from labse_jax import language_id
+from labse_jax.data.sources import Pair
 from labse_jax.errors import InputError
 
 TEXTS = {
@@ -44,6 +45,22 @@ def test_real_lines_are_told_apart(py3langid):
   assert dropped["deu"] <= 5 and dropped["eng"] > 950, dropped
 
 
+@pytest.mark.parametrize(
+  "languages, drops",
+  [
+    (("eng", "deu"), False),
+    (("deu", "eng"), True),
+    (("eng", "fra"), True),
+    (("tlh", "deu"), False),  # Of Klingon it cannot say.
+    (("tlh", "eng"), True),
+  ],
+)
+def test_rows_with_a_foreign_side_are_dropped(py3langid, languages, drops):
+  _, judge = language_id.row_filter()
+  assert judge(Pair(*languages, "here", TEXTS["eng"], TEXTS["deu"])) == drops
+  assert not judge(Pair("eng", "", "here", TEXTS["eng"], ""))  # A line of a document.
+
+
 def test_an_unknown_language_is_refused(py3langid):
   with pytest.raises(InputError, match="Language 'tlh': py3langid does not know it"):
     language_id.foreign_to("tlh")
@@ -51,6 +68,7 @@ def test_an_unknown_language_is_refused(py3langid):
 
 def test_the_package_is_asked_for(monkeypatch):
   monkeypatch.setitem(sys.modules, "py3langid.langid", None)
-  language_id._identifier.cache_clear()
+  for function in (language_id._identifier, language_id._labels, language_id.foreign_to):
+    function.cache_clear()
   with pytest.raises(InputError, match=r"pip install 'labse_jax\[langid\]'"):
     language_id.foreign_to("eng")

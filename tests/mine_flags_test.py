@@ -52,10 +52,22 @@ def test_a_files_ending_is_its_language(more, language):
   assert mine_flags.language(mine_flags.parsed(words(*more)), "source") == language
 
 
-@pytest.mark.parametrize("name, output", [("a.deu", "a.deu"), ("c", "c"), ("gold", "gold")])
-def test_what_is_read_is_not_written_over(tmp_path, monkeypatch, name, output):
+@pytest.mark.parametrize(
+  "more, message",
+  [
+    (["--output", "a.deu"], "a.deu: is the input; name another file"),
+    (["--output", "out", "--report", "gold"], "gold: is the input"),
+    (["--output", "a", "--format", "moses"], "a.deu: is the input"),
+    (["--output", "folder"], "folder: is a folder; a file is needed."),
+    (["--output", "/dev/null"], "/dev/null: is a device; a file is needed."),
+  ],
+)
+def test_what_must_stay_is_not_written_over(tmp_path, monkeypatch, more, message):
   monkeypatch.chdir(tmp_path)
-  (tmp_path / name).mkdir() if name == "c" else (tmp_path / name).write_text("one")
-  args = mine_flags.parsed(words("--output", output, "--precision", 0.9, "--gold", "gold"))
-  with pytest.raises(InputError, match="is the input; name another|is a folder; a file"):
+  (tmp_path / "folder").mkdir()
+  for name in ("a.deu", "gold"):
+    (tmp_path / name).write_text("one")
+  args = mine_flags.parsed(words("--precision", 0.9, "--gold", "gold", *more))
+  with pytest.raises(InputError) as error:
     mine_flags.check_output(args, ["deu", "eng"])
+  assert message in str(error.value)

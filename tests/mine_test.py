@@ -166,7 +166,7 @@ def test_what_another_run_left_is_not_used(command, tmp_path, monkeypatch):
   [
     (["--k", 82], "a.deu: has 71 distinct lines, fewer than the --k 82 nearest"),
     (["--precision", 0.9, "--gold", "nowhere.tsv"], "nowhere.tsv: no such file."),
-    (["--precision", 0.9, "--gold", "a.deu"], "a.deu:1: has 1 columns; source, tab, target"),
+    (["--precision", 0.9, "--gold", "a.deu"], "a.deu:1: columns: 1; source, tab, target"),
     (["--precision", 0.9, "--k", 71], "fewer than"),
     (["--score-only"], "a.deu has 74 lines and"),
     (["--source", "nowhere.txt"], "nowhere.txt: no such file."),

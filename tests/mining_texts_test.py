@@ -47,9 +47,9 @@ def test_gold_pairs_are_rows_once_each(text):
 @pytest.mark.parametrize(
   "line, message",
   [
-    ("eins", "has 1 columns; source, tab, target is needed."),
-    ("1.1\teins\tone", "has 3 columns"),
-    ("", "has 1 columns"),
+    ("eins", "columns: 1; source, tab, target is needed."),
+    ("1.1\teins\tone", "columns: 3"),
+    ("", "columns: 1"),
     ("one\teins", "'one' is no line of --source."),
     ("eins\tzwei", "'zwei' is no line of --target."),
   ],

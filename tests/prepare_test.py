@@ -80,6 +80,18 @@ def test_each_filter_counts_what_it_drops(tmp_path, capsys):
   assert re.search(r"pairs kept +2\n", printed) and re.search(r"from a +2\n", printed)
 
 
+def test_rows_in_another_language_are_dropped(tmp_path, monkeypatch, capsys):
+  foreign = lambda row: row.source_language == "eng" and row.source.startswith("Dies")
+  monkeypatch.setattr(prepare.language_id, "row_filter", lambda: ("a side not in it", foreign))
+  path = tsv(tmp_path / "a.tsv", ("Dies ist gut", "Dies ist gut."), ("This is good", "Dies auch"))
+  words = ["--input", path, "--output", str(tmp_path / "d"), *ENGLISH_GERMAN]
+  prepare.main([*words, "--language-id"])
+  assert re.search(r"dropped: a side not in it +1\n", capsys.readouterr().out)
+  assert [row["source"] for row in rows_of(tmp_path / "d")] == ["This is good"]
+  prepare.main(words)
+  assert "a side not in it" not in capsys.readouterr().out and len(rows_of(tmp_path / "d")) == 2
+
+
 def corpus(path, messages=40):
   rows = []
   for i in range(messages):
