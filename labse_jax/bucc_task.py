@@ -66,4 +66,6 @@ def read_columns(path):
     if name in sentences:
       raise InputError(f"{path}:{number}: the id {name!r} stands there twice.")
     sentences[name] = text
+  if not sentences:
+    raise InputError(f"{path}: is empty; id, tab, sentence is needed.")
   return sentences

@@ -32,6 +32,7 @@ def test_sentences_are_unified_and_pairs_are_rows(tmp_path):
     ("gold", "x1\tx1\n", "training.gold:1: 'x1' is the id of no English sentence"),
     ("gold", "x1 y1\n", "training.gold:1: has 1 columns; id, tab, id"),
     ("gold", "", "training.gold: is empty"),
+    ("en", "", "training.en: is empty"),
     ("en", b"\xff\t", "training.en:1: not UTF-8"),
     ("en", None, "training.en: no such file"),
   ],

@@ -52,9 +52,10 @@ def test_what_is_missing_is_named(tmp_path):
   encode = stored_vectors.load_encode(path)
   with pytest.raises(InputError, match="2 of the 3 texts have no vector, such as 'two'"):
     encode(["one", "two", "three"])
-  path.write_bytes(b"no array")
-  with pytest.raises(InputError, match="v.npy: cannot be read as a .npy file"):
-    stored_vectors.load_encode(path)
+  for broken in (b"no array", path.read_bytes()[:-1], b""):  # Torn, and cut to nothing.
+    path.write_bytes(broken)
+    with pytest.raises(InputError, match="v.npy: cannot be read as a .npy file"):
+      stored_vectors.load_encode(path)
   (tmp_path / "v.txt").unlink()
   np.save(path, np.ones((4, 2), np.float32))
   with pytest.raises(InputError, match="v.txt: no such file"):
