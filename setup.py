@@ -43,6 +43,7 @@ setup(
     "test": [
       "pytest>=8",
       "chex",
+      "faiss-cpu",
       "humanize",
       "ruff",
       "nbclient",
@@ -54,6 +55,7 @@ setup(
     ],
     "parity": ["torch", "transformers", "sentence-transformers"],
     "mteb": ["mteb>=2.26"],
+    "faiss": ["faiss-cpu>=1.15"],
     "langid": ["py3langid>=0.4"],
   },
 )
