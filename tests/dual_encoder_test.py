@@ -7,7 +7,7 @@ from scipy.special import erf
 import tiny
 
 from labse_jax.data import pipeline
-from labse_jax.data.dataset import open_dataset, write_dataset
+from labse_jax.data.dataset import open_dataset
 from labse_jax.data.packing import pack
 from labse_jax.data.sources import Pair
 from labse_jax.errors import InputError
@@ -231,7 +231,7 @@ def test_a_vocabulary_larger_than_the_model_is_said(folder):
 
 
 def test_text_of_one_language_is_refused(folder, tmp_path):
-  write_dataset(tmp_path / "text", [Pair("eng", "", "wiki", "one\ntwo", "")])
+  tiny.write_dataset(tmp_path / "text", [Pair("eng", "", "wiki", "one\ntwo", "")])
   task = make_task(folder, data=str(tmp_path / "text"))
   with pytest.raises(InputError, match="text: has no translations"):
     task.batches()

@@ -3,9 +3,9 @@
 import shutil
 
 import pytest
+from tiny import write_dataset
 
 from labse_jax import fingerprint, folder
-from labse_jax.data.dataset import write_dataset
 from labse_jax.data.sources import Pair
 
 

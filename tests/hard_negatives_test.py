@@ -12,7 +12,7 @@ import tiny
 
 from labse_jax import hard_negatives
 from labse_jax import train as trainer
-from labse_jax.data.dataset import open_dataset, write_dataset
+from labse_jax.data.dataset import open_dataset
 from labse_jax.encode import SentenceEncoder
 from labse_jax.errors import InputError
 from labse_jax.errors import run as run_command
@@ -88,7 +88,7 @@ def test_what_was_mined_otherwise_is_refused(copy, tiny_folder, name):
 
 
 def test_another_text_is_seen(copy, tiny_folder, tmp_path):
-  write_dataset(tmp_path / "other", tiny.pairs(PAIRS, seed=1))
+  tiny.write_dataset(tmp_path / "other", tiny.pairs(PAIRS, seed=1))
   shutil.copytree(copy[0].folder / "hard_negatives", tmp_path / "other" / "hard_negatives")
   with pytest.raises(InputError, match="was mined in another text"):
     look_up(open_dataset(tmp_path / "other"), model=tiny_folder, margin=-2.0, k=5)

@@ -3,9 +3,10 @@
 import gzip
 
 import pytest
+from tiny import write_dataset
 
 from labse_jax.data import lines
-from labse_jax.data.dataset import open_dataset, write_dataset
+from labse_jax.data.dataset import open_dataset
 from labse_jax.data.sources import Pair
 from labse_jax.errors import InputError
 

@@ -4,9 +4,10 @@ import functools
 
 import numpy as np
 import pytest
+from tiny import write_dataset
 
 from labse_jax import negative_mining
-from labse_jax.data.dataset import open_dataset, write_dataset
+from labse_jax.data.dataset import open_dataset
 from labse_jax.data.sources import Pair
 from labse_jax.errors import InputError
 from labse_jax.negative_mining import Rule, mine

@@ -10,7 +10,6 @@ import tiny
 
 from labse_jax import folder as model_folder
 from labse_jax import train as trainer
-from labse_jax.data.dataset import write_dataset
 from labse_jax.data.pipeline import to_devices
 from labse_jax.data.sources import Pair
 from labse_jax.encode import SentenceEncoder
@@ -186,7 +185,7 @@ def test_a_vocabulary_without_mask_is_refused(folder, tmp_path):
 
 
 def test_text_and_pairs_in_each_others_place(folder, tmp_path):
-  write_dataset(tmp_path / "text", [Pair("eng", "", "test", "the old file\nis open", "")])
+  tiny.write_dataset(tmp_path / "text", [Pair("eng", "", "test", "the old file\nis open", "")])
   with pytest.raises(InputError, match="text: has no translations; set share_tlm = 0"):
     Task(tiny.pretraining_config(folder, data=str(tmp_path / "text"))).batches()
   with pytest.raises(InputError, match="data: holds pairs; config.text is for documents"):

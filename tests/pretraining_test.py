@@ -1,8 +1,9 @@
 import numpy as np
 import pytest
+from tiny import write_dataset
 
 from labse_jax.data import pretraining
-from labse_jax.data.dataset import open_dataset, write_dataset
+from labse_jax.data.dataset import open_dataset
 from labse_jax.data.sources import Pair
 from labse_jax.data.tokenizer import Tokenizer
 from labse_jax.errors import InputError

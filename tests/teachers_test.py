@@ -11,7 +11,7 @@ from labse_jax import folder as model_folder
 from labse_jax import teachers, vectors
 from labse_jax import train as trainer
 from labse_jax.data import pipeline
-from labse_jax.data.dataset import open_dataset, write_dataset
+from labse_jax.data.dataset import open_dataset
 from labse_jax.data.sources import Pair
 from labse_jax.encode import SentenceEncoder
 from labse_jax.errors import InputError
@@ -32,7 +32,7 @@ OPTIONS = dict(temperature=0.1, teacher_temperature=0.05)
 @pytest.fixture(scope="module")
 def mixed(tmp_path_factory):
   path = tmp_path_factory.mktemp("mixed") / "d"
-  write_dataset(path, PAIRS)
+  tiny.write_dataset(path, PAIRS)
   return open_dataset(path)
 
 
@@ -71,7 +71,7 @@ def test_a_language_that_the_order_lacks_is_named(mixed, tiny_folder):
 
 
 def test_several_hosts_are_told_to_run_teach_first(tmp_path, tiny_folder, monkeypatch):
-  write_dataset(tmp_path / "d", PAIRS)
+  tiny.write_dataset(tmp_path / "d", PAIRS)
   data = open_dataset(tmp_path / "d")
   look_up = lambda: teachers.look_up(data, model="M", labels="average", prompt="query: ")
   monkeypatch.chdir(tmp_path)

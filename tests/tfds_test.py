@@ -1,8 +1,8 @@
 import sys
 
 import pytest
+from tiny import write_dataset
 
-from labse_jax.data.dataset import write_dataset
 from labse_jax.data.sources import Counts, Pair, read
 from labse_jax.errors import InputError
 

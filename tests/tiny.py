@@ -4,8 +4,9 @@ import numpy as np
 
 from experiments import pretrain_small, quickstart
 from labse_jax.data import vocabulary
-from labse_jax.data.dataset import write_dataset
+from labse_jax.data.dataset import fill_dataset
 from labse_jax.data.sources import Pair
+from labse_jax.files import replacing_folder
 
 ENGLISH = [  # Enough words for a vocabulary of 200 pieces.
     "the", "a", "file", "page", "user", "name", "open", "close", "save", "new", "old", "of", "in",
@@ -22,6 +23,12 @@ def pairs(count=600, seed=0):
     shift = (0x100, 0x3B0, 0x430, 0x530, 0xE00, 0x10A0)[number]
     target = " ".join("".join(chr(shift + ord(c) - 97) for c in word) for word in words)
     yield Pair("eng", LANGUAGES[number], "made-up", f"{' '.join(words)} {n % 97}", target)
+
+
+def write_dataset(folder, pairs):
+  """Writes Pairs, in their order, as the dataset `folder`, in place of one there; their number."""
+  with replacing_folder(folder, marker="language_pairs.json") as partial:
+    return fill_dataset(partial, pairs)
 
 
 def make(folder, count=600):

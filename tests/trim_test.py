@@ -9,9 +9,9 @@ import shutil
 import conftest
 import numpy as np
 import pytest
+from tiny import write_dataset
 
 from labse_jax import errors, folder, trim, weights
-from labse_jax.data.dataset import write_dataset
 from labse_jax.data.sources import Pair
 from labse_jax.data.tokenizer import Tokenizer
 from labse_jax.encode import SentenceEncoder

@@ -5,10 +5,11 @@ import shutil
 
 import numpy as np
 import pytest
+from tiny import write_dataset
 from tqdm import tqdm
 
 from labse_jax import encode, vectors
-from labse_jax.data.dataset import open_dataset, write_dataset
+from labse_jax.data.dataset import open_dataset
 from labse_jax.data.sources import Pair
 from labse_jax.errors import InputError
 

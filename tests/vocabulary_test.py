@@ -9,11 +9,12 @@ import numpy as np
 import pytest
 import sentencepiece
 from sentencepiece import sentencepiece_model_pb2
+from tiny import write_dataset
 from tokenizers import Tokenizer
 
 from labse_jax import vocabulary as command
 from labse_jax.data import vocabulary
-from labse_jax.data.dataset import open_dataset, write_dataset
+from labse_jax.data.dataset import open_dataset
 from labse_jax.data.sources import Pair
 from labse_jax.data.tokenizer import Tokenizer as OurTokenizer
 from labse_jax.errors import InputError, run

@@ -13,19 +13,9 @@ import numpy as np
 from labse_jax.data.languages import check_code
 from labse_jax.data.sources import ORDER_OF_COLUMNS, Pair
 from labse_jax.errors import InputError
-from labse_jax.files import replacing_folder
 
 SHARD_EXAMPLES = 1_000_000
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
-
-
-def write_dataset(folder, pairs):
-  """Writes Pairs, in their order, as the dataset `folder`; a dataset there is replaced at the end.
-
-  Returns the number of pairs.
-  """
-  with replacing_folder(folder, marker="language_pairs.json") as partial:
-    return fill_dataset(partial, pairs)
 
 
 def fill_dataset(folder, pairs):
