@@ -25,6 +25,7 @@ def dropped_by(filters, source, target):
     ("a" * 31, "b" * 30, ["over 30 characters"]),
     ("a" * 20, "b" * 5, []),  # Twice five and ten of grace.
     ("a" * 5, "b" * 21, ["one side over 2 times longer"]),
+    ("a" * 21, "b" * 5, ["one side over 2 times longer"]),
   ],
 )
 def test_each_filter_drops_what_it_says(source, target, names):
