@@ -14,7 +14,7 @@ except ImportError as error:
 
 FEWEST = 10_000  # Candidates: 39 for each of a code's 256 centroids, as faiss asks.
 PER_LIST = 40  # Vectors that the centroid of an inverted list is trained on.
-PROBED = 16  # One list of so many is searched.
+PROBED = 64  # Lists that are searched for each query: of few, a large part.
 BLOCK = 65_536  # Vectors that are read at a time.
 
 
@@ -65,7 +65,7 @@ def _index(candidates_CD):
   code = max(n for n in range(1, max(1, width // 8) + 1) if width % n == 0)
   # "np": codes are not put in an order for polysemous search, which is not used and takes longest.
   index = faiss.index_factory(width, f"IVF{lists},PQ{code}np", faiss.METRIC_INNER_PRODUCT)
-  index.nprobe = max(1, lists // PROBED)
+  index.nprobe = PROBED
   step = max(1, count // max(FEWEST, PER_LIST * lists))
   index.train(np.concatenate([
       block_ND[::step].copy() for block_ND in _blocks(candidates_CD, "candidate")]))  # fmt: skip
