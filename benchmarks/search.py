@@ -24,7 +24,7 @@ import numpy as np
 FAISS = "faiss IndexFlatIP"
 OURS = {
   f"{said}, {dtype}": (function, dtype)
-  for dtype in ("float32", "bfloat16")
+  for dtype in ("float32", "bfloat16", "int8")
   for said, function in (("one direction", "top_k"), ("both directions", "top_k_both"))
 }
 
