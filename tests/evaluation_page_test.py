@@ -10,7 +10,7 @@ from matplotlib import image
 import numpy as np
 import pytest
 
-from labse_jax import evaluate
+from labse_jax import evaluate, evaluation_page
 
 LANGUAGES = {"fra": "écrit {}", "rus": "слово {}", "deu": "<b>wort</b> {}"}
 COUNT = 30
@@ -62,6 +62,16 @@ def test_it_says_what_was_measured_and_what_was_published(folder):
   assert test["average"]["difference"]["value"] == pytest.approx(good - weak)
   assert test["average"]["p"] < 0.001 and "< 0.001" in texts
   assert "Cyrillic (1)" in texts and "Latin (2)" in texts
+
+
+def test_groups_and_what_was_scored_on_are_shown(folder):
+  models = json.loads((folder / "both.json").read_text("utf-8"))["models"]
+  for result in models.values():
+    result |= {"groups": {"14": result["average"]}, "scored on": dict.fromkeys(LANGUAGES, "half")}
+  one = Document("".join(evaluation_page.languages("good", models["good"]))).texts
+  assert "group 14 (3)" in one and "scored on half: fra, rus, deu" in one
+  both = Document("".join(evaluation_page.models(models, [], {}))).texts
+  assert "group 14 (3)" in both
 
 
 def test_one_model_keeps_its_form_and_paired_keys_stay_out(folder, tmp_path):
