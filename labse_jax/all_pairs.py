@@ -12,22 +12,10 @@ import jax
 import jax.numpy as jnp
 
 from labse_jax.errors import known
+from labse_jax.walk import EXCHANGES, walk, walk_back
 
-EXCHANGES = ("gather", "ring", "local")
-TILE = 1 << 22  # Similarities that are formed at a time: 16 MB.
-KEPT = 4  # Tiles: no more similarities than that are kept for the way back, not formed again.
+KEPT = 4  # Tiles: similarities no more than these are formed at once, and kept for the way back.
 NEVER = -1e30  # The logit of a pair that does not count: finite, so that no difference is NaN.
-
-
-class Spread(NamedTuple):
-  """How pairs lie on the devices: the axes they are split over, how keys come, a tile's size.
-
-  The exchange is "gather", "ring", or "local": pairs of one device alone, as others have it.
-  """
-
-  axis_name: tuple
-  exchange: str = "gather"
-  tile: int = TILE
 
 
 def softmax_sums(x_aD, y_bD, of_a, of_b, spread):
@@ -80,7 +68,8 @@ def _sums(x_aD, y_bD, of_a, of_b, kind, spread):
   x_aD, y_bD = x_aD.astype(jnp.float32), y_bD.astype(jnp.float32)
   devices = 1 if spread.exchange == "local" else jax.lax.axis_size(spread.axis_name)
   if spread.exchange != "ring" and len(x_aD) * len(y_bD) * devices <= KEPT * spread.tile:
-    return _forward(x_aD, y_bD, *jax.lax.stop_gradient((of_a, of_b)), kind, spread)[0]
+    whole = spread._replace(tile=KEPT * spread.tile)
+    return _forward(x_aD, y_bD, *jax.lax.stop_gradient((of_a, of_b)), kind, whole)[0]
   return _tiled_sums(x_aD, y_bD, of_a, of_b, kind, spread)
 
 
@@ -92,7 +81,7 @@ def _tiled_sums(x_aD, y_bD, of_a, of_b, kind, spread):
 def _forward(x_aD, y_bD, of_a, of_b, kind, spread):
   query, key = of_a | {"vector": x_aD}, of_b | {"vector": y_bD}
   step = lambda query, key, *sums: kind.fold(*_tile(query, key), query, key, *sums)
-  rows, columns, key = _walk(query, key, kind, step, spread)
+  rows, columns, key = walk(query, key, kind, step, spread)
   sums = kind.finish(rows), kind.finish(columns)
   return sums, (query, key, sums)
 
@@ -109,7 +98,7 @@ def _backward(kind, spread, kept, cotangents):
     own_aD, own_bD = jax.grad(share, (0, 1))(query["vector"], key["vector"])
     return dx_aD + own_aD, dy_bD + own_bD
 
-  return *_walk_back(query, key, of_columns, step, spread), None, None
+  return *walk_back(query, key, of_columns, step, spread), None, None
 
 
 _tiled_sums.defvjp(_forward, _backward)
@@ -117,7 +106,9 @@ _tiled_sums.defvjp(_forward, _backward)
 
 def _tile(query, key):
   """(similarities, whether they count, those of the labels or None), each [queries, keys]."""
-  same = (query["ids"][:, None, :, None] == key["ids"][None, :, None, :]).any((-2, -1))
+  # Comparisons that are or-ed, not reduced: those fuse with what uses them.
+  same = functools.reduce(jnp.logical_or, (
+      x_a[:, None] == y_b for x_a in query["ids"].T for y_b in key["ids"].T))  # fmt: skip
   counts = query["mask"][:, None] & key["mask"] & ~same
   labels = _matmul(query["label"], key["label"]) if "label" in query else None
   return _matmul(query["vector"], key["vector"]), counts, labels
@@ -125,97 +116,6 @@ def _tile(query, key):
 
 def _matmul(a, b):
   return jnp.matmul(a, b.T, precision=jax.lax.Precision.HIGHEST)
-
-
-def _walk(query, key, kind, step, spread):
-  """This device's rows and columns, and the keys where the walk leaves them, for the way back."""
-  if spread.exchange == "gather":
-
-    def gathered(rows, key):
-      keys = _gather(key, spread)
-      rows, columns = step(query, keys, rows, kind.start_column(keys))
-      return rows, kind.merge(columns, spread.axis_name)
-
-    return *_in_parts(gathered, kind.start_row(query), key, _gathered(query, spread), spread), key
-  fold = functools.partial(_fold, query, step=step, spread=spread)
-  rows, columns = fold(kind.start_row(query), key, kind.start_column(key))
-  if spread.exchange == "local":
-    return rows, columns, key
-
-  def turn(_, carry):
-    rows, key, columns = carry
-    key, columns = _pass_on((key, columns), -1, spread)
-    rows, columns = fold(rows, key, columns)
-    return rows, key, columns
-
-  devices = jax.lax.axis_size(spread.axis_name)
-  rows, key, columns = jax.lax.fori_loop(1, devices, turn, (rows, key, columns))
-  return rows, _pass_on(columns, -1, spread), key
-
-
-def _walk_back(query, key, of_columns, step, spread):
-  """The gradients of this device's queries and keys; the ring goes the other way, and home."""
-  zeros = lambda of: jnp.zeros_like(of["vector"]) + 0 * of["vector"][0, 0]
-  if spread.exchange == "gather":
-
-    def gathered(dx_aD, key):
-      keys = _gather(key, spread)
-      dx_aD, dy_BD = step(query, keys, dx_aD, zeros(keys))
-      return dx_aD, jax.lax.psum_scatter(dy_BD, spread.axis_name, tiled=True)
-
-    return _in_parts(gathered, zeros(query), key | of_columns, _gathered(query, spread), spread)
-  fold = functools.partial(_fold, query, step=step, spread=spread)
-  if spread.exchange == "local":
-    return fold(zeros(query), key | of_columns, zeros(key))
-  key = key | _pass_on(of_columns, 1, spread)
-  dx_aD, dy_bD = fold(zeros(query), key, zeros(key))
-
-  def turn(_, carry):
-    dx_aD, key, dy_bD = carry
-    key, dy_bD = _pass_on((key, dy_bD), 1, spread)
-    dx_aD, dy_bD = fold(dx_aD, key, dy_bD)
-    return dx_aD, key, dy_bD
-
-  devices = jax.lax.axis_size(spread.axis_name)
-  dx_aD, _, dy_bD = jax.lax.fori_loop(1, devices, turn, (dx_aD, key, dy_bD))
-  return dx_aD, dy_bD
-
-
-def _gathered(query, spread):
-  """What one key of each device costs in a tile: its similarities or, if more, the vectors."""
-  return jax.lax.axis_size(spread.axis_name) * max(query["vector"].shape)
-
-
-def _gather(tree, spread):
-  return jax.tree.map(lambda a: jax.lax.all_gather(a, spread.axis_name, tiled=True), tree)
-
-
-def _pass_on(tree, places, spread):
-  """Every array to the device `places` further on."""
-  devices = jax.lax.axis_size(spread.axis_name)
-  to = [(device, (device + places) % devices) for device in range(devices)]
-  return jax.tree.map(lambda a: jax.lax.ppermute(a, spread.axis_name, to), tree)
-
-
-def _fold(query, rows, key, columns, step, spread):
-  """One block of pairs."""
-  part = lambda rows, of: step(query, of[0], rows, of[1])
-  return _in_parts(part, rows, (key, columns), query["mask"].shape[0], spread)
-
-
-def _in_parts(step, rows, keys, cost, spread):
-  """step(rows, keys) -> (rows, columns), some keys at a time; `cost` numbers a key in a tile."""
-  b = jax.tree.leaves(keys)[0].shape[0]
-  parts = min(b, -(-b * cost // spread.tile))
-  if parts == 1:
-    return step(rows, keys)
-  size = -(-b // parts)
-  parts = -(-b // size)
-  split = lambda leaf: jnp.pad(
-      leaf, [(0, parts * size - b)] + [(0, 0)] * (leaf.ndim - 1)).reshape(
-          parts, size, *leaf.shape[1:])  # fmt: skip
-  rows, columns = jax.lax.scan(step, rows, jax.tree.map(split, keys))
-  return rows, jax.tree.map(lambda leaf: leaf.reshape(-1, *leaf.shape[2:])[:b], columns)
 
 
 def _start_rows(of):
@@ -233,7 +133,7 @@ def _zeros(of):
 
 def _fold_softmax(s, counts, labels, query, key, rows, columns):
   logits = jnp.where(counts, s, NEVER)
-  rows = _online(rows, logits, 1) | {"count": rows["count"] + counts.sum(1)}
+  rows = _online(rows, logits, 1) | {"count": rows["count"] + counts.sum(1, dtype=jnp.float32)}
   columns = _online(columns, logits, 0)
   if labels is not None:
     by_row, by_column = _weights(counts, labels, query, key)

@@ -1,4 +1,4 @@
-"""Sums over all pairs: extreme logits, what a ring is to a gather, memory and bytes at 65,536."""
+"""Sums over all pairs: extreme logits, memory and bytes at 65,536."""
 
 import functools
 import importlib
@@ -9,11 +9,11 @@ import loss_oracles as oracles
 import numpy as np
 import pytest
 
-from labse_jax.all_pairs import Spread, softmax_sums
+from labse_jax.all_pairs import softmax_sums
 from labse_jax.collectives import by_kind, collectives
 from labse_jax.errors import InputError
-from labse_jax.losses.soft_contrastive import soft_contrastive
 from labse_jax.sharding import BATCH, make_mesh
+from labse_jax.walk import Spread
 
 SCALE = 100.0
 OPTIONS = {
@@ -77,33 +77,6 @@ def test_no_negative_is_lost_however_far_the_logits_are_apart(where):
     for got, value in zip(gradients, slopes, strict=True):
       # Of a probability e^(u - v) the rounding of u and v, up to 100, is some 1e-5.
       np.testing.assert_allclose(got, value, atol=3e-5 * np.abs(value).max(), err_msg=name)
-
-
-def test_a_ring_is_a_gather():
-  arguments = oracles.inputs("duplicates", "teacher_bP")
-  (one, of_one), gradients = oracles.ours(
-    soft_contrastive, arguments, where=(8, 1, "gather", 100), **OPTIONS["soft_contrastive"]
-  )
-  (two, of_two), others = oracles.ours(
-    soft_contrastive, arguments, where=(8, 1, "ring", 100), **OPTIONS["soft_contrastive"]
-  )
-  oracles.close((two, others), (one, jax.tree.map(np.asarray, gradients)), 1e-6)
-  assert jax.tree.map(float, of_one) == pytest.approx(jax.tree.map(float, of_two), rel=1e-6)
-
-
-def test_local_negatives_are_those_of_each_device_alone():
-  """The loss is the mean of the devices' own losses, each weighed by its number of pairs."""
-  arguments, options = oracles.inputs("empty slots", "teacher_bP"), OPTIONS["soft_contrastive"]
-  (value, _), gradients = oracles.ours(
-      soft_contrastive, arguments, where=(4, 2, "local", 7), **options)  # fmt: skip
-  parts, shares = [], []
-  for place in np.array_split(np.arange(oracles.B), 4):
-    own = {name: a[place] for name, a in arguments.items()}
-    parts.append(oracles.oracle(oracles.soft_contrastive, own, **options))
-    shares.append(own["mask_b"].sum() / arguments["mask_b"].sum())
-  wanted = {name: np.concatenate([share * of[name] for share, (_, of) in zip(
-      shares, parts, strict=True)]) for name in gradients}  # fmt: skip
-  oracles.close((value, gradients), (np.dot(shares, [part for part, _ in parts]), wanted))
 
 
 def test_an_unknown_exchange_is_refused():

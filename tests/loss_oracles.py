@@ -9,8 +9,8 @@ import functools
 import jax
 import numpy as np
 
-from labse_jax.all_pairs import TILE, Spread
 from labse_jax.sharding import BATCH, make_mesh
+from labse_jax.walk import TILE, Spread
 
 B, D, P, K = 24, 6, 5, 2
 # devices, fsdp, exchange, tile; 130 leaves a last part of fewer keys, 7 and 17 one key a part.

@@ -5,9 +5,9 @@ import loss_oracles as oracles
 import numpy as np
 import pytest
 
-from labse_jax.all_pairs import Spread
 from labse_jax.ranking import mean_over, rank
 from labse_jax.sharding import BATCH, make_mesh
+from labse_jax.walk import Spread
 
 
 def split(f, out, *arguments):

@@ -9,7 +9,6 @@ import jax.numpy as jnp
 import numpy as np
 
 from labse_jax import fingerprint, hard_negatives, monitors, teachers
-from labse_jax.all_pairs import EXCHANGES, Spread
 from labse_jax.data import pipeline
 from labse_jax.data.dataset import open_dataset
 from labse_jax.errors import InputError, known
@@ -19,6 +18,7 @@ from labse_jax.models import heads
 from labse_jax.plugins import chosen
 from labse_jax.sharding import BATCH, split_rows
 from labse_jax.task import EncoderTask
+from labse_jax.walk import EXCHANGES, Spread
 
 LEARNED = "logit_scale"  # The parameters that are options of the loss; no part of a model.
 POSITIVE = ("scale", "temperature")  # Learned as logarithms, so that they stay positive.
