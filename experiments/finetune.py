@@ -55,7 +55,7 @@ def get_config(arg=None):
   # here, most of all in languages that the bitext lacks (README has the numbers).
   config.loss_options = dict(scale=100.0, margin=0.0)
   config.exchange, config.learned, config.matryoshka = "gather", (), ()
-  config.dtype, config.remat = "float32", False
+  config.dtype, config.remat, config.unroll = "float32", False, True
   config.mesh = dict(fsdp=1)
 
   # Devlin et al. 2019, app. A: AdamW as BERT has it; of its rates for fine-tuning the smallest.

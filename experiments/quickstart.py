@@ -26,7 +26,7 @@ def get_config(arg=None):
   config.head = dict(pooling="mean", dense=0)
   config.loss = "margin_softmax"
   config.loss_options = dict(scale=20.0, margin=0.3)
-  config.dtype, config.remat, config.chunks = "float32", False, 1
+  config.dtype, config.remat, config.unroll, config.chunks = "float32", False, True, 1
   config.mesh = dict(fsdp=1)
 
   config.optim = dict(clip=1.0, b1=0.9, b2=0.98, epsilon=1e-8, weight_decay=0.01)

@@ -40,7 +40,7 @@ class SentenceEncoder:
     if default_prompt is not None and default_prompt not in (prompts or {}):
       raise InputError(f"default_prompt_name {default_prompt!r} is not among the prompts "
                        f"{sorted(prompts or {})}.")  # fmt: skip
-    self.module = module.clone(bert=module.bert.clone(unroll=True))
+    self.module = module.clone(bert=module.bert.clone(unstacked=True))
     self.tokenizer, self.max_length = tokenizer, max_length
     self.prompts, self.default_prompt = prompts or {}, default_prompt
     self.mesh = mesh or make_mesh(devices=jax.local_devices())
@@ -55,7 +55,7 @@ class SentenceEncoder:
 
   def set_params(self, params):
     """Puts a parameter tree on every device of the encoder."""
-    params = params | {"bert": bert.unrolled(params["bert"], self.module.bert.dtype)}
+    params = params | {"bert": bert.unstack(params["bert"], self.module.bert.dtype)}
     self.params = jax.device_put(params, jax.NamedSharding(self.mesh, jax.P()))
 
   @classmethod

@@ -27,7 +27,8 @@ class EncoderTask:
   def __init__(self, config):
     self.config = config
     self.model, self.head = config.model.to_dict(), config.head.to_dict()
-    self.module = heads.build(self.model, self.head, dtype=config.dtype, remat=config.remat)
+    self.module = heads.build(self.model, self.head, dtype=config.dtype, remat=config.remat,
+                              unroll=config.get("unroll", False))  # fmt: skip
     prompts, name = dict(config.get("prompts", {})), config.get("default_prompt")
     self.prompt = prompts[known("default_prompt", name, prompts)] if name else ""
     self.limits = dict(max_length=config.get("max_length", config.length), prompts=prompts,

@@ -91,9 +91,11 @@ def plain(params):
   return gradient(params)
 
 
-def test_remat_gives_the_same_values_and_gradients(params, plain):
-  remat = gradient(params, remat=True)
-  for a, b in zip(jax.tree.leaves(plain), jax.tree.leaves(remat), strict=True):
+@pytest.mark.parametrize("options", [
+    dict(remat=True), dict(unroll=True), dict(remat=True, unroll=True)], ids=str)  # fmt: skip
+def test_remat_and_unroll_give_the_same_values_and_gradients(params, plain, options):
+  other = gradient(params, **options)
+  for a, b in zip(jax.tree.leaves(plain), jax.tree.leaves(other), strict=True):
     scale = np.abs(a).max() + 1e-6
     np.testing.assert_allclose(a / scale, b / scale, atol=1e-5)
 
@@ -136,14 +138,14 @@ def test_bfloat16_multiplies_in_bfloat16_on_the_way_back_too(params):
 
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
 def test_layers_one_by_one_give_what_the_scan_gives(params, dtype):
-  flat = {"bert": bert.unrolled(params["bert"], dtype)}
+  flat = {"bert": bert.unstack(params["bert"], dtype)}
   assert flat["bert"]["block_1"]["up"]["kernel"].shape == (32, 64)
   assert {str(x.dtype) for path, x in jax.tree_util.tree_leaves_with_path(flat)
           if path[-1].key == "kernel"} == {dtype}  # fmt: skip
   arrays, _, _ = pack([(s,) for s in make_sentences()], LENGTH, SLOTS)
   inputs = [arrays[name][:, 0] for name in ("tokens", "segments", "positions")]
   module = heads.build(MODEL, HEAD, dtype=dtype)
-  one_by_one = module.clone(bert=module.bert.clone(unroll=True))
+  one_by_one = module.clone(bert=module.bert.clone(unstacked=True))
   scanned_RSD = module.apply({"params": params}, *inputs, slots=SLOTS)
   np.testing.assert_allclose(
       one_by_one.apply({"params": flat}, *inputs, slots=SLOTS), scanned_RSD,

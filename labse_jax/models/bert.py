@@ -135,7 +135,8 @@ class Bert(nn.Module):
   activation: str = "gelu"
   dtype: str = "float32"
   remat: bool = False
-  unroll: bool = False  # Takes the parameters of `unrolled`.
+  unroll: bool = False  # Compiles each layer by itself: faster on a CPU, later to start.
+  unstacked: bool = False  # Takes the parameters of `unstack`.
 
   @property
   def longest(self):
@@ -158,21 +159,23 @@ class Bert(nn.Module):
       bias = RelativeBias(self.relative_buckets, self.heads, INIT, name="relative")
       bias_HLL = bias(tokens_BL.shape[1])
     fields = (self.heads, self.mlp_width, self.dropout, self.epsilon, self.activation, self.dtype)
-    if self.unroll:
+    if self.unstacked:
       for n in range(self.depth):
         x_BLD, _ = Block(*fields, name=f"block_{n}")(x_BLD, mask_BLL, bias_HLL, train)
       return x_BLD
-    # One compiled layer whose weights are stacked on axis 0; `self` is argument 0 of remat.
-    block = nn.remat(Block, prevent_cse=False, static_argnums=(4,)) if self.remat else Block
+    # The weights of all layers are stacked on axis 0; `self` is argument 0 of remat. A loop keeps
+    # the compiler from merging what is computed again with the first time.
+    block = (nn.remat(Block, prevent_cse=self.unroll, static_argnums=(4,)) if self.remat
+             else Block)  # fmt: skip
     x_BLD, _ = nn.scan(
         block, length=self.depth, in_axes=nn.broadcast, variable_axes={"params": 0},
-        split_rngs={"params": True, "dropout": True},
+        split_rngs={"params": True, "dropout": True}, unroll=self.depth if self.unroll else 1,
     )(*fields, name="blocks")(x_BLD, mask_BLL, bias_HLL, train)  # fmt: skip
     return x_BLD
 
 
-def unrolled(params, dtype):
-  """The parameters of a Bert that has `unroll`: arrays of one layer each, kernels in `dtype`.
+def unstack(params, dtype):
+  """The parameters of a Bert that is `unstacked`: arrays of one layer each, kernels in `dtype`.
 
   To encode, not to train: a scan copies each layer's weights out of the stack in every batch.
   """

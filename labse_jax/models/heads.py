@@ -125,7 +125,7 @@ class MaskedLM(nn.Module):
                        name="masked_lm")(x_BMD)  # fmt: skip
 
 
-def build(model, head, *, dtype="float32", remat=False):
+def build(model, head, *, dtype="float32", remat=False, unroll=False):
   """The module of a config's `model` and `head` sections; raises on a name it does not know."""
   known("pooling", head["pooling"], POOLING)
   known("dense activation", head.get("dense_activation", "tanh"), DENSE_ACTIVATIONS)
@@ -133,7 +133,7 @@ def build(model, head, *, dtype="float32", remat=False):
   known("dtype", dtype, ("float32", "bfloat16"))
   if model["width"] % model["heads"]:
     raise InputError(f"heads = {model['heads']} does not divide width = {model['width']}.")
-  return SentenceModel(Bert(**model, dtype=dtype, remat=remat), **head)
+  return SentenceModel(Bert(**model, dtype=dtype, remat=remat, unroll=unroll), **head)
 
 
 def init(module, key):
