@@ -39,13 +39,13 @@ class Calibration(NamedTuple):
   decoys: tuple
 
 
-def calibrated(x_ND, y_MD, *, k, margin="ratio", dtype="float32", allowed=None, gold_2G=None):
+def calibrated(x_ND, y_MD, *, k, margin="ratio", search=top_k_both, allowed=None, gold_2G=None):
   """The Calibration of what retrieval "max" mines, as `margin.candidates` does.
 
   Decoys come of the true pairs `gold_2G`, (rows of x, rows of y), if given, else of the best that
   were mined. Raises InputError where they are too few.
   """
-  near = top_k_both(x_ND, y_MD, k + 1, dtype=dtype)  # One more: a decoy loses its partner.
+  near = search(x_ND, y_MD, k + 1)  # One more: a decoy loses its partner.
   nearest = [[array_NK[:, :k] for array_NK in side] for side in near]
   found = retrieved(*neighbour_scores(*nearest, margin), "max", allowed)
   turned = allowed and (lambda row_y_P, row_x_P: allowed(row_x_P, row_y_P))

@@ -14,24 +14,25 @@ RETRIEVALS = ("max", "forward", "backward", "intersection", "union")
 PART = 4096  # Pairs whose vectors are read at a time.
 
 
-def candidates(x_ND, y_MD, *, k, margin="ratio", retrieval="max", dtype="float32", allowed=None):
+def candidates(x_ND, y_MD, *, k, margin="ratio", retrieval="max", search=top_k_both, allowed=None):
   """Mined pairs of unit vectors, best first: (row_x_P, row_y_P, score_P).
 
   Of the k nearest on the other side, the one with the best margin score is taken for each x
   ("forward"), for each y ("backward"), where both agree ("intersection"), for both ("union"), or of
   both the best that are still free, so that each row stands in one pair ("max"). `allowed`, a
   function (row_x_P, row_y_P) -> bool_P, leaves neighbours out, which still count in the means.
+  `search(x_ND, y_MD, k)` finds neighbours as `top_k_both` does.
   """
   known("margin", margin, MARGINS)
   known("retrieval", retrieval, RETRIEVALS)
-  near = top_k_both(x_ND, y_MD, k, dtype=dtype)
+  near = search(x_ND, y_MD, k)
   return retrieved(*neighbour_scores(*near, margin), retrieval, allowed)
 
 
-def aligned_scores(x_ND, y_MD, row_x_P, row_y_P, *, k, margin="ratio", dtype="float32"):
+def aligned_scores(x_ND, y_MD, row_x_P, row_y_P, *, k, margin="ratio", search=top_k_both):
   """The margin scores of given pairs of rows, float32 [P]."""
   score = MARGINS[known("margin", margin, MARGINS)]
-  (near_xNK, _), (near_yMK, _) = top_k_both(x_ND, y_MD, k, dtype=dtype)
+  (near_xNK, _), (near_yMK, _) = search(x_ND, y_MD, k)
   cosine_P = [np.einsum("pd,pd->p", x_ND[row_x_P[part]], y_MD[row_y_P[part]])
               for part in _parts(len(row_x_P))]  # fmt: skip
   mean_P = (near_xNK.mean(1)[row_x_P] + near_yMK.mean(1)[row_y_P]) / 2

@@ -1,6 +1,7 @@
 """Two files of sentences -> the pairs among them that are translations."""
 
 import contextlib
+import functools
 import pathlib
 import shutil
 import sys
@@ -12,13 +13,14 @@ from labse_jax.encode import SentenceEncoder, encode_file
 from labse_jax.errors import InputError, run
 from labse_jax.mining_texts import SIDES, read_gold, read_text
 from labse_jax.pair_filters import AllowedPairs
+from labse_jax.search import top_k_both
 
 MARKER = "of.json"
 
 
-def calibrated(x, y, vectors, allowed, gold_2G, args):
+def calibrated(x, y, vectors, search, allowed, gold_2G, args):
   """`mined` down to the threshold for --precision, with each pair's own, and the page of it."""
-  found = calibration.calibrated(*vectors, k=args.k, margin=args.margin, dtype=args.dtype,
+  found = calibration.calibrated(*vectors, k=args.k, margin=args.margin, search=search,
                                  allowed=allowed, gold_2G=gold_2G)  # fmt: skip
   lowest = calibration.threshold(found, args.precision)
   columns = (found.row_x_P, found.row_y_P, found.score_P, found.precision_P)
@@ -33,21 +35,41 @@ def calibrated(x, y, vectors, allowed, gold_2G, args):
   return pairs, calibration_page.page_of(found, lowest, args.precision, title)
 
 
-def mined(x, y, vectors, allowed, args):
+def mined(x, y, vectors, search, allowed, args):
   """Yields (score, source, target, their line numbers), best first, from --threshold on."""
   found = margin.candidates(*vectors, k=args.k, margin=args.margin, retrieval=args.retrieval,
-                            dtype=args.dtype, allowed=allowed)  # fmt: skip
+                            search=search, allowed=allowed)  # fmt: skip
   for row_x, row_y, score in zip(*(column_P.tolist() for column_P in found), strict=True):
     if args.threshold is None or score >= args.threshold:
       yield score, x.lines[row_x], y.lines[row_y], x.numbers[row_x], y.numbers[row_y]
 
 
-def scored(x, y, vectors, args):
+def scored(x, y, vectors, search, args):
   """Yields the same for line N of one text and line N of the other, in their order."""
   score_N = margin.aligned_scores(
-      *vectors, x.row_N, y.row_N, k=args.k, margin=args.margin, dtype=args.dtype)  # fmt: skip
+      *vectors, x.row_N, y.row_N, k=args.k, margin=args.margin, search=search)  # fmt: skip
   for number, (score, row_x, row_y) in enumerate(zip(score_N, x.row_N, y.row_N, strict=True), 1):
     yield float(score), x.lines[row_x], y.lines[row_y], number, number
+
+
+def _search(args):
+  """search(x_ND, y_MD, k), as of `top_k_both`."""
+  if args.search != "faiss":
+    state = _folder(args.output) / "search"
+    return functools.partial(top_k_both, dtype=args.search, state=state)
+  from labse_jax import approximate  # Late: faiss is an extra.
+
+  def search(x_ND, y_MD, k):
+    found = approximate.top_k_both(x_ND, y_MD, k)
+    print(f"The index found {found.recall_x:.2%} of the {k} nearest of the source's lines, "
+          f"{found.recall_y:.2%} of the target's (of a sample of 1,000).")  # fmt: skip
+    return found.of_x, found.of_y
+
+  return search
+
+
+def _folder(output):
+  return pathlib.Path(f"{output}.vectors")
 
 
 @contextlib.contextmanager
@@ -56,7 +78,7 @@ def vectors_beside(output, texts, encoder, args):
 
   What a killed run of the same inputs and settings left beside `output` is gone on with.
   """
-  folder = pathlib.Path(f"{output}.vectors")
+  folder = _folder(output)
   files.check_replaceable(folder, marker=MARKER)
   identity = {"model": fingerprint.model(args.model), "precision": args.dtype,
               "prompt": args.prompt}  # fmt: skip
@@ -95,15 +117,16 @@ def main(argv):
   allowed = AllowedPairs(
       x.lines, y.lines, min_characters=args.min_characters, max_ratio=args.max_ratio,
       one_script=args.one_script, languages=languages if args.language_id else None)  # fmt: skip
+  search = _search(args)
   encoder = SentenceEncoder.load(args.model, precision=args.dtype)
   page = None
   with vectors_beside(args.output, (x, y), encoder, args) as vectors:
     if args.score_only:
-      pairs = list(scored(x, y, vectors, args))
+      pairs = list(scored(x, y, vectors, search, args))
     elif args.precision is None:
-      pairs = list(mined(x, y, vectors, allowed, args))
+      pairs = list(mined(x, y, vectors, search, allowed, args))
     else:
-      pairs, page = calibrated(x, y, vectors, allowed, gold_2G, args)
+      pairs, page = calibrated(x, y, vectors, search, allowed, gold_2G, args)
     pair_files.write(args.output, args.format, languages, pairs)
     if page:
       with files.replacing(args.report) as file:

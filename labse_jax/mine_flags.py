@@ -32,6 +32,7 @@ each pair's estimated precision (that of all pairs at least as good) as a column
 A run that was killed goes on where it was when the same command is given again: until the end, its
 vectors lie beside the output, in OUTPUT.vectors."""
 UNKNOWN = "und"  # As ISO 639-3 says it.
+SEARCHES = (*DTYPES, "faiss")
 
 
 def parsed(argv):
@@ -78,7 +79,10 @@ def _parser():
   add("--source-language", metavar="S",
       help="for --language-id, TMX, JSONL and Moses (the file's ending)")  # fmt: skip
   add("--target-language", metavar="T", help="the same for the other side")
-  add("--dtype", default="float32", choices=DTYPES, help="of the model's and search's products")
+  add("--dtype", default="float32", choices=("float32", "bfloat16"), help="of the model's products")
+  add("--search", default="float32", choices=SEARCHES,
+      help="of its products; scores are float32's always. faiss: an approximate index for many "
+           "millions of lines, whose recall is said")  # fmt: skip
   add("--prompt", help="put before each line, instead of the folder's own")
   parser.error = _refuse
   return parser

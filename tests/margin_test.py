@@ -1,5 +1,6 @@
 """Mining by margin score against plain loops in float64."""
 
+import functools
 import itertools
 
 import numpy as np
@@ -8,6 +9,7 @@ import pytest
 from labse_jax import margin
 from labse_jax.errors import InputError
 from labse_jax.margin import aligned_scores, candidates
+from labse_jax.search import top_k_both
 
 
 def texts(count_x=60, count_y=80, noise=0.5):
@@ -106,7 +108,10 @@ def test_given_pairs_are_scored(kind, monkeypatch):
 
 def test_bfloat16_mines_the_same():
   x_ND, y_MD = texts(noise=0.1)
-  found = [candidates(x_ND, y_MD, k=4, dtype=dtype) for dtype in ("float32", "bfloat16")]
+  found = [
+    candidates(x_ND, y_MD, k=4, search=functools.partial(top_k_both, dtype=dtype))
+    for dtype in ("float32", "bfloat16")
+  ]
   np.testing.assert_array_equal(found[0][:2], found[1][:2])
   np.testing.assert_allclose(found[0][2], found[1][2], rtol=1e-5)
 

@@ -1,5 +1,6 @@
 """`mine`: the command as a person runs it, against the model's own vectors."""
 
+import functools
 import gzip
 import json
 import re
@@ -9,6 +10,7 @@ import pytest
 
 from labse_jax import calibration, encode, errors, language_id, margin, mine, scripts
 from labse_jax.mining_texts import read_text
+from labse_jax.search import top_k_both
 
 
 @pytest.fixture
@@ -54,6 +56,26 @@ def expected(texts, encoder, **options):
 def same(rows, wanted):
   assert {row[1:] for row in rows} == {row[1:] for row in wanted} and len(rows) == len(wanted)
   np.testing.assert_allclose([row[0] for row in rows], [row[0] for row in wanted], atol=2e-6)
+
+
+def test_pairs_of_a_search_in_int8(command, texts, tiny_encoder, tmp_path):
+  assert command("--search", "int8")[0] == 0
+  search = functools.partial(top_k_both, dtype="int8")
+  same(rows_of(tmp_path), expected(texts, tiny_encoder, search=search))
+
+
+def test_few_lines_are_no_index(command, tmp_path):
+  pytest.importorskip("faiss", reason="faiss is an extra")
+  status, said = command("--search", "faiss")
+  assert status == 2 and "too few for an index" in said.err and not (tmp_path / "out").exists()
+
+
+def test_lines_for_an_index_are_found_by_it(command, tmp_path, monkeypatch):
+  approximate = pytest.importorskip("labse_jax.approximate", exc_type=errors.InputError)
+  monkeypatch.setattr(approximate, "FEWEST", 10)
+  status, said = command("--search", "faiss", "--k", "2")
+  assert status == 0 and re.search(r"The index found \d+\.\d\d% of the 2 nearest", said.out)
+  assert rows_of(tmp_path)
 
 
 def test_pairs_are_written_best_first(command, texts, tiny_encoder, tmp_path):
