@@ -5,12 +5,13 @@ python benchmarks/train.py --model FOLDER --data DATASET [--base] [--output FILE
 FOLDER is a BERT with mean pooling; its weights, loss (additive margin softmax) and batches are the
 same on both sides, dropout is 0, and the losses of the first steps are compared. torch runs
 transformers' BertModel with scaled_dot_product_attention, autocast for bfloat16, and fused AdamW.
-The four take turns of a few steps each. --base replaces the model by one of BERT-base's shape with
+The four take turns of a few steps each, each in a process of its own. --base replaces the model by one of BERT-base's shape with
 random weights.
 """
 
 import argparse
 import json
+import multiprocessing
 import os
 import pathlib
 import statistics
@@ -63,19 +64,33 @@ def compare(args):
   """{contender: its seconds a step, its losses}, all measured in turns."""
   batches = read_batches(args)
   tokens = statistics.mean(int((batch["segments"] > 0).sum()) for batch in batches[:STEPS])
-  contenders = {f"labse_jax {dtype}": Ours(args, dtype) for dtype in ("float32", "bfloat16")}
-  contenders |= {f"torch {dtype}": Torch(args, dtype) for dtype in ("float32", "bfloat16")}
-  results = {name: {"losses": [one.step(batch) for batch in batches], "seconds": []}
-             for name, one in contenders.items()}  # fmt: skip
+  context, pipes, results = multiprocessing.get_context("spawn"), {}, {}
+  for kind, said in ((Ours, "labse_jax"), (Torch, "torch")):
+    for dtype in ("float32", "bfloat16"):
+      pipes[f"{said} {dtype}"], theirs = context.Pipe()
+      context.Process(target=contend, args=(theirs, kind, args, dtype), daemon=True).start()
+      results[f"{said} {dtype}"] = {"losses": pipes[f"{said} {dtype}"].recv(), "seconds": []}
   for _ in range(TURNS):
-    for name, one in contenders.items():
-      start = time.perf_counter()
-      for batch in batches[:STEPS]:
-        one.step(batch)
-      results[name]["seconds"].append((time.perf_counter() - start) / STEPS)
+    for name, pipe in pipes.items():
+      pipe.send("go")
+      results[name]["seconds"].append(pipe.recv())
   for result in results.values():
     result["tokens_per_second"] = tokens / statistics.median(result["seconds"])
   return results
+
+
+def contend(pipe, kind, args, dtype):
+  """Sends the losses of the first steps; then, each time it is asked, the seconds a step takes.
+
+  In a process of its own: the memory and threads of one would weigh on the others.
+  """
+  one, batches = kind(args, dtype), read_batches(args)
+  pipe.send([one.step(batch) for batch in batches])
+  while pipe.recv():
+    start = time.perf_counter()
+    for batch in batches[:STEPS]:
+      one.step(batch)
+    pipe.send((time.perf_counter() - start) / STEPS)
 
 
 def config_of(args, dtype):
