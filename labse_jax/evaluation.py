@@ -56,6 +56,8 @@ def choose(languages, available, data, groups=None):
       + ", ".join(available)
       + (f" or the groups {', '.join(groups)}." if groups else ".")
     )
+  if not chosen:
+    raise InputError(f"{data}: no language is asked for; choose from {', '.join(available)}.")
   return chosen
 
 

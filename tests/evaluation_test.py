@@ -56,6 +56,11 @@ def test_unknown_languages_are_named(groups, more):
     evaluation.choose("x,a,y", ["a", "b"], "data", groups)
 
 
+def test_no_language_at_all_is_refused():
+  with pytest.raises(InputError, match="data: no language is asked for; choose from a, b"):
+    evaluation.choose([], ["a", "b"], "data")
+
+
 def test_aligned_files_are_read_side_by_side(tmp_path):
   (tmp_path / "a").write_text("un\ndeux\n")
   with gzip.open(tmp_path / "b.gz", "wt") as file:
