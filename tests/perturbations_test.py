@@ -38,6 +38,17 @@ def test_names_come_from_other_sentences():
   assert variants("name", "We saw Paris.", ["Paris"]) == {None}
 
 
+def test_names_are_whole_words():
+  names = perturbations.NAME.findall
+  assert names("We met José Martínez and McDonald in São Paulo.") == [
+    "José Martínez",
+    "McDonald",
+    "São Paulo",
+  ]
+  assert names("We saw NATO, B2B and USA's iPhone.") == []
+  assert variants("name", "I met José.", ["Ann"]) == {"I met Ann."}
+
+
 @pytest.mark.parametrize(
   "sentence, expected",
   [
