@@ -1,6 +1,7 @@
 """Vectors that another system made, NAME.npy beside NAME.txt, in the place of a model."""
 
 import pathlib
+import zipfile
 
 import numpy as np
 
@@ -42,8 +43,10 @@ def _read(path):
     vectors_ND = np.load(path, mmap_mode="r", allow_pickle=False)
   except FileNotFoundError:
     raise InputError(f"{path}: no such file.") from None
-  except (ValueError, EOFError) as error:
+  except (ValueError, EOFError, zipfile.BadZipFile) as error:
     raise InputError(f"{path}: cannot be read as a .npy file ({error}).") from error
+  if not isinstance(vectors_ND, np.ndarray):
+    raise InputError(f"{path}: is an archive of arrays (.npz); one array of a .npy file is needed.")
   if vectors_ND.ndim != 2 or vectors_ND.dtype not in (np.float16, np.float32):
     raise InputError(f"{path}: holds {vectors_ND.dtype} of shape {list(vectors_ND.shape)}; float16"
                      " or float32 of shape [N, D] are allowed.")  # fmt: skip

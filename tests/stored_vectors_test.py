@@ -64,6 +64,17 @@ def test_what_is_missing_is_named(tmp_path):
     stored_vectors.load_encode(tmp_path / "w.npy")
 
 
+def test_an_archive_of_arrays_is_refused(tmp_path):
+  path = tmp_path / "v.npy"
+  with open(path, "wb") as file:
+    np.savez(file, np.ones((4, 2), np.float32))
+  with pytest.raises(InputError, match=r"v.npy: is an archive of arrays \(.npz\)"):
+    stored_vectors.load_encode(path)
+  path.write_bytes(path.read_bytes()[:-30])
+  with pytest.raises(InputError, match="v.npy: cannot be read as a .npy file"):
+    stored_vectors.load_encode(path)
+
+
 def test_the_written_texts_are_those_that_a_suite_asks_for(tmp_path):
   for language, texts in (("fra", ["un", "deux"]), ("deu", ["eins", "un"])):
     (tmp_path / f"tatoeba.{language}-eng.{language}").write_text("\n".join(texts))
