@@ -5,8 +5,8 @@ python benchmarks/train.py --model FOLDER --data DATASET [--base] [--output FILE
 FOLDER is a BERT with mean pooling; its weights, loss (additive margin softmax) and batches are the
 same on both sides, dropout is 0, and the losses of the first steps are compared. torch runs
 transformers' BertModel with scaled_dot_product_attention, autocast for bfloat16, and fused AdamW.
-The four take turns of a few steps each, each in a process of its own. --base replaces the model by one of BERT-base's shape with
-random weights.
+The four take turns of a few steps each, each in a process of its own. --base replaces the model by
+one of BERT-base's shape with random weights.
 """
 
 import argparse

@@ -13,6 +13,8 @@ EXACT = 1000  # Sentences of both documents together for which each place is loo
 REACH = 12  # Places on either side of a coarse path that are looked at in a longer document.
 SAMPLE = 500  # Sentences by which the cost of a skip is measured.
 SKIP = 1.25  # Of the usual distance of a pair: the cost of a sentence without a partner.
+FLOOR = 0.2  # In the unit of relative_distances: the least cost of such a sentence.
+ROUNDING = 1e-6  # A cosine distance that is none.
 DIAGONALS = 64  # Whose costs come out of one matrix product.
 
 
@@ -57,7 +59,10 @@ def relative_distances(x_ND, y_MD, x_mean_D, y_mean_D):
   The paper's cost divides by sampled distances; the means of all texts give the same without noise.
   """
   usual_NM = ((1 - x_ND @ y_mean_D)[:, None] + (1 - y_MD @ x_mean_D)) / 2
-  return np.maximum(1 - x_ND @ y_MD.T, 0) / np.maximum(usual_NM, 1e-6)
+  distance_NM = 1 - x_ND @ y_MD.T
+  # Or rounding would choose between two pairs of equal lines and one of both lines joined.
+  distance_NM[distance_NM < ROUNDING] = 0
+  return distance_NM / np.maximum(usual_NM, 1e-6)
 
 
 def skip_cost(x_ND, y_MD):
