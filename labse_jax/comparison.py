@@ -1,9 +1,10 @@
 """Two models on the same items: paired bootstrap tests, and figures that others published.
 
 An evaluator makes a pair of models testable by one of three keys that are not written to the JSON:
-"outcomes" {language: [B]}, whose mean is the main metric, and "counts" {language: [B, 3]}, of
-found, mined and gold pairs, whose F1 is, both where languages were drawn apart; or "draws"
-{language: [RESAMPLES]}, the main metric of resamplings that are the same for every model.
+"outcomes" {language: [B]}, whose mean is the main metric, drawn apart but for the languages of one
+name in "together" {language: name}; "counts" {language: [B, 3]}, of found, mined and gold pairs,
+whose F1 is, where languages were drawn apart; or "draws" {language: [RESAMPLES]}, the main metric
+of resamplings that are the same for every model.
 """
 
 import itertools
@@ -13,11 +14,11 @@ import zlib
 import numpy as np
 
 from labse_jax.errors import InputError
-from labse_jax.evaluation import f1, interval, resampled_totals
+from labse_jax.evaluation import f1, interval, mean_draws, resampled_totals
 from labse_jax.files import read_json
 from labse_jax.result_table import main_metric, metric_text, metrics_of, number
 
-PAIRED = ("outcomes", "counts", "draws")
+PAIRED = ("outcomes", "together", "counts", "draws")
 
 
 def compare(results, paired):
@@ -34,8 +35,7 @@ def _compare(names, results, paired):
   first, second = (results[name] for name in names)
   metric = metrics_of(first)[-1]
   one, other = main_metric(first), main_metric(second)
-  draws = {language: difference_draws(language, *(paired[name] for name in names))
-           for language in one}  # fmt: skip
+  draws = difference_draws(list(one), *(paired[name] for name in names))
   tests = {language: test(number(one[language]) - number(other[language]), draws[language])
            for language in one}  # fmt: skip
   known = all(draws_R is not None for draws_R in draws.values())
@@ -44,19 +44,23 @@ def _compare(names, results, paired):
   return {"models": list(names), "metric": metric, "average": average, "results": tests}
 
 
-def difference_draws(language, one, other):
-  """Differences of RESAMPLES resamplings of the items that both models were given; or None."""
+def difference_draws(languages, one, other):
+  """{language: differences of RESAMPLES resamplings of the items both were given; or None}."""
   if "draws" in one:
-    return one["draws"][language] - other["draws"][language]
-  key = zlib.crc32(language.encode())
+    return {language: one["draws"][language] - other["draws"][language] for language in languages}
   if "outcomes" in one:
-    difference_B = np.subtract(*(model["outcomes"][language] for model in (one, other)))
-    return resampled_totals(difference_B[:, None], key=key)[:, 0] / len(difference_B)
+    differences = {language: np.subtract(one["outcomes"][language], other["outcomes"][language])
+                   for language in languages}  # fmt: skip
+    return mean_draws(differences, one.get("together", {}))
   if "counts" in one:
-    counts_B6 = np.concatenate([model["counts"][language] for model in (one, other)], 1)
-    sums_R6 = resampled_totals(counts_B6, key=key)
-    return f1(sums_R6[:, :3]) - f1(sums_R6[:, 3:])
-  return None
+    return {language: _f1_difference(language, one, other) for language in languages}
+  return dict.fromkeys(languages)
+
+
+def _f1_difference(language, one, other):
+  counts_B6 = np.concatenate([model["counts"][language] for model in (one, other)], 1)
+  sums_R6 = resampled_totals(counts_B6, key=zlib.crc32(language.encode()))
+  return f1(sums_R6[:, :3]) - f1(sums_R6[:, 3:])
 
 
 def test(difference, draws_R):

@@ -1,6 +1,8 @@
 """What evaluators share: choosing and reading their files, encoding, intervals by resampling."""
 
+import collections
 import pathlib
+import zlib
 
 import numpy as np
 
@@ -120,9 +122,33 @@ def resampled_totals(rows_BJ, *, key):
 
   Rows of counts take few different values, so that a resampling is one multinomial draw.
   """
-  values_VJ, count_V = np.unique(rows_BJ, axis=0, return_counts=True)
-  rng = np.random.default_rng([SEED, key])
-  return rng.multinomial(len(rows_BJ), count_V / len(rows_BJ), size=RESAMPLES) @ values_VJ
+  code_B = np.zeros(len(rows_BJ), int)
+  for column_B in rows_BJ.T:  # Of millions of rows, a fifth of the time of np.unique(axis=0).
+    values, value_B = np.unique(column_B, return_inverse=True)
+    code_B = np.unique(code_B * len(values) + value_B, return_inverse=True)[1]
+  _, row_V, count_V = np.unique(code_B, return_index=True, return_counts=True)
+  rng, step = np.random.default_rng([SEED, key]), max(1, DRAWN_AT_ONCE // len(row_V))
+  return np.concatenate([
+    rng.multinomial(len(rows_BJ), count_V / len(rows_BJ), min(step, RESAMPLES - start))
+    @ rows_BJ[row_V]
+    for start in range(0, RESAMPLES, step)
+  ])  # fmt: skip
+
+
+def mean_draws(items, together):
+  """{language: means of RESAMPLES resamplings} of {language: [B]}.
+
+  Languages to which `together` gives the same name are aligned: one draw of rows is one for all.
+  Were they drawn apart, the interval of their average would be too narrow.
+  """
+  groups, draws = collections.defaultdict(list), {}
+  for language in items:
+    groups[together.get(language, language)].append(language)
+  for name, languages in groups.items():
+    rows_BN = np.stack([items[language] for language in languages], 1)
+    totals_RN = resampled_totals(rows_BN, key=zlib.crc32(name.encode()))
+    draws |= zip(languages, totals_RN.T / len(rows_BN), strict=True)
+  return {language: draws[language] for language in items}
 
 
 def f1(sums_J):

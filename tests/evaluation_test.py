@@ -133,3 +133,20 @@ def test_totals_of_rows_are_those_of_drawn_rows():
   assert totals_RJ.shape == (evaluation.RESAMPLES, 2)
   np.testing.assert_allclose(totals_RJ.mean(0), drawn_RJ.mean(0), rtol=0.01)
   np.testing.assert_allclose(np.cov(totals_RJ.T), np.cov(drawn_RJ.T), atol=2.5)
+
+
+def test_totals_do_not_depend_on_how_many_are_drawn_at_once(monkeypatch):
+  rows_BJ = np.random.default_rng(2).integers(0, 3, (80, 2)).astype(np.float16)
+  totals_RJ = evaluation.resampled_totals(rows_BJ, key=1)
+  monkeypatch.setattr(evaluation, "DRAWN_AT_ONCE", 9 * 700)  # 10,000 is no multiple of 700.
+  np.testing.assert_array_equal(evaluation.resampled_totals(rows_BJ, key=1), totals_RJ)
+
+
+def test_languages_of_one_name_are_drawn_together():
+  x_B, y_B = np.random.default_rng(2).integers(0, 3, (2, 50)) / 2
+  items = {"a": x_B, "b": y_B, "c": 1 - x_B}
+  draws = evaluation.mean_draws(items, {"a": "files", "c": "files"})
+  assert list(draws) == ["a", "b", "c"]
+  np.testing.assert_allclose(draws["a"] + draws["c"], 1)
+  assert abs(np.corrcoef(draws["b"], draws["a"])[0, 1]) < 0.05
+  np.testing.assert_allclose(draws["b"].mean(), y_B.mean(), atol=0.005)

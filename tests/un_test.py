@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from labse_jax import comparison
 from labse_jax.errors import InputError
 from labse_jax.evaluators import un
 
@@ -96,6 +97,24 @@ def test_english_that_languages_share_is_encoded_once(tmp_path):
   )
   assert result["average"]["languages"] == 3 and "document_p_at_1" not in result["average"]
   assert un.Evaluator(data=tmp_path, minimum=9, languages="zh,fr").skipped == {"zh": 8}
+
+
+def test_aligned_languages_are_drawn_together(tmp_path):
+  sides, table = noisy(64)
+  write(tmp_path, "UNv1.0.6way", es=sides["fr"], **sides)
+  results, paired = {}, {}
+  for name, noise in (("a", 0), ("b", 2)):
+    rng = np.random.default_rng(3)
+    moved = {text: row + noise * rng.normal(size=5) for text, row in table.items()}
+    results[name] = un.Evaluator(data=tmp_path).run(Encoder(moved))
+    paired[name] = {key: results[name][key] for key in comparison.PAIRED if key in results[name]}
+  rows = results["a"]["results"]
+  # Drawn apart, the average of two equal languages would be narrower by the root of two.
+  assert rows["es"] == rows["fr"]
+  assert results["a"]["average"]["p_at_1"] == pytest.approx(rows["fr"]["p_at_1"])
+  (one,) = comparison.compare(results, paired)
+  assert one["average"]["difference"] == pytest.approx(one["results"]["es"]["difference"])
+  assert one["average"]["difference"]["low"] > 0.1
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,14 @@ import numpy as np
 
 from labse_jax.data.text_hash import text_hash
 from labse_jax.errors import InputError
-from labse_jax.evaluation import both_directions, choose, interval, large_enough, resampled_totals
+from labse_jax.evaluation import (
+  both_directions,
+  choose,
+  interval,
+  large_enough,
+  mean_draws,
+  resampled_totals,
+)
 from labse_jax.files import read_lines
 from labse_jax.search import top_k_both
 
@@ -40,28 +47,32 @@ class Evaluator:
     """Evaluates `encode(list[str]) -> float32 [N, D]`, whose rows are unit vectors.
 
     `forward` finds the English sentence; a found text that equals the gold text is a hit. The
-    average is over languages, each counting the same.
+    average is over languages, each counting the same; those of one NAME are drawn together.
     """
-    results, outcomes, draws, english = {}, {}, 0, {}
+    results, outcomes, english = {}, {}, {}
     for language, (stem, count) in self.sets.items():
       document_B = read_documents(f"{stem}.ids")
       if stem not in english:  # A file of English may belong to several languages.
         english = {stem: read_side(f"{stem}.en", count, encode, document_B)}
       foreign = read_side(f"{stem}.{language}", count, encode, document_B)
       hits_B2, key = hits(foreign, english[stem]), zlib.crc32(language.encode())
-      language_draws = resampled_totals(hits_B2, key=key).mean(1) / count
       outcomes[language] = hits_B2.mean(1, dtype=np.float16)  # 0, 1/2 or 1.
-      results[language] = both_directions("p_at_1", *hits_B2.mean(0), language_draws)
+      results[language] = dict(zip(("forward", "backward"), hits_B2.mean(0).tolist(), strict=True))
       if document_B is not None:
         results[language] |= _by_document(foreign, english[stem], key)
       results[language]["pairs"] = count
-      draws = draws + language_draws / len(self.sets)
+    # Files beside the same English are aligned with each other.
+    together = {language: stem.name for language, (stem, _) in self.sets.items()}
+    draws = mean_draws(outcomes, together)
+    results = {language: both_directions("p_at_1", row["forward"], row["backward"], draws[language])
+               | row for language, row in results.items()}  # fmt: skip
     return {
       "suite": "un",
       "results": results,
-      "average": _average(results, draws),
+      "average": _average(results, np.mean(list(draws.values()), axis=0)),
       "skipped": self.skipped,
-      "outcomes": outcomes,  # For labse_jax.comparison.
+      "outcomes": outcomes,  # For labse_jax.comparison, as is the next.
+      "together": together,
     }
 
 
