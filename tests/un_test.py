@@ -1,9 +1,13 @@
 """The UN suite against plain loops in float64."""
 
+import errno
+import os
+import tempfile
+
 import numpy as np
 import pytest
 
-from labse_jax import comparison
+from labse_jax import comparison, errors
 from labse_jax.errors import InputError
 from labse_jax.evaluators import un
 
@@ -141,6 +145,21 @@ def test_folders_that_do_not_fit_are_named(tmp_path):
   write(tmp_path, "UN2", fr=["un"], en=["one"])
   with pytest.raises(InputError, match=r"UN2\.fr and .*UN\.fr are both of 'fr'"):
     un.Evaluator(data=tmp_path)
+
+
+def test_a_full_disk_is_said_before_anything_is_mapped(tmp_path, monkeypatch, capsys):
+  def full(_, start, size):
+    assert (start, size) == (0, 2 * 5 * 4)
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+  write(tmp_path, "UN", fr=["un", "deux"], en=["one", "two"])
+  monkeypatch.setattr(os, "posix_fallocate", full, raising=False)
+  evaluator = un.Evaluator(data=tmp_path)
+  with pytest.raises(SystemExit) as status:
+    errors.run(lambda _: evaluator.run(lambda texts: np.ones((len(texts), 5))), [])
+  assert status.value.code == 2
+  said = f"labse-jax: {tempfile.gettempdir()}: No space left on device\n"
+  assert capsys.readouterr().err == said
 
 
 def test_vectors_that_are_not_finite_are_an_error(tmp_path):

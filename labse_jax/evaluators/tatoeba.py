@@ -64,7 +64,7 @@ class Evaluator:
 
     `forward` finds the English sentence of a foreign one, `backward` the reverse; a retrieved text
     that equals the gold text is a hit. The average is over languages, each counting the same, and
-    drawn as if apart, though a third of the test's English sentences stand in several languages;
+    drawn as if apart, though a third of the test's English lines stand in several languages;
     "groups" has those of the GROUPS of which every language was evaluated.
     """
     results, draws, outcomes = retrieve(self.pairs, encode)

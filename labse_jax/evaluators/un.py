@@ -1,6 +1,7 @@
 """Retrieval of translations among millions, as LaBSE reports it for the UN corpus (P@1)."""
 
 import itertools
+import os
 import pathlib
 import re
 import tempfile
@@ -131,8 +132,7 @@ def read_side(path, count, encode, document_B):
     texts = list(itertools.islice(lines, LINES))
     block_bD = np.asarray(encode(texts), np.float32)
     if vectors_BD is None:
-      with tempfile.TemporaryFile() as file:  # Without a name; it goes when the map does.
-        vectors_BD = np.memmap(file, np.float32, "w+", shape=(count, block_bD.shape[1]))
+      vectors_BD = _on_disk(count, block_bD.shape[1])
     rows = slice(start, start + len(texts))
     vectors_BD[rows], hash_B[rows] = block_bD, [text_hash(text) for text in texts]
     if document_B is not None:
@@ -140,6 +140,16 @@ def read_side(path, count, encode, document_B):
         sums_GD = np.zeros((document_B.max() + 1, block_bD.shape[1]))
       np.add.at(sums_GD, document_B[rows], block_bD)
   return Side(vectors_BD, hash_B, sums_GD)
+
+
+def _on_disk(count, width):
+  with tempfile.TemporaryFile() as file:  # Without a name; it goes when the map does.
+    try:  # A full disk would else kill the process when the map is written (SIGBUS).
+      if hasattr(os, "posix_fallocate"):
+        os.posix_fallocate(file.fileno(), 0, 4 * count * width)
+    except OSError as error:
+      raise OSError(error.errno, error.strerror, tempfile.gettempdir()) from error
+    return np.memmap(file, np.float32, "w+", shape=(count, width))
 
 
 def hits(foreign, english):
