@@ -2,10 +2,11 @@
 
 import numpy as np
 import pytest
+import suites
 
 from labse_jax import stored_vectors
 from labse_jax.errors import InputError
-from labse_jax.evaluators import tatoeba
+from labse_jax.evaluators import senteval, tatoeba, un
 
 TEXTS = ["un", "deux\u2028trois", "", "one"]
 
@@ -85,6 +86,21 @@ def test_the_written_texts_are_those_that_a_suite_asks_for(tmp_path):
   assert lines == ["eins", "un", "one", "two", "deux", ""] and count == 5
   np.save(tmp_path / "out" / "v.npy", np.eye(5, dtype=np.float32))
   evaluator.run(stored_vectors.load_encode(tmp_path / "out" / "v.npy"))
+
+
+@pytest.mark.parametrize("suite", [un, senteval])
+def test_a_suite_that_takes_long_says_its_texts_itself(tmp_path, monkeypatch, suite):
+  name = suite.__name__.rpartition(".")[2]
+  evaluator, asked = suite.Evaluator(data=suites.write(name, tmp_path / name)), []
+
+  def encode(texts):
+    asked.extend(texts)
+    rng = lambda text: np.random.default_rng(list(text.encode()))
+    return np.array([rng(text).normal(size=3) for text in texts], np.float32)
+
+  evaluator.run(encode)
+  monkeypatch.setattr(evaluator, "run", None)
+  assert stored_vectors.asked_by(evaluator) == list(dict.fromkeys(asked))
 
 
 def test_a_text_of_two_lines_cannot_be_written(tmp_path):

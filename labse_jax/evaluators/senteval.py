@@ -33,6 +33,10 @@ class Evaluator:
     kept, self.skipped = large_enough(counted, minimum, data)
     self.tasks = {name: task for name, (_, task) in kept.items()}
 
+  def texts(self):
+    """Every text that `run` asks for."""
+    return (text for task in self.tasks.values() for column in task.columns for text in column)
+
   def run(self, encode):
     """Evaluates `encode(list[str]) -> float32 [N, D]`; the average is over tasks."""
     results, outcomes, draws = {}, {}, 0

@@ -44,6 +44,12 @@ class Evaluator:
     lines, self.skipped = large_enough(lines, minimum, data)
     self.sets = {language: (stems[language], len(rows)) for language, (rows,) in lines.items()}
 
+  def texts(self):
+    """Every line that `run` asks for."""
+    for language, (stem, _) in self.sets.items():
+      for side in ("en", language):
+        yield from (line for _, line in read_lines(f"{stem}.{side}"))
+
   def run(self, encode):
     """Evaluates `encode(list[str]) -> float32 [N, D]`, whose rows are unit vectors.
 
