@@ -47,7 +47,7 @@ def oracle(x_KND, y_KMD, largest):
   place = lambda a, b: (a, b) if short == 0 else (b, a)
   nearest = [min(distance(0, place(a, b)[0], 0, place(a, b)[1]) for b in range(sizes[long]))
              for a in range(sizes[short])]  # fmt: skip
-  skip = 1.25 * np.median(nearest)
+  skip = max(1.25 * np.median(nearest), 0.2)
 
   def all_from(i, j):
     if (i, j) == sizes:
@@ -129,6 +129,22 @@ def test_odd_shapes_are_aligned_to_their_ends(monkeypatch, sizes):
   links = alignment.align(*sides)
   assert sum(len(link.source) for link in links) == sizes[0]
   assert sum(len(link.target) for link in links) == sizes[1]
+
+
+@pytest.mark.parametrize("changed", [0.0, 0.1, 0.4])
+def test_documents_that_share_most_lines_are_aligned(changed):
+  """Lines that were changed have a cosine of 0.9; and each document lacks some of the other's."""
+  rng = np.random.default_rng(4)
+  text_ND, noise_ND = (unit(rng.normal(size=(60, 24))) for _ in range(2))
+  noise_ND = unit(noise_ND - (noise_ND * text_ND).sum(1, keepdims=True) * text_ND)
+  far_N1 = rng.permutation(60)[:, None] < 60 * changed
+  other_ND = np.where(far_N1, 0.9 * text_ND + np.sqrt(0.19) * noise_ND, text_ND)
+  x_KND, y_KND = (document(np.random.default_rng(5), side, 3) for side in (text_ND, other_ND))
+  same = {((i,), (i,)) for i in range(60)}
+  assert same == {link[:2] for link in alignment.align(x_KND, y_KND)}
+  kept = np.delete(np.arange(60), [5, 20, 21])
+  found = {link[:2] for link in alignment.align(x_KND, y_KND[:, kept])}
+  assert len({((i,), (j,)) for j, i in enumerate(kept)} & found) >= 55
 
 
 def test_equal_texts_throughout_do_not_divide_by_zero():
