@@ -44,7 +44,9 @@ def test_paraphrases_have_an_f1_of_pairs(tmp_path):
     "MRPC/msr_paraphrase_test.txt": header + "".join(map(row, range(120, 190))),
   })  # fmt: skip
   evaluator = senteval.Evaluator(data=tmp_path)
-  result = evaluator.run(encode)["results"]["MRPC"]
+  asked = []
+  result = evaluator.run(lambda texts: asked.extend(texts) or encode(texts))["results"]["MRPC"]
+  assert list(dict.fromkeys(evaluator.texts())) == asked
   predicted_T, label_T = senteval.classify(evaluator.tasks["MRPC"], encode)
   assert label_T.tolist() == [number % 2 for number in range(120, 190)]
   pairs = list(zip(predicted_T.tolist(), label_T.tolist(), strict=True))

@@ -91,9 +91,10 @@ def test_english_that_languages_share_is_encoded_once(tmp_path):
   sides, table = noisy(20)
   write(tmp_path, "UNv1.0.6way", es=sides["fr"], **sides)
   write(tmp_path, "UNv1.0.en-zh", zh=sides["fr"][:8], en=sides["en"][:8])
-  encode = Encoder(table)
-  result = un.Evaluator(data=tmp_path).run(encode)
+  encode, evaluator = Encoder(table), un.Evaluator(data=tmp_path)
+  result = evaluator.run(encode)
   assert sum(map(len, encode.asked)) == 3 * 20 + 2 * 8
+  assert set(evaluator.texts()) == {text for texts in encode.asked for text in texts}
   rows = result["results"]
   assert rows["es"]["forward"] == rows["fr"]["forward"] and list(rows) == ["es", "fr", "zh"]
   assert result["average"]["forward"] == pytest.approx(
