@@ -71,9 +71,9 @@ def skip_cost(x_ND, y_MD):
   That is the median distance from a sentence of the shorter document, of which more have a partner,
   to the nearest of the other. The quarter was the best of 0 to 1 on French and English, with and
   without partners; a quantile of chance distances, the paper's choice, was too high there:
-  sentences without a partner were joined to their neighbours. It is FLOOR at least: where most lines
-  are copies the median is 0, and what was changed would be skipped. 0.2 to 0.3 did best on copies of
-  which up to 40 % had a cosine of 0.9; a translation's cost is above that.
+  sentences without a partner were joined to their neighbours. It is FLOOR at least: where most
+  lines are copies the median is 0, and what was changed would be skipped. 0.2 to 0.3 did best on
+  copies of which up to 40 % had a cosine of 0.9; a translation's cost is above that.
   """
   x_ND, y_MD = sorted((x_ND, y_MD), key=len)
   sample_ND = x_ND[:: -(-len(x_ND) // SAMPLE)]
