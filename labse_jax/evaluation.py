@@ -2,6 +2,7 @@
 
 import collections
 import pathlib
+import re
 import zlib
 
 import numpy as np
@@ -14,8 +15,11 @@ SEED = 2022
 DRAWN_AT_ONCE = 1 << 17  # 1 MiB of counts: larger blocks leave the cache and take twice as long.
 
 
-def files_in(folder, suffixes):
-  """{name: path} of the files with one of `suffixes` in a folder, compressed or not, sorted."""
+def files_in(folder, suffixes, prefix=""):
+  """{name: path} of the files with one of `suffixes` in a folder, compressed or not, sorted.
+
+  What the pattern `prefix` matches at its beginning is no part of a name.
+  """
   folder = pathlib.Path(folder)
   if not folder.is_dir():
     raise InputError(f"{folder}: no such folder; it should hold files {_named(suffixes)}.")
@@ -24,12 +28,13 @@ def files_in(folder, suffixes):
     name, suffix = split_name(path)
     if suffix not in suffixes or name.startswith("."):
       continue
+    name = re.sub(f"^(?:{prefix})", "", name)
     if name in found:
       raise InputError(f"{folder}: {found[name].name} and {path.name} are both called {name!r}.")
     found[name] = path
   if not found:
     raise InputError(f"{folder}: holds no file {_named(suffixes)}.")
-  return found
+  return dict(sorted(found.items()))
 
 
 def split_name(path):

@@ -149,6 +149,19 @@ def test_layouts_and_pivots(tmp_path, suffix, names, options, expected):
   assert evaluator.pairs == {expected[0]: (texts[expected[0]], texts[expected[1]])}
 
 
+def test_ntrex_is_read_by_its_own_names(tmp_path):
+  names = ["newstest2019-src.eng", "newstest2019-ref.eng-GB", "newstest2019-ref.deu"]
+  texts, _ = noisy(4, names)
+  write(tmp_path, **texts)
+  evaluator = xsim.Evaluator(data=tmp_path)
+  english = texts["newstest2019-src.eng"]
+  expected = {name: (texts[f"newstest2019-ref.{name}"], english) for name in ("deu", "eng-GB")}
+  assert evaluator.pairs == expected and list(evaluator.pairs) == list(expected)
+  write(tmp_path, deu=english)
+  with pytest.raises(InputError, match=r"deu\.txt and newstest2019-ref\.deu\.txt are both called"):
+    xsim.Evaluator(data=tmp_path)
+
+
 @pytest.mark.parametrize(
   "options, message",
   [

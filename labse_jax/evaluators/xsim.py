@@ -16,21 +16,22 @@ from labse_jax.margin import MARGINS, neighbour_scores
 from labse_jax.search import top_k_both
 
 SUFFIXES = (".txt", ".devtest", ".dev")
+NTREX = r"newstest2019-(?:src|ref)\."  # newstest2019-ref.fra.txt is its "fra".
 ENGLISH = ("eng", "eng_Latn")  # NTREX's name and FLORES-200's.
 
 
 class Evaluator:
   """The share of sentences whose best candidate by margin score is not their translation.
 
-  `data` is a folder of aligned files, one a language: NAME.txt (NTREX), NAME.dev or NAME.devtest
-  (FLORES-200). Each of `languages`, None for all, is searched from and against `pivot`, None for
-  English. `margin` is "ratio", "distance" or "absolute", over the means of the `k` nearest.
-  Languages with fewer than `minimum` sentences are named under "skipped". Raises InputError for
-  what is not there or does not fit.
+  `data` is a folder of aligned files, one a language: NAME.txt (NTREX, whose own names may stay),
+  NAME.dev or NAME.devtest (FLORES-200). Each of `languages`, None for all, is searched from and
+  against `pivot`, None for English. `margin` is "ratio", "distance" or "absolute", over the means
+  of the `k` nearest. Languages with fewer than `minimum` sentences are named under "skipped".
+  Raises InputError for what is not there or does not fit.
   """
 
   def __init__(self, *, data, languages=None, minimum=0, pivot=None, margin="ratio", k=4):
-    files = files_in(data, SUFFIXES)
+    files = files_in(data, SUFFIXES, NTREX)
     pivot = _pivot(pivot, files, data)
     others = [name for name in files if name != pivot]
     if not others:
