@@ -69,12 +69,12 @@ def choose(languages, available, data, groups=None):
 
 
 def read_aligned(path, other_path):
-  """The lines of two files, of which line N of one is the translation of line N of the other."""
+  """The lines of two files, of which line N of one belongs to line N of the other."""
   lines, other_lines = ([line for _, line in read_lines(name)] for name in (path, other_path))
   if len(lines) != len(other_lines):
     raise InputError(
       f"{path} has {len(lines)} lines and {other_path} {len(other_lines)};"
-      " line N of one must be the translation of line N of the other."
+      " line N of one must belong to line N of the other."
     )
   if not lines:
     raise InputError(f"{path}: is empty; one sentence a line is needed.")

@@ -9,6 +9,7 @@ from scipy import stats
 from labse_jax import evaluation
 from labse_jax.errors import InputError
 from labse_jax.evaluators import sts
+from labse_jax.result_table import notes
 
 PAIRS = [(4.5, "a cat", "a tom"), (0.0, "a cat", "a dog"), (2.25, "one", "two"), (5, "x", "x")]
 HEADER = "genre\tfilename\tyear\tid\tscore\tsentence1\tsentence2"
@@ -102,6 +103,25 @@ def test_columns_come_by_name_and_more_of_them_do_no_harm(tmp_path):
   assert sts.read_pairs(path)[0] == ['"a', "c"]  # A quotation mark is a letter as any other.
   write(path, [(*pair, "source of one", "of the other") for pair in PAIRS], form="STS-B")
   assert sts.read_pairs(path)[1] == ["a tom", "a dog", "two", "x"]
+
+
+def test_semevals_own_files_are_read_in_pairs(tmp_path):
+  texts = "a cat\ta tom\nno\tscore\na cat\ta dog\tsource\tother\none\ttwo\n"
+  (tmp_path / "STS.input.track5.en-en.txt").write_text(texts)
+  (tmp_path / "STS.gs.track5.en-en.txt").write_text("4.5\n\n0\n2.25\n")
+  for data in (tmp_path, tmp_path / "STS.input.track5.en-en.txt"):
+    evaluator = sts.Evaluator(data=data)
+    ((name, (first, second, gold_B)),) = evaluator.sets.items()
+    assert name == "track5.en-en" and gold_B.tolist() == [4.5, 0, 2.25]
+    assert first == ["a cat", "a cat", "one"] and second == ["a tom", "a dog", "two"]
+  result = evaluator.run(encode)
+  assert notes(result) == ["scored on the pairs with a score (without: 1): track5.en-en"]
+  (tmp_path / "STS.gs.track5.en-en.txt").write_text("4.5\n\n0\n")
+  with pytest.raises(InputError, match=r"gs\.track5\.en-en\.txt has 3 lines and .*input.* 4"):
+    sts.Evaluator(data=tmp_path)
+  (tmp_path / "STS.gs.track5.en-en.txt").unlink()
+  with pytest.raises(InputError, match=r"STS\.gs\.track5\.en-en\.txt: no such file"):
+    sts.Evaluator(data=tmp_path)
 
 
 def test_a_folder_holds_a_set_a_file(tmp_path, monkeypatch):

@@ -1,6 +1,7 @@
 """Semantic textual similarity: cosines against what people judged (Cer et al. 2017, STS-B)."""
 
 import pathlib
+import re
 import zlib
 
 import numpy as np
@@ -12,12 +13,14 @@ from labse_jax.evaluation import (
   files_in,
   interval,
   large_enough,
+  read_aligned,
   resampled,
   split_name,
 )
 from labse_jax.files import read_lines
 
 SUFFIXES = (".tsv", ".csv")  # Separated by tabs in either.
+SEMEVAL = re.compile(r"STS\.input\.(.+)\.txt")  # After them come sources, in some years.
 COLUMNS = ("score", "sentence1", "sentence2")
 WITHOUT_HEADER = {3: (0, 1, 2), 7: (4, 5, 6)}  # SemEval's score and sentences; STS-B's columns.
 
@@ -27,17 +30,21 @@ class Evaluator:
 
   `data` is a file or a folder of .tsv and .csv files, each a set with a result under its name:
   with a header that names score, sentence1 and sentence2 (KorSTS); STS-B's, the same columns
-  without a header; or score, sentence, sentence. `languages` are names of such files, None all.
-  Sets with fewer than `minimum` pairs are named under "skipped". Raises InputError for a file that
-  is not there and for a line that does not fit.
+  without a header; or score, sentence, sentence. Or it is a folder, or a file, of SemEval's
+  STS.input.NAME.txt beside STS.gs.NAME.txt, whose lines without a score are left out and counted
+  under "scored on". `languages` are names of such files, None all. Sets with fewer than `minimum`
+  pairs are named under "skipped". Raises InputError for a file that is not there and for a line
+  that does not fit.
   """
 
   def __init__(self, *, data, languages=None, minimum=0):
-    files = (
-      {split_name(data)[0]: data} if pathlib.Path(data).is_file() else files_in(data, SUFFIXES)
-    )
-    sets = {name: read_pairs(files[name]) for name in choose(languages, list(files), data)}
+    files = sets_in(pathlib.Path(data))
+    chosen = choose(languages, list(files), data)
+    sets = {name: read_pairs(files[name]) for name in chosen}
     self.sets, self.skipped = large_enough(sets, minimum, data)
+    unscored = {name: unscored_lines(files[name]) for name in self.sets}
+    self.scored_on = {name: f"the pairs with a score (without: {count})"
+                      for name, count in unscored.items() if count}  # fmt: skip
 
   def run(self, encode):
     """Evaluates `encode(list[str]) -> float32 [N, D]`, whose rows are unit vectors.
@@ -64,15 +71,48 @@ class Evaluator:
       "suite": "sts",
       "results": results,
       "average": {"spearman": interval(rho, draws), "pearson": float(r), "sets": len(results)},
+      "scored on": self.scored_on,
       "skipped": self.skipped,
       "draws": drawn,  # For labse_jax.comparison.
     }
 
 
+def sets_in(data):
+  """{name: path} of the sets of a folder, or of the one in a file."""
+  paths = [data] if data.is_file() else sorted(data.glob("STS.input.*.txt"))
+  semeval = {name[1]: path for path in paths if (name := SEMEVAL.fullmatch(path.name))}
+  if semeval:
+    return semeval
+  return {split_name(data)[0]: data} if data.is_file() else files_in(data, SUFFIXES)
+
+
+def unscored_lines(path):
+  """How many lines of a set of SemEval's have no score; 0 of another."""
+  gold = _gold(path)
+  return sum(not line.strip() for _, line in read_lines(gold)) if gold else 0
+
+
+def _gold(path):
+  """SemEval's file of scores beside one of its sentences, else None."""
+  name = SEMEVAL.fullmatch(path.name)
+  return path.with_name(f"STS.gs.{name[1]}.txt") if name else None
+
+
+def _lines(path):
+  """(number, line) of a file; of SemEval's two, of score, sentence, sentence."""
+  gold = _gold(path)
+  if gold is None:
+    return read_lines(path)
+  scores, lines = read_aligned(gold, path)
+  pairs = enumerate(zip(scores, lines, strict=True), 1)
+  return [(number, "\t".join([score, *line.split("\t")[:2]]))
+          for number, (score, line) in pairs if score.strip()]  # fmt: skip
+
+
 def read_pairs(path):
   """(first sentences, second sentences, gold_B) of a set's pairs."""
-  columns, rows = None, []
-  for number, line in read_lines(path):
+  columns, rows, path = None, [], pathlib.Path(path)
+  for number, line in _lines(path):
     cells = [cell.strip() for cell in line.split("\t")]
     if columns is None:
       columns = _columns(cells, f"{path}:{number}")
