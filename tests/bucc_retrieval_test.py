@@ -2,6 +2,7 @@
 
 from bucc_task_test import write
 from bucc_test import look_up, noisy
+import numpy as np
 import pytest
 
 from labse_jax.errors import InputError
@@ -30,6 +31,13 @@ def test_finds_the_other_sides_of_gold_pairs_alone(tmp_path):
   assert 0.3 < accuracy[0] < 1 and accuracy[0] != accuracy[1]
   assert row["accuracy"]["value"] == pytest.approx(sum(accuracy) / 2)
   assert result["average"]["accuracy"] == pytest.approx(row["accuracy"])
+  assert accuracy[0] / 2 < row["weighted_f1"] < accuracy[0]
+  assert result["average"]["weighted_f1"] == row["weighted_f1"]
+
+
+def test_weighted_f1_is_the_mean_of_candidates():
+  # Candidate 0 is found thrice, once rightly: precision 1/3, recall 1; 2 is found once, rightly.
+  assert bucc_retrieval.weighted_f1(np.array([0, 0, 2, 0])) == (2 / 4 + 0 + 1 + 0) / 4
 
 
 def test_few_gold_pairs_are_put_aside(tmp_path):

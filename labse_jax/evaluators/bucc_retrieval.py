@@ -1,8 +1,10 @@
-"""Retrieval among the gold pairs of BUCC, as MTEB has it (its BUCC.v2); nothing is mined."""
+"""Retrieval among the gold pairs of BUCC, as in MTEB's BUCC.v2; nothing is mined."""
+
+import numpy as np
 
 from labse_jax.bucc_task import languages_in, read_task
-from labse_jax.evaluation import choose, large_enough
-from labse_jax.evaluators.tatoeba import average, retrieve
+from labse_jax.evaluation import choose, encode_distinct, large_enough
+from labse_jax.evaluators.tatoeba import average, nearest, retrieve
 
 
 class Evaluator:
@@ -22,15 +24,27 @@ class Evaluator:
     """Evaluates `encode(list[str]) -> float32 [N, D]`, whose rows are unit vectors.
 
     `forward` finds the English sentence; the average is over languages, each counting the same.
+    "weighted_f1" is the main score of MTEB, of the forward direction.
     """
-    results, draws, outcomes = retrieve(self.pairs, encode)
+    row_of, vectors_ND = encode_distinct(self.pairs.values(), encode)
+    of = lambda texts: vectors_ND[[row_of[text] for text in texts]]
+    results, draws, outcomes = retrieve(self.pairs, of)
+    for language, (foreign, english) in self.pairs.items():
+      results[language]["weighted_f1"] = weighted_f1(nearest(of(foreign), of(english)))
+    mean_f1 = float(np.mean([result["weighted_f1"] for result in results.values()]))
     return {
       "suite": "bucc_retrieval",
       "results": results,
-      "average": average(results, draws),
+      "average": average(results, draws) | {"weighted_f1": mean_f1},
       "skipped": self.skipped,
       "outcomes": outcomes,  # For labse_jax.comparison.
     }
+
+
+def weighted_f1(nearest_B):
+  """The mean over candidates of their F1, where candidate b is right for query b alone."""
+  right_B = nearest_B == np.arange(len(nearest_B))
+  return float((2 * right_B / (np.bincount(nearest_B, minlength=len(right_B)) + 1)).mean())
 
 
 def _gold_texts(task):
