@@ -1,5 +1,7 @@
 """A model folder as a model of the package mteb: `mteb.evaluate(Encoder("FOLDER"), tasks)`."""
 
+import hashlib
+import json
 import pathlib
 
 from labse_jax import fingerprint
@@ -36,7 +38,7 @@ class Encoder(AbsEncoder):
         "embed_dim": self.model.dimension,
         "max_tokens": self.model.max_length,
         "similarity_fn_name": ScoringFunction.COSINE,
-        "experiment_kwargs": None if precision == "float32" else {"precision": precision},
+        "experiment_kwargs": _settings(precision, prompts),
       }
     )
 
@@ -46,3 +48,12 @@ class Encoder(AbsEncoder):
     prompt = get_prompt(self.model_prompts, task_metadata, prompt_type)
     options = {name: kwargs[name] for name in ("batch_size", "show_progress_bar") if name in kwargs}
     return self.model.encode(texts, prompt=prompt, **options)
+
+
+def _settings(precision, prompts):
+  """What beside the folder decides the vectors: mteb keeps results by it, in a folder's name."""
+  settings = {} if precision == "float32" else {"precision": precision}
+  if prompts is not None:  # Hashed, as they are too long for a name, or none for a file.
+    text = json.dumps(prompts, sort_keys=True)
+    settings["prompts"] = hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
+  return settings or None

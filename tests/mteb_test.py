@@ -18,6 +18,8 @@ from mteb.abstasks.task_metadata import TaskMetadata  # noqa: E402
 from mteb.models import EncoderProtocol  # noqa: E402
 from mteb.types import PromptType  # noqa: E402
 
+from labse_jax.evaluators.bucc_retrieval import weighted_f1  # noqa: E402
+from labse_jax.evaluators.tatoeba import nearest  # noqa: E402
 from labse_jax.mteb import Encoder  # noqa: E402
 
 
@@ -66,6 +68,19 @@ def test_bitext_mining_is_that_of_brute_force(encoder, pairs):
   assert score(encoder, task)["accuracy"] == pytest.approx(accuracy)
 
 
+def test_weighted_f1_is_that_of_the_suite_bucc_retrieval(encoder, pairs):
+  columns = {"sentence1": pairs[0], "sentence2": pairs[1][5:] + pairs[1][:5]}
+  columns["sentence2"][20:30] = columns["sentence1"][20:30]
+  task = local(AbsTaskBitextMining, "LocalBitext", "BitextMining", "f1", columns)
+  x_BD, y_BD = (encoder.model.encode(side) for side in columns.values())
+  done, ours = score(encoder, task), weighted_f1(nearest(unit(x_BD), unit(y_BD)))
+  assert ours == pytest.approx(done["main_score"]) and 0.1 < ours < done["accuracy"]
+
+
+def unit(x_BD):
+  return x_BD / np.linalg.norm(x_BD, axis=1, keepdims=True)
+
+
 def test_sts_is_scipys(encoder, pairs):
   gold_B = np.random.default_rng(0).uniform(0, 5, 40).tolist()
   columns = {"sentence1": pairs[0], "sentence2": pairs[1][::-1], "score": gold_B}
@@ -104,6 +119,16 @@ def test_prompts_are_chosen_by_task(tiny_folder, monkeypatch, prompts, prompt_ty
   encoder.encode([{"text": ["a", "b"]}, {"text": ["c"]}], prompt_type=prompt_type,
                  batch_size=8, **task)  # fmt: skip
   assert asked == [(["a", "b", "c"], {"prompt": expected, "batch_size": 8})]
+
+
+def test_results_are_kept_apart_by_prompts_and_precision(tiny_folder):
+  asked = [{}, {"prompts": {"query": "q: "}}, {"prompts": {"query": "Q/ "}}, {"prompts": {}},
+           {"precision": "bfloat16"}, {"precision": "bfloat16", "prompts": {}}]  # fmt: skip
+  metas = [Encoder(str(tiny_folder), **given).mteb_model_meta for given in asked]
+  assert metas[0].experiment_name is None
+  assert len({meta.experiment_name for meta in metas}) == len(set(metas)) == len(asked)
+  again = Encoder(str(tiny_folder), **asked[1]).mteb_model_meta
+  assert again.experiment_name == metas[1].experiment_name
 
 
 def test_without_the_package_one_line_says_what_is_needed(monkeypatch):
