@@ -83,9 +83,14 @@ def _evaluate(args, argv, evaluator):
   load = lambda model: load_encode(model, precision=args.precision, prompt=args.prompt)
   encoders = [load(model) for model in args.model]  # All, so that a wrong one is said at once.
   results, paired, shown = {}, {}, {}
+  looked_at = False
+  if args.report:
+    from labse_jax import multilingual  # Late, as the page is.
+
+    looked_at = bool(multilingual.translations(evaluator))
   for name, model, encode in zip(names, args.model, encoders, strict=True):
     begin, vectors = time.monotonic(), {}
-    result = evaluator.run(_remembering(encode, vectors) if args.report else encode)
+    result = evaluator.run(_remembering(encode, vectors) if looked_at else encode)
     paired[name] = {key: result.pop(key) for key in comparison.PAIRED if key in result}
     results[name] = result | {
       "model": model,
@@ -97,10 +102,7 @@ def _evaluate(args, argv, evaluator):
       "version": labse_jax.__version__,
       "seconds": round(time.monotonic() - begin, 1),
     }
-    if args.report:
-      from labse_jax import multilingual  # Late, as the page is.
-
-      shown[name] = multilingual.look(evaluator, vectors)
+    shown[name] = multilingual.look(evaluator, vectors) if looked_at else {}
   return results, paired, shown
 
 

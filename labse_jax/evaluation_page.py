@@ -132,7 +132,8 @@ def language_map(result, scripts):
 def at_work(shown):
   """The heat map, the projection and the hubs of each model."""
   if not all(shown.values()):
-    return [page.notice("This suite holds no translations: no sentences in many languages.")]
+    return [page.notice("Sentences in many languages and hubs are shown of suites that keep pairs"
+                        " of translations in memory; this one does not.")]  # fmt: skip
   body = [page.element("h2", "One sentence in many languages")]
   for name, one in shown.items():
     body += heat(name, one["heat"])

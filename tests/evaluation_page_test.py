@@ -85,14 +85,15 @@ def test_one_model_keeps_its_form_and_paired_keys_stay_out(folder, tmp_path):
   assert not {"outcomes", "draws"} & {*result, *both}
 
 
-def test_a_suite_without_translations_says_so(folder, tmp_path):
+def test_a_suite_without_translations_says_so_and_keeps_no_vector(folder, tmp_path, monkeypatch):
+  monkeypatch.setattr(evaluate, "_remembering", None)
   rows = "".join(f"{n % 5}\técrit {n}\tслово {n}\n" for n in range(COUNT))
   (tmp_path / "set.tsv").write_text(rows, "utf-8")
   argv = ["--suite", "sts", "--data", str(tmp_path), "--model", f"{folder}/good.npy"]
   argv += ["--output", f"{tmp_path}/s.json", "--report", f"{tmp_path}/s.html"]
   evaluate.main(argv)
   texts = Document((tmp_path / "s.html").read_text("utf-8")).texts
-  assert any("holds no translations" in text for text in texts)
+  assert any("suites that keep pairs of translations in memory" in text for text in texts)
 
 
 def test_a_browser_shows_it(folder, tmp_path):
