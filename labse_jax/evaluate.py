@@ -90,13 +90,14 @@ def _evaluate(args, argv, evaluator):
     looked_at = bool(multilingual.translations(evaluator))
   for name, model, encode in zip(names, args.model, encoders, strict=True):
     begin, vectors = time.monotonic(), {}
+    computed = not stored_vectors.is_stored(model)
     result = evaluator.run(_remembering(encode, vectors) if looked_at else encode)
     paired[name] = {key: result.pop(key) for key in comparison.PAIRED if key in result}
     results[name] = result | {
       "model": model,
       "data": args.data,
-      "precision": args.precision,
-      "prompt": args.prompt,
+      "precision": args.precision if computed else None,
+      "prompt": args.prompt if computed else None,
       "command": shlex.join(["python", "-m", "labse_jax.evaluate", *argv]),
       "hardware": hardware(),
       "version": labse_jax.__version__,
@@ -121,7 +122,8 @@ def model_names(models):
   """What to call models: the last parts of their paths, if they differ, else the paths."""
   if len(set(models)) < len(models):
     raise InputError(f"--model {max(models, key=models.count)} is given twice.")
-  short = [pathlib.Path(model).stem if model.endswith(".npy") else pathlib.Path(model).name
+  path = pathlib.Path
+  short = [path(model).stem if stored_vectors.is_stored(model) else path(model).name
            for model in models]  # fmt: skip
   return short if len(set(short)) == len(models) > 1 else models
 
@@ -139,7 +141,7 @@ def _options(settings, name, suite):
 
 def load_encode(model, *, precision="float32", prompt=None):
   """A function from a list of sentences to unit vectors, float32 [N, D], by a folder or .npy."""
-  if str(model).endswith(".npy"):
+  if stored_vectors.is_stored(model):
     return stored_vectors.load_encode(model)
   from labse_jax.encode import SentenceEncoder  # Late: `--help` does not wait for JAX.
 

@@ -11,6 +11,11 @@ from labse_jax.files import read_lines, replacing
 WIDTH = 8  # Of the vectors that stand for a model where only the texts are wanted.
 
 
+def is_stored(model):
+  """Whether what stands for a model is a file of vectors."""
+  return str(model).endswith(".npy")
+
+
 def load_encode(path):
   """A function from a list of sentences to unit vectors, float32 [N, D], that looks them up.
 

@@ -101,6 +101,19 @@ def test_options_reach_the_encoder(command):
   assert encode[2]["prompt"] == "query: "
 
 
+def test_stored_vectors_have_no_precision_and_no_prompt(command, tmp_path):
+  texts = [*FRENCH, *ENGLISH]
+  (tmp_path / "v.txt").write_text("\n".join(texts) + "\n")
+  np.save(tmp_path / "v.npy", np.ones((len(texts), 2), np.float32))
+  asked = {"precision": "bfloat16", "prompt": "query: ", "languages": "fra"}
+  _, output = command(model=tmp_path / "v.npy", **asked)
+  result = json.loads(output.read_text())
+  assert (result["precision"], result["prompt"]) == (None, None)
+  command(**asked)
+  result = json.loads(output.read_text())
+  assert (result["precision"], result["prompt"]) == ("bfloat16", "query: ")
+
+
 def test_a_suite_is_given_its_own_options(command, tmp_path, capsys):
   for language, lines in (("fra", FRENCH), ("deu", ["eins", "zwei", "zwei"]), ("eng", ENGLISH)):
     (tmp_path / "data" / f"{language}.txt").write_text("\n".join(lines) + "\n")
