@@ -31,7 +31,7 @@ def main(argv):
     raise InputError(f"{workdir}: no such folder; give the --workdir of a training run.")
   rows, torn = read_metrics(workdir / "metrics.jsonl")
   config = read_object(workdir / "config.json")
-  evaluation = read_object(workdir / "evaluation.json")
+  evaluation = read_evaluation(workdir / "evaluation.json")
   name = workdir.resolve().name
   # What each section draws for the page also lies beside it, for slides.
   images = {}
@@ -83,6 +83,15 @@ def read_object(path):
   if not isinstance(value, dict):
     raise InputError(f"{path}: holds no JSON object.")
   return value
+
+
+def read_evaluation(path):
+  """One model's result in a file, or None where there is no such file."""
+  evaluation = read_object(path)
+  if evaluation is not None and not {"suite", "results", "average"} <= set(evaluation):
+    several = "compares models" if "models" in evaluation else "is no result of evaluate"
+    raise InputError(f"{path}: {several}; evaluate this run's model alone with --output {path}.")
+  return evaluation
 
 
 if __name__ == "__main__":

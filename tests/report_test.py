@@ -186,6 +186,10 @@ def prepare(workdir, what):
     metrics.write_text('{"st')
   elif what == "no step":
     metrics.write_text('{"step": 1}\n[2]\n')
+  elif what == "two models":
+    (workdir / "evaluation.json").write_text('{"models": {"a": {}, "b": {}}, "comparisons": []}')
+  elif what == "another file":
+    (workdir / "evaluation.json").write_text("{}")
   elif what == "broken evaluation":
     (workdir / "evaluation.json").write_text("{")
 
@@ -199,6 +203,8 @@ def prepare(workdir, what):
     ("only a torn line", "metrics.jsonl:1: is not JSON"),
     ("no step", "metrics.jsonl:2: each line is one object with a 'step'"),
     ("broken evaluation", "evaluation.json: is not JSON"),
+    ("two models", "evaluation.json: compares models; evaluate this run's model alone"),
+    ("another file", "evaluation.json: is no result of evaluate"),
   ],
 )
 def test_wrong_input_is_one_line_and_writes_nothing(workdir, capsys, what, message):
