@@ -26,8 +26,10 @@ def top_k(queries_ND, candidates_CD, k, *, block=8192, dtype="float32", state=No
   """
   check(queries_ND, candidates_CD, k, dtype)
   length = min(_length(k, dtype), len(candidates_CD))
-  found = _search(queries_ND, candidates_CD, [length], block, QUERIES, dtype, state)[0]
-  return _finished(found, queries_ND, candidates_CD, k, dtype)
+  (found,), kept = _search(queries_ND, candidates_CD, [length], block, QUERIES, dtype, state)
+  finished = _finished(found, queries_ND, candidates_CD, k, dtype)
+  kept.remove()
+  return finished
 
 
 def top_k_both(x_ND, y_MD, k, *, block=8192, dtype="float32", state=None):
@@ -39,8 +41,10 @@ def top_k_both(x_ND, y_MD, k, *, block=8192, dtype="float32", state=None):
   check(x_ND, y_MD, k, dtype)
   check(y_MD, x_ND, k, dtype)
   lengths = [min(_length(k, dtype), len(side)) for side in (y_MD, x_ND)]
-  of_x, of_y = _search(x_ND, y_MD, lengths, block, QUERIES_BOTH, dtype, state)
-  return _finished(of_x, x_ND, y_MD, k, dtype), _finished(of_y, y_MD, x_ND, k, dtype)
+  (of_x, of_y), kept = _search(x_ND, y_MD, lengths, block, QUERIES_BOTH, dtype, state)
+  finished = _finished(of_x, x_ND, y_MD, k, dtype), _finished(of_y, y_MD, x_ND, k, dtype)
+  kept.remove()
+  return finished
 
 
 def _length(k, dtype):
@@ -63,7 +67,10 @@ def check(queries_ND, candidates_CD, k, dtype="float32"):
 
 
 def _search(queries_ND, candidates_CD, lengths, block, rows, dtype, state):
-  """[(scores, ids) of each query], and of each candidate too where lengths has two numbers."""
+  """([(scores, ids) of each query], of each candidate too if lengths are two; their SearchState).
+
+  The state is the caller's to remove, once what was found is finished.
+  """
   devices = _devices(len(queries_ND), len(candidates_CD))
   # Few sizes are few compilations, and one size for all blocks lets equal candidates tie: a
   # product may be rounded differently in another.
@@ -86,8 +93,7 @@ def _search(queries_ND, candidates_CD, lengths, block, rows, dtype, state):
           dtype)  # fmt: skip
       of_candidates.append(of_block)
       kept.write(first + block, lambda: [_joined(*side) for side in sides])
-  kept.remove()
-  return [_joined(*side) for side in sides]
+  return [_joined(*side) for side in sides], kept
 
 
 def _search_block(of_queries, of_block, queries_ND, candidates_cD, first, end, rows, dtype):

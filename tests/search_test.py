@@ -187,6 +187,20 @@ def test_a_killed_search_goes_on(both, dtype, monkeypatch, tmp_path, capsys):
   assert not (tmp_path / "state").exists() and not capsys.readouterr().err
 
 
+@pytest.mark.parametrize("both", [False, True])
+def test_a_search_killed_while_it_scores_again_loses_nothing(both, monkeypatch, tmp_path):
+  monkeypatch.setattr(search_state, "SECONDS", 0)
+  x_ND, y_MD = unit(np.random.default_rng(12), 130, 8), unit(np.random.default_rng(13), 300, 8)
+  options = {"both": both, "dtype": "int8", "block": 128, "state": tmp_path / "state"}
+  with monkeypatch.context() as patch, pytest.raises(ZeroDivisionError):
+    patch.setattr(search, "rescored", lambda *_: 1 / 0)
+    searched(x_ND, y_MD, 3, **options)
+  monkeypatch.setattr(search, "_search_block", None)  # No block is searched again.
+  (_, ids), *_ = searched(x_ND, y_MD, 3, **options)[0]
+  assert (ids == brute_force(x_ND, y_MD, 3)[1]).mean() > 0.99
+  assert not (tmp_path / "state").exists()
+
+
 def test_another_search_begins_anew(monkeypatch, tmp_path, capsys):
   monkeypatch.setattr(search_state, "SECONDS", 0)
   x_ND, y_CD = unit(np.random.default_rng(12), 50, 8), unit(np.random.default_rng(13), 300, 8)
