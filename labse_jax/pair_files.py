@@ -43,7 +43,8 @@ def _tsv(score, source, target, source_line, target_line, languages, *precision)
 
 
 def _moses(score, source, target, source_line, target_line, languages, *precision):
-  return [source, target, "\t".join([f"{score:.6f}", *(f"{value:.4f}" for value in precision)])]
+  sides = [side.replace("\r", " ") for side in (source, target)]
+  return [*sides, "\t".join([f"{score:.6f}", *(f"{value:.4f}" for value in precision)])]
 
 
 def _jsonl(score, source, target, source_line, target_line, languages, *precision):

@@ -28,6 +28,14 @@ def test_moses_files_are_aligned(tmp_path):
       "pairs.scores": "1.250000\n-0.500000\n"}  # fmt: skip
 
 
+@pytest.mark.parametrize("format", ["tsv", "moses"])
+def test_a_carriage_return_ends_no_line(tmp_path, format):
+  """`read_lines` keeps one inside a line, and Python's text files would take it for an end."""
+  pairs = [(1.0, "ein\rHaus", "a\rhouse", 1, 1)]
+  text = "".join(written(tmp_path, format, pairs=pairs).values())
+  assert "ein Haus" in text and "a house" in text
+
+
 def test_jsonl_says_where_a_pair_was(tmp_path):
   rows = [json.loads(line) for line in written(tmp_path, "jsonl")["pairs"].splitlines()]
   assert rows[0] == {
