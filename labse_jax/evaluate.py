@@ -122,9 +122,8 @@ def model_names(models):
   """What to call models: the last parts of their paths, if they differ, else the paths."""
   if len(set(models)) < len(models):
     raise InputError(f"--model {max(models, key=models.count)} is given twice.")
-  path = pathlib.Path
-  short = [path(model).stem if stored_vectors.is_stored(model) else path(model).name
-           for model in models]  # fmt: skip
+  paths = map(pathlib.Path, models)
+  short = [path.stem if stored_vectors.is_stored(path) else path.name for path in paths]
   return short if len(set(short)) == len(models) > 1 else models
 
 

@@ -2,22 +2,19 @@
 
 import collections
 
-from labse_jax import comparison, page, plots, sections
+from labse_jax import comparison, page, plots, result_sections
+from labse_jax.result_sections import DIRECTIONS, foldable, group_table, sense
 from labse_jax.result_table import (
   LOWER_IS_BETTER,
   best_first,
-  group_rows,
   main_metric,
   metric_text,
   metrics_of,
-  notes,
   number,
-  rows,
   side_by_side,
 )
 
 SHOWN_HUBS = 10
-DIRECTIONS = ("forward", "backward")
 
 
 def page_of(results, shown, comparisons, published):
@@ -28,11 +25,11 @@ def page_of(results, shown, comparisons, published):
   if len(results) > 1 or published:
     body += models(results, comparisons, published)
   for name, result in results.items():
-    body += languages(name, result)
+    body += result_sections.languages(result, {}, name)
     body += language_map(result, shown[name].get("scripts"))
   body += at_work(shown)
   for result in results.values():
-    body += sections.measured(result)
+    body += result_sections.measured(result)
   return page.page(f"{title} · labse_jax", body)
 
 
@@ -49,13 +46,12 @@ def models(results, comparisons, published):
   head, lines, (*groups, average) = side_by_side(results, published)
   columns = {name: main_metric(result) for name, result in results.items()}
   chart = plots.dots(columns, metric=metric)
-  full = page.table(head, lines, total=average)
   body = [
     page.element("h2", "Models side by side"),
-    page.element("p", f"{_sense(metric)} Dots are models, lines 95 % intervals.", "quiet"),
+    page.element("p", f"{sense(metric)} Dots are models, lines 95 % intervals.", "quiet"),
     page.figure(chart, f"{metric} of each language by model"),
-    *_group_table(head, groups, average),
-    page.folded(f"All {len(lines)} rows in numbers", full) if len(lines) > 20 else full,
+    *group_table(head, groups, average),
+    foldable(f"All {len(lines)} rows in numbers", head, lines, average),
   ]
   for name, one in published.items():
     body.append(page.notice(f"Published, not measured here: {name}, from {one['source']}."))
@@ -80,34 +76,6 @@ def tests(comparisons):
     title = f"{' − '.join(one['models'])} by language"
     body.append(page.folded(title, page.table(["language", *head[1:]], cells)))
   return body
-
-
-def _sense(metric):
-  return f"Of {metric}, {'less' if metric in LOWER_IS_BETTER else 'more'} is better."
-
-
-def languages(name, result):
-  """The bars of one model, both directions where it has them, and its table."""
-  metric, lines = metrics_of(result)[-1], rows(result)
-  intervals = "Lines and brackets are 95 % intervals from resampling the items."
-  body = [
-    page.element("h2", f"{metric.capitalize()} by language: {name}"),
-    page.element("p", f"{_sense(metric)} {intervals}", "quiet"),
-    *(page.element("p", text, "quiet") for text in notes(result)),
-    page.figure(plots.bars(main_metric(result), metric=metric), f"{metric} of each language"),
-  ]
-  if all(side in row for row in result["results"].values() for side in DIRECTIONS):
-    sides = {side: {k: row[side] for k, row in result["results"].items()} for side in DIRECTIONS}
-    caption = "Both directions: forward searches from the language, backward from the pivot"
-    body.append(page.figure(plots.dots(sides, metric=metric), "both directions", caption))
-  head, (*lines, average) = ["language", *metrics_of(result)], lines
-  full = page.table(head, lines, total=average)
-  body += _group_table(head, group_rows(result), average)
-  return [*body, page.folded(f"All {len(lines)} languages in numbers", full)]
-
-
-def _group_table(head, groups, average):
-  return [page.table(head, groups, total=average)] if groups else []
 
 
 def language_map(result, scripts):

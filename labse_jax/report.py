@@ -4,7 +4,7 @@ import argparse
 import json
 import pathlib
 
-from labse_jax import page, sections
+from labse_jax import model_at_work, page, sections
 from labse_jax.errors import InputError, run
 from labse_jax.files import replacing
 
@@ -38,9 +38,9 @@ def main(argv):
   body = [page.element("h1", name), *sections.overview(rows, evaluation)]
   body += sections.training(rows, torn, images)
   body += sections.evaluated(evaluation, images)
-  body += sections.at_work(workdir / "model", evaluation, args.data, images)
+  body += model_at_work.at_work(workdir / "model", evaluation, args.data, images)
   body += sections.provenance(config, evaluation)
-  for title in ("training", "languages", "similarity"):
+  for title in ("training", "languages", "directions", "similarity"):
     path = workdir / "plots" / f"{title}.png"
     path.unlink(missing_ok=True)  # An earlier report's picture is not this one's.
     if title in images:

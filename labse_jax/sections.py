@@ -4,24 +4,13 @@ A section adds the charts that it shows to `images`, {name: PNG bytes}.
 """
 
 import math
-import pathlib
 
 import numpy as np
 
-from labse_jax import __version__, examples, page, plots
-from labse_jax.errors import InputError
-from labse_jax.evaluate import load_encode
-from labse_jax.result_table import (
-  LOWER_IS_BETTER,
-  left_out,
-  main_metric,
-  metric_text,
-  metrics_of,
-  number,
-  rows,
-)
+from labse_jax import __version__, page, plots
+from labse_jax.result_sections import languages, measured, words
+from labse_jax.result_table import metric_text, metrics_of, number
 
-LONG_TABLE = 20
 PANELS = {
   "Loss": "loss",
   "Tests during training": None,  # Whatever evaluators logged.
@@ -107,106 +96,11 @@ def _tests(log):
 
 
 def evaluated(evaluation, images):
-  """The evaluation's bars and its table."""
-  if not evaluation:
-    missing = page.notice("evaluation.json is missing: the run was not evaluated yet.")
-    return [page.element("h2", "Accuracy by language"), missing]
-  metric = metrics_of(evaluation)[-1]
-  body = [page.element("h2", f"{metric.capitalize()} by language")]
-  images["languages"] = plots.bars(main_metric(evaluation), metric=metric)
-  *lines, average = rows(evaluation)
-  full = page.table(["language", *metrics_of(evaluation)], lines, total=average)
-  said = (
-    f"Suite {evaluation['suite']}: {average[-1]} on average over {len(lines)} languages, each"
-    " counting the same. Lines and brackets are 95 % intervals from resampling the pairs."
-  )
-  body += [page.element("p", said, "quiet")]
-  body += [page.element("p", text, "quiet") for text in left_out(evaluation)]
-  body.append(page.figure(images["languages"], f"{metric} of each language"))
-  long = len(lines) > LONG_TABLE
-  return [*body, page.folded(f"All {len(lines)} languages in numbers", full) if long else full]
-
-
-def at_work(model, evaluation, data, images):
-  """What the model finds: the heat map and the queries."""
-  body = [page.element("h2", "The model at work")]
-  data = data or (evaluation or {}).get("data")
-  if not pathlib.Path(model).is_dir():
-    return [*body, page.notice(f"The model is missing: there is no folder {model}.")]
-  if not data:
-    return [*body, page.notice("The test's sentences are missing: give their folder as --data.")]
-  try:
-    shown = examples.show(data, _accuracy(evaluation), _encoder(model, evaluation or {}))
-  except InputError as error:
-    return [*body, page.notice(f"Nothing can be shown: {error}")]
-  return [*body, *similarity(shown, images), *queries(shown["queries"])]
-
-
-def _accuracy(evaluation):
-  if not evaluation:
-    return {}
-  sign = -1 if metrics_of(evaluation)[-1] in LOWER_IS_BETTER else 1
-  return {name: sign * number(value) for name, value in main_metric(evaluation).items()}
-
-
-def _encoder(model, evaluation):
-  precision = evaluation.get("precision") or "float32"
-  return load_encode(str(model), precision=precision, prompt=evaluation.get("prompt"))
-
-
-def similarity(shown, images):
-  """The heat map of sentences and their translations, with the texts beside it."""
-  language = shown["language"]
-  images["similarity"] = plots.heat_map(shown["similarity"], down=language, across="English")
-  numbered = enumerate(shown["pairs"], 1)
-  texts = "".join(
-    f"<tr><td>{place}</td><td>{page.sentence(foreign)}"
-    f'<span class="quiet">{page.sentence(english)}</span></td></tr>'
-    for place, (foreign, english) in numbered
-  )
-  said = (
-    f"Cosine similarities of {len(shown['pairs'])} sentences in {language} (rows) and their"
-    " translations (columns). A good model is dark on the diagonal and pale elsewhere."
-    f" Of the languages below, {language} is the one of middling accuracy."
-  )
-  figure = page.figure(images["similarity"], f"Similarities, {language} and English")
-  beside = f'<div class="beside">{figure}<table class="pairs">{texts}</table></div>'
-  return [page.element("p", said, "quiet"), beside]
-
-
-def queries(found):
-  """A card for each query with the nearest sentences and whether the first is the right one."""
-  said = (
-    "Sentences of the test and the nearest English ones among all of that language, with their"
-    " cosines. Languages are taken by script, the widely read first, and sentences evenly."
-  )
-  cards = "\n".join(map(_card, found))
-  title = page.element("h2", "Queries")
-  return [title, page.element("p", said, "quiet"), f'<div class="cards">\n{cards}\n</div>']
-
-
-def _card(query):
-  right = query["rank"] == 1
-  mark = page.element("b", "✓ found" if right else "✗ missed", "right" if right else "wrong")
-  lines = [_line("li", text, score, text == query["gold"]) for text, score in query["found"]]
-  if query["rank"] > len(lines):
-    tail = (
-      f'<p class="quiet">the right one, at rank {query["rank"]:,} of {query["candidates"]:,}:</p>'
-    )
-    tail += _line("div", query["gold"], query["gold_score"], True)
-  else:
-    tail = ""
-  return (
-    f'<div class="card"><div class="head">{page.element("span", query["language"], "code")}'
-    f'{mark}</div><p class="query">{page.sentence(query["query"])}</p>'
-    f"<ol>{''.join(lines)}</ol>{tail}</div>"
-  )
-
-
-def _line(tag, text, score, right):
-  kind = "hit right" if right else "hit"
-  inner = page.element("span", f"{score:.3f}", "score") + page.sentence(text)
-  return f'<{tag} class="{kind}">{inner}</{tag}>'
+  """The evaluation's charts and tables."""
+  if evaluation:
+    return languages(evaluation, images)
+  missing = page.notice("evaluation.json is missing: the run was not evaluated yet.")
+  return [page.element("h2", "Accuracy by language"), missing]
 
 
 def provenance(config, evaluation):
@@ -219,25 +113,10 @@ def provenance(config, evaluation):
   return [*body, *measured(evaluation)] if evaluation else body
 
 
-def measured(evaluation):
-  """Where an evaluation's figures come from."""
-  keys = ("command", "model", "data", "precision", "hardware", "version", "seconds")
-  known = {key: _words(evaluation[key]) for key in keys if key in evaluation}
-  return [page.element("h2", "How it was measured"), page.definitions(known, "wide")]
-
-
 def flat(config, prefix=""):
   """{"a.b": text} of nested dicts."""
   values = {}
   for name, value in config.items():
     inside = isinstance(value, dict) and value
-    values |= flat(value, f"{prefix}{name}.") if inside else {prefix + name: _words(value)}
+    values |= flat(value, f"{prefix}{name}.") if inside else {prefix + name: words(value)}
   return values
-
-
-def _words(value):
-  if isinstance(value, dict):
-    return ", ".join(f"{name}: {_words(inner)}" for name, inner in value.items()) or "none"
-  if isinstance(value, list | tuple):
-    return ", ".join(map(_words, value)) or "none"
-  return "none" if value is None else str(value)

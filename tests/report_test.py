@@ -64,6 +64,8 @@ def workdir(tmp_path, monkeypatch):
     "suite": "tatoeba",
     "results": {"jpn": row(1 / 3), "fra": row(1.0)},
     "average": {**row(2 / 3), "languages": 2},
+    "groups": {"14": {**row(0.25), "languages": 14}},
+    "scored on": {"fra": "half"},
     "skipped": {"xho": 2},
     "data": str(data),
     "command": "python -m labse_jax.evaluate --model 'a b'",
@@ -84,9 +86,9 @@ def test_the_page_is_whole_and_needs_nothing_else(workdir):
   assert document.open == []
   images = [attributes["src"] for tag, attributes in document.tags if tag == "img"]
   pngs = [base64.b64decode(src.removeprefix("data:image/png;base64,")) for src in images]
-  assert [png[:8] for png in pngs] == [PNG] * 3
+  assert [png[:8] for png in pngs] == [PNG] * 4
   beside = {path.name: path.read_bytes() for path in (workdir / "plots").iterdir()}
-  assert sorted(beside) == ["languages.png", "similarity.png", "training.png"]
+  assert sorted(beside) == [*("directions.png", "languages.png", "similarity.png", "training.png")]
   assert sorted(beside.values()) == sorted(pngs)
   assert not re.search(r"https?:|<script|<link|@import|url\(", text)
 
@@ -115,6 +117,7 @@ def test_figures_config_and_table_are_shown(workdir):
     *("average", "0.667 (0.567 to 0.767)"),
   ]
   assert "left out, with too few pairs: xho (2)" in texts
+  assert "scored on half: fra" in texts and texts[texts.index("group 14 (14)") + 1] == "3"
   assert any("A fine one, 2 cores" in text for text in texts)
 
 
@@ -265,17 +268,6 @@ def test_languages_are_taken_from_every_script():
 )
 def test_scripts_are_told_apart(text, name):
   assert examples.script([text]) == name
-
-
-@pytest.mark.parametrize("rank, said", [(3, False), (4, True), (75, True)])
-def test_a_right_sentence_far_down_is_shown_with_its_rank(rank, said):
-  found = [(f"wrong {place}", 0.9) for place in range(3)]
-  found[2] = ("gold", 0.1) if rank == 3 else found[2]
-  query = {"language": "fra", "query": "or", "gold": "gold", "gold_score": 0.1, "rank": rank}
-  text = "".join(sections.queries([{**query, "candidates": 1000, "found": found}]))
-  assert (f"the right one, at rank {rank} of 1,000:" in text) == said
-  line = r'class="hit right"><span class="score">0.100</span><bdi dir="auto">gold</bdi>'
-  assert text.count(line) == 1 and "✗ missed" in text
 
 
 def test_borders_of_stages_are_where_the_model_grew(monkeypatch):
