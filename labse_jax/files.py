@@ -65,11 +65,12 @@ class _ZstdFile(io.RawIOBase):
     super().close()
 
 
-def read_lines(path, *, skip=0, on_bad=None, keep_bad=False):
+def read_lines(path, *, skip=0, on_bad=None, keep_bad=False, latin=False):
   """Yields (number, line) of a UTF-8 file, numbered from 1, without the line's end.
 
   Bytes that are not UTF-8 raise InputError with file and line number; with `on_bad`, it is called
-  with (number, reason) instead and the line left out, or given as None if `keep_bad`.
+  with (number, reason) instead and the line left out, or given as None if `keep_bad`; if `latin`,
+  the line is taken for Latin-1.
   Only "\\n" ends a line: str.splitlines would also cut at characters that stand inside sentences.
   """
   with open_binary(path) as file:
@@ -80,12 +81,13 @@ def read_lines(path, *, skip=0, on_bad=None, keep_bad=False):
         line = raw.decode("utf-8-sig" if number == 1 else "utf-8").rstrip("\r\n")
       except UnicodeDecodeError as error:
         reason = f"not UTF-8 (byte {error.start + 1} of the line)."
-        if on_bad is None:
+        line = raw.decode("latin-1").rstrip("\r\n") if latin else None
+        if on_bad is not None:
+          on_bad(number, reason)
+        elif not latin:
           raise InputError(f"{path}:{number}: {reason}") from error
-        on_bad(number, reason)
-        if not keep_bad:
+        if line is None and not keep_bad:
           continue
-        line = None
       yield number, line
 
 
@@ -173,6 +175,18 @@ def check_paths(inputs, output, *, marker):
       raise InputError(f"{path}: is read more than once; a file on disk is needed.")
     if path.resolve().is_relative_to(output.resolve()):
       raise InputError(f"{output}: is, or holds, the input {path}; name another folder.")
+
+
+def check_outputs(outputs, inputs):
+  """Raises InputError where a file to be written is a folder, a device, an input or another one."""
+  inputs = {pathlib.Path(path).resolve() for path in inputs}
+  for place, path in enumerate(map(pathlib.Path, outputs)):
+    if path.exists() and not path.is_file():  # It would be replaced, even if it is a device.
+      raise InputError(f"{path}: is a {'folder' if path.is_dir() else 'device'}; a file is needed.")
+    if path.resolve() in inputs:
+      raise InputError(f"{path}: is an input; name another file for the output.")
+    if path.resolve() in {pathlib.Path(other).resolve() for other in outputs[:place]}:
+      raise InputError(f"{path}: is named for two outputs; each needs a file of its own.")
 
 
 def _exchange(partial, folder):

@@ -6,7 +6,7 @@ import typing
 import numpy as np
 
 from labse_jax.errors import InputError
-from labse_jax.files import open_binary
+from labse_jax.files import read_lines
 
 TASKS = ("MR", "CR", "SUBJ", "MPQA", "SST2", "TREC", "MRPC")
 OPINIONS = {  # A file a label, 0 first; without a test of their own.
@@ -57,19 +57,11 @@ def read_task(data, name):
 
 def _lines(path):
   """(number, line) of a file of UTF-8, or of Latin-1, as some of the originals are."""
-  lines, count = [], 0
-  with open_binary(path) as file:
-    for number, raw in enumerate(file, 1):
-      count = number
-      try:
-        line = raw.decode("utf-8-sig" if number == 1 else "utf-8")
-      except UnicodeDecodeError:
-        line = raw.decode("latin-1")
-      if line.strip():
-        lines.append((number, line.rstrip("\r\n")))
-  if not lines:
-    raise InputError(f"{path}: has {count} lines, none of them with text.")
-  return lines
+  lines = list(read_lines(path, latin=True))
+  found = [(number, line) for number, line in lines if line.strip()]
+  if not found:
+    raise InputError(f"{path}: has {len(lines)} lines, none of them with text.")
+  return found
 
 
 def _labelled_last(path):

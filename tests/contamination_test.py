@@ -13,10 +13,17 @@ from labse_jax.errors import InputError
 FILES = {
   "lines.eng": "\nThe cat sleeps.\nOn the mat\n",
   "sts.tsv": 'main\tnews\t3.80\tA dog barks\tA dog is "loud"\n',
-  "sts.csv": '4.2,"Yes, it rains","It rains"\n',
+  "sts.csv": '4.2,"Yes, it rains","It rains"\n3,"One line\nAnother line","A third"\n',
+  "sts-dev.csv": 'main\tnews\t2\tHe said, "no\tA bird, a plane\n',
+  "TREC_10.label": "NUM:dist How far is it ?\n",
+  "old.pos": "caf\u00e9 noir".encode("latin-1"),
+  "nli.jsonl": '{"one": "Dogs run", "n": 3}\n\n{"more": [{"two": "Cats hide"}, null]}\n',
+  "nli.json": '[\n{"one": "Fish swim"}\n]',
 }
 HELD = ["the cat sleeps", "On the  mat!", "a dog barks", 'A dog is "loud"', "yes it rains",
-        "It rains."]  # fmt: skip
+        "It rains.", "one line", "another line", "one line another line", "a third",
+        "he said, no", "A bird, a plane", "How far is it?", "NUM:dist How far is it ?",
+        "Caf\u00e9 noir", "dogs run", "cats hide", "fish swim"]  # fmt: skip
 FREE = ["A cat sleeps", "On the", "3.80", "news", "It rains today", "A dog barks\tA dog"]
 
 
@@ -28,7 +35,8 @@ def row(source="free", target="frei"):
 def folder(tmp_path):
   for name, text in FILES.items():
     (tmp_path / "benchmark" / "deep").mkdir(parents=True, exist_ok=True)
-    (tmp_path / "benchmark" / "deep" / name).write_text(text, "utf-8")
+    raw = text if isinstance(text, bytes) else text.encode()
+    (tmp_path / "benchmark" / "deep" / name).write_bytes(raw)
   return tmp_path / "benchmark"
 
 
@@ -67,3 +75,20 @@ def test_a_benchmark_without_text_is_refused(tmp_path, name):
   (tmp_path / "empty").mkdir()
   with pytest.raises(InputError, match=name):
     contamination.filters([tmp_path / name])
+
+
+@pytest.mark.parametrize(
+  "name, raw, message",
+  [
+    ("a.csv", b'1,"open\n' + b"x" * 200_000, "a.csv: cannot be read as .csv .*quote not closed"),
+    ("a.jsonl", b'"fine"\n{"one": \n', "a.jsonl:2: cannot be read as JSON"),
+    ("a.json", b'"one"\n"two"', "a.json:1: cannot be read as JSON"),
+    ("a.parquet", b"PAR1\x15\x04\x00\x12", "a.parquet:1: is no text"),
+    ("a.xml", b"<seg>One sentence</seg>", "a.xml: is markup"),
+    ("a.txt", "UTF-16".encode("utf-16"), "a.txt:1: is no text"),
+  ],
+)
+def test_what_cannot_be_read_is_refused(tmp_path, name, raw, message):
+  (tmp_path / name).write_bytes(raw)
+  with pytest.raises(InputError, match=message):
+    contamination.filters([tmp_path])

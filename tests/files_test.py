@@ -55,6 +55,7 @@ def test_bytes_that_are_not_utf8(tmp_path):
   left = list(read_lines(path, on_bad=lambda *found: bad.append(found)))
   assert left == [(1, "good"), (3, "last")] and bad[0][0] == 2
   assert list(read_lines(path, on_bad=lambda *_: None, keep_bad=True))[1] == (2, None)
+  assert list(read_lines(path, latin=True)) == [(1, "good"), (2, "ab\xff"), (3, "last")]
 
 
 def test_missing_files_and_folders_are_told(tmp_path):
