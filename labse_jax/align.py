@@ -2,7 +2,6 @@
 
 import argparse
 import json
-import pathlib
 import sys
 from typing import NamedTuple
 
@@ -154,18 +153,9 @@ def _parse(argv):
   args = parser.parse_args(argv)
   if args.largest not in LARGEST:
     raise InputError(f"--largest {args.largest}: {LARGEST[0]} to {LARGEST[-1]} is allowed.")
-  _check_output(args)
+  scores = [f"{args.output}.scores.json"] if args.gold else []
+  files.check_outputs([args.output, *scores], filter(None, (args.source, args.target, args.gold)))
   return args
-
-
-def _check_output(args):
-  outputs = [args.output] + ([f"{args.output}.scores.json"] if args.gold else [])
-  for output in map(pathlib.Path, outputs):
-    if output.is_dir():
-      raise InputError(f"{output}: is a folder; a file name is needed.")
-    for path in filter(None, (args.source, args.target, args.gold)):
-      if pathlib.Path(path).resolve() == output.resolve():
-        raise InputError(f"{output}: is an input; name another file for the output.")
 
 
 if __name__ == "__main__":

@@ -39,11 +39,14 @@ class Calibration(NamedTuple):
   decoys: tuple
 
 
-def calibrated(x_ND, y_MD, *, k, margin="ratio", search=top_k_both, allowed=None, gold_2G=None):
+def calibrated(x_ND, y_MD, *, k, margin="ratio", search=top_k_both, allowed=None, gold_2G=None,
+               copied=None):  # fmt: skip
   """The Calibration of what retrieval "max" mines, as `margin.candidates` does.
 
   Decoys come of the true pairs `gold_2G`, (rows of x, rows of y), if given, else of the best that
-  were mined. Raises InputError where they are too few.
+  were mined; but not of a row that `copied`, (bool of x, bool of y), says has a near copy on its
+  side: kept away from one, a decoy would rightly find the other. Raises InputError where they are
+  too few.
   """
   near = search(x_ND, y_MD, k + 1)  # One more: a decoy loses its partner.
   nearest = [[array_NK[:, :k] for array_NK in side] for side in near]
@@ -51,12 +54,19 @@ def calibrated(x_ND, y_MD, *, k, margin="ratio", search=top_k_both, allowed=None
   turned = allowed and (lambda row_y_P, row_x_P: allowed(row_x_P, row_y_P))
   near = _neighbours(*near[0], allowed), _neighbours(*near[1], turned)
   if gold_2G is not None:
-    return _calibration(near, found, np.asarray(gold_2G), MARGINS[margin])
+    return _calibration(near, found, _alone(np.asarray(gold_2G), copied), MARGINS[margin])
+  found_2P = np.stack(found[:2])
   sure_P = found[2] >= two_means(found[2])
   for lowest in (0.5, 0.9):  # Each time, better decoys judge better which pairs are sure.
-    sure_2G = np.stack(found[:2])[:, sure_P]
+    sure_2G = _alone(found_2P[:, sure_P], copied)
     sure_P = _calibration(near, found, sure_2G, MARGINS[margin]).precision_P >= lowest
-  return _calibration(near, found, np.stack(found[:2])[:, sure_P], MARGINS[margin])
+  return _calibration(near, found, _alone(found_2P[:, sure_P], copied), MARGINS[margin])
+
+
+def _alone(pairs_2G, copied):
+  """Those of the pairs of which no side has a near copy."""
+  return pairs_2G if copied is None else pairs_2G[
+      :, ~(copied[0][pairs_2G[0]] | copied[1][pairs_2G[1]])]  # fmt: skip
 
 
 def _neighbours(cosine_NK, place_NK, allowed):
@@ -67,18 +77,17 @@ def _neighbours(cosine_NK, place_NK, allowed):
 
 def _calibration(near, found, true_2G, margin):
   row_x_P, row_y_P, score_P = found
+  if true_2G.shape[1] < FEWEST:
+    _refuse(true_2G)
   decoys = (
     decoy_scores(near[0], near[1], true_2G, found, margin),
     decoy_scores(near[1], near[0], true_2G[::-1], (row_y_P, row_x_P, score_P), margin),
   )
   sides = [expected_wrong(score_P, decoys_G, len(side.place_NK))
            for decoys_G, side in zip(decoys, near, strict=True)
-           if len(decoys_G) >= FEWEST and np.isfinite(decoys_G).sum() >= FEWEST_PAIRED]  # fmt: skip
+           if np.isfinite(decoys_G).sum() >= FEWEST_PAIRED]  # fmt: skip
   if not sides:
-    raise InputError(
-      f"{true_2G.shape[1]:,} pairs are sure to be right, and calibration needs {FEWEST} or more:"
-      " give them with --gold, or give a --threshold instead of --precision."
-    )
+    _refuse(true_2G)
   wrong_SP, shape_SP = np.stack(sides, 1)
   worse_1P = wrong_SP.argmax(0)[None]  # Both sides tell of the same pairs.
   wrong_P, shape_P = (np.take_along_axis(a_SP, worse_1P, 0)[0] for a_SP in (wrong_SP, shape_SP))
@@ -87,12 +96,21 @@ def _calibration(near, found, true_2G, margin):
   return Calibration(*found, wrong_P, shape_P, precision_P, decoys)
 
 
+def _refuse(true_2G):
+  raise InputError(
+    f"{true_2G.shape[1]:,} pairs are sure to be right, and calibration needs {FEWEST} or more:"
+    " give them with --gold, or give a --threshold instead of --precision."
+  )
+
+
 def two_means(score_P):
   """The score that parts descending scores into two groups of the least variance (Otsu 1979)."""
+  if len(score_P) < 2:
+    return np.inf
   total_P, count_P = np.cumsum(score_P, dtype=np.float64), np.arange(1, len(score_P) + 1)
   above_P, below_P = count_P[:-1], count_P[-1] - count_P[:-1]
   apart_P = total_P[:-1] / above_P - (total_P[-1] - total_P[:-1]) / below_P
-  return score_P[(above_P * below_P * apart_P**2).argmax()] if len(score_P) > 1 else np.inf
+  return score_P[(above_P * below_P * apart_P**2).argmax()]
 
 
 def expected_wrong(score_P, decoys_G, sentences):

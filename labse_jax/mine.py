@@ -11,7 +11,7 @@ import numpy as np
 from labse_jax import calibration, files, fingerprint, margin, mine_flags, pair_files
 from labse_jax.encode import SentenceEncoder, encode_file
 from labse_jax.errors import InputError, run
-from labse_jax.mining_texts import SIDES, read_gold, read_text
+from labse_jax.mining_texts import SIDES, copied, read_gold, read_text
 from labse_jax.pair_filters import AllowedPairs
 from labse_jax.search import top_k_both
 
@@ -21,7 +21,8 @@ MARKER = "of.json"
 def calibrated(x, y, vectors, search, allowed, gold_2G, args):
   """`mined` down to the threshold for --precision, with each pair's own, and the page of it."""
   found = calibration.calibrated(*vectors, k=args.k, margin=args.margin, search=search,
-                                 allowed=allowed, gold_2G=gold_2G)  # fmt: skip
+                                 allowed=allowed, gold_2G=gold_2G,
+                                 copied=(copied(x.lines), copied(y.lines)))  # fmt: skip
   lowest = calibration.threshold(found, args.precision)
   columns = (found.row_x_P, found.row_y_P, found.score_P, found.precision_P)
   pairs = [(score, x.lines[row_x], y.lines[row_y], x.numbers[row_x], y.numbers[row_y], precision)
@@ -143,10 +144,19 @@ def _check_texts(x, y, args):
     raise InputError(f"{args.source} has {len(x.row_N):,} lines and {args.target} "
                      f"{len(y.row_N):,}; with --score-only, line N of one is a translation of "
                      "line N of the other.")  # fmt: skip
+  needed, what = args.k, f"--k {args.k} needs"
+  if args.precision is not None:
+    needed, what = args.k + 1, f"--k {args.k} with --precision needs"
+  if args.search == "faiss":
+    from labse_jax import approximate  # Late: faiss is an extra.
+
+    if needed < approximate.FEWEST:
+      needed, what = approximate.FEWEST, "an index needs"
   for path, text in ((args.source, x), (args.target, y)):
-    if len(text.lines) < args.k + (args.precision is not None):
-      raise InputError(f"{path}: has {len(text.lines):,} distinct lines, fewer than the --k "
-                       f"{args.k} nearest that a score needs.")  # fmt: skip
+    if len(text.lines) < needed:
+      raise InputError(
+        f"{path}: has {len(text.lines):,} distinct lines; {what} {needed:,} or more."
+      )
 
 
 if __name__ == "__main__":

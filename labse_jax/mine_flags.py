@@ -2,9 +2,8 @@
 
 import argparse
 import math
-import pathlib
 
-from labse_jax import margin, pair_files
+from labse_jax import files, margin, pair_files
 from labse_jax.data.sources import stem_and_language
 from labse_jax.errors import InputError
 from labse_jax.mining_texts import SIDES
@@ -31,6 +30,7 @@ each pair's estimated precision (that of all pairs at least as good) as a column
 
 A run that was killed goes on where it was when the same command is given again: until the end, its
 vectors lie beside the output, in OUTPUT.vectors."""
+DEFAULTS = {"retrieval": "max", "min_characters": 1, "max_ratio": 6.0}  # Of mining.
 UNKNOWN = "und"  # As ISO 639-3 says it.
 SEARCHES = (*DTYPES, "faiss")
 
@@ -42,12 +42,13 @@ def parsed(argv):
     raise InputError(f"--k {args.k}: 1 or more is allowed.")
   if args.threshold is not None and not math.isfinite(args.threshold):
     raise InputError(f"--threshold {args.threshold}: a finite number is allowed.")
+  _check_filters(args)
+  for name, value in DEFAULTS.items():
+    if getattr(args, name) is None:
+      setattr(args, name, value)
   if not args.max_ratio >= 1:  # Nor NaN.
     raise InputError(f"--max-ratio {args.max_ratio}: 1 or more is allowed.")
-  if args.score_only and args.threshold is not None:
-    raise InputError("--threshold is of mining; --score-only scores every line.")
   _check_precision(args)
-  _check_filters(args)
   return args
 
 
@@ -63,15 +64,16 @@ def _parser():
   add("--format", default="tsv", choices=pair_files.FORMATS, help="of the output (%(default)s)")
   add("--k", type=int, default=4, help="neighbours whose mean a score compares with (%(default)s)")
   add("--margin", default="ratio", choices=margin.MARGINS, help="how it compares (%(default)s)")
-  add("--retrieval", default="max", choices=margin.RETRIEVALS,
-      help="whose best candidates are pairs; max: each line is in one at most")  # fmt: skip
+  add("--retrieval", choices=margin.RETRIEVALS,
+      help="whose best candidates are pairs (max: each line is in one at most)")  # fmt: skip
   add("--threshold", type=float, metavar="T", help="the lowest score of a pair that is written")
   add("--precision", type=float, metavar="P", help="find the threshold from which P are right")
   add("--gold", metavar="FILE", help="true pairs (source, tab, target) for it, if some are known")
   add("--report", metavar="FILE.html", help="a page of what --precision found")
   add("--score-only", action="store_true", help="score line N with line N")
-  add("--min-characters", type=int, default=1, metavar="N", help="of the longer (%(default)s)")
-  add("--max-ratio", type=float, default=6.0, metavar="R", help="of the lengths (%(default)s)")
+  add("--min-characters", type=int, metavar="N",
+      help=f"of the longer ({DEFAULTS['min_characters']})")  # fmt: skip
+  add("--max-ratio", type=float, metavar="R", help=f"of the lengths ({DEFAULTS['max_ratio']})")
   add("--one-script", action="store_true",
       help="refuse lines that are not in the script of most lines of their file")  # fmt: skip
   add("--language-id", action="store_true",
@@ -103,8 +105,9 @@ def _check_precision(args):
 
 
 def _check_filters(args):
-  for name in ("one_script", "language_id"):
-    if args.score_only and getattr(args, name):
+  for name in ("threshold", "one_script", "language_id", *DEFAULTS):
+    given = getattr(args, name) is not None and getattr(args, name) is not False
+    if args.score_only and given:
       raise InputError(f"--{name.replace('_', '-')} is of mining; --score-only scores every line.")
   for side in SIDES if args.language_id else ():
     if language(args, side) == UNKNOWN:
@@ -123,10 +126,6 @@ def language(args, side):
 
 def check_output(args, languages):
   """Raises InputError where what is to be written is a folder, a device or an input."""
-  report = [pathlib.Path(args.report)] if args.report else []
-  for path in [*pair_files.paths(args.output, args.format, languages), *report]:
-    if path.exists() and not path.is_file():  # It would be replaced, even if it is a device.
-      raise InputError(f"{path}: is a {'folder' if path.is_dir() else 'device'}; a file is needed.")
-    for source in filter(None, (args.source, args.target, args.gold)):
-      if pathlib.Path(source).exists() and path.resolve() == pathlib.Path(source).resolve():
-        raise InputError(f"{path}: is the input; name another file for the pairs.")
+  report = [args.report] if args.report else []
+  files.check_outputs([*pair_files.paths(args.output, args.format, languages), *report],
+                      filter(None, (args.source, args.target, args.gold)))  # fmt: skip

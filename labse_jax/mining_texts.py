@@ -5,6 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from labse_jax import files
+from labse_jax.data.text_hash import comparison_key, text_hash
 from labse_jax.errors import InputError
 
 SIDES = ("source", "target")
@@ -34,6 +35,13 @@ def read_text(path, *, blanks=False):
   return Text(list(row_of), numbers, np.array(rows))
 
 
+def copied(lines):
+  """bool [N]: whether another of the lines differs in case, punctuation and space alone."""
+  key_N = np.fromiter((text_hash(comparison_key(line)) for line in lines), np.uint64, len(lines))
+  _, number_N, counts = np.unique(key_N, return_inverse=True, return_counts=True)
+  return counts[number_N] > 1
+
+
 def read_gold(path, x, y):
   """The rows of true pairs, int [2, G], from source<TAB>target, each a line of its text."""
   row_of = [{line: row for row, line in enumerate(text.lines)} for text in (x, y)]
@@ -46,4 +54,6 @@ def read_gold(path, x, y):
       if cell not in rows:
         raise InputError(f"{path}:{number}: {cell!r} is no line of --{side}.")
     pairs[row_of[0][cells[0]], row_of[1][cells[1]]] = None
-  return np.array(list(pairs), int).reshape(-1, 2).T
+  if not pairs:
+    raise InputError(f"{path}: is empty; source, tab, target is needed.")
+  return np.array(list(pairs), int).T

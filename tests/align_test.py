@@ -75,7 +75,8 @@ def test_wrong_input_is_one_line_and_writes_nothing(command, tmp_path):
       ({"output": tmp_path / "a.txt"}, "a.txt: is an input"),
       ({"output": tmp_path / "x" / ".." / "b.txt"}, "b.txt: is an input"),
       ({"gold": write(tmp_path / "out.scores.json", ["[0]:[0]"])}, "json: is an input"),
-      ({"output": tmp_path}, "is a folder; a file name is needed"),
+      ({"output": tmp_path}, "is a folder; a file is needed"),
+      ({"output": "/dev/null"}, "/dev/null: is a device; a file is needed"),
       ({"largest": 1}, "--largest 1: 2 to 10 is allowed"),
       ({"model": tmp_path / "none"}, "none")):  # fmt: skip
     status, output, said = call(**flags)

@@ -128,6 +128,31 @@ def test_too_few_sure_pairs_are_said():
     calibrated(x_ND, y_MD, k=4)
 
 
+def test_no_sure_pair_at_all_is_said():
+  x_ND, y_MD, *_ = pool(30, 250, 250)
+  for options in ({"gold_2G": np.zeros((2, 0), int)}, {"allowed": lambda n, m: n < 0}):
+    with pytest.raises(InputError, match="^0 pairs are sure to be right.* needs 50 or more"):
+      calibrated(x_ND, y_MD, k=4, **options)
+
+
+@pytest.mark.parametrize("gold", [False, True])
+def test_near_copies_in_the_pool_are_no_wrong_pairs(gold):
+  """A twentieth of the lines of y are there a second time; what decoys find of those is right."""
+  x_ND, y_MD, ids_x, ids_y = pool(300, 180, 160, noise=0.3)
+  twice = np.flatnonzero(ids_y < 23)
+  y_MD, ids_y = np.concatenate([y_MD, y_MD[twice]]), np.r_[ids_y, ids_y[twice]]
+  copied = np.zeros(len(ids_x), bool), np.isin(np.arange(len(ids_y)), [*twice, *range(460, 483)])
+  places = [{int(one): row for row, one in enumerate(ids)} for ids in (ids_x, ids_y)]
+  gold_2G = np.array([[side[one] for one in range(300)] for side in places]) if gold else None
+  with pytest.raises(InputError, match="no threshold is sure to reach it"):
+    threshold(calibrated(x_ND, y_MD, k=4, gold_2G=gold_2G), 0.97)
+  found = calibrated(x_ND, y_MD, k=4, gold_2G=gold_2G, copied=copied)
+  lowest = threshold(found, 0.97)
+  assert share_right(found, ids_x, ids_y, lowest) >= 0.97
+  assert (found.score_P >= lowest).sum() > 200
+  assert not gold or [len(decoys) for decoys in found.decoys] == [277, 277]
+
+
 def test_a_precision_out_of_reach_is_said():
   column_P = np.array([1.3, 1.2, 1.1])
   found = calibration.Calibration(None, None, column_P, np.ones(3), np.ones(3), None, None)

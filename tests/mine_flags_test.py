@@ -21,6 +21,7 @@ def words(*more):
     (["--threshold", "nan"], "--threshold nan: a finite number is allowed."),
     (["--threshold", 1, "--score-only"], "--score-only scores every line."),
     (["--precision", 1], "--precision 1.0: more than 0 and less than 1 is allowed."),
+    (["--precision", 0.9, "--score-only"], "give no --threshold nor --score-only."),
     (["--precision", 0.9, "--threshold", 1], "give no --threshold nor --score-only."),
     (["--precision", 0.9, "--retrieval", "union"], "--precision needs --retrieval max"),
     (["--gold", "gold.tsv"], "--gold is of --precision, which is not given."),
@@ -29,6 +30,10 @@ def words(*more):
     (["--retrieval", "best"], "invalid choice: 'best'"),
     (["--one-script", "--score-only"], "--one-script is of mining; --score-only scores every"),
     (["--language-id", "--score-only"], "--language-id is of mining; --score-only scores every"),
+    (["--threshold", 0, "--score-only"], "--threshold is of mining; --score-only scores every"),
+    (["--max-ratio", 6, "--score-only"], "--max-ratio is of mining; --score-only scores every"),
+    (["--min-characters", 0, "--score-only"], "--min-characters is of mining; --score-only"),
+    (["--retrieval", "max", "--score-only"], "--retrieval is of mining; --score-only scores"),
     (["--language-id", "--source", "a.txt"], "needs both languages; say --source-language."),
     (["--language-id", "--target", "b.xz"], "needs both languages; say --target-language."),
   ],
@@ -37,6 +42,11 @@ def test_wrong_arguments_are_refused(more, message):
   with pytest.raises(InputError) as error:
     mine_flags.parsed(words(*more))
   assert message in str(error.value)
+
+
+def test_what_is_not_given_has_a_default():
+  args = mine_flags.parsed(words("--max-ratio", 2))
+  assert (args.retrieval, args.min_characters, args.max_ratio) == ("max", 1, 2.0)
 
 
 @pytest.mark.parametrize(
@@ -55,9 +65,10 @@ def test_a_files_ending_is_its_language(more, language):
 @pytest.mark.parametrize(
   "more, message",
   [
-    (["--output", "a.deu"], "a.deu: is the input; name another file"),
-    (["--output", "out", "--report", "gold"], "gold: is the input"),
-    (["--output", "a", "--format", "moses"], "a.deu: is the input"),
+    (["--output", "a.deu"], "a.deu: is an input; name another file"),
+    (["--output", "out", "--report", "gold"], "gold: is an input"),
+    (["--output", "a", "--format", "moses"], "a.deu: is an input"),
+    (["--report", "x/../out"], "out: is named for two outputs; each needs a file of its own."),
     (["--output", "folder"], "folder: is a folder; a file is needed."),
     (["--output", "/dev/null"], "/dev/null: is a device; a file is needed."),
   ],

@@ -4,12 +4,23 @@ import functools
 import gzip
 import json
 import re
+import signal
 
 import numpy as np
 import pytest
 
-from labse_jax import calibration, encode, errors, language_id, margin, mine, scripts
-from labse_jax.mining_texts import read_text
+from labse_jax import (
+  calibration,
+  encode,
+  errors,
+  language_id,
+  margin,
+  mine,
+  scripts,
+  search,
+  search_state,
+)
+from labse_jax.mining_texts import copied, read_text
 from labse_jax.search import top_k_both
 
 
@@ -58,16 +69,22 @@ def same(rows, wanted):
   np.testing.assert_allclose([row[0] for row in rows], [row[0] for row in wanted], atol=2e-6)
 
 
-def test_pairs_of_a_search_in_int8(command, texts, tiny_encoder, tmp_path):
+def test_pairs_of_a_search_in_int8(command, texts, tiny_encoder, tmp_path, monkeypatch):
+  given = []  # Scores are float32's, so that pairs do not tell how they were searched for.
+  monkeypatch.setattr(mine, "top_k_both", lambda *arguments, **options: (
+      given.append(options), top_k_both(*arguments, **options))[1])  # fmt: skip
   assert command("--search", "int8")[0] == 0
+  assert given == [{"dtype": "int8", "state": tmp_path / "out.vectors" / "search"}]
   search = functools.partial(top_k_both, dtype="int8")
   same(rows_of(tmp_path), expected(texts, tiny_encoder, search=search))
 
 
-def test_few_lines_are_no_index(command, tmp_path):
+def test_few_lines_are_no_index(command, tmp_path, monkeypatch):
   pytest.importorskip("faiss", reason="faiss is an extra")
+  monkeypatch.setattr(mine, "vectors_beside", None)  # It is said before anything is encoded.
   status, said = command("--search", "faiss")
-  assert status == 2 and "too few for an index" in said.err and not (tmp_path / "out").exists()
+  assert status == 2 and "a.deu: has 71 distinct lines; an index needs 10,000 or more" in said.err
+  assert not (tmp_path / "out").exists()
 
 
 def test_the_recall_of_an_index_is_said(command, texts, tiny_encoder, tmp_path, monkeypatch):
@@ -76,6 +93,7 @@ def test_the_recall_of_an_index_is_said(command, texts, tiny_encoder, tmp_path, 
 
   found = lambda *arguments: approximate.Found(*top_k_both(*arguments), 0.9, 0.8765)
   monkeypatch.setattr(approximate, "top_k_both", found)
+  monkeypatch.setattr(approximate, "FEWEST", 1)
   status, said = command("--search", "faiss")
   assert status == 0 and "found 90.00% of the 4 nearest of the source's lines, 87.65%" in said.out
   same(rows_of(tmp_path), expected(texts, tiny_encoder))
@@ -175,6 +193,18 @@ def test_a_killed_run_goes_on_to_the_same_bytes(command, tmp_path, monkeypatch, 
   assert not (tmp_path / "out.vectors").exists()
 
 
+def test_a_run_killed_in_its_search_goes_on(command, tmp_path, monkeypatch):
+  command()
+  whole = (tmp_path / "out").read_bytes()
+  monkeypatch.setattr(search_state, "SECONDS", 0)
+  with monkeypatch.context() as patch:
+    patch.setattr(search, "_finished", lambda *_: signal.raise_signal(signal.SIGINT))
+    assert command()[0] == 130
+  assert (tmp_path / "out.vectors" / "search" / search_state.FILE).exists()
+  monkeypatch.setattr(search, "_search_block", None)  # No block is searched again.
+  assert command()[0] == 0 and (tmp_path / "out").read_bytes() == whole
+
+
 def test_what_another_run_left_is_not_used(command, tmp_path, monkeypatch):
   with monkeypatch.context() as patch:
     patch.setattr(margin, "candidates", lambda *_, **__: 1 / 0)
@@ -189,17 +219,17 @@ def test_what_another_run_left_is_not_used(command, tmp_path, monkeypatch):
 @pytest.mark.parametrize(
   "words, message",
   [
-    (["--k", 82], "a.deu: has 71 distinct lines, fewer than the --k 82 nearest"),
+    (["--k", 82], "a.deu: has 71 distinct lines; --k 82 needs 82 or more."),
     (["--precision", 0.9, "--gold", "nowhere.tsv"], "nowhere.tsv: no such file."),
     (["--precision", 0.9, "--gold", "a.deu"], "a.deu:1: columns: 1; source, tab, target"),
-    (["--precision", 0.9, "--k", 71], "fewer than"),
+    (["--precision", 0.9, "--k", 71], "71 distinct lines; --k 71 with --precision needs 72"),
     (["--score-only"], "a.deu has 74 lines and"),
     (["--source", "nowhere.txt"], "nowhere.txt: no such file."),
     (["--source", "EMPTY"], "EMPTY: is empty; one sentence a line is needed."),
     (["--output", "EMPTY/out", "--source", "EMPTY"], "EMPTY: is empty"),
-    (["--output", "a.deu"], "a.deu: is the input; name another file for the pairs."),
+    (["--output", "a.deu"], "a.deu: is an input; name another file for the output."),
     (["--output", "."], "is a folder; a file is needed."),
-    (["--format", "moses", "--output", "a", "--target-language", "x"], "a.deu: is the input"),
+    (["--format", "moses", "--output", "a", "--target-language", "x"], "a.deu: is an input"),
     (["--format", "moses", "--target-language", "deu"], "both are 'deu'"),
     (["--model", "nowhere"], "nowhere"),
   ],
@@ -222,14 +252,19 @@ def test_strangers_files_are_not_removed(command, tmp_path):
 
 
 def test_a_precision_finds_the_threshold(command, texts, tiny_encoder, tmp_path, monkeypatch):
-  """With fewer gold pairs than are believed outside of a test."""
+  """With fewer gold pairs than are believed outside of a test, near copies among them."""
   monkeypatch.setattr(calibration, "FEWEST", 15)
+  given, calibrated = [], calibration.calibrated
+  monkeypatch.setattr(calibration, "calibrated", lambda *arguments, copied, **options: (
+      given.extend(copied), calibrated(*arguments, **options))[1])  # fmt: skip
   gold = [(line, f"{line} ...") for line in dict.fromkeys(texts[0][32:72])]
   (tmp_path / "gold.tsv").write_text("".join(f"{a}\t{b}\n" for a, b in gold[:20]), "utf-8")
   words = ("--precision", 0.6, "--gold", tmp_path / "gold.tsv", "--report", tmp_path / "page.html")
   status, said = command(*words)
-  rows = rows_of(tmp_path)
   assert status == 0, said.err
+  rows = rows_of(tmp_path)
+  lines = [read_text(tmp_path / name).lines for name in ("a.deu", "b.eng.gz")]
+  assert [part.tolist() for part in given] == [copied(side).tolist() for side in lines]
   everything = expected(texts, tiny_encoder)
   same([row[:3] for row in rows], everything[: len(rows)])
   precisions = [float(row[3]) for row in rows]

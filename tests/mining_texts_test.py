@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from labse_jax.errors import InputError
-from labse_jax.mining_texts import read_gold, read_text
+from labse_jax.mining_texts import copied, read_gold, read_text
 
 
 @pytest.fixture
@@ -41,7 +41,13 @@ def test_gold_pairs_are_rows_once_each(text):
   x, y = text("eins\nzwei\neins", blanks=False), text("two\none", blanks=False)
   gold = text("eins\tone\n zwei \ttwo\neins\tone\n")
   np.testing.assert_array_equal(read_gold(gold, x, y), [[0, 1], [1, 0]])
-  assert read_gold(text(""), x, y).shape == (2, 0)
+  with pytest.raises(InputError, match="txt: is empty; source, tab, target is needed"):
+    read_gold(text(""), x, y)
+
+
+def test_near_copies_are_told():
+  lines = ["Hello.", "hello", "Hello there", "...", "\uff28ello !", "?", "Bye"]
+  assert copied(lines).tolist() == [True, True, False, False, True, False, False]
 
 
 @pytest.mark.parametrize(
