@@ -7,7 +7,7 @@ import pytest
 import zstandard
 
 from labse_jax.errors import InputError
-from labse_jax.files import read_lines, replacing, replacing_folder
+from labse_jax.files import check_outputs, read_lines, replacing, replacing_folder
 
 COMPRESS = {".gz": gzip.compress, ".xz": lzma.compress, ".zst": zstandard.compress}
 TEXT = "".join(f"line {i} {os.urandom(4).hex()}\n" for i in range(20_000))
@@ -127,3 +127,22 @@ def test_what_is_not_ours_is_never_removed(tmp_path):
   with pytest.raises(InputError, match="name the folder"):
     with replacing_folder(".", marker="first"):
       pass
+
+
+@pytest.mark.parametrize(
+  "outputs, message",
+  [
+    (["new", "folder"], "folder: is a folder; a file is needed."),
+    (["/dev/null"], "/dev/null: is a device; a file is needed."),
+    (["new", "folder/../old"], "old: is an input; name another file for the output."),
+    (["new", "folder/../new"], "new: is named for two outputs; each needs a file of its own."),
+  ],
+)
+def test_outputs_replace_nothing_but_old_outputs(tmp_path, monkeypatch, outputs, message):
+  monkeypatch.chdir(tmp_path)
+  (tmp_path / "folder").mkdir()
+  (tmp_path / "old").touch()
+  check_outputs(["new", "other"], ["old", "missing"])
+  check_outputs(["old"], [])
+  with pytest.raises(InputError, match=message):
+    check_outputs(outputs, ["old", "missing"])
