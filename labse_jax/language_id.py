@@ -17,18 +17,38 @@ _MACROLANGUAGE = {
   "plt": "mlg", "swh": "swa", "uzn": "uzb", "zsm": "msa"}  # fmt: skip
 
 
-def row_filter():
-  """A filter of `prepare`: (name, whether a side of a row is not in its language).
+NAME = "a side not in its language"
 
-  Languages that py3langid does not know are not judged.
+
+class RowFilter:
+  """A filter of `prepare`: filter(row) -> bool, whether a side of a row is not in its language.
+
+  Languages that py3langid does not know are not judged; `judged` counts the rows with a side that
+  was, and `unknown` the others.
   """
-  _identifier()  # Before anything is read, this says where it is not installed.
 
-  def drops(row):
+  def __init__(self):
+    _identifier()  # Before anything is read, this says where it is not installed.
+    self.judged = self.unknown = 0
+
+  def __call__(self, row):
     sides = ((row.source_language, row.source), (row.target_language, row.target))
-    return any(_labels(code) and foreign_to(code)(text) for code, text in sides if code)
+    known = [(code, text) for code, text in sides if code and _labels(code)]
+    self.judged += bool(known)
+    self.unknown += not known
+    return any(foreign_to(code)(text) for code, text in known)
 
-  return "a side not in its language", drops
+  def checked(self, rows):
+    """The same rows, to be filtered one by one; raises InputError at their end if none was judged.
+
+    But not where none came as far as this filter.
+    """
+    yield from rows
+    if self.unknown and not self.judged:
+      raise InputError(
+        f"--language-id: of none of {self.unknown:,} rows is a language known; say"
+        " --source-language and --target-language, as codes that py3langid knows."
+      )
 
 
 @functools.cache

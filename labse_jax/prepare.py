@@ -61,11 +61,13 @@ def main(argv):
     source_language=flags.source_language,
     target_language=flags.target_language,
   )
+  filters = _filters(flags)
+  judge = dict(filters).get(language_id.NAME)
   report = logic.prepare(
-    pairs,
+    judge.checked(pairs) if judge else pairs,
     output,
     counts=counts,
-    filters=_filters(flags),
+    filters=filters,
     held_out=flags.held_out,
     allowed_bad_share=flags.allow_bad_lines,
     pivot=flags.pivot and standard_language(flags.pivot),
@@ -73,6 +75,8 @@ def main(argv):
     progress=_progress,
   )
   print(table(report))
+  if judge and judge.unknown:
+    print(f"{judge.unknown:,} rows are of languages that py3langid does not know; not judged.")
   kind = _kind(report)
   print(f"\n{output}: {report[kind]:,} {kind}; all numbers in {output / 'report.json'}")
 
@@ -152,7 +156,7 @@ def _filters(flags):
   limits = {"min_characters": flags.min_characters, "max_characters": flags.max_characters}
   others = contamination.filters(flags.without)
   if flags.language_id:
-    others.append(language_id.row_filter())
+    others.append((language_id.NAME, language_id.RowFilter()))
   if flags.format == "text":
     return line_filters(**limits) + others
   return row_filters(**limits, max_ratio=flags.max_ratio) + others

@@ -56,7 +56,7 @@ def test_real_lines_are_told_apart(py3langid):
   ],
 )
 def test_rows_with_a_foreign_side_are_dropped(py3langid, languages, drops):
-  _, judge = language_id.row_filter()
+  judge = language_id.RowFilter()
   assert judge(Pair(*languages, "here", TEXTS["eng"], TEXTS["deu"])) == drops
   assert not judge(Pair("eng", "", "here", TEXTS["eng"], ""))  # A line of a document.
 

@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from labse_jax import prepare
+from labse_jax import language_id, prepare
 from labse_jax.data.dataset import open_dataset
 from labse_jax.data.text_hash import comparison_key
 from labse_jax.errors import InputError
@@ -80,16 +80,35 @@ def test_each_filter_counts_what_it_drops(tmp_path, capsys):
   assert re.search(r"pairs kept +2\n", printed) and re.search(r"from a +2\n", printed)
 
 
-def test_rows_in_another_language_are_dropped(tmp_path, monkeypatch, capsys):
-  foreign = lambda row: row.source_language == "eng" and row.source.startswith("Dies")
-  monkeypatch.setattr(prepare.language_id, "row_filter", lambda: ("a side not in it", foreign))
+@pytest.fixture
+def judge_of_languages(monkeypatch):
+  """One that knows English and German, and takes what begins with "Dies" for German."""
+  is_foreign = lambda code: lambda text: (code == "deu") != text.startswith("Dies")
+  monkeypatch.setattr(language_id, "_identifier", lambda: None)
+  monkeypatch.setattr(language_id, "_labels", lambda code: {"eng", "deu"} & {code})
+  monkeypatch.setattr(language_id, "foreign_to", is_foreign)
+
+
+def test_rows_in_another_language_are_dropped(tmp_path, judge_of_languages, capsys):
   path = tsv(tmp_path / "a.tsv", ("Dies ist gut", "Dies ist gut."), ("This is good", "Dies auch"))
   words = ["--input", path, "--output", str(tmp_path / "d"), *ENGLISH_GERMAN]
   prepare.main([*words, "--language-id"])
-  assert re.search(r"dropped: a side not in it +1\n", capsys.readouterr().out)
+  out = capsys.readouterr().out
+  assert re.search(r"dropped: a side not in its language +1\n", out) and "not judged" not in out
   assert [row["source"] for row in rows_of(tmp_path / "d")] == ["This is good"]
   prepare.main(words)
-  assert "a side not in it" not in capsys.readouterr().out and len(rows_of(tmp_path / "d")) == 2
+  assert "its language" not in capsys.readouterr().out and len(rows_of(tmp_path / "d")) == 2
+
+
+def test_rows_without_a_known_language_are_counted(tmp_path, judge_of_languages, capsys):
+  rows = [("eng", "deu", "One", "Dies"), ("tlh", "vol", "wa", "bal"), ("tlh", "eng", "cha", "Two")]
+  words = ["--input", tsv(tmp_path / "a.tsv", *rows), *COLUMNS, "--language-id"]
+  prepare.main([*words, "--output", str(tmp_path / "d")])
+  assert "1 rows are of languages that py3langid does not know" in capsys.readouterr().out
+  words[1] = tsv(tmp_path / "b.tsv", rows[1], ("vol", "und", "tel", "kil"))
+  with pytest.raises(InputError, match="--language-id: of none of 2 rows is a language known"):
+    prepare.main([*words, "--output", str(tmp_path / "e")])
+  assert not list(tmp_path.glob("e*"))
 
 
 def corpus(path, messages=40):
