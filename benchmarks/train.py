@@ -74,6 +74,8 @@ def compare(args):
     for name, pipe in pipes.items():
       pipe.send("go")
       results[name]["seconds"].append(pipe.recv())
+  for pipe in pipes.values():
+    pipe.send(None)
   for result in results.values():
     result["tokens_per_second"] = tokens / statistics.median(result["seconds"])
   return results
