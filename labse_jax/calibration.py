@@ -98,8 +98,8 @@ def _calibration(near, found, true_2G, margin):
 
 def _refuse(true_2G):
   raise InputError(
-    f"{true_2G.shape[1]:,} pairs are sure to be right, and calibration needs {FEWEST} or more:"
-    " give them with --gold, or give a --threshold instead of --precision."
+    f"{true_2G.shape[1]:,} pairs of lines without near copies are sure to be right, and calibration"
+    f" needs {FEWEST} or more: give them with --gold, or give a --threshold instead of --precision."
   )
 
 

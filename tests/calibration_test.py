@@ -131,7 +131,9 @@ def test_too_few_sure_pairs_are_said():
 def test_no_sure_pair_at_all_is_said():
   x_ND, y_MD, *_ = pool(30, 250, 250)
   for options in ({"gold_2G": np.zeros((2, 0), int)}, {"allowed": lambda n, m: n < 0}):
-    with pytest.raises(InputError, match="^0 pairs are sure to be right.* needs 50 or more"):
+    with pytest.raises(
+      InputError, match="^0 pairs of lines without near copies are sure .* needs 50 or more"
+    ):
       calibrated(x_ND, y_MD, k=4, **options)
 
 
