@@ -156,6 +156,7 @@ def test_a_head_that_does_not_normalise_is_trained_by_cosines(folder, params, ba
   assert_same(loss_and_gradient(task, params, batch), expected)
 
 
+@pytest.mark.slow
 def test_learned_options_begin_as_the_config_has_them(folder, params, batch):
   """A scale as its logarithm, whose gradient is scale dL/dscale; a bias as it is, of any sign."""
   options, learned = dict(scale=10.0, bias=2.0), ("scale", "bias")

@@ -94,6 +94,7 @@ def test_shapes_are_those_of_a_real_batch(folder):
   assert {name: (x.shape, x.dtype) for name, x in task.batch_shapes().items()} == real
 
 
+@pytest.mark.slow
 def test_pretraining_is_planned_at_its_deepest_stage_with_a_search(tmp_path):
   config = tiny.pretraining_config(tmp_path / "nothing")
   shallow = planner.plan(config, jax.devices(), search=True)

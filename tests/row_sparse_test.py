@@ -210,6 +210,7 @@ def outcome(workdir):
       workdir / "model" / "model.safetensors")  # fmt: skip
 
 
+@pytest.mark.slow
 def test_a_real_run_stopped_and_resumed_equals_the_dense_one(folder, tmp_path, monkeypatch):
   seen = {False: [], True: []}
   for sparse, stops in ((False, ()), (True, (3,))):

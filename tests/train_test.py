@@ -195,7 +195,7 @@ def test_evaluators_run_every_so_many_steps(folder, tmp_path):
   assert [row["step"] for row in rows] == list(range(4))  # Each step once, with its evaluation.
 
 
-@pytest.mark.parametrize("fsdp", [2, 8])
+@pytest.mark.parametrize("fsdp", [pytest.param(2, marks=pytest.mark.slow), 8])
 def test_weights_split_over_fsdp_train_the_same(folder, straight, tmp_path, fsdp, monkeypatch):
   config = tiny.config(folder, total_steps=3)
   trainer.train(config, tmp_path / "whole")
@@ -224,6 +224,7 @@ def test_eight_devices_are_what_the_tests_run_on():
   assert jax.device_count() == 8 and "8" in os.environ["XLA_FLAGS"]
 
 
+@pytest.mark.slow
 def test_killed_before_the_first_checkpoint_a_budget_is_not_measured_again(folder):
   workdir = folder / "budget_killed"
   extra = ("--config.total_steps=0", "--config.seconds=60", "--config.save_every=100000")
