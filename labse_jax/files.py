@@ -81,13 +81,15 @@ def read_lines(path, *, skip=0, on_bad=None, keep_bad=False, latin=False):
         line = raw.decode("utf-8-sig" if number == 1 else "utf-8").rstrip("\r\n")
       except UnicodeDecodeError as error:
         reason = f"not UTF-8 (byte {error.start + 1} of the line)."
-        line = raw.decode("latin-1").rstrip("\r\n") if latin else None
-        if on_bad is not None:
-          on_bad(number, reason)
-        elif not latin:
+        if latin:
+          line = raw.decode("latin-1").rstrip("\r\n")
+        elif on_bad is None:
           raise InputError(f"{path}:{number}: {reason}") from error
-        if line is None and not keep_bad:
-          continue
+        else:
+          on_bad(number, reason)
+          if not keep_bad:
+            continue
+          line = None
       yield number, line
 
 
