@@ -67,10 +67,10 @@ def _in_line(line):
 
 def _in_csv(path, lines):
   """Tables of tabs too: STS-B's own files are named .csv and have no quoting."""
-  tables = itertools.tee(lines)
-  yield from itertools.chain(*(_in_line(line) for line in tables[0] if "\t" in line))
+  lines = list(lines)
+  yield from itertools.chain(*(_in_line(line) for line in lines if "\t" in line))
   try:
-    for fields in csv.reader(f"{line}\n" for line in tables[1] if "\t" not in line):
+    for fields in csv.reader(f"{line}\n" for line in lines if "\t" not in line):
       texts = [text for field in fields for text in (field, *field.split("\n"))]
       yield from (text for text in texts if len(text) >= LEAST)
   except csv.Error as error:
