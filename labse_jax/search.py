@@ -9,7 +9,7 @@ from labse_jax.sharding import batch_sharding, make_mesh
 from labse_jax.tile_search import DTYPES, GROUP, merge
 
 QUERIES = 1024  # At a time, of each device; with a block of candidates, 32 MiB of scores.
-QUERIES_BOTH = 4096  # 128 MiB: what a candidate costs per tile is shared by more queries.
+QUERIES_BOTH = 2048  # 64 MiB: what a candidate costs per tile is shared by more queries.
 SHARE = 256  # Queries and candidates: for fewer than that it takes no further device.
 RESCORED = 512  # Queries whose lists are scored again at a time.
 
@@ -51,6 +51,18 @@ def _length(k, dtype):
   return k if dtype == "float32" else 2 * k + 8
 
 
+def _even(count, most):
+  """The size of blocks of `most` at most that hold `count`, all of one size, with little padding.
+
+  In blocks of another size a product may be rounded differently, and equal candidates would not
+  tie. Few are compiled: what one block holds takes a power of two.
+  """
+  if count <= most:
+    return _power_of_two(count)
+  blocks = -(-count // most)
+  return GROUP * -(-count // (GROUP * blocks))
+
+
 def _power_of_two(n):
   """The smallest one that is not below n."""
   return 1 << max(n - 1, 0).bit_length()
@@ -72,12 +84,10 @@ def _search(queries_ND, candidates_CD, lengths, block, rows, dtype, state):
   The state is the caller's to remove, once what was found is finished.
   """
   devices = _devices(len(queries_ND), len(candidates_CD))
-  # Few sizes are few compilations, and one size for all blocks lets equal candidates tie: a
-  # product may be rounded differently in another.
-  part = lambda count: _power_of_two(-(-count // len(devices)))
-  rows = len(devices) * min(rows, part(len(queries_ND)))
+  rows = len(devices) * _even(-(-len(queries_ND) // len(devices)), rows)
   block = len(devices) * max(
-      GROUP, _power_of_two(lengths[0]), part(min(block, len(candidates_CD))))  # fmt: skip
+      GROUP, _power_of_two(lengths[0]),
+      _even(-(-len(candidates_CD) // len(devices)), -(-block // len(devices))))  # fmt: skip
   kept = SearchState(state, (queries_ND, candidates_CD),
                      lengths=lengths, block=block, dtype=dtype)  # fmt: skip
   seen, found = kept.read()

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 
 from labse_jax.sharding import BATCH
 
-GROUP = 64  # Neighbouring candidates of which only the best is looked at first.
+GROUP = 32  # Neighbouring candidates of which only the best is looked at first.
 DTYPES = ("float32", "bfloat16", "int8")
 
 
@@ -53,8 +53,8 @@ def _one_device(of_queries, of_candidates, queries, candidates, starts_2, *, end
                   for start, size in zip(starts_2, score_qc.shape, strict=True))  # fmt: skip
     score_qc = jnp.where((id_q < ends_2[0])[:, None] & (id_c < ends_2[1]), score_qc, -jnp.inf)
   if of_candidates is not None:
-    of_candidates = _better(of_candidates, starts_2[0], _of_columns(score_qc, _k(of_candidates)))
-  return _better(of_queries, starts_2[1], _of_rows(score_qc, _k(of_queries))), of_candidates
+    of_candidates = _better(of_candidates, starts_2[0], score_qc, axis=0)
+  return _better(of_queries, starts_2[1], score_qc, axis=1), of_candidates
 
 
 def _ring(one, of_queries, of_candidates, queries, candidates, starts_2):
@@ -92,39 +92,32 @@ def _k(best):
   return best[0].shape[1]
 
 
-def _better(best, start, groups):
-  """The best so far, whose ids are lower, with those in `groups` of a block from id `start` on."""
-  (best_qK, ids_qK), (score_qKM, group_qK) = best, groups
-  k, size = best_qK.shape[1], score_qKM.shape[2]
+def _better(best, start, score_qc, axis):
+  """The best so far, whose ids are lower, with those along an axis of a tile, from `start` on."""
+  best, ids = (x_nk if axis else x_nk.T for x_nk in best)
+  k = best.shape[axis]
+  score, group = _groups(score_qc, k, axis)
+  size = score.shape[axis] // group.shape[axis]
   # top_k takes the first of equals, and here ids ascend among equals.
-  all_qa = jnp.concatenate([best_qK, score_qKM.reshape(len(best_qK), -1)], 1)
-  best_qK, place_qK = jax.lax.top_k(all_qa, k)
-  group_qK = jnp.take_along_axis(group_qK, jnp.maximum(place_qK - k, 0) // size, 1)
-  old_qK = jnp.take_along_axis(ids_qK, jnp.minimum(place_qK, k - 1), 1)
-  return best_qK, jnp.where(place_qK < k, old_qK, start + group_qK * size + (place_qK - k) % size)
+  best, place = jax.lax.top_k(jnp.concatenate([best, score], axis), k, axis=axis)
+  group = jnp.take_along_axis(group, jnp.maximum(place - k, 0) // size, axis)
+  old = jnp.take_along_axis(ids, jnp.minimum(place, k - 1), axis)
+  ids = jnp.where(place < k, old, start + group * size + (place - k) % size)
+  return (best, ids) if axis else (best.T, ids.T)
 
 
-def _of_rows(score_qc, k):
-  """The k groups of each row with the best maxima, in which the k best are: scores and numbers.
+def _groups(score_qc, k, axis):
+  """The k groups of neighbours along an axis with the best maxima, in which the k best are.
 
-  (scores [q, K, M], numbers [q, K], ascending), of groups of M neighbours.
+  (scores, numbers of the groups in ascending order), along this axis k GROUP and k of them; all
+  scores as one group if there are no more than k. No axis is moved: the tile is large.
   """
-  queries, count = score_qc.shape
-  groups = count // GROUP
-  if groups <= k:
-    return score_qc[:, None], jnp.zeros((queries, 1), jnp.int32)
-  score_qGM = score_qc.reshape(queries, groups, GROUP)
-  group_qK = jnp.sort(jax.lax.top_k(score_qGM.max(2), k)[1], 1)
-  return jnp.take_along_axis(score_qGM, group_qK[..., None], 1), group_qK
-
-
-def _of_columns(score_cq, k):
-  """`_of_rows` of the transpose, but that of all the scores is never made."""
-  count, queries = score_cq.shape
-  groups = count // GROUP
-  if groups <= k:
-    return _of_rows(score_cq.T, k)
-  score_GMq = score_cq.reshape(groups, GROUP, queries)
-  group_qK = jnp.sort(jax.lax.top_k(score_GMq.max(1).T, k)[1], 1)
-  score_KMq = jnp.take_along_axis(score_GMq, group_qK.T[:, None], 0)
-  return jnp.moveaxis(score_KMq, 2, 0), group_qK
+  count = score_qc.shape[axis] // GROUP
+  if count <= k:
+    return score_qc, jnp.expand_dims(jnp.zeros(score_qc.shape[1 - axis], jnp.int32), axis)
+  shape = list(score_qc.shape)
+  apart = score_qc.reshape(*shape[:axis], count, GROUP, *shape[axis + 1 :])
+  group = jnp.sort(jax.lax.top_k(apart.max(axis + 1), k, axis=axis)[1], axis)
+  shape[axis] = k * GROUP
+  score = jnp.take_along_axis(apart, jnp.expand_dims(group, axis + 1), axis)
+  return score.reshape(shape), group

@@ -82,6 +82,14 @@ def test_both_directions_rank_as_by_brute_force(counts, width, k, block, monkeyp
     assert scores.dtype == np.float32 and ids.dtype == np.int64
 
 
+@pytest.mark.parametrize(
+  "count,most,size",
+  [(5, 1024, 8), (1024, 1024, 1024), (1025, 1024, 544), (50_000, 8192, 7168)],
+)
+def test_blocks_are_of_one_size_with_little_padding(count, most, size):
+  assert search._even(count, most) == size
+
+
 def test_both_directions_score_a_pair_alike(monkeypatch):
   monkeypatch.setattr(search, "QUERIES_BOTH", 128)
   x_ND, y_MD = unit(np.random.default_rng(5), 400, 48), unit(np.random.default_rng(6), 300, 48)
