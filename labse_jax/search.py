@@ -52,10 +52,10 @@ def _length(k, dtype):
 
 
 def _even(count, most):
-  """The size of blocks of `most` at most that hold `count`, all of one size, with little padding.
+  """The size of as few blocks as hold `count`, where `most` would be in one: equal, to a GROUP.
 
   In blocks of another size a product may be rounded differently, and equal candidates would not
-  tie. Few are compiled: what one block holds takes a power of two.
+  tie. What one block holds takes a power of two: of the many small searches few are compiled.
   """
   if count <= most:
     return _power_of_two(count)

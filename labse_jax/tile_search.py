@@ -93,7 +93,10 @@ def _k(best):
 
 
 def _better(best, start, score_qc, axis):
-  """The best so far, whose ids are lower, with those along an axis of a tile, from `start` on."""
+  """The best so far, whose ids are lower, with those along an axis of a tile, from `start` on.
+
+  Lists come and go as [n, k]; in between their k lies along the axis, whichever it is.
+  """
   best, ids = (x_nk if axis else x_nk.T for x_nk in best)
   k = best.shape[axis]
   score, group = _groups(score_qc, k, axis)
@@ -110,7 +113,7 @@ def _groups(score_qc, k, axis):
   """The k groups of neighbours along an axis with the best maxima, in which the k best are.
 
   (scores, numbers of the groups in ascending order), along this axis k GROUP and k of them; all
-  scores as one group if there are no more than k. No axis is moved: the tile is large.
+  scores as one group if there are no more than k. The axes stay: a transposed tile is another one.
   """
   count = score_qc.shape[axis] // GROUP
   if count <= k:

@@ -4,7 +4,7 @@ import jax
 import numpy as np
 import pytest
 
-from labse_jax import search, search_state
+from labse_jax import search, search_state, tile_search
 from labse_jax.errors import InputError
 from labse_jax.search import top_k, top_k_both
 from labse_jax.sharding import make_mesh
@@ -38,7 +38,7 @@ def test_whole_numbers_rank_as_by_brute_force(queries, candidates, width, k, blo
   assert scores_NK.dtype == np.float32 and ids_NK.dtype == np.int64
 
 
-@pytest.mark.parametrize("block", [256, 8192])
+@pytest.mark.parametrize("block", [256, 700, 8192])
 def test_equal_vectors_come_in_the_order_of_their_ids(block):
   """Also where products are rounded: an equal vector gets an equal score, wherever it lies."""
   rng = np.random.default_rng(0)
@@ -82,12 +82,16 @@ def test_both_directions_rank_as_by_brute_force(counts, width, k, block, monkeyp
     assert scores.dtype == np.float32 and ids.dtype == np.int64
 
 
-@pytest.mark.parametrize(
-  "count,most,size",
-  [(5, 1024, 8), (1024, 1024, 1024), (1025, 1024, 544), (50_000, 8192, 7168)],
-)
-def test_blocks_are_of_one_size_with_little_padding(count, most, size):
-  assert search._even(count, most) == size
+@pytest.mark.parametrize("most", [64, 1024, 8192])
+@pytest.mark.parametrize("count", [8193, 8224, 50_000])
+def test_several_blocks_are_of_one_size_with_little_padding(count, most):
+  size, blocks = search._even(count, most), -(-count // most)
+  assert size % tile_search.GROUP == 0 and size <= most
+  assert 0 <= blocks * size - count < blocks * tile_search.GROUP
+
+
+def test_one_block_is_a_power_of_two():
+  assert [search._even(count, 1024) for count in (1, 5, 1023, 1024)] == [1, 8, 1024, 1024]
 
 
 def test_both_directions_score_a_pair_alike(monkeypatch):
@@ -107,15 +111,18 @@ def both_as_pairs(found):
     yield scores, pairs if side == 0 else pairs[::-1]
 
 
-@pytest.mark.parametrize("devices,both", [(8, False), (2, True), (3, True), (8, True)])
-def test_devices_rank_as_by_brute_force(devices, both, monkeypatch):
-  """Ties between the pieces of a ring too; no size is a multiple of anything."""
+@pytest.mark.parametrize(
+  "devices,both,k", [(8, False, 7), (2, True, 7), (3, True, 2), (8, True, 7)]
+)
+def test_devices_rank_as_by_brute_force(devices, both, k, monkeypatch):
+  """Ties between the pieces of a ring too; fewer groups in a piece than neighbours, and more."""
   use_devices(monkeypatch, devices)
+  monkeypatch.setattr(search, "QUERIES_BOTH", 192)
   rng = np.random.default_rng(8)
-  x_ND, y_MD = (rng.integers(-2, 3, (n, 6)).astype(np.float32) for n in (301, 1103))
+  x_ND, y_MD = (rng.integers(-2, 3, (n, 6)).astype(np.float32) for n in (1001, 1103))
   y_MD[600:700] = y_MD[100:200]
-  for (scores, ids), sides in zip(*searched(x_ND, y_MD, 7, both, block=512), strict=True):
-    expected = brute_force(*sides, 7)
+  for (scores, ids), sides in zip(*searched(x_ND, y_MD, k, both, block=512), strict=True):
+    expected = brute_force(*sides, k)
     np.testing.assert_array_equal(scores, expected[0])
     np.testing.assert_array_equal(ids, expected[1])
 
