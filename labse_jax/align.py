@@ -14,8 +14,8 @@ EXAMPLE = """example:
 
 The pairs come in the order of the documents, as score<TAB>source<TAB>target; the sentences of a
 side are joined by a space. A score is 1 for equal vectors and 0 for a pair as distant as chance
-ones are. Sentences without a partner and empty lines are left out. jsonl adds the languages and the
-places, which are line numbers from 0.
+ones are, less where the lengths do not agree. Sentences without a partner and empty lines are left
+out. jsonl adds the languages and the places, which are line numbers from 0.
 
 The lines of --gold are Vecalign's: [0, 1]:[0] pairs the first two lines with one. Precision, recall
 and F1 are printed, and written to OUTPUT.scores.json."""
@@ -46,7 +46,8 @@ def main(argv):
   documents = read_document(args.source), read_document(args.target)
   gold = args.gold and alignment_scores.read_gold(args.gold, [doc.lines for doc in documents])
   vectors = embed(documents, _load_encode(args), sizes=args.largest - 1)
-  links = alignment.align(*vectors, largest=args.largest)
+  lengths = [[*map(len, document.sentences)] for document in documents]
+  links = alignment.align(*vectors, lengths, largest=args.largest)
   pairs = [_pair(link, documents) for link in links if link.score is not None]
   with files.replacing(args.output) as file:
     WRITERS[args.format](file, pairs, args.source_language, args.target_language)

@@ -147,6 +147,21 @@ def test_documents_that_share_most_lines_are_aligned(changed):
   assert len({((i,), (j,)) for j, i in enumerate(kept)} & found) >= 55
 
 
+@pytest.mark.parametrize("characters,joined_to", [((10, 90, 100), 0), ((100, 90, 10), 1)])
+def test_lengths_tell_to_which_neighbour_a_part_belongs(characters, joined_to):
+  """The vector of the part says nothing: alone or joined, each pair is as near."""
+  x_ND, y_ND = np.eye(3)[[0, 2, 1]] + 0.1, np.eye(3)[[0, 1]] + 0.2
+  x_KND = unit(np.stack([x_ND, x_ND[[0, 0, 2]]]))  # Joined with what is before it, a side is that.
+  links = alignment.align(x_KND, unit(np.stack([y_ND, y_ND])), (characters, (100, 100)), largest=3)
+  gold = [((0, 1), (0,)), ((2,), (1,))], [((0,), (0,)), ((1, 2), (1,))]
+  assert [link[:2] for link in links] == gold[joined_to]
+
+
+def test_spans_are_the_lengths_of_sentences_and_those_before_them():
+  spans_KN = np.exp(alignment._log_spans([10, 20, 30, 40], 3, 10)) - alignment.SHORT
+  np.testing.assert_allclose(spans_KN, [[1, 2, 3, 4], [1, 3, 5, 7], [1, 3, 6, 9]], rtol=1e-12)
+
+
 def test_equal_texts_throughout_do_not_divide_by_zero():
   same_KND = np.tile(unit(np.ones(8)).astype(np.float32), (3, 5, 1))
   with np.errstate(all="raise"):
