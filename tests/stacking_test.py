@@ -136,9 +136,10 @@ def command(folder, workdir, **flags):
           "--workdir", str(workdir), *words]  # fmt: skip
 
 
-@pytest.mark.parametrize(("kill_at", "save_every"), [
-    pytest.param(10, 10, id="in stage 2", marks=pytest.mark.slow),
-    pytest.param(6, 1000, id="at the border")])  # fmt: skip
+@pytest.mark.slow
+@pytest.mark.parametrize(
+  ("kill_at", "save_every"), [(10, 10), (6, 1000)], ids=["in stage 2", "at the border"]
+)
 def test_killed_and_resumed_is_bit_identical(folder, tmp_path, kill_at, save_every):
   """SIGKILL inside stage 2 (steps 6 to 66), or in it with the border's checkpoint alone."""
   source = (f"import sys; sys.path.insert(0, {os.path.dirname(__file__)!r})\n"
