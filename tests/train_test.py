@@ -128,7 +128,7 @@ def test_ctrl_c_saves_and_exits_130_without_a_traceback(folder):
 @pytest.mark.slow
 def test_a_budget_of_seconds_fixes_the_steps_once(folder):
   workdir = folder / "budget"
-  extra = ("--config.total_steps=0", "--config.seconds=15", "--config.save_every=1000")
+  extra = ("--config.total_steps=0", "--config.seconds=40", "--config.save_every=1000")
   process = start(folder, workdir, *extra)
   wait_for_step(workdir, 3, process)
   process.send_signal(signal.SIGTERM)
