@@ -15,7 +15,7 @@ SAMPLE = 500  # Sentences by which the cost of a skip is measured.
 SKIP = 1.25  # Of the usual distance of a pair: the cost of a sentence without a partner.
 FLOOR = 0.2  # In the unit of relative_distances: the least cost of such a sentence.
 ROUNDING = 1e-6  # A cosine distance that is none.
-LENGTH = 0.3  # Of a distance: added for each factor of e between lengths. 0.2 to 0.5 do as well.
+LENGTH = 0.3  # Of a distance: added for each factor of e between lengths. 0.2 to 0.5 did as well.
 SHORT = 0.1  # Mean sentences added to each length: a word more in a heading says little.
 DIAGONALS = 64  # Whose costs come out of one matrix product.
 
@@ -112,7 +112,10 @@ def _centres(anchors, sizes):
 
 
 def _log_spans(length_N, count, sentences):
-  """[count, N] logarithms: the lengths of each sentence with up to 0, 1, ... of those before it."""
+  """log(length + SHORT) [count, N] of each sentence with up to 0, 1, ... of those before it.
+
+  All of the document is as long as `sentences`, so that two documents compare.
+  """
   until = np.concatenate([np.zeros(count), np.cumsum(length_N)]) / np.sum(length_N)
   end_N = count + np.arange(len(length_N))
   span_KN = np.stack([until[end_N] - until[end_N - 1 - k] for k in range(count)])

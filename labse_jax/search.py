@@ -52,10 +52,11 @@ def _length(k, dtype):
 
 
 def _even(count, most):
-  """The size of as few blocks as hold `count`, where `most` would be in one: equal, to a GROUP.
+  """The size of equal blocks of `count` in all, no more of them than if each held `most`.
 
   In blocks of another size a product may be rounded differently, and equal candidates would not
-  tie. What one block holds takes a power of two: of the many small searches few are compiled.
+  tie. Several are of whole GROUPs, with little padding; a single one is a power of two, so that of
+  the many small searches few are compiled.
   """
   if count <= most:
     return _power_of_two(count)
