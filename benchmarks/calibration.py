@@ -16,10 +16,10 @@ import pathlib
 
 import numpy as np
 
-from labse_jax.calibration import RISK, calibrated, threshold
+from labse_jax.base.errors import InputError
+from labse_jax.base.files import read_lines, write_json
 from labse_jax.encode import SentenceEncoder
-from labse_jax.errors import InputError
-from labse_jax.files import read_lines, write_json
+from labse_jax.mining.calibration import RISK, calibrated, threshold
 
 PRECISIONS = (0.9, 0.95, 0.99)
 FIXED = (1.04, 1.06, 1.2)

@@ -154,8 +154,8 @@ def _sentence_transformer(folder, **model_kwargs):
 
 def _by_length(folder, forward):
   """Gives `forward(ids_BL, mask_BL)` the folder's tokenizer and batches of like length."""
-  from labse_jax import folder as model_folder
-  from labse_jax.data.tokenizer import Tokenizer
+  from labse_jax import model_folder
+  from labse_jax.tokenizer.tokenizer import Tokenizer
 
   content = model_folder.read(folder)
   tokenizer, max_length = Tokenizer(content.tokenizer_file), content.max_length

@@ -28,8 +28,8 @@ import tempfile
 from contenders import CONTENDERS, export_onnx, missing, serve
 import numpy as np
 
-from labse_jax.errors import InputError, run
-from labse_jax.files import read_lines, replacing
+from labse_jax.base.errors import InputError, run
+from labse_jax.base.files import read_lines, replacing
 
 BATCH_SIZES = (8, 32, 128)
 REFERENCE = "sentence-transformers"
@@ -94,9 +94,9 @@ def write_base(folder, output):
   """A folder of BERT-base's shape with random weights and the tokenizer of `folder`."""
   import jax
 
-  from labse_jax import folder as model_folder
-  from labse_jax.data.tokenizer import Tokenizer
+  from labse_jax import model_folder
   from labse_jax.models import heads
+  from labse_jax.tokenizer.tokenizer import Tokenizer
 
   content = model_folder.describe(folder)
   content.model = {**BASE, "vocab_size": len(Tokenizer(content.tokenizer_file))}

@@ -28,12 +28,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from labse_jax import folder as model_folder
+from labse_jax import model_folder
 from labse_jax import train as trainer
-from labse_jax.data.pipeline import to_devices
-from labse_jax.files import read_lines
-from labse_jax.flags import load_config
-from labse_jax.sharding import batch_sharding, make_mesh
+from labse_jax.base.files import read_lines
+from labse_jax.base.sharding import batch_sharding, make_mesh
+from labse_jax.configs.command_line import load_config
+from labse_jax.data.batches.pairs import to_devices
 
 EXPERIMENT = "experiments/pretrain_small.py"
 TIME_SHARES = (0.2, 0.25, 0.55)  # Of the stages of 1, 2 and 4 layers.

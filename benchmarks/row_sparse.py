@@ -21,10 +21,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from labse_jax import optim, train
-from labse_jax.flags import load_config
-from labse_jax.sharding import make_mesh
+from labse_jax import train
+from labse_jax.base.sharding import make_mesh
+from labse_jax.configs.command_line import load_config
 from labse_jax.tasks.dual_encoder import Task
+from labse_jax.training import optim
 
 SIZES = (32_000, 250_000, 501_153)
 REPEATS = 5

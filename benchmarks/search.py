@@ -103,10 +103,10 @@ def faiss_search(y_ND, k):
 
 
 def our_search(name, y_ND, k):
-  from labse_jax import search
+  from labse_jax.neighbours import exact
 
   function, dtype = OURS[name]
-  find = getattr(search, function)
+  find = getattr(exact, function)
   if function == "top_k":
     return lambda x_ND: find(x_ND, y_ND, k, dtype=dtype)[1]
   return lambda x_ND: find(x_ND, y_ND, k, dtype=dtype)[0][1]

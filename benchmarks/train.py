@@ -27,10 +27,10 @@ import torch
 from transformers import AutoModel
 
 from labse_jax import train as trainer
-from labse_jax.data.pipeline import to_devices
-from labse_jax.flags import load_config
-from labse_jax.sharding import batch_sharding, make_mesh
-from labse_jax.warm_start import warm_start
+from labse_jax.base.sharding import batch_sharding, make_mesh
+from labse_jax.configs.command_line import load_config
+from labse_jax.data.batches.pairs import to_devices
+from labse_jax.training.warm_start import warm_start
 
 TURNS, STEPS = 5, 3
 SCALE, MARGIN, RATE = 20.0, 0.3, 2e-5

@@ -17,10 +17,10 @@ import pathlib
 
 import ml_collections
 
-from labse_jax import folder
-from labse_jax.errors import InputError
-from labse_jax.files import read_json
-from labse_jax.flags import parse_arg
+from labse_jax import model_folder
+from labse_jax.base.errors import InputError
+from labse_jax.base.files import read_json
+from labse_jax.configs.command_line import parse_arg
 
 
 def get_config(arg=None):
@@ -32,7 +32,7 @@ def get_config(arg=None):
     arg.steps, arg.batch_rows, arg.length = 4, 16, 32
   if not arg.model:
     raise InputError("Give a model: --config experiments/NAME.py:model=FOLDER,data=FOLDER.")
-  start = folder.describe(arg.model)
+  start = model_folder.describe(arg.model)
   config = ml_collections.ConfigDict()
   config.seed = 0
 

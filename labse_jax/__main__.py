@@ -3,7 +3,7 @@
 import importlib
 import sys
 
-from labse_jax.errors import known, run
+from labse_jax.base.errors import known, run
 
 VERBS = {
   "prepare": "parallel text in any format -> a checked, de-duplicated dataset",

@@ -5,9 +5,11 @@ import json
 import sys
 from typing import NamedTuple
 
-from labse_jax import alignment, alignment_scores, files, tmx
-from labse_jax.errors import InputError, run
-from labse_jax.evaluation import encode_distinct
+from labse_jax import tmx
+from labse_jax.base import files
+from labse_jax.base.errors import InputError, run
+from labse_jax.evaluation.suite_files import encode_distinct
+from labse_jax.mining import alignment, alignment_scores
 
 EXAMPLE = """example:
   python -m labse_jax.align --model LaBSE --source book.de --target book.en --output pairs.tsv

@@ -7,14 +7,15 @@ import tempfile
 
 import numpy as np
 
-from labse_jax import files, hugging_face, weights
-from labse_jax import folder as model_folder
-from labse_jax.data.tokenizer import Tokenizer
+from labse_jax import model_folder
+from labse_jax.base import files
+from labse_jax.base.errors import InputError, run
 from labse_jax.encode import SentenceEncoder
-from labse_jax.errors import InputError, run
+from labse_jax.model_folder import transformers_config, weights
 from labse_jax.models import heads
-from labse_jax.tensorflow_checkpoint import open_checkpoint
-from labse_jax.vector_check import compare, read_vectors
+from labse_jax.surgery.tensorflow_checkpoint import open_checkpoint
+from labse_jax.surgery.vector_check import compare, read_vectors
+from labse_jax.tokenizer.tokenizer import Tokenizer
 
 DESCRIPTION = """Reads google-research's bert_model.ckpt (TF1), a checkpoint of TensorFlow's model
 garden, as of its labse task (TF2), or a SavedModel, as LaBSE's of TF Hub, and writes a folder that
@@ -132,7 +133,7 @@ def model_of(variables, config, activation):
   theirs = values.get("hidden_act", "gelu")
   values |= {"model_type": "bert", "layer_norm_eps": 1e-12,
              "hidden_act": activation or ("gelu_new" if theirs == "gelu" else theirs)}  # fmt: skip
-  return hugging_face.model_of(values, config or variables.path)
+  return transformers_config.model_of(values, config or variables.path)
 
 
 def _config_from_shapes(variables):

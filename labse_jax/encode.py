@@ -12,13 +12,14 @@ import jax
 import numpy as np
 from tqdm import tqdm
 
-from labse_jax import files, fingerprint, known_models
-from labse_jax import folder as model_folder
-from labse_jax.data import packing
-from labse_jax.data.tokenizer import Tokenizer
-from labse_jax.errors import InputError, run
+from labse_jax import model_folder
+from labse_jax.base import files, fingerprint
+from labse_jax.base.errors import InputError, run
+from labse_jax.base.sharding import batch_sharding, cache_compilations, make_mesh
+from labse_jax.data.batches import packing
+from labse_jax.model_folder import known_models
 from labse_jax.models import bert, heads
-from labse_jax.sharding import batch_sharding, cache_compilations, make_mesh
+from labse_jax.tokenizer.tokenizer import Tokenizer
 
 ROW_LENGTHS = (32, 128, 512)  # A model's own limit replaces the last.
 TOKENS_PER_DEVICE = 1024  # Larger batches leave the cache of a CPU core.

@@ -11,10 +11,12 @@ import sys
 import time
 
 import labse_jax
-from labse_jax import comparison, plugins, stored_vectors
-from labse_jax.errors import InputError, known, run
-from labse_jax.files import replacing
-from labse_jax.result_table import aligned, notes, side_by_side, table
+from labse_jax.base import plugins
+from labse_jax.base.errors import InputError, known, run
+from labse_jax.base.files import replacing
+from labse_jax.encoding import vector_files
+from labse_jax.evaluation import comparison
+from labse_jax.evaluation.result_table import aligned, notes, side_by_side, table
 
 EXAMPLE = """examples:
   python -m labse_jax.evaluate --model runs/quickstart/model --suite tatoeba \\
@@ -36,14 +38,16 @@ def main(argv):
   args = _parse(argv)
   evaluator = _evaluator(args)
   if args.write_texts:
-    count = stored_vectors.write_texts(args.write_texts, evaluator)
+    count = vector_files.write_texts(args.write_texts, evaluator)
     print(f"written: {args.write_texts}, {count:,} texts")
     return
   published = comparison.read_published(args.published) if args.published else {}
   results, paired, shown = _evaluate(args, argv, evaluator)
   comparisons = comparison.compare(results, paired)
   if args.report:
-    from labse_jax import evaluation_page  # Late: drawing is not waited for where none is asked.
+    from labse_jax.pages import (
+      evaluation as evaluation_page,  # Late: drawing is not waited for where none is asked.
+    )
 
     page = evaluation_page.page_of(results, shown, comparisons, published)
   (alone,) = results.values() if len(results) == 1 else [None]
@@ -85,12 +89,12 @@ def _evaluate(args, argv, evaluator):
   results, paired, shown = {}, {}, {}
   looked_at = False
   if args.report:
-    from labse_jax import multilingual  # Late, as the page is.
+    from labse_jax.evaluation import multilingual  # Late, as the page is.
 
     looked_at = bool(multilingual.translations(evaluator))
   for name, model, encode in zip(names, args.model, encoders, strict=True):
     begin, vectors = time.monotonic(), {}
-    computed = not stored_vectors.is_stored(model)
+    computed = not vector_files.is_stored(model)
     result = evaluator.run(_remembering(encode, vectors) if looked_at else encode)
     paired[name] = {key: result.pop(key) for key in comparison.PAIRED if key in result}
     results[name] = result | {
@@ -123,7 +127,7 @@ def model_names(models):
   if len(set(models)) < len(models):
     raise InputError(f"--model {max(models, key=models.count)} is given twice.")
   paths = map(pathlib.Path, models)
-  short = [path.stem if stored_vectors.is_stored(path) else path.name for path in paths]
+  short = [path.stem if vector_files.is_stored(path) else path.name for path in paths]
   return short if len(set(short)) == len(models) > 1 else models
 
 
@@ -140,8 +144,8 @@ def _options(settings, name, suite):
 
 def load_encode(model, *, precision="float32", prompt=None):
   """A function from a list of sentences to unit vectors, float32 [N, D], by a folder or .npy."""
-  if stored_vectors.is_stored(model):
-    return stored_vectors.load_encode(model)
+  if vector_files.is_stored(model):
+    return vector_files.load_encode(model)
   from labse_jax.encode import SentenceEncoder  # Late: `--help` does not wait for JAX.
 
   encoder = SentenceEncoder.load(model, precision=precision)

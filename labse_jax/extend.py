@@ -3,8 +3,8 @@
 import argparse
 import json
 
-from labse_jax.errors import InputError, run
-from labse_jax.files import check_paths, replacing_folder
+from labse_jax.base.errors import InputError, run
+from labse_jax.base.files import check_paths, replacing_folder
 
 DESCRIPTION = """Adds at most N word pieces to a model's vocabulary, learned from a text in a
 language that the vocabulary does not know or splits into too many pieces: files with a sentence a
@@ -22,24 +22,25 @@ MARKER = "new_pieces.json"
 
 def main(argv):
   args = _parsed(argv)
-  from labse_jax import folder, word_rows
-  from labse_jax.data import lines, new_pieces, tokenizer_json
+  from labse_jax import model_folder
+  from labse_jax.data import lines
+  from labse_jax.surgery import new_pieces, tokenizer_edits, word_rows
 
   text = lambda: (line for _, line in lines.of_files(args.text))
-  tokenizer = word_rows.tokenizer_of(folder.describe(args.model))
+  tokenizer = word_rows.tokenizer_of(model_folder.describe(args.model))
   pieces = new_pieces.learn(tokenizer, text, args.pieces)
   if not pieces:
     raise InputError(f"{', '.join(args.text)}: gives no piece that the vocabulary lacks.")
-  old = tokenizer_json.load(tokenizer)
-  new, first = new_pieces.grown(old, pieces), tokenizer_json.next_id(old)
-  unknown, name = tokenizer_json.unknown(old), tokenizer.backend.id_to_token
+  old = tokenizer_edits.load(tokenizer)
+  new, first = new_pieces.grown(old, pieces), tokenizer_edits.next_id(old)
+  unknown, name = tokenizer_edits.unknown(old), tokenizer.backend.id_to_token
   facts = {
       "model": args.model, "text": args.text, "first_id": first,
       "before": splits(tokenizer, unknown, text),
       "after": splits(new_pieces.opened(new), unknown, text),
       "pieces": {piece.text: [name(i) for i in piece.parts] for piece in pieces}}  # fmt: skip
   with replacing_folder(args.output, marker=MARKER) as partial:
-    content = folder.read(args.model, pretraining=True)
+    content = model_folder.read(args.model, pretraining=True)
     word_rows.write(partial, word_rows.grow(content, first, [p.parts for p in pieces]), new)
     (partial / MARKER).write_text(json.dumps(facts, ensure_ascii=False, indent=2) + "\n", "utf-8")
   print(f"{args.output}: {len(pieces):,} new pieces, ids {first:,} to {first + len(pieces) - 1:,}.")
@@ -50,7 +51,7 @@ def main(argv):
 
 def splits(tokenizer, unknown, text):
   """How a Tokenizer splits the lines of text(): tokens per line, and the share of unknown ones."""
-  from labse_jax.data.usage import count
+  from labse_jax.surgery.piece_usage import count
 
   counts_V, lines = count(tokenizer, text()), sum(1 for _ in text())
   unknowns = int(counts_V[unknown])

@@ -11,13 +11,13 @@ import time
 import jax
 import numpy as np
 
-from labse_jax import files, fingerprint
-from labse_jax import folder as model_folder
+from labse_jax import model_folder
+from labse_jax.base import files, fingerprint
+from labse_jax.base.console import say
+from labse_jax.base.errors import InputError, known, run
 from labse_jax.data.dataset import open_dataset
 from labse_jax.encode import SentenceEncoder
-from labse_jax.errors import InputError, known, run
-from labse_jax.hosts import say
-from labse_jax.negative_mining import CANDIDATES, MARGIN, Rule, mine
+from labse_jax.supervision.negative_mining import CANDIDATES, MARGIN, Rule, mine
 
 DESCRIPTION = """Finds for each pair the K texts, of the dataset's targets in the same language,
 that are nearest to its source and no translations of it, and stores them in DATA/hard_negatives,

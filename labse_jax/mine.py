@@ -8,12 +8,15 @@ import sys
 
 import numpy as np
 
-from labse_jax import calibration, files, fingerprint, margin, mine_flags, pair_files
+from labse_jax import mine_flags
+from labse_jax.base import files, fingerprint
+from labse_jax.base.errors import InputError, run
 from labse_jax.encode import SentenceEncoder, encode_file
-from labse_jax.errors import InputError, run
-from labse_jax.mining_texts import SIDES, copied, read_gold, read_text
-from labse_jax.pair_filters import AllowedPairs
-from labse_jax.search import top_k_both
+from labse_jax.mining import calibration, pair_files
+from labse_jax.mining.allowed_pairs import AllowedPairs
+from labse_jax.mining.texts import SIDES, copied, read_gold, read_text
+from labse_jax.neighbours import margin
+from labse_jax.neighbours.exact import top_k_both
 
 MARKER = "of.json"
 
@@ -30,7 +33,9 @@ def calibrated(x, y, vectors, search, allowed, gold_2G, args):
            if score >= lowest]  # fmt: skip
   if not args.report:
     return pairs, None
-  from labse_jax import calibration_page  # Late: drawing is not waited for where none is asked.
+  from labse_jax.pages import (
+    calibration as calibration_page,  # Late: drawing is not waited for where none is asked.
+  )
 
   title = " and ".join(pathlib.Path(getattr(args, side)).name for side in SIDES)
   return pairs, calibration_page.page_of(found, lowest, args.precision, title)
@@ -58,7 +63,7 @@ def _search(args):
   if args.search != "faiss":
     state = _folder(args.output) / "search"
     return functools.partial(top_k_both, dtype=args.search, state=state)
-  from labse_jax import approximate  # Late: faiss is an extra.
+  from labse_jax.neighbours import approximate  # Late: faiss is an extra.
 
   def search(x_ND, y_MD, k):
     found = approximate.top_k_both(x_ND, y_MD, k)
@@ -148,7 +153,7 @@ def _check_texts(x, y, args):
   if args.precision is not None:
     needed, what = args.k + 1, f"--k {args.k} with --precision needs"
   if args.search == "faiss":
-    from labse_jax import approximate  # Late: faiss is an extra.
+    from labse_jax.neighbours import approximate  # Late: faiss is an extra.
 
     if needed < approximate.FEWEST:
       needed, what = approximate.FEWEST, "an index needs"

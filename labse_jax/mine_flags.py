@@ -3,11 +3,13 @@
 import argparse
 import math
 
-from labse_jax import files, margin, pair_files
+from labse_jax.base import files
+from labse_jax.base.errors import InputError
 from labse_jax.data.sources import stem_and_language
-from labse_jax.errors import InputError
-from labse_jax.mining_texts import SIDES
-from labse_jax.search import DTYPES
+from labse_jax.mining import pair_files
+from labse_jax.mining.texts import SIDES
+from labse_jax.neighbours import margin
+from labse_jax.neighbours.exact import DTYPES
 
 DESCRIPTION = """Finds the translations among the lines of two files, which may be .gz, .xz or .zst,
 and writes score<TAB>source<TAB>target, best first, as LASER does. A score is a pair's cosine

@@ -14,16 +14,16 @@ import shlex
 import jax
 from jax.experimental import topologies
 
-from labse_jax.arithmetic import matrix_flops
-from labse_jax.batch_search import largest_fitting
-from labse_jax.chips import chip
-from labse_jax.collectives import by_kind, collectives, largest
-from labse_jax.errors import InputError, run
-from labse_jax.files import replacing
-from labse_jax.flags import parse
-from labse_jax.plan_page import page
-from labse_jax.run_config import check_ranges
-from labse_jax.sharding import batch_sharding, make_mesh
+from labse_jax.base.errors import InputError, run
+from labse_jax.base.files import replacing
+from labse_jax.base.sharding import batch_sharding, make_mesh
+from labse_jax.configs.command_line import parse
+from labse_jax.configs.ranges import check_ranges
+from labse_jax.planning.chips import chip
+from labse_jax.planning.collectives import by_kind, collectives, largest
+from labse_jax.planning.flops import matrix_flops
+from labse_jax.planning.largest_batch import largest_fitting
+from labse_jax.planning.table import page
 from labse_jax.train import make_stages
 
 HELP = """usage: labse_jax.plan --config FILE.py[:key=value,...] --topology v3:16x16|local

@@ -7,13 +7,13 @@ import time
 
 from tqdm import tqdm
 
-from labse_jax import language_id
-from labse_jax.data import contamination, sources
-from labse_jax.data import prepare as logic
+from labse_jax.base.errors import InputError, run
+from labse_jax.base.files import check_replaceable
+from labse_jax.data import preparation as logic
+from labse_jax.data import sources
+from labse_jax.data.filters import contamination, language_id
+from labse_jax.data.filters.lengths import line_filters, row_filters
 from labse_jax.data.languages import standard_language
-from labse_jax.data.row_filters import line_filters, row_filters
-from labse_jax.errors import InputError, run
-from labse_jax.files import check_replaceable
 
 DESCRIPTION = """\
 Reads text, mostly parallel, checks and de-duplicates it, and writes a TFDS dataset

@@ -4,9 +4,10 @@ import argparse
 import json
 import pathlib
 
-from labse_jax import model_at_work, page, sections
-from labse_jax.errors import InputError, run
-from labse_jax.files import replacing
+from labse_jax.base.errors import InputError, run
+from labse_jax.base.files import replacing
+from labse_jax.pages import example_queries, html
+from labse_jax.pages import run as run_sections
 
 EXAMPLE = """example:
   python -m labse_jax.report runs/quickstart
@@ -35,11 +36,11 @@ def main(argv):
   name = workdir.resolve().name
   # What each section draws for the page also lies beside it, for slides.
   images = {}
-  body = [page.element("h1", name), *sections.overview(rows, evaluation)]
-  body += sections.training(rows, torn, images)
-  body += sections.evaluated(evaluation, images)
-  body += model_at_work.at_work(workdir / "model", evaluation, args.data, images)
-  body += sections.provenance(config, evaluation)
+  body = [html.element("h1", name), *run_sections.overview(rows, evaluation)]
+  body += run_sections.training(rows, torn, images)
+  body += run_sections.evaluated(evaluation, images)
+  body += example_queries.at_work(workdir / "model", evaluation, args.data, images)
+  body += run_sections.provenance(config, evaluation)
   for title in ("training", "languages", "directions", "similarity"):
     path = workdir / "plots" / f"{title}.png"
     path.unlink(missing_ok=True)  # An earlier report's picture is not this one's.
@@ -47,7 +48,7 @@ def main(argv):
       with replacing(path, "wb") as file:
         file.write(images[title])
   with replacing(workdir / "report.html") as file:
-    file.write(page.page(f"{name} · labse_jax", body))
+    file.write(html.page(f"{name} · labse_jax", body))
   print(f"written: {workdir / 'report.html'}")
 
 

@@ -3,7 +3,7 @@
 import argparse
 import time
 
-from labse_jax.errors import run
+from labse_jax.base.errors import run
 
 DESCRIPTION = """Computes a model's vectors of both sides of a dataset's pairs and stores them
 beside it, in DATA/vectors, where training with config.teacher finds them: float16, 4 bytes a pair
@@ -24,7 +24,7 @@ def main(argv):
                       help="float32, or what was begun with, unless given")  # fmt: skip
   args = parser.parse_args(argv)
   from labse_jax.data.dataset import open_dataset
-  from labse_jax.vectors import Store
+  from labse_jax.supervision.vector_store import Store
 
   start = time.monotonic()
   store = Store(open_dataset(args.data), args.model, prompt=args.prompt)

@@ -17,17 +17,11 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from labse_jax import files, monitors, optim, row_sparse, stacking
-from labse_jax.checkpoint import Checkpoints
-from labse_jax.data.pipeline import to_devices
-from labse_jax.errors import InputError, run
-from labse_jax.evals import evaluate, make_evals
-from labse_jax.flags import load_config
-from labse_jax.hosts import is_main, say
-from labse_jax.metrics import Clock, Writer
-from labse_jax.plugins import chosen
-from labse_jax.run_config import check_ranges, check_same_run, write_config
-from labse_jax.sharding import (
+from labse_jax.base import files
+from labse_jax.base.console import is_main, say
+from labse_jax.base.errors import InputError, run
+from labse_jax.base.plugins import chosen
+from labse_jax.base.sharding import (
   batch_sharding,
   cache_compilations,
   make_mesh,
@@ -35,8 +29,15 @@ from labse_jax.sharding import (
   weight_sharding,
   whole,
 )
-from labse_jax.stopper import Stopper
-from labse_jax.warm_start import check_init, warm_start
+from labse_jax.configs.command_line import load_config
+from labse_jax.configs.ranges import check_ranges, check_same_run, write_config
+from labse_jax.data.batches.pairs import to_devices
+from labse_jax.training import monitors, optim, row_sparse, stacking
+from labse_jax.training.checkpoint import Checkpoints
+from labse_jax.training.evals import evaluate, make_evals
+from labse_jax.training.metrics import Clock, Writer
+from labse_jax.training.stopper import Stopper
+from labse_jax.training.warm_start import check_init, warm_start
 
 PROBE_STEPS = 10  # Timed to turn a budget of seconds into a number of steps.
 

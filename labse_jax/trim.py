@@ -8,8 +8,8 @@ import math
 
 import numpy as np
 
-from labse_jax.errors import InputError, run
-from labse_jax.files import check_paths, replacing_folder
+from labse_jax.base.errors import InputError, run
+from labse_jax.base.files import check_paths, replacing_folder
 
 DESCRIPTION = """Writes a model folder with only the word pieces that a text needs, and a
 certificate.json of what that changed. Kept are the special tokens, each piece that the text uses,
@@ -32,9 +32,10 @@ STORAGE = ("float32", "float16", "bfloat16", "int8_rows")
 
 def main(argv):
   args = _parsed(argv)
-  from labse_jax import certificate, folder
+  from labse_jax import model_folder
+  from labse_jax.surgery import certificate
 
-  full, text = folder.describe(args.model), _text(args)
+  full, text = model_folder.describe(args.model), _text(args)
   counts_V, first, tokenizer = _used(full, text)
   with replacing_folder(args.output, marker=MARKER) as partial:
     kept, storage, exact = _write(partial, args, counts_V, first, tokenizer)
@@ -60,37 +61,36 @@ def _text(args):
 
 def _used(full, text):
   """(counts_V of the pieces, the ids that every budget must hold, tokenizer.json's content)."""
-  from labse_jax import word_rows
-  from labse_jax.data import tokenizer_json
   from labse_jax.data.lines import with_progress
-  from labse_jax.data.usage import usage
+  from labse_jax.surgery import tokenizer_edits, word_rows
+  from labse_jax.surgery.piece_usage import usage
 
   tokenizer = word_rows.tokenizer_of(full)
-  content, prompt = tokenizer_json.load(tokenizer), full.prompts.get(full.default_prompt, "")
+  content, prompt = tokenizer_edits.load(tokenizer), full.prompts.get(full.default_prompt, "")
   lines = (prompt + line for _, line in with_progress(text(), "counting"))
   counts_V, characters = usage(tokenizer, lines)
   if not counts_V.any():
     raise InputError("The text has no line; there is nothing to keep pieces for.")
-  first = tokenizer_json.needed(content) | tokenizer_json.spelling(content, characters)
+  first = tokenizer_edits.needed(content) | tokenizer_edits.spelling(content, characters)
   return counts_V, first, content
 
 
 def _write(partial, args, counts_V, first, tokenizer):
   """Writes the trimmed model; returns (the ids kept, its storage, whether no weight changed)."""
-  from labse_jax import folder, word_rows
-  from labse_jax.data import tokenizer_json
+  from labse_jax import model_folder
+  from labse_jax.surgery import tokenizer_edits, word_rows
 
-  content = folder.read(args.model, pretraining=True)
+  content = model_folder.read(args.model, pretraining=True)
   before, storage = content.dtype, args.storage or content.dtype
   content = dataclasses.replace(content, dtype=storage)
   kept = chosen(counts_V, first, _limit(args, content, len(first)))
-  word_rows.write(partial, word_rows.cut(content, kept), tokenizer_json.cut(tokenizer, kept))
+  word_rows.write(partial, word_rows.cut(content, kept), tokenizer_edits.cut(tokenizer, kept))
   return kept, storage, storage == "float32" or storage == before != "int8_rows"
 
 
 def _limit(args, content, least):
   """How many rows the budget allows; raises InputError if fewer than `least`."""
-  from labse_jax.word_rows import byte_counts
+  from labse_jax.surgery.word_rows import byte_counts
 
   if args.megabytes:
     body, row = byte_counts(content)

@@ -5,8 +5,8 @@ import json
 import pathlib
 import time
 
-from labse_jax.errors import InputError, run
-from labse_jax.files import check_replaceable, replacing_folder
+from labse_jax.base.errors import InputError, run
+from labse_jax.base.files import check_replaceable, replacing_folder
 
 DESCRIPTION = """Trains a vocabulary on a sample of a dataset in which every language has a share
 proportional to n^exponent, and writes tokenizer.json, tokenizer_config.json and vocabulary.json.
@@ -24,15 +24,15 @@ OTHERS = ("config.json", "modules.json", "model.safetensors", "dataset_info.json
 
 def main(argv):
   args = _parsed(argv)
-  from labse_jax.data import vocabulary, wordpiece
   from labse_jax.data.dataset import open_dataset
+  from labse_jax.tokenizer import unigram, wordpiece
 
   start = time.monotonic()
   dataset = open_dataset(args.data)
-  sample = list(vocabulary.smoothed_sample(
+  sample = list(unigram.smoothed_sample(
       dataset, exponent=args.exponent, size=args.sentences))  # fmt: skip
   train, export = {
-      "unigram": (vocabulary.train_unigram, vocabulary.export),
+      "unigram": (unigram.train_unigram, unigram.export),
       "wordpiece": (wordpiece.train, wordpiece.export)}[args.kind]  # fmt: skip
   model = train(sample, args.size)
   with replacing_folder(args.output, marker=MARKER) as folder:
@@ -40,7 +40,7 @@ def main(argv):
     summary = {
         "kind": args.kind, "data": args.data, "size": args.size, "exponent": args.exponent,
         "sentences": len(sample), "languages": len(dataset.indices_by_language)}  # fmt: skip
-    wrong = vocabulary.disagreements(folder, sample) if args.kind == "unigram" else []
+    wrong = unigram.disagreements(folder, sample) if args.kind == "unigram" else []
     if args.kind == "unigram":
       summary["disagreements"] = len(wrong)
     summary["seconds"] = round(time.monotonic() - start, 1)

@@ -14,28 +14,14 @@ from absl import flags  # noqa: E402
 flags.FLAGS.mark_as_parsed()  # Grain and Orbax read flags.
 
 import dataclasses  # noqa: E402
-import importlib.util  # noqa: E402
 import itertools  # noqa: E402
 import pathlib  # noqa: E402
 
 import numpy as np  # noqa: E402
 import pytest  # noqa: E402
 
-TATOEBA = pathlib.Path(__file__).parents[2] / "shared" / "data" / "tatoeba"
-MODEL = {
-    "vocab_size": 1000, "width": 32, "depth": 2, "heads": 4, "mlp_width": 64, "positions": 64,
-    "types": 2, "dropout": 0.1, "epsilon": 1e-12, "activation": "gelu"}  # fmt: skip
-LABSE_HEAD = {"pooling": "cls", "dense": 32, "dense_activation": "tanh", "normalize": True}
-
-
-def need_torch():
-  """Skips where the parity extras are not installed; in CI their absence is an error."""
-  missing = [name for name in ("torch", "transformers", "sentence_transformers")
-             if importlib.util.find_spec(name) is None]  # fmt: skip
-  if missing and os.environ.get("CI") == "true":
-    raise RuntimeError(f"CI needs {missing} for the parity tests.")
-  if missing:
-    pytest.skip(f"parity needs {missing}: pip install labse_jax[parity]")
+from tests.support.places import TATOEBA  # noqa: E402
+from tests.support.tiny_model import LABSE_HEAD, MODEL  # noqa: E402
 
 
 @pytest.fixture(scope="session")
@@ -65,18 +51,18 @@ def many_scripts():
 @pytest.fixture(scope="session")
 def tiny_vocabulary(tmp_path_factory, real_lines):
   """A folder with tokenizer.json, trained on the real lines."""
-  from labse_jax.data import vocabulary
+  from labse_jax.tokenizer import unigram
 
   folder = tmp_path_factory.mktemp("vocabulary")
-  text = [vocabulary.normalise(line) for line in real_lines]
-  vocabulary.export(vocabulary.train_unigram(text, MODEL["vocab_size"]), folder)
+  text = [unigram.normalise(line) for line in real_lines]
+  unigram.export(unigram.train_unigram(text, MODEL["vocab_size"]), folder)
   return folder
 
 
 @pytest.fixture(scope="session")
 def tiny_wordpiece(tmp_path_factory, real_lines):
   """The same with WordPieces."""
-  from labse_jax.data import wordpiece
+  from labse_jax.tokenizer import wordpiece
 
   folder = tmp_path_factory.mktemp("wordpiece")
   wordpiece.export(wordpiece.train(real_lines, 1000), folder)
@@ -88,7 +74,7 @@ def tiny_content(tiny_vocabulary):
   """A ModelFolder as LaBSE's is made, with random weights large enough for every part to show."""
   import jax
 
-  from labse_jax import folder
+  from labse_jax import model_folder
   from labse_jax.models import heads
 
   init = jax.jit(lambda key: heads.init(heads.build(MODEL, LABSE_HEAD), key))
@@ -96,17 +82,17 @@ def tiny_content(tiny_vocabulary):
   leaves, tree = jax.tree.flatten(params)
   rng = np.random.default_rng(0)
   leaves = [np.asarray(p + 0.1 * rng.normal(size=p.shape), np.float32) for p in leaves]
-  return folder.ModelFolder(MODEL, LABSE_HEAD, jax.tree.unflatten(tree, leaves),
+  return model_folder.ModelFolder(MODEL, LABSE_HEAD, jax.tree.unflatten(tree, leaves),
                             tiny_vocabulary / "tokenizer.json", 64)  # fmt: skip
 
 
 @pytest.fixture(scope="session")
 def tiny_folder(tmp_path_factory, tiny_content):
   """`tiny_content` on disk."""
-  from labse_jax import folder
+  from labse_jax import model_folder
 
   path = tmp_path_factory.mktemp("model") / "tiny"
-  folder.write(path, tiny_content)
+  model_folder.write(path, tiny_content)
   return path
 
 
@@ -139,7 +125,7 @@ def with_head(tiny_content):
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
   """What `tiny.make` writes: data/ and vocabulary/ to train on."""
-  import tiny
+  from tests.support import tiny
 
   folder = tmp_path_factory.mktemp("tiny")
   tiny.make(folder)

@@ -15,8 +15,8 @@ is in README.md; `:runlocal` takes 4 steps from the quickstart's model, on its d
 
 import pathlib
 
-from labse_jax.files import read_json
-from labse_jax.flags import parse_arg, sibling
+from labse_jax.base.files import read_json
+from labse_jax.configs.command_line import parse_arg, sibling
 
 OPTIONS = dict(model="", teacher="", data="", held_out="", steps=0, batch_rows=32, slots=1,
                length=512, runlocal=False)  # fmt: skip

@@ -7,14 +7,16 @@ A wider teacher is turned into the student's dimensions. hard.py says what may s
 colon.
 """
 
-from labse_jax import folder
-from labse_jax.flags import sibling
-from labse_jax.vectors import width
+from labse_jax import model_folder
+from labse_jax.configs.command_line import sibling
+from labse_jax.supervision.vector_store import width
 
 
 def get_config(arg=None):
   hard = sibling(__file__, "hard")
   config = hard.with_teacher(arg, labels="priority", loss="mse_distillation")
-  teacher, student = (width(folder.describe(path)) for path in (config.teacher.model, config.init))
+  teacher, student = (
+    width(model_folder.describe(path)) for path in (config.teacher.model, config.init)
+  )
   config.teacher.projection = "pca" if teacher > student else ""
   return config

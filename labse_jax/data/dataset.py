@@ -10,9 +10,9 @@ import pathlib
 
 import numpy as np
 
+from labse_jax.base.errors import InputError
 from labse_jax.data.languages import check_code
 from labse_jax.data.sources import ORDER_OF_COLUMNS, Pair
-from labse_jax.errors import InputError
 
 SHARD_EXAMPLES = 1_000_000
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)

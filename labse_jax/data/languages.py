@@ -3,7 +3,7 @@
 import functools
 import re
 
-from labse_jax.errors import InputError
+from labse_jax.base.errors import InputError
 
 # ISO 639-1 -> ISO 639-3, its macrolanguage where there is one, as the field's data sets use.
 _TWO_LETTERS = """

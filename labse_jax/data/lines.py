@@ -5,8 +5,8 @@ import sys
 
 from tqdm import tqdm
 
-from labse_jax import files
-from labse_jax.errors import known
+from labse_jax.base import files
+from labse_jax.base.errors import known
 
 CHUNK = 2048  # Lines that are tokenised at a time, and records that are read.
 SIDES = ("source", "target")

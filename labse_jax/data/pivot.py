@@ -8,9 +8,9 @@ from array import array
 
 import numpy as np
 
+from labse_jax.base.errors import known
 from labse_jax.data.sources import Pair
 from labse_jax.data.text_hash import text_hash
-from labse_jax.errors import known
 
 
 def pivoted(rows, read_row, *, language, most, filters):

@@ -5,9 +5,9 @@ import zlib
 
 import numpy as np
 
-from labse_jax.bucc_task import languages_in, read_task
-from labse_jax.errors import InputError, known
-from labse_jax.evaluation import (
+from labse_jax.base.errors import InputError, known
+from labse_jax.evaluation.bucc_files import languages_in, read_task
+from labse_jax.evaluation.suite_files import (
   choose,
   encode_distinct,
   f1,
@@ -15,8 +15,8 @@ from labse_jax.evaluation import (
   large_enough,
   resampled_totals,
 )
-from labse_jax.margin import MARGINS, RETRIEVALS, neighbour_scores, retrieved
-from labse_jax.search import top_k_both
+from labse_jax.neighbours.exact import top_k_both
+from labse_jax.neighbours.margin import MARGINS, RETRIEVALS, neighbour_scores, retrieved
 
 
 class Evaluator:
@@ -84,7 +84,7 @@ class Evaluator:
       "average": average,
       "scored on": scored_on,
       "skipped": self.skipped,
-      "counts": paired,  # For labse_jax.comparison.
+      "counts": paired,  # For labse_jax.evaluation.comparison.
     }
 
   def _score(self, language, encode):

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from labse_jax.bucc_task import languages_in, read_task
-from labse_jax.evaluation import choose, encode_distinct, large_enough
+from labse_jax.evaluation.bucc_files import languages_in, read_task
+from labse_jax.evaluation.suite_files import choose, encode_distinct, large_enough
 from labse_jax.evaluators.tatoeba import average, nearest, retrieve
 
 
@@ -37,7 +37,7 @@ class Evaluator:
       "results": results,
       "average": average(results, draws) | {"weighted_f1": mean_f1},
       "skipped": self.skipped,
-      "outcomes": outcomes,  # For labse_jax.comparison.
+      "outcomes": outcomes,  # For labse_jax.evaluation.comparison.
     }
 
 

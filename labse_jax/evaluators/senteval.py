@@ -4,8 +4,9 @@ import zlib
 
 import numpy as np
 
-from labse_jax import probe
-from labse_jax.evaluation import (
+from labse_jax.evaluation import linear_probe
+from labse_jax.evaluation.senteval_files import read_task, tasks_in
+from labse_jax.evaluation.suite_files import (
   SEED,
   choose,
   encode_distinct,
@@ -13,7 +14,6 @@ from labse_jax.evaluation import (
   large_enough,
   resampled_totals,
 )
-from labse_jax.senteval_tasks import read_task, tasks_in
 
 
 class Evaluator:
@@ -56,7 +56,7 @@ class Evaluator:
       "results": results,
       "average": {"accuracy": interval(mean, draws), "tasks": len(results)},
       "skipped": self.skipped,
-      "outcomes": outcomes,  # For labse_jax.comparison.
+      "outcomes": outcomes,  # For labse_jax.evaluation.comparison.
     }
 
 
@@ -65,11 +65,11 @@ def classify(task, encode):
   row_of, vectors_ND = encode_distinct([task.columns], encode)
   sides = [vectors_ND[[row_of[text] for text in column]] for column in task.columns]
   x_ND = sides[0] if len(sides) == 1 else pair_features(*sides)
-  fold_N = probe.stratified_folds(task.label_N, SEED)
+  fold_N = linear_probe.stratified_folds(task.label_N, SEED)
   if not (task.part_N == "test").any():
-    return probe.cross_validated(x_ND, task.label_N, fold_N), task.label_N
+    return linear_probe.cross_validated(x_ND, task.label_N, fold_N), task.label_N
   fold_N = None if (task.part_N == "dev").any() else fold_N
-  predicted_T = probe.held_out(x_ND, task.label_N, task.part_N, fold_N)
+  predicted_T = linear_probe.held_out(x_ND, task.label_N, task.part_N, fold_N)
   return predicted_T, task.label_N[task.part_N == "test"]
 
 

@@ -6,8 +6,9 @@ import zlib
 
 import numpy as np
 
-from labse_jax.errors import InputError
-from labse_jax.evaluation import (
+from labse_jax.base.errors import InputError
+from labse_jax.base.files import read_lines
+from labse_jax.evaluation.suite_files import (
   choose,
   encode_distinct,
   files_in,
@@ -17,7 +18,6 @@ from labse_jax.evaluation import (
   resampled,
   split_name,
 )
-from labse_jax.files import read_lines
 
 SUFFIXES = (".tsv", ".csv")  # Separated by tabs in either.
 SEMEVAL = re.compile(r"STS\.input\.(.+)\.txt")  # After them come sources, in some years.
@@ -73,7 +73,7 @@ class Evaluator:
       "average": {"spearman": interval(rho, draws), "pearson": float(r), "sets": len(results)},
       "scored on": self.scored_on,
       "skipped": self.skipped,
-      "draws": drawn,  # For labse_jax.comparison.
+      "draws": drawn,  # For labse_jax.evaluation.comparison.
     }
 
 

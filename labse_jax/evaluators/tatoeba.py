@@ -6,8 +6,8 @@ import zlib
 
 import numpy as np
 
-from labse_jax.errors import InputError
-from labse_jax.evaluation import (
+from labse_jax.base.errors import InputError
+from labse_jax.evaluation.suite_files import (
   RESAMPLES,
   SEED,
   both_directions,
@@ -77,7 +77,7 @@ class Evaluator:
         for name, codes in GROUPS.items() if set(codes) <= set(results)
       },
       "skipped": self.skipped,
-      "outcomes": outcomes,  # For labse_jax.comparison.
+      "outcomes": outcomes,  # For labse_jax.evaluation.comparison.
     }  # fmt: skip
 
 

@@ -10,9 +10,10 @@ import zlib
 
 import numpy as np
 
+from labse_jax.base.errors import InputError
+from labse_jax.base.files import read_lines
 from labse_jax.data.text_hash import text_hash
-from labse_jax.errors import InputError
-from labse_jax.evaluation import (
+from labse_jax.evaluation.suite_files import (
   both_directions,
   choose,
   interval,
@@ -20,8 +21,7 @@ from labse_jax.evaluation import (
   mean_draws,
   resampled_totals,
 )
-from labse_jax.files import read_lines
-from labse_jax.search import top_k_both
+from labse_jax.neighbours.exact import top_k_both
 
 LINES = 1 << 16  # Encoded at a time: 192 MiB of 768 dimensions.
 

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from labse_jax.errors import InputError, known
-from labse_jax.evaluation import (
+from labse_jax.base.errors import InputError, known
+from labse_jax.evaluation.suite_files import (
   both_directions,
   choose,
   encode_distinct,
@@ -12,8 +12,8 @@ from labse_jax.evaluation import (
   read_aligned,
   resampled,
 )
-from labse_jax.margin import MARGINS, neighbour_scores
-from labse_jax.search import top_k_both
+from labse_jax.neighbours.exact import top_k_both
+from labse_jax.neighbours.margin import MARGINS, neighbour_scores
 
 SUFFIXES = (".txt", ".devtest", ".dev")
 NTREX = r"newstest2019-(?:src|ref)\."  # newstest2019-ref.fra.txt is its "fra".
@@ -75,7 +75,9 @@ class Evaluator:
       "results": results,
       "average": average,
       "skipped": self.skipped,
-      "draws": dict(zip(self.pairs, draws_RN.T, strict=True)),  # For labse_jax.comparison.
+      "draws": dict(
+        zip(self.pairs, draws_RN.T, strict=True)
+      ),  # For labse_jax.evaluation.comparison.
     }
 
 

@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from labse_jax.evaluation import encode_distinct, interval, resampled
+from labse_jax.evaluation.perturbations import KINDS, perturbed
+from labse_jax.evaluation.suite_files import encode_distinct, interval, resampled
 from labse_jax.evaluators import xsim
-from labse_jax.perturbations import KINDS, perturbed
 
 
 class Evaluator(xsim.Evaluator):
@@ -62,5 +62,5 @@ class Evaluator(xsim.Evaluator):
       "average": {**average, "languages": len(results)},
       "candidates": candidates,
       "skipped": self.skipped,
-      "draws": dict(zip(results, draws_RN.T, strict=True)),  # For labse_jax.comparison.
+      "draws": dict(zip(results, draws_RN.T, strict=True)),  # For labse_jax.evaluation.comparison.
     }

@@ -2,7 +2,7 @@
 
 import jax
 
-from labse_jax.ranking import mean_over, rank
+from labse_jax.losses.shared.ranking import mean_over, rank
 
 
 def margin_softmax(x_bD, y_bD, ids_b2, mask_b, *, scale, margin, spread):

@@ -3,7 +3,7 @@
 import jax
 import jax.numpy as jnp
 
-from labse_jax.ranking import mean_over
+from labse_jax.losses.shared.ranking import mean_over
 
 
 def mse_distillation(x_bD, y_bD, ids_b2, mask_b, *, teacher_bP, spread):

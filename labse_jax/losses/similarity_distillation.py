@@ -3,8 +3,8 @@
 import jax
 import jax.numpy as jnp
 
-from labse_jax.all_pairs import count_negatives, elementwise_sums
-from labse_jax.ranking import mean_over, of_pairs, similarity_of_pairs
+from labse_jax.losses.shared.pair_sums import count_negatives, elementwise_sums
+from labse_jax.losses.shared.ranking import mean_over, of_pairs, similarity_of_pairs
 
 
 def similarity_distillation(x_bD, y_bD, ids_b2, mask_b, *, teacher_bP, spread):

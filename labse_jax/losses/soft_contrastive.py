@@ -3,8 +3,8 @@
 import jax
 import jax.numpy as jnp
 
-from labse_jax.all_pairs import softmax_sums
-from labse_jax.ranking import mean_over, of_pairs, rank
+from labse_jax.losses.shared.pair_sums import softmax_sums
+from labse_jax.losses.shared.ranking import mean_over, of_pairs, rank
 
 
 def soft_contrastive(x_bD, y_bD, ids_b2, mask_b, *, teacher_bP, temperature, teacher_temperature,

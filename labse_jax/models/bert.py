@@ -13,8 +13,8 @@ from flax import linen as nn
 import jax
 import jax.numpy as jnp
 
+from labse_jax.base.sharding import rows_of, split_rows
 from labse_jax.models.mpnet import RelativeBias
-from labse_jax.sharding import rows_of, split_rows
 
 TABLE_MULTIPLE = 128  # LaBSE's 501,153 rows divide by no power of two; the folder gets them cut.
 INIT = nn.initializers.truncated_normal(0.02)  # Devlin et al. 2019, the released code.

@@ -4,7 +4,7 @@ from flax import linen as nn
 import jax
 import jax.numpy as jnp
 
-from labse_jax.errors import InputError, known
+from labse_jax.base.errors import InputError, known
 from labse_jax.models.bert import ACTIVATIONS, INIT, Bert, Dense, layer_norm, table_rows
 
 DENSE_ACTIVATIONS = {

@@ -8,17 +8,20 @@ from jax.experimental import multihost_utils
 import jax.numpy as jnp
 import numpy as np
 
-from labse_jax import fingerprint, hard_negatives, monitors, teachers
-from labse_jax.data import pipeline
+from labse_jax import hard_negatives
+from labse_jax.base import fingerprint
+from labse_jax.base.console import is_main, say
+from labse_jax.base.errors import InputError, known
+from labse_jax.base.plugins import chosen
+from labse_jax.base.sharding import BATCH, split_rows
+from labse_jax.data.batches import pairs
 from labse_jax.data.dataset import open_dataset
-from labse_jax.errors import InputError, known
-from labse_jax.hosts import is_main, say
-from labse_jax.matryoshka import matryoshka
+from labse_jax.losses.shared.exchange import EXCHANGES, Spread
+from labse_jax.losses.shared.matryoshka import matryoshka
 from labse_jax.models import heads
-from labse_jax.plugins import chosen
-from labse_jax.sharding import BATCH, split_rows
-from labse_jax.task import EncoderTask
-from labse_jax.walk import EXCHANGES, Spread
+from labse_jax.supervision import teachers
+from labse_jax.training import monitors
+from labse_jax.training.encoder_task import EncoderTask
 
 LEARNED = "logit_scale"  # The parameters that are options of the loss; no part of a model.
 POSITIVE = ("scale", "temperature")  # Learned as logarithms, so that they stay positive.
@@ -83,10 +86,10 @@ class Task(EncoderTask):
       raise InputError(f"{config.data}: has no translations (it is text of one language a record); "
                        "the dual encoder trains on pairs.")  # fmt: skip
     # A wrong pattern is said here, before a teacher has encoded for hours.
-    languages = pipeline.chosen_languages(
+    languages = pairs.chosen_languages(
         dataset.indices_by_language, config.get("language_pairs", ()))  # fmt: skip
     drawn = np.concatenate([*languages.values()])
-    share = pipeline.share_cut(
+    share = pairs.share_cut(
         dataset.source, drawn, tokenizer, config.length, prompt=self.prompt)  # fmt: skip
     say(f"{config.data}: {len(drawn):,} pairs in {len(languages)} pairs of languages; "
         f"{share:.2%} of sentences are cut at {config.length} tokens.")  # fmt: skip
@@ -98,7 +101,7 @@ class Task(EncoderTask):
   def _batches(self, dataset, tokenizer, negatives):
     config = self.config
     beside = [teachers.look_up(dataset, **self.teacher)] if self.teacher else []
-    return pipeline.batches(
+    return pairs.batches(
         dataset, tokenizer, rows=config.batch_rows, slots=config.slots, length=config.length,
         exponent=config.exponent, seed=config.seed, prompt=self.prompt, negatives=negatives,
         beside=beside, language_pairs=config.get("language_pairs", ()),

@@ -5,15 +5,15 @@ import functools
 import jax
 import jax.numpy as jnp
 
-from labse_jax.data import masking, pretraining
+from labse_jax.base.console import say
+from labse_jax.base.errors import InputError, known
+from labse_jax.base.sharding import BATCH
+from labse_jax.data.batches import masked, masking
 from labse_jax.data.dataset import open_dataset
-from labse_jax.errors import InputError, known
-from labse_jax.hosts import say
 from labse_jax.losses.masked_lm import NEVER, masked_lm
 from labse_jax.models import heads
 from labse_jax.models.bert import table_rows
-from labse_jax.sharding import BATCH
-from labse_jax.task import EncoderTask
+from labse_jax.training.encoder_task import EncoderTask
 
 
 class Task(EncoderTask):
@@ -28,7 +28,7 @@ class Task(EncoderTask):
     if self.head.get("dense"):
       raise InputError(f"head.dense = {self.head['dense']}: pretraining trains no layer after "
                        "pooling; 0 is needed.")  # fmt: skip
-    known("rows_of", config.rows_of, pretraining.ROWS)
+    known("rows_of", config.rows_of, masked.ROWS)
     masking.check_kind(config.masking.kind)
     if config.masking.slots > config.length:
       raise InputError(f"masking.slots = {config.masking.slots}: a row has only {config.length} "
@@ -50,20 +50,20 @@ class Task(EncoderTask):
       if pairs.monolingual:
         raise InputError(f"{config.data}: has no translations; set share_tlm = 0, and give this "
                          "folder as config.text.")  # fmt: skip
-      sources["tlm"] = pairs, pretraining.translations
+      sources["tlm"] = pairs, masked.translations
     text = opened[config.text or config.data]
     if config.text and not text.monolingual:
       raise InputError(f"{config.text}: holds pairs; config.text is for documents, and sides of "
                        "pairs are read where it is empty.")  # fmt: skip
-    sources["mlm"] = text, getattr(pretraining, config.rows_of)
+    sources["mlm"] = text, getattr(masked, config.rows_of)
     if config.rows_of == "documents":
-      pretraining.check_long_enough(text, tokenizer, config.length, config.text)
+      masked.check_long_enough(text, tokenizer, config.length, config.text)
     for folder, dataset in opened.items():
-      share = pretraining.share_cut(dataset, tokenizer, config)
+      share = masked.share_cut(dataset, tokenizer, config)
       kind = "documents" if dataset.monolingual else "pairs"
       say(f"{folder}: {len(dataset):,} {kind} in {len(dataset.indices_by_language)} languages; "
           f"{share:.2%} of what a row takes is cut at {config.length} tokens.")  # fmt: skip
-    return pretraining.batches(
+    return masked.batches(
         sources, tokenizer, share_tlm=config.share_tlm, rows=config.batch_rows,
         length=config.length, exponent=config.exponent, seed=config.seed,
         options=dict(restart_positions=config.restart_positions,

@@ -6,8 +6,8 @@ import inspect
 import pathlib
 from typing import NamedTuple
 
-from labse_jax.errors import InputError
-from labse_jax.files import COMPRESSIONS
+from labse_jax.base.errors import InputError
+from labse_jax.base.files import COMPRESSIONS
 
 FORMATS = ("gettext", "jsonl", "moses", "text", "tfds", "tmx", "tsv")
 ENDINGS = {

@@ -2,9 +2,9 @@
 
 import json
 
+from labse_jax.base.files import read_lines
 from labse_jax.data.sources import Pair
 from labse_jax.data.sources.tsv import origin_of
-from labse_jax.files import read_lines
 
 
 def read(paths, *, counts, source_language=None, target_language=None):

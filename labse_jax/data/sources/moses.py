@@ -2,10 +2,10 @@
 
 import itertools
 
+from labse_jax.base.errors import InputError
+from labse_jax.base.files import read_lines
 from labse_jax.data.sources import Pair, stem_and_language
 from labse_jax.data.sources.tsv import origin_of
-from labse_jax.errors import InputError
-from labse_jax.files import read_lines
 
 _END = object()
 

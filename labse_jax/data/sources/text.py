@@ -1,10 +1,10 @@
 """Text of one language a file, as monolingual corpora and dumps of Wikipedia have it."""
 
+from labse_jax.base.errors import InputError
+from labse_jax.base.files import read_lines
 from labse_jax.data.languages import check_code, language_of_locale, standard_language
 from labse_jax.data.sources import Pair, stem_and_language
 from labse_jax.data.sources.tsv import origin_of
-from labse_jax.errors import InputError
-from labse_jax.files import read_lines
 
 # Some 2,500 tokens, several of the longest rows; a file without a blank line still streams.
 DOCUMENT_CHARACTERS = 10_000

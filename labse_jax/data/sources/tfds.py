@@ -2,8 +2,8 @@
 
 import pathlib
 
+from labse_jax.base.errors import InputError
 from labse_jax.data.sources import Pair
-from labse_jax.errors import InputError
 
 _BATCH = 1000  # Batched reads are thirty times faster than single ones.
 

@@ -5,11 +5,11 @@ from xml.etree.ElementTree import ParseError, TreeBuilder
 from defusedxml import DefusedXmlException
 from defusedxml.ElementTree import DefusedXMLParser, iterparse
 
+from labse_jax.base.errors import InputError
+from labse_jax.base.files import open_binary
 from labse_jax.data.languages import standard_language
 from labse_jax.data.sources import Pair
 from labse_jax.data.sources.tsv import origin_of
-from labse_jax.errors import InputError
-from labse_jax.files import open_binary
 
 _XML_LANG = "{http://www.w3.org/XML/1998/namespace}lang"
 _CODES = ("bpt", "ept", "it", "ph", "ut")  # Inline elements that hold markup, not words.

@@ -1,8 +1,8 @@
 """Tab-separated pairs; quotes are plain characters."""
 
+from labse_jax.base.errors import InputError
+from labse_jax.base.files import read_lines
 from labse_jax.data.sources import ORDER_OF_COLUMNS, Pair
-from labse_jax.errors import InputError
-from labse_jax.files import read_lines
 
 
 def read(paths, *, counts, columns="source,target", source_language="und", target_language="und"):

@@ -1,0 +1,211 @@
+"""Reading text that may be compressed, and writing files and folders that are never half there."""
+
+import contextlib
+import gzip
+import io
+import json
+import lzma
+import os
+import pathlib
+import shutil
+import zlib
+
+import zstandard
+
+from labse_jax.base.errors import InputError
+
+COMPRESSIONS = (".gz", ".xz", ".zst")
+DAMAGED = (EOFError, gzip.BadGzipFile, lzma.LZMAError, zlib.error, zstandard.ZstdError)
+
+
+@contextlib.contextmanager
+def open_binary(path):
+  """Opens a plain, .gz, .xz or .zst file for reading bytes; a damaged one is an InputError."""
+  path = pathlib.Path(path)
+  if not path.exists():
+    raise InputError(f"{path}: no such file.")
+  if path.is_dir():
+    raise InputError(f"{path}: is a folder; a file is needed.")
+  opener = {".gz": gzip.open, ".xz": lzma.open, ".zst": _ZstdFile}.get(path.suffix, open)
+  try:
+    with opener(path, "rb") as file:
+      yield file
+  except DAMAGED as error:
+    raise InputError(f"{path}: the compressed file is damaged or cut short ({error}).") from error
+
+
+class _ZstdFile(io.RawIOBase):
+  """A .zst file for reading; unlike zstandard.open, it raises EOFError where the file is cut."""
+
+  def __init__(self, path, mode):
+    self._file = open(path, mode)  # noqa: SIM115 (closed by close)
+    self._frame, self._left, self._begun = None, b"", False
+
+  def readable(self):
+    return True
+
+  def readinto(self, buffer):
+    while not self._left:
+      raw = self._frame.unused_data if self._frame is not None and self._frame.eof else b""
+      if self._frame is None or self._frame.eof:
+        self._frame, self._begun = zstandard.ZstdDecompressor().decompressobj(), bool(raw)
+      raw = raw or self._file.read(1 << 17)
+      if not raw:
+        if self._begun:
+          raise EOFError("the last frame is not complete")
+        return 0
+      self._begun = True
+      self._left = self._frame.decompress(raw)
+    size = min(len(buffer), len(self._left))
+    buffer[:size], self._left = self._left[:size], self._left[size:]
+    return size
+
+  def close(self):
+    self._file.close()
+    super().close()
+
+
+def read_lines(path, *, skip=0, on_bad=None, keep_bad=False, latin=False):
+  """Yields (number, line) of a UTF-8 file, numbered from 1, without the line's end.
+
+  Bytes that are not UTF-8 raise InputError with file and line number; with `on_bad`, it is called
+  with (number, reason) instead and the line left out, or given as None if `keep_bad`; if `latin`,
+  the line is taken for Latin-1.
+  Only "\\n" ends a line: str.splitlines would also cut at characters that stand inside sentences.
+  """
+  with open_binary(path) as file:
+    for number, raw in enumerate(io.BufferedReader(file, 1 << 20), 1):
+      if number <= skip:
+        continue
+      try:
+        line = raw.decode("utf-8-sig" if number == 1 else "utf-8").rstrip("\r\n")
+      except UnicodeDecodeError as error:
+        reason = f"not UTF-8 (byte {error.start + 1} of the line)."
+        if latin:
+          line = raw.decode("latin-1").rstrip("\r\n")
+        elif on_bad is None:
+          raise InputError(f"{path}:{number}: {reason}") from error
+        else:
+          on_bad(number, reason)
+          if not keep_bad:
+            continue
+          line = None
+      yield number, line
+
+
+def read_json(path, default=None, kind=dict):
+  """The JSON in a file, an object unless `kind` says else; `default`, if given, where none is."""
+  if default is not None and not path.exists():
+    return default
+  try:
+    value = json.loads(path.read_text(encoding="utf-8"))
+  except (OSError, ValueError, RecursionError) as error:
+    raise InputError(f"{path}: cannot be read as JSON ({error}).") from error
+  if not isinstance(value, kind):
+    raise InputError(f"{path}: holds a {type(value).__name__}; a {kind.__name__} is needed.")
+  return value
+
+
+def write_json(path, value):
+  """Writes `path`, and its folder if that is not there."""
+  path.parent.mkdir(exist_ok=True)
+  path.write_text(json.dumps(value, indent=2) + "\n", encoding="utf-8")
+
+
+@contextlib.contextmanager
+def replacing(path, mode="w"):
+  """Opens a neighbour of `path` for writing and moves it into place once all was written."""
+  path = pathlib.Path(path)
+  path.parent.mkdir(parents=True, exist_ok=True)
+  partial = path.with_name(path.name + ".partial")
+  encoding = None if "b" in mode else "utf-8"
+  try:
+    with open(partial, mode, encoding=encoding) as file:
+      yield file
+      file.flush()
+      os.fsync(file.fileno())
+    os.replace(partial, path)
+  except BaseException as error:
+    partial.unlink(missing_ok=True)
+    _name_file(error, path)
+    raise
+
+
+@contextlib.contextmanager
+def replacing_folder(folder, *, marker):
+  """Gives an empty folder to fill; it takes the place of `folder` once the block ends well.
+
+  Raises InputError where something stands there that has no file `marker`: it is not ours to
+  remove.
+  """
+  folder = pathlib.Path(folder)
+  check_replaceable(folder, marker=marker)
+  partial = folder.with_name(folder.name + ".partial")
+  old = folder.with_name(folder.name + ".old")
+  if old.is_dir() and not folder.exists():
+    os.replace(old, folder)  # A run was killed between the two renames.
+  shutil.rmtree(partial, ignore_errors=True)
+  partial.mkdir(parents=True)
+  try:
+    yield partial
+    _exchange(partial, folder)
+  except BaseException as error:
+    shutil.rmtree(partial, ignore_errors=True)
+    _name_file(error, folder)
+    raise
+
+
+def check_replaceable(folder, *, marker):
+  """Raises InputError unless `folder` is absent, empty, or an earlier output with its `marker`."""
+  folder = pathlib.Path(folder)
+  if folder.exists() and not folder.is_dir():
+    raise InputError(f"{folder}: is a file; a folder is needed.")
+  if folder.name in ("", ".."):
+    raise InputError(f"{folder}: name the folder to write.")
+  if folder.is_dir() and any(folder.iterdir()) and not (folder / marker).exists():
+    raise InputError(f"{folder}: holds other files (and no {marker}); name a new folder.")
+
+
+def check_paths(inputs, output, *, marker):
+  """Raises InputError where an input is missing, or would go when `output` is written."""
+  output = pathlib.Path(output)
+  check_replaceable(output, marker=marker)
+  for path in map(pathlib.Path, inputs):
+    if not path.exists():
+      raise InputError(f"{path}: no such file or folder.")
+    if not (path.is_file() or path.is_dir()):
+      raise InputError(f"{path}: is read more than once; a file on disk is needed.")
+    if path.resolve().is_relative_to(output.resolve()):
+      raise InputError(f"{output}: is, or holds, the input {path}; name another folder.")
+
+
+def check_outputs(outputs, inputs):
+  """Raises InputError where a file to be written is a folder, a device, an input or another one."""
+  inputs = {pathlib.Path(path).resolve() for path in inputs}
+  for place, path in enumerate(map(pathlib.Path, outputs)):
+    if path.exists() and not path.is_file():  # It would be replaced, even if it is a device.
+      raise InputError(f"{path}: is a {'folder' if path.is_dir() else 'device'}; a file is needed.")
+    if path.resolve() in inputs:
+      raise InputError(f"{path}: is an input; name another file for the output.")
+    if path.resolve() in {pathlib.Path(other).resolve() for other in outputs[:place]}:
+      raise InputError(f"{path}: is named for two outputs; each needs a file of its own.")
+
+
+def _exchange(partial, folder):
+  old = folder.with_name(folder.name + ".old")
+  if folder.exists():
+    shutil.rmtree(old, ignore_errors=True)
+    os.replace(folder, old)
+  try:
+    os.replace(partial, folder)
+  except BaseException:
+    if old.exists():
+      os.replace(old, folder)
+    raise
+  shutil.rmtree(old, ignore_errors=True)
+
+
+def _name_file(error, path):
+  # A failed write does not know its file, and the person should.
+  if isinstance(error, OSError) and error.filename is None and error.errno is not None:
+    error.filename = str(path)

@@ -1,0 +1,93 @@
+"""One mesh for everything: every axis carries the batch, only `fsdp` carries weights."""
+
+import functools
+import math
+import os
+import pathlib
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from labse_jax.base.errors import InputError
+
+BATCH = ("data", "fsdp")
+
+
+def make_mesh(fsdp=1, devices=None):
+  """A mesh (data, fsdp) over `devices` (all by default); raises where fsdp does not divide them."""
+  devices = devices or jax.devices()
+  if fsdp < 1 or len(devices) % fsdp:
+    raise InputError(f"mesh.fsdp = {fsdp} does not divide the {len(devices)} devices.")
+  # Linen needs Auto axes, and make_mesh defaults to Explicit ones.
+  types = (jax.sharding.AxisType.Auto,) * 2
+  return jax.make_mesh((len(devices) // fsdp, fsdp), BATCH, devices=devices, axis_types=types)
+
+
+def batch_sharding(mesh):
+  """The sharding of an array whose first axis is split over every device."""
+  return jax.NamedSharding(mesh, jax.P(BATCH))
+
+
+def weight_sharding(shape, mesh, *, min_size=2**14):
+  """Splits the largest dimension that `fsdp` divides; small arrays stay whole on each device."""
+  size = mesh.shape["fsdp"]
+  if size > 1 and math.prod(shape) >= min_size:
+    for dim in np.argsort(shape)[::-1]:
+      if shape[dim] % size == 0:
+        return jax.NamedSharding(mesh, jax.P(*(None,) * int(dim), "fsdp"))
+  return jax.NamedSharding(mesh, jax.P())
+
+
+def shardings(abstract):
+  """The shardings of a tree of shapes."""
+  return jax.tree.map(lambda x: x.sharding, abstract)
+
+
+def split_rows(x):
+  """Tells the compiler that the first axis of an activation is split over every device."""
+  if jax.sharding.get_abstract_mesh().empty:
+    return x
+  return jax.lax.with_sharding_constraint(x, jax.P(BATCH))
+
+
+def rows_of(table_VD, indices_BL):
+  """table_VD[indices_BL] where fsdp splits the table's rows, without bringing them together.
+
+  The devices of one fsdp group exchange indices and the vectors found, [b, L, D] each; the way back
+  adds each device's share of the gradient into its own rows.
+  """
+  mesh = jax.sharding.get_abstract_mesh()
+  # Batches divide by the mesh; the one row that a model is initialised with need not.
+  if mesh.empty or mesh.shape["fsdp"] == 1 or indices_BL.shape[0] % mesh.size:
+    return table_VD[indices_BL]
+
+  def local(table_vD, indices_bL):
+    rows = table_vD.shape[0]
+    own_aL = jax.lax.all_gather(indices_bL, "fsdp", tiled=True)
+    own_aL = own_aL - rows * jax.lax.axis_index("fsdp")
+    here_aL1 = ((own_aL >= 0) & (own_aL < rows))[..., None]
+    x_aLD = jnp.where(here_aL1, table_vD[jnp.clip(own_aL, 0, rows - 1)], 0)
+    return jax.lax.psum_scatter(x_aLD, "fsdp", tiled=True)
+
+  return jax.shard_map(
+      local, in_specs=(jax.P("fsdp"), jax.P(BATCH)), out_specs=jax.P(BATCH))(
+          table_VD, indices_BL)  # fmt: skip
+
+
+def whole(params, mesh):
+  """Parameters as NumPy arrays on every host, however they were split."""
+  return jax.device_get(_replicate(mesh)(params))
+
+
+@functools.cache
+def _replicate(mesh):
+  return jax.jit(lambda params: params, out_shardings=jax.NamedSharding(mesh, jax.P()))
+
+
+def cache_compilations():
+  """Keeps compiled steps on disk, so that a second start does not compile again."""
+  if not jax.config.jax_compilation_cache_dir:
+    home = pathlib.Path(os.environ.get("XDG_CACHE_HOME", pathlib.Path.home() / ".cache"))
+    jax.config.update("jax_compilation_cache_dir", str(home / "labse_jax" / "compiled"))
+  jax.config.update("jax_persistent_cache_min_compile_time_secs", 1.0)

@@ -1,0 +1,128 @@
+"""`--config FILE.py:key=value --config.a.b=v --workdir DIR` to a locked config."""
+
+import difflib
+import importlib.util
+import pathlib
+import re
+import sys
+
+from absl import flags
+import ml_collections
+from ml_collections import config_flags
+
+from labse_jax.base.errors import InputError
+
+HELP = """usage: labse_jax.train --config FILE.py[:key=value,...] --workdir DIR [--config.a.b=v ...]
+
+  --config   an experiment: a file with get_config(arg) -> ml_collections.ConfigDict. What stands
+             after the colon is given to it; the experiment's docstring says what it takes, and
+             `runlocal` is a small form that any laptop runs.
+  --config.a.b=v   changes one value of the config.
+  --workdir  where everything goes: checkpoints/, metrics.jsonl, config.json, and model/ in the
+             end. The same command again goes on from the newest checkpoint.
+
+  python -m labse_jax.train --config experiments/quickstart.py:runlocal --workdir runs/try
+
+JAX's own settings apply: JAX_PLATFORMS=cpu, and XLA_FLAGS=--xla_force_host_platform_device_count=8
+for eight simulated devices."""
+
+
+def load_config(argv):
+  """(config, workdir) of a command line; raises InputError for what it does not know."""
+  config, values = parse(argv, HELP, workdir=None)
+  if not values.workdir:
+    raise InputError("--workdir DIR is missing; see --help.")
+  return config, values.workdir
+
+
+def parse(argv, usage, **defaults):
+  """(config, values) of a command line with --config and the flags that `defaults` names.
+
+  A flag is text, or a switch where its default is a bool. Raises InputError.
+  """
+  if "--help" in argv or "-h" in argv or not argv:
+    print(usage)
+    sys.exit(0)
+  values = flags.FlagValues()
+  config_flag = config_flags.DEFINE_config_file(
+      "config", lock_config=True, flag_values=values, sys_argv=["train", *argv])  # fmt: skip
+  for name, default in defaults.items():
+    define = flags.DEFINE_boolean if isinstance(default, bool) else flags.DEFINE_string
+    define(name.replace("_", "-"), default, "", flag_values=values)
+  _check_file(argv)
+  try:
+    rest = values(["train", *argv])
+  except InputError:
+    raise
+  except Exception as error:  # Also whatever the experiment's own file raises.
+    raise InputError(_explain(error)) from error
+  if len(rest) > 1:
+    raise InputError(f"Unknown argument {rest[1]!r}; see --help.")
+  return config_flag.value, values
+
+
+def parse_arg(arg, **defaults):
+  """An experiment's `arg` ("a=1,runlocal") over typed defaults, as a ConfigDict."""
+  options = dict(defaults)
+  for word in filter(None, (arg or "").split(",")):
+    name, _, text = word.partition("=")
+    if name not in options:
+      raise InputError(f"Unknown option {name!r} of the config{_near(name, options)}")
+    default = options[name]
+    try:
+      if isinstance(default, bool):
+        options[name] = {"": True, "true": True, "false": False}[text.lower()]
+      else:
+        options[name] = type(default)(text)
+    except (KeyError, ValueError) as error:
+      kind = type(default).__name__
+      raise InputError(f"{name}={text}: not of the kind {kind}.") from error
+  return ml_collections.ConfigDict(options)
+
+
+def split_arg(arg, **defaults):
+  """(those options of an experiment's `arg` that `defaults` names, the rest of it as text)."""
+  words = list(filter(None, (arg or "").split(",")))
+  own = [word for word in words if word.partition("=")[0] in defaults]
+  rest = ",".join(word for word in words if word not in own)
+  return parse_arg(",".join(own), **defaults), rest
+
+
+def sibling(path, name):
+  """The experiment NAME.py beside the file `path`, wherever the command is run from."""
+  place = pathlib.Path(path).parent / f"{name}.py"
+  spec = importlib.util.spec_from_file_location(place.stem, place)
+  module = importlib.util.module_from_spec(spec)
+  spec.loader.exec_module(module)
+  return module
+
+
+def _near(name, choices):
+  near = difflib.get_close_matches(name, choices, 1, 0.5)
+  return f"; did you mean {near[0]!r}?" if near else f"; choose from {sorted(choices)}."
+
+
+def _check_file(argv):
+  for word, after in zip(argv, [*argv[1:], ""], strict=True):
+    if word == "--config" or word.startswith("--config="):
+      path = (after if word == "--config" else word.partition("=")[2]).partition(":")[0]
+      if not pathlib.Path(path).is_file():
+        raise InputError(f"{path}: no such config file.")
+      return
+  raise InputError("--config FILE.py is missing; see --help.")
+
+
+def _explain(error):
+  """One sentence of an error of absl's, or of the experiment's own file."""
+  text = str(error.args[0] if error.args else error)
+  if "Traceback" in text:  # absl quotes the whole traceback; its last line says what was wrong.
+    text = text.strip().splitlines()[-1].removeprefix("labse_jax.base.errors.InputError: ")
+  near = re.search(r'Did you mean "(\w+)" instead of "(\w+)"', text)
+  if near:
+    return f"Unknown config key {near[2]!r}; did you mean {near[1]!r}?"
+  if isinstance(error, SyntaxError):
+    return f"{error.filename}:{error.lineno}: {text}."
+  if isinstance(error, AttributeError | KeyError):
+    text = text.replace("\\n", " ").replace("\\'", "'").strip("\"'")  # A repr of a repr.
+    return f"Unknown config key: {text}"
+  return text if isinstance(error, flags.Error) else f"{type(error).__name__}: {text}"

@@ -1,0 +1,91 @@
+"""What a config may say, and whether a workdir holds a run of the same one."""
+
+import functools
+import json
+import math
+import numbers
+
+from labse_jax.base import files
+from labse_jax.base.console import is_main
+from labse_jax.base.errors import InputError
+from labse_jax.models.bert import table_rows
+
+FREE_TO_CHANGE = ("evals", "log_every", "save_every", "seconds")  # Between a run and its resume.
+LIMITS = {  # The values that a config may have, both ends included.
+    "batch_rows": (1, None), "slots": (1, None), "length": (3, None), "chunks": (1, None),
+    "log_every": (1, None), "save_every": (1, None), "total_steps": (0, None),
+    "seconds": (0, None), "exponent": (0, 1), "model.width": (1, None), "model.depth": (1, None),
+    "model.heads": (1, None), "model.dropout": (0, 0.999), "optim.clip": (1e-9, None),
+    "optim.weight_decay": (0, None), "schedule.peak": (0, None), "schedule.warmup": (0, 1),
+    "loss_options.scale": (1e-9, None), "loss_options.temperature": (1e-9, None),
+    "loss_options.teacher_temperature": (1e-9, None), "loss_options.cross": (0, 1),
+    "share_tlm": (0, 1), "masking.share": (0.001, 1), "masking.slots": (1, None),
+    "vocabulary_chunk": (1, None),
+}  # fmt: skip
+
+
+def check_ranges(config, mesh):
+  """Raises where a number of the config makes no sense, or the devices do not divide the batch."""
+  values = config.to_dict()
+  for name, (low, high) in LIMITS.items():
+    value = functools.reduce(lambda section, key: section.get(key, {}), name.split("."), values)
+    if value == {}:  # Another task's.
+      continue
+    most = math.inf if high is None else high
+    values_of = value if isinstance(value, tuple | list) else [value]  # One for each stage.
+    within = lambda one: isinstance(one, numbers.Real) and low <= one <= most  # noqa: B023
+    if not all(map(within, values_of)):  # NaN is in no range.
+      bounds = f"{low:g} or more" if high is None else f"{low:g} to {high:g}"
+      raise InputError(f"config.{name} = {value}; it must be {bounds}.")
+  positions = config.model.positions - config.model.get("position_offset", 0)
+  if config.length > positions:
+    raise InputError(f"config.length = {config.length}: the model has only {positions} "
+                     "positions.")  # fmt: skip
+  chunks = config.get("chunks", 1)
+  if config.batch_rows % (mesh.size * chunks):
+    parts = f"{mesh.size} devices" + (f" x {chunks} chunks" if chunks > 1 else "")
+    raise InputError(f"batch_rows = {config.batch_rows}: not divisible by {parts}.")
+  if table_rows(config.model.vocab_size) % config.mesh.fsdp:
+    raise InputError(f"mesh.fsdp = {config.mesh.fsdp} does not divide the table's "
+                     f"{table_rows(config.model.vocab_size):,} rows.")  # fmt: skip
+  if bool(config.total_steps) == bool(config.seconds) and not config.get("stages"):
+    raise InputError("Give one of total_steps and seconds; the other is 0.")
+  _check_freeze(config)
+
+
+def _check_freeze(config):
+  freeze = config.get("freeze", ())
+  if freeze and config.get("stages"):
+    raise InputError("config.freeze: cannot be combined with config.stages, which grow a model "
+                     "from nothing.")  # fmt: skip
+  table = [entry for entry in freeze if entry.partition(":")[0] in ("bert", "bert/word_embedding")]
+  if table and config.get("row_sparse"):
+    raise InputError(f"config.freeze = {tuple(table)}: a frozen word table has no rows to write; "
+                     "set row_sparse = False.")  # fmt: skip
+
+
+def described(config, task):
+  """The config as plain JSON, with fingerprints of the data and the vocabulary."""
+  return json.loads(config.to_json()) | {"fingerprints": task.fingerprints()}
+
+
+def check_same_run(config, task, workdir):
+  """Refuses a workdir that holds a run of another config, other data or another vocabulary."""
+  path, now = workdir / "config.json", described(config, task)
+  if not path.exists():
+    return
+  try:
+    before = json.loads(path.read_text(encoding="utf-8"))
+  except ValueError as error:
+    raise InputError(f"{path}: cannot be read as JSON ({error}).") from error
+  changed = [k for k in now if k not in FREE_TO_CHANGE and before.get(k) != now[k]]
+  if changed:
+    was = "; ".join(f"{k}: {before.get(k)} -> {now[k]}" for k in changed)
+    raise InputError(f"{workdir} holds a run with another config ({was}); use a new workdir.")
+
+
+def write_config(config, task, workdir):
+  """Writes config.json, once all of the config has proved itself."""
+  if is_main():
+    with files.replacing(workdir / "config.json") as file:
+      json.dump(described(config, task), file, indent=2)

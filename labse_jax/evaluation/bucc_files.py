@@ -1,0 +1,71 @@
+"""The files of BUCC's shared task: two texts with ids, and the pairs that are translations."""
+
+import pathlib
+import re
+import typing
+
+from labse_jax.base.errors import InputError
+from labse_jax.base.files import read_lines
+
+
+class Task(typing.NamedTuple):
+  """True pairs, as rows of the foreign and of the English sentences, none of which repeats."""
+
+  gold: list
+  foreign: list
+  english: list
+
+
+def languages_in(data):
+  """The languages whose gold pairs for training lie in a folder, sorted."""
+  data = pathlib.Path(data)
+  if not data.is_dir():
+    raise InputError(f"{data}: no such folder; it should hold XX-en.training.gold, .XX and .en.")
+  names = [re.fullmatch(r"(.+)-en\.training\.gold", path.name) for path in data.iterdir()]
+  found = sorted(name[1] for name in names if name)
+  if not found:
+    raise InputError(f"{data}: holds no file named XX-en.training.gold.")
+  return found
+
+
+def read_task(data, language, part):
+  """The Task of a language's "training" or "test"."""
+  stem = pathlib.Path(data) / f"{language}-en.{part}"
+  sides = [read_columns(f"{stem}.{side}") for side in (language, "en")]
+  rows = [{text: row for row, text in enumerate(dict.fromkeys(side.values()))} for side in sides]
+  gold = {
+    (rows[0][sides[0][one]], rows[1][sides[1][other]]): None
+    for one, other in read_gold(f"{stem}.gold", *sides)
+  }
+  return Task(list(gold), *map(list, rows))
+
+
+def read_gold(path, foreign, english):
+  """The pairs of ids in a file, each of which is a key of `foreign` and of `english`."""
+  pairs = []
+  for number, line in read_lines(path):
+    ids = line.split("\t")
+    if len(ids) != 2:
+      raise InputError(f"{path}:{number}: has {len(ids)} columns; id, tab, id is needed.")
+    for name, known_ids, side in zip(ids, (foreign, english), ("foreign", "English"), strict=True):
+      if name not in known_ids:
+        raise InputError(f"{path}:{number}: {name!r} is the id of no {side} sentence.")
+    pairs.append(ids)
+  if not pairs:
+    raise InputError(f"{path}: is empty; id, tab, id is needed.")
+  return pairs
+
+
+def read_columns(path):
+  """{id: sentence} of a file."""
+  sentences = {}
+  for number, line in read_lines(path):
+    name, tab, text = line.partition("\t")
+    if not tab:
+      raise InputError(f"{path}:{number}: has no tab; id, tab, sentence is needed.")
+    if name in sentences:
+      raise InputError(f"{path}:{number}: the id {name!r} stands there twice.")
+    sentences[name] = text
+  if not sentences:
+    raise InputError(f"{path}: is empty; id, tab, sentence is needed.")
+  return sentences

@@ -1,0 +1,95 @@
+"""The files of SentEval's classification tasks (Conneau and Kiela 2018)."""
+
+import pathlib
+import typing
+
+import numpy as np
+
+from labse_jax.base.errors import InputError
+from labse_jax.base.files import read_lines
+
+TASKS = ("MR", "CR", "SUBJ", "MPQA", "SST2", "TREC", "MRPC")
+OPINIONS = {  # A file a label, 0 first; without a test of their own.
+  "MR": ("MR/rt-polarity.neg", "MR/rt-polarity.pos"),
+  "CR": ("CR/custrev.neg", "CR/custrev.pos"),
+  "SUBJ": ("SUBJ/subj.objective", "SUBJ/subj.subjective"),
+  "MPQA": ("MPQA/mpqa.neg", "MPQA/mpqa.pos"),
+}
+PARTS = {
+  "SST2": {part: f"SST/binary/sentiment-{part}" for part in ("train", "dev", "test")},
+  "TREC": {"train": "TREC/train_5500.label", "test": "TREC/TREC_10.label"},
+  "MRPC": {part: f"MRPC/msr_paraphrase_{part}.txt" for part in ("train", "test")},
+}
+
+
+class Task(typing.NamedTuple):
+  """Examples of one text, or two, as columns; labels from 0 on; parts, "" where there are none."""
+
+  columns: tuple
+  label_N: np.ndarray
+  part_N: np.ndarray
+
+
+def tasks_in(data):
+  """The tasks whose files lie in a folder."""
+  first = {name: (*OPINIONS.get(name, ()), *PARTS.get(name, {}).values())[0] for name in TASKS}
+  found = [name for name in TASKS if (pathlib.Path(data) / first[name]).exists()]
+  if not found:
+    raise InputError(f"{data}: holds none of {', '.join(first.values())}.")
+  return found
+
+
+def read_task(data, name):
+  """The Task of a name; raises InputError for a line that does not fit."""
+  data = pathlib.Path(data)
+  if name in OPINIONS:
+    rows = [(str(label), "", line) for label, file in enumerate(OPINIONS[name])
+            for _, line in _lines(data / file)]  # fmt: skip
+  else:
+    rows = [(label, part, *texts) for part, file in PARTS[name].items()
+            for label, *texts in READERS[name](data / file)]  # fmt: skip
+  labels, parts, *columns = zip(*rows, strict=True)
+  names, label_N = np.unique(labels, return_inverse=True)
+  if len(names) < 2:
+    raise InputError(f"{data}: all examples of {name} have the label {labels[0]!r}.")
+  return Task(tuple(map(list, columns)), label_N, np.array(parts))
+
+
+def _lines(path):
+  """(number, line) of a file of UTF-8, or of Latin-1, as some of the originals are."""
+  lines = list(read_lines(path, latin=True))
+  found = [(number, line) for number, line in lines if line.strip()]
+  if not found:
+    raise InputError(f"{path}: has {len(lines)} lines, none of them with text.")
+  return found
+
+
+def _labelled_last(path):
+  """SST's: sentence, tab, 0 or 1."""
+  for number, line in _lines(path):
+    text, tab, label = line.rpartition("\t")
+    if not tab or label not in ("0", "1"):
+      raise InputError(f"{path}:{number}: sentence, tab, 0 or 1 is needed.")
+    yield label, text
+
+
+def _labelled_first(path):
+  """TREC's: KIND:kind, space, question; the six large kinds are the labels."""
+  for number, line in _lines(path):
+    label, colon, rest = line.partition(":")
+    _, space, text = rest.partition(" ")
+    if not (colon and space and label.isupper()):
+      raise InputError(f"{path}:{number}: KIND:kind, space, question is needed.")
+    yield label, text
+
+
+def _paraphrases(path):
+  """MRPC's: a header, then 0 or 1, two ids and two sentences."""
+  for number, line in _lines(path)[1:]:
+    cells = line.split("\t")
+    if len(cells) != 5 or cells[0] not in ("0", "1"):
+      raise InputError(f"{path}:{number}: 0 or 1, two ids and two sentences are needed, with tabs.")
+    yield cells[0], cells[3], cells[4]
+
+
+READERS = {"SST2": _labelled_last, "TREC": _labelled_first, "MRPC": _paraphrases}

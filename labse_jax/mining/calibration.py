@@ -1,0 +1,163 @@
+"""The precision of mined pairs, and the threshold for one that is asked for, from decoys.
+
+A decoy is one side of a pair that is surely right, mined as if the other side were not in the pool:
+whatever it finds is wrong. How many of them find something at a score tells how many of all
+sentences without a translation do. The idea is that of target-decoy search in proteomics (Elias and
+Gygi 2007, Nature Methods 4:207); the precision of a pair is that of all pairs at least as good, as
+a q-value is of false discoveries (Storey 2003, Annals of Statistics 31:2013).
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from scipy.special import betainc
+
+from labse_jax.base.errors import InputError
+from labse_jax.mining.decoys import Neighbours, decoy_scores
+from labse_jax.neighbours.exact import top_k_both
+from labse_jax.neighbours.margin import MARGINS, neighbour_scores, retrieved
+
+FEWEST, FEWEST_PAIRED = 50, 10  # Decoys, all and paired; what fewer say is chance.
+TAIL, TAIL_FEWEST = 0.1, 20  # The part of the decoys, the best, whose tail is extrapolated.
+RISK = 0.02  # The chance that pairs are less precise than was asked for.
+
+
+class Calibration(NamedTuple):
+  """Mined pairs, best first, and what decoys say of the pairs down to each.
+
+  Of them `wrong_P` are expected to be wrong, as a gamma distribution with the shapes `shape_P`; a
+  larger shape is surer. `precision_P` never rises. `decoys` are the scores of what each side's
+  decoys found, -inf where nothing.
+  """
+
+  row_x_P: np.ndarray
+  row_y_P: np.ndarray
+  score_P: np.ndarray
+  wrong_P: np.ndarray
+  shape_P: np.ndarray
+  precision_P: np.ndarray
+  decoys: tuple
+
+
+def calibrated(x_ND, y_MD, *, k, margin="ratio", search=top_k_both, allowed=None, gold_2G=None,
+               copied=None):  # fmt: skip
+  """The Calibration of what retrieval "max" mines, as `margin.candidates` does.
+
+  Decoys come of the true pairs `gold_2G`, (rows of x, rows of y), if given, else of the best that
+  were mined; but not of a row that `copied`, (bool of x, bool of y), says has a near copy on its
+  side: kept away from one, a decoy would rightly find the other. Raises InputError where they are
+  too few.
+  """
+  near = search(x_ND, y_MD, k + 1)  # One more: a decoy loses its partner.
+  nearest = [[array_NK[:, :k] for array_NK in side] for side in near]
+  found = retrieved(*neighbour_scores(*nearest, margin), "max", allowed)
+  turned = allowed and (lambda row_y_P, row_x_P: allowed(row_x_P, row_y_P))
+  near = _neighbours(*near[0], allowed), _neighbours(*near[1], turned)
+  if gold_2G is not None:
+    return _calibration(near, found, _alone(np.asarray(gold_2G), copied), MARGINS[margin])
+  found_2P = np.stack(found[:2])
+  sure_P = found[2] >= two_means(found[2])
+  for lowest in (0.5, 0.9):  # Each time, better decoys judge better which pairs are sure.
+    sure_2G = _alone(found_2P[:, sure_P], copied)
+    sure_P = _calibration(near, found, sure_2G, MARGINS[margin]).precision_P >= lowest
+  return _calibration(near, found, _alone(found_2P[:, sure_P], copied), MARGINS[margin])
+
+
+def _alone(pairs_2G, copied):
+  """Those of the pairs of which no side has a near copy."""
+  return pairs_2G if copied is None else pairs_2G[
+      :, ~(copied[0][pairs_2G[0]] | copied[1][pairs_2G[1]])]  # fmt: skip
+
+
+def _neighbours(cosine_NK, place_NK, allowed):
+  row_P = np.repeat(np.arange(len(place_NK)), place_NK.shape[1])
+  allowed_P = allowed(row_P, place_NK.ravel()) if allowed else np.ones(len(row_P), bool)
+  return Neighbours(cosine_NK, place_NK, allowed_P.reshape(place_NK.shape))
+
+
+def _calibration(near, found, true_2G, margin):
+  row_x_P, row_y_P, score_P = found
+  if true_2G.shape[1] < FEWEST:
+    _refuse(true_2G)
+  decoys = (
+    decoy_scores(near[0], near[1], true_2G, found, margin),
+    decoy_scores(near[1], near[0], true_2G[::-1], (row_y_P, row_x_P, score_P), margin),
+  )
+  sides = [expected_wrong(score_P, decoys_G, len(side.place_NK))
+           for decoys_G, side in zip(decoys, near, strict=True)
+           if np.isfinite(decoys_G).sum() >= FEWEST_PAIRED]  # fmt: skip
+  if not sides:
+    _refuse(true_2G)
+  wrong_SP, shape_SP = np.stack(sides, 1)
+  worse_1P = wrong_SP.argmax(0)[None]  # Both sides tell of the same pairs.
+  wrong_P, shape_P = (np.take_along_axis(a_SP, worse_1P, 0)[0] for a_SP in (wrong_SP, shape_SP))
+  share_P = 1 - wrong_P / np.arange(1, len(score_P) + 1)
+  precision_P = np.maximum.accumulate(share_P[::-1])[::-1]
+  return Calibration(*found, wrong_P, shape_P, precision_P, decoys)
+
+
+def _refuse(true_2G):
+  raise InputError(
+    f"{true_2G.shape[1]:,} pairs of lines without near copies are sure to be right, and calibration"
+    f" needs {FEWEST} or more: give them with --gold, or give a --threshold instead of --precision."
+  )
+
+
+def two_means(score_P):
+  """The score that parts descending scores into two groups of the least variance (Otsu 1979)."""
+  if len(score_P) < 2:
+    return np.inf
+  total_P, count_P = np.cumsum(score_P, dtype=np.float64), np.arange(1, len(score_P) + 1)
+  above_P, below_P = count_P[:-1], count_P[-1] - count_P[:-1]
+  apart_P = total_P[:-1] / above_P - (total_P[-1] - total_P[:-1]) / below_P
+  return score_P[(above_P * below_P * apart_P**2).argmax()]
+
+
+def expected_wrong(score_P, decoys_G, sentences):
+  """(mean, shape) of how many of the pairs down to each are wrong, [P] each, as decoys tell.
+
+  Of `sentences`, those that stand in no right pair are paired as decoys are: at a rate r. If U are
+  in no pair, those in wrong ones are negative binomial: (U + 1) r / (1 - r) on average.
+  """
+  rate_P, rate_shape_P = exceedance(score_P, decoys_G)
+  pairs_P = np.arange(1, len(score_P) + 1)
+  left_P = sentences - pairs_P + 1
+  # Relative variances add; that of r / (1 - r) is that of r over (1 - r).
+  shape_P = 1 / (1 / left_P + 1 / (rate_shape_P * (1 - rate_P)))
+  return np.minimum(left_P * rate_P / (1 - rate_P), pairs_P), shape_P
+
+
+def exceedance(score_P, decoys_G):
+  """(rate, shape): the share of decoys whose score is at least each of `score_P`.
+
+  Counted, and above the best tenth an exponential tail (peaks over threshold), since what one asks
+  for is rarer than 1 / decoys. The shape is that of the gamma distribution with the variance which
+  the count and the tail's scale give the rate.
+  """
+  ordered_G = np.sort(decoys_G)[::-1]
+  tail = min(max(TAIL_FEWEST, int(TAIL * len(ordered_G))), np.isfinite(ordered_G).sum() - 1)
+  border, above_G = ordered_G[tail], ordered_G[:tail]
+  scale = max(np.mean(above_G - border), 1e-9)
+  distance_P = np.maximum(score_P - border, 0) / scale
+  count_P = np.searchsorted(-ordered_G, -score_P, side="right")
+  rate_P = np.where(score_P > border, tail * np.exp(-distance_P), count_P) / (len(ordered_G) + 1)
+  return rate_P, np.maximum(count_P, tail) / (1 + distance_P**2)
+
+
+def threshold(calibration, precision):
+  """The lowest score down to which the pairs are as precise as asked, but for a chance of `RISK`.
+
+  Raises InputError where no score is.
+  """
+  pairs_P = np.arange(1, len(calibration.score_P) + 1)
+  allowed_P = np.floor((1 - precision) * pairs_P + 1e-9)
+  shape_P, wrong_P = calibration.shape_P, np.maximum(calibration.wrong_P, 1e-12)
+  # A Poisson number whose mean is gamma distributed is negative binomial.
+  chance_P = betainc(shape_P, allowed_P + 1, shape_P / (shape_P + wrong_P))
+  enough = np.flatnonzero(chance_P >= 1 - RISK)
+  if not len(enough):
+    raise InputError(
+      f"--precision {precision}: no threshold is sure to reach it; ask for less, or give a"
+      " --threshold."
+    )
+  return calibration.score_P[enough[-1]]

@@ -1,0 +1,88 @@
+"""transformers' config.json and our `model` section: the four architectures that are read."""
+
+from labse_jax.base.errors import InputError, known
+from labse_jax.model_folder.weights import NAMES
+from labse_jax.models.bert import ACTIVATIONS
+
+_BERT = {
+    "vocab_size": "vocab_size", "width": "hidden_size", "depth": "num_hidden_layers",
+    "heads": "num_attention_heads", "mlp_width": "intermediate_size",
+    "positions": "max_position_embeddings", "types": "type_vocab_size",
+    "dropout": "hidden_dropout_prob", "epsilon": "layer_norm_eps",
+    "activation": "hidden_act"}  # fmt: skip
+_MPNET = {ours: theirs for ours, theirs in _BERT.items() if ours != "types"}
+KEYS = {  # Of each model_type: our keys, theirs.
+    "bert": _BERT, "xlm-roberta": _BERT,
+    "mpnet": _MPNET | {"relative_buckets": "relative_attention_num_buckets"},
+    "distilbert": {
+        "vocab_size": "vocab_size", "width": "dim", "depth": "n_layers", "heads": "n_heads",
+        "mlp_width": "hidden_dim", "positions": "max_position_embeddings", "dropout": "dropout",
+        "activation": "activation"}}  # fmt: skip
+FIXED = {  # What transformers computes a model_type with, whatever a config says.
+    "bert": {"position_offset": 0, "relative_buckets": 0},
+    "xlm-roberta": {"relative_buckets": 0},
+    "mpnet": {"position_offset": 2, "relative_buckets": 32, "types": 0},
+    "distilbert": {"epsilon": 1e-12, "types": 0, "position_offset": 0, "relative_buckets": 0},
+}  # fmt: skip
+EXAMPLES = {"activation": "gelu", "dropout": 0.1, "epsilon": 1e-12}  # Any other: a whole number.
+
+
+def model_type(model):
+  """The transformers architecture that has just what `model` has; raises where none does."""
+  offset, buckets = model.get("position_offset", 0), model.get("relative_buckets", 0)
+  kind = "mpnet" if buckets else "xlm-roberta" if offset else "bert"
+  kind = kind if buckets or model.get("types", 2) else "distilbert"
+  for key, value in FIXED[kind].items():
+    if model.get(key, value) != value:
+      raise InputError(f"model.{key} = {model[key]}: no architecture of transformers has that with "
+                       f"the rest of the model; {kind} has {value}.")  # fmt: skip
+  return kind
+
+
+def config_of(model, *, head, dtype, pad):
+  """config.json's content; `head` says whether a masked-LM head is there, `pad` is the id."""
+  kind = model_type(model)
+  attention = "attention_dropout" if kind == "distilbert" else "attention_probs_dropout_prob"
+  defaults = {"types": 2, "epsilon": 1e-12, "activation": "gelu", "dropout": 0.1, "positions": 512}
+  values = defaults | model
+  if model.get("position_offset") and pad != model["position_offset"] - 1:
+    raise InputError(f"the tokenizer's padding id is {pad}; a model that counts positions from "
+                     f"{model['position_offset']} needs one id less.")  # fmt: skip
+  return {
+      "architectures": [NAMES[kind].kind + ("ForMaskedLM" if head else "Model")],
+      "model_type": kind, "pad_token_id": pad, "torch_dtype": dtype, attention: values["dropout"],
+      **{theirs: values[ours] for ours, theirs in KEYS[kind].items()}}  # fmt: skip
+
+
+def model_of(config, path):
+  """The `model` section of a config.json's content; raises for what is not one of the four."""
+  kind = config.get("model_type")
+  known(f"model_type in {path}:", kind, KEYS)
+  missing = [theirs for theirs in KEYS[kind].values() if theirs not in config]
+  if missing:
+    raise InputError(f"{path}: lacks {missing}.")
+  model = {ours: _checked(config[theirs], theirs, EXAMPLES.get(ours, 1), path)
+           for ours, theirs in KEYS[kind].items()}  # fmt: skip
+  for ours, value in FIXED[kind].items():
+    if model.setdefault(ours, value) != value:
+      raise InputError(f"{path}: {KEYS[kind][ours]} is {model[ours]}; only {value} is read.")
+  if kind == "xlm-roberta":
+    model["position_offset"] = _checked(config.get("pad_token_id", 1), "pad_token_id", 1, path) + 1
+  known(f"activation in {path}:", model["activation"], ACTIVATIONS)
+  if model["width"] % model["heads"]:
+    raise InputError(f"{path}: {model['heads']} heads do not divide {model['width']}.")
+  if config.get("position_embedding_type", "absolute") != "absolute" or config.get("is_decoder"):
+    raise InputError(f"{path}: relative positions and decoders are not read.")
+  if model["positions"] - model["position_offset"] < 3:
+    raise InputError(f"{path}: {model['positions']} positions are too few.")
+  return model
+
+
+def _checked(value, name, example, path):
+  kind = (int, float) if isinstance(example, float) else type(example)
+  right = isinstance(value, kind) and not isinstance(value, bool)
+  if isinstance(example, float):  # A share, or an epsilon.
+    right = right and 0 <= value < 1
+  if not right or (example == 1 and value < 1):
+    raise InputError(f"{path}: {name} is {value!r}; like {example!r} is needed.")
+  return value

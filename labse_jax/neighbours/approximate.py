@@ -1,0 +1,91 @@
+"""Approximate nearest neighbours by faiss's IVF-PQ index (Jegou et al. 2011), for many millions."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from labse_jax.base.errors import InputError
+from labse_jax.neighbours import exact
+
+try:
+  import faiss
+except ImportError as error:
+  raise InputError(f"faiss is needed: pip install 'labse_jax[faiss]' ({error}).") from None
+
+FEWEST = 10_000  # Candidates: 39 for each of a code's 256 centroids, as faiss asks.
+PER_LIST = 40  # Vectors that the centroid of an inverted list is trained on.
+PROBED = 64  # Lists that are searched for each query: of few, a large part.
+BLOCK = 65_536  # Vectors that are read at a time.
+
+
+class Found(NamedTuple):
+  """What `search.top_k_both` gives, and of each direction the share of the true neighbours."""
+
+  of_x: tuple
+  of_y: tuple
+  recall_x: float
+  recall_y: float
+
+
+def top_k_both(x_ND, y_MD, k, *, sample=1000):
+  """`search.top_k_both`, approximately, as Found: rows that the index misses are not found.
+
+  Scores are exact, and every list is full. Recall is that of `sample` queries a side, spread
+  evenly, which are searched exactly as well. Arrays may be memory maps. Raises InputError where a
+  side has fewer than 10,000 vectors, and where `search.top_k_both` does.
+  """
+  for queries, candidates in ((x_ND, y_MD), (y_MD, x_ND)):
+    exact.check(queries, candidates, k)
+    if len(candidates) < FEWEST:
+      raise InputError(f"{len(candidates):,} vectors are too few for an index; {FEWEST:,} are "
+                       "needed, and for fewer exact search is fast.")  # fmt: skip
+  of_x, recall_x = _top_k(x_ND, y_MD, k, sample)
+  of_y, recall_y = _top_k(y_MD, x_ND, k, sample)
+  return Found(of_x, of_y, recall_x, recall_y)
+
+
+def _top_k(queries_ND, candidates_CD, k, sample):
+  index = _index(candidates_CD)
+  parts = [_search(index, block_ND, candidates_CD, k) for block_ND in _blocks(queries_ND, "query")]
+  scores_Nk, ids_Nk = map(np.concatenate, zip(*parts, strict=True))
+  rows_S = np.linspace(0, len(queries_ND) - 1, min(sample, len(queries_ND))).astype(int)
+  exact_Sk, _ = exact.top_k(queries_ND[rows_S], candidates_CD, k)
+  return (scores_Nk, ids_Nk), recall(scores_Nk[rows_S], exact_Sk)
+
+
+def recall(scores_Sk, exact_Sk):
+  """The share of neighbours that are no worse than the true one of their rank's last."""
+  return float((scores_Sk >= exact_Sk[:, -1:] - 1e-6).mean())
+
+
+def _index(candidates_CD):
+  """An index of all candidates, trained on an even sample of them."""
+  count, width = candidates_CD.shape
+  lists = 1 << int(np.log2(4 * np.sqrt(count)))
+  code = max(n for n in range(1, max(1, width // 8) + 1) if width % n == 0)
+  # "np": codes are not put in an order for polysemous search, which is not used and takes longest.
+  index = faiss.index_factory(width, f"IVF{lists},PQ{code}np", faiss.METRIC_INNER_PRODUCT)
+  index.nprobe = PROBED
+  step = max(1, count // max(FEWEST, PER_LIST * lists))
+  index.train(np.concatenate([
+      block_ND[::step].copy() for block_ND in _blocks(candidates_CD, "candidate")]))  # fmt: skip
+  for block_ND in _blocks(candidates_CD, "candidate"):
+    index.add(block_ND)
+  return index
+
+
+def _blocks(vectors_ND, name):
+  for start in range(0, len(vectors_ND), BLOCK):
+    size = min(BLOCK, len(vectors_ND) - start)
+    yield np.ascontiguousarray(exact.read_block(vectors_ND, start, size, name))
+
+
+def _search(index, queries_ND, candidates_CD, k):
+  """The k best of the index's 8 k + 64, scored exactly; searched exactly where it had too few."""
+  length = min(8 * k + 64, len(candidates_CD))
+  scores_Nk, ids_Nk = exact.rescored(
+      index.search(queries_ND, length)[1], queries_ND, candidates_CD, k)  # fmt: skip
+  few_S = np.flatnonzero(ids_Nk[:, -1] < 0)
+  if len(few_S):
+    scores_Nk[few_S], ids_Nk[few_S] = exact.top_k(queries_ND[few_S], candidates_CD, k)
+  return scores_Nk, ids_Nk

@@ -1,0 +1,70 @@
+"""What a long search has found so far, on disk, so that one that was killed goes on."""
+
+import contextlib
+import hashlib
+import json
+import pathlib
+import sys
+import time
+import zipfile
+
+import numpy as np
+
+from labse_jax.base import files
+from labse_jax.base.console import say
+
+FILE = "search.npz"
+SECONDS = 60  # At least, between two writings.
+PART = 8192  # Vectors that are read at a time.
+
+
+class SearchState:
+  """The lists of a search of `sides`, in FOLDER/search.npz; a folder of None keeps nothing.
+
+  `settings` are what else the lists depend on.
+  """
+
+  def __init__(self, folder, sides, **settings):
+    self._path = folder and pathlib.Path(folder) / FILE
+    if folder:
+      self._path.parent.mkdir(parents=True, exist_ok=True)
+      self._of = json.dumps(settings | {"sides": [fingerprint(side) for side in sides]})
+    self._written = time.monotonic()
+
+  def read(self):
+    """(how many candidates were seen, [(scores, ids) of each side]); (0, None) to begin."""
+    if not self._path or not self._path.exists():
+      return 0, None
+    with contextlib.suppress(OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+      with np.load(self._path) as kept:
+        if str(kept["of"]) == self._of:
+          lists = [kept[f"list_{n}"] for n in range(int(kept["lists"]))]
+          return int(kept["seen"]), list(zip(lists[::2], lists[1::2], strict=True))
+    say(f"{self._path}: is of another search; begun anew.", file=sys.stderr)
+    return 0, None
+
+  def write(self, seen, found):
+    """Keeps what `found()` gives, [(scores, ids) of each side], unless that was just done."""
+    if not self._path or time.monotonic() < self._written + SECONDS:
+      return
+    lists = [part for side in found() for part in side]
+    with files.replacing(self._path, "wb") as file:
+      np.savez(file, of=self._of, seen=seen, lists=len(lists),
+               **{f"list_{n}": part for n, part in enumerate(lists)})  # fmt: skip
+    self._written = time.monotonic()
+
+  def remove(self):
+    """Leaves nothing of it; the folder too goes, where it holds nothing else."""
+    if self._path:
+      for path in self._path.parent.glob(FILE + "*"):
+        path.unlink()
+      with contextlib.suppress(OSError):
+        self._path.parent.rmdir()
+
+
+def fingerprint(vectors_ND):
+  """A hash of every number."""
+  digest = hashlib.blake2b(f"{vectors_ND.dtype} {vectors_ND.shape}".encode(), digest_size=16)
+  for start in range(0, len(vectors_ND), PART):
+    digest.update(np.ascontiguousarray(vectors_ND[start : start + PART]))
+  return digest.hexdigest()

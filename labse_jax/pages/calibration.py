@@ -1,0 +1,76 @@
+"""The page of a calibration: precision over pairs, and the scores of pairs and of decoys."""
+
+from matplotlib.figure import Figure
+import numpy as np
+
+from labse_jax.pages import html, plots
+
+
+def page_of(found, lowest, precision, title):
+  """HTML of a Calibration, of the threshold `lowest` that was chosen for `precision`."""
+  pairs = int((found.score_P >= lowest).sum())
+  decoys = sum(map(len, found.decoys))
+  tiles = [
+    (f"{pairs:,}", "pairs written"),
+    (f"{lowest:.4f}", "threshold"),
+    (f"{found.precision_P[pairs - 1]:.4f}", "estimated precision"),
+    (f"{precision:g}", "precision asked for"),
+    (f"{decoys:,}", "decoys"),
+  ]
+  body = [
+    html.element("h1", title),
+    html.tiles(tiles),
+    html.element("h2", "Precision"),
+    html.element(
+      "p", "Estimated precision of all pairs at least as good. The threshold stands where it is"
+      " sure, not where it is expected: between the two lies what few decoys leave open."),
+    html.figure(precision_chart(found, pairs, precision), "precision over the number of pairs"),
+    html.element("h2", "Scores"),
+    html.element(
+      "p", "Decoys are sentences whose translation was kept away: what they are paired with is"
+      " wrong, and the wrong pairs among the mined ones score alike."),
+    html.figure(score_chart(found, lowest), "scores of pairs and of decoys"),
+    html.element("h2", "Thresholds"),
+    html.table(["estimated precision", "threshold", "pairs"], rows(found)),
+  ]  # fmt: skip
+  return html.page(f"{title} · labse_jax", body)
+
+
+def rows(found):
+  """For some precisions, the lowest score whose estimate has it, and the pairs down to it."""
+  result = []
+  for precision in (0.99, 0.98, 0.95, 0.9, 0.8, 0.5):
+    pairs = int((found.precision_P >= precision).sum())
+    if pairs:
+      result.append([f"{precision:.2f}", f"{found.score_P[pairs - 1]:.4f}", f"{pairs:,}"])
+  return result
+
+
+def precision_chart(found, pairs, precision):
+  """The estimate over the number of pairs, as a PNG, with the chosen point."""
+  figure = Figure(figsize=(plots.WIDTH, 3.2), layout="constrained")
+  axes = figure.add_subplot()
+  axes.plot(np.arange(1, len(found.precision_P) + 1), found.precision_P, color=plots.ACCENT)
+  axes.plot([pairs], [found.precision_P[pairs - 1]], "o", color=plots.INK)
+  axes.axhline(precision, color=plots.QUIET, linewidth=0.8, linestyle=":")
+  axes.set_ylim(0, 1.03)
+  axes.set_xlabel("pairs", fontsize=9, color=plots.QUIET)
+  axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
+  plots.quiet(axes, "y")
+  return plots.png(figure)
+
+
+def score_chart(found, lowest):
+  """Histograms of the scores, as a PNG, with the chosen threshold."""
+  figure = Figure(figsize=(plots.WIDTH, 3.2), layout="constrained")
+  axes = figure.add_subplot()
+  decoys = np.concatenate(found.decoys)
+  both = [found.score_P, decoys[np.isfinite(decoys)]]
+  bins = np.linspace(*np.quantile(np.concatenate(both), [0, 1]), 60)
+  for scores, colour, label in zip(both, plots.MORE, ("mined pairs", "decoys"), strict=False):
+    axes.hist(scores, bins, color=colour, alpha=0.55, label=label)
+  axes.axvline(lowest, color=plots.INK, linewidth=1)
+  axes.legend(frameon=False, fontsize=9, labelcolor=plots.QUIET)
+  axes.set_xlabel("margin score", fontsize=9, color=plots.QUIET)
+  plots.quiet(axes, "y")
+  return plots.png(figure)

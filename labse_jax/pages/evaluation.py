@@ -1,0 +1,160 @@
+"""The page of an evaluation: languages, sentences in many of them, hubs, and models compared."""
+
+import collections
+
+from labse_jax.evaluation import comparison
+from labse_jax.evaluation.result_table import (
+  LOWER_IS_BETTER,
+  best_first,
+  main_metric,
+  metric_text,
+  metrics_of,
+  number,
+  side_by_side,
+)
+from labse_jax.pages import html, plots
+from labse_jax.pages import results as result_sections
+from labse_jax.pages.results import DIRECTIONS, foldable, group_table, sense
+
+SHOWN_HUBS = 10
+
+
+def page_of(results, shown, comparisons, published):
+  """The page of {model: result}, {model: `multilingual.look`}, tests and published figures."""
+  first = next(iter(results.values()))
+  title = f"{first['suite']}: {', '.join(results)}"
+  body = [html.element("h1", title), html.tiles(_averages(results))]
+  if len(results) > 1 or published:
+    body += models(results, comparisons, published)
+  for name, result in results.items():
+    body += result_sections.languages(result, {}, name)
+    body += language_map(result, shown[name].get("scripts"))
+  body += at_work(shown)
+  for result in results.values():
+    body += result_sections.measured(result)
+  return html.page(f"{title} · labse_jax", body)
+
+
+def _averages(results):
+  for name, result in results.items():
+    metric = metrics_of(result)[-1]
+    average = f"{number(result['average'][metric]):.3f}"
+    yield average, f"{metric}, mean of {len(result['results'])}, {name}"
+
+
+def models(results, comparisons, published):
+  """Models side by side, figures of others among them, and the tests of each two."""
+  metric = metrics_of(next(iter(results.values())))[-1]
+  head, lines, (*groups, average) = side_by_side(results, published)
+  columns = {name: main_metric(result) for name, result in results.items()}
+  chart = plots.dots(columns, metric=metric)
+  body = [
+    html.element("h2", "Models side by side"),
+    html.element("p", f"{sense(metric)} Dots are models, lines 95 % intervals.", "quiet"),
+    html.figure(chart, f"{metric} of each language by model"),
+    *group_table(head, groups, average),
+    foldable(f"All {len(lines)} rows in numbers", head, lines, average),
+  ]
+  for name, one in published.items():
+    body.append(html.notice(f"Published, not measured here: {name}, from {one['source']}."))
+  return body + tests(comparisons)
+
+
+def tests(comparisons):
+  """The paired tests: averages in a table, languages behind a line that opens them."""
+  if not comparisons:
+    return []
+  line = lambda name, test: [name, *comparison.test_cells(test)]
+  said = (
+    "Differences with their 95 % intervals and two-sided p-values by the paired bootstrap: both"
+    " models are given the same resampled items. The p-values of single languages are not corrected"
+    " for how many there are."
+  )
+  head = ["", "difference", "p"]
+  averages = [line(" − ".join(one["models"]), one["average"]) for one in comparisons]
+  body = [html.element("p", said, "quiet"), html.table(["of averages", *head[1:]], averages)]
+  for one in comparisons:
+    cells = [line(name, test) for name, test in one["results"].items()]
+    title = f"{' − '.join(one['models'])} by language"
+    body.append(html.folded(title, html.table(["language", *head[1:]], cells)))
+  return body
+
+
+def language_map(result, scripts):
+  """Languages as squares, by the script of their sentences; the darker the better."""
+  if not scripts:
+    return []
+  metric, values = metrics_of(result)[-1], main_metric(result)
+  lower = metric in LOWER_IS_BETTER
+  groups = collections.defaultdict(list)
+  for language in best_first(values, metric):
+    value = number(values[language])
+    shade = min(max(1 - value if lower else value, 0), 1)
+    groups[scripts[language]].append((language, f"{value:.2f}", shade))
+  said = (
+    "A map by script, not by place: languages stand beside those whose test sentences are written"
+    f" in the same letters. The darker, the better the {metric}."
+  )
+  largest_first = dict(sorted(groups.items(), key=lambda item: (-len(item[1]), item[0])))
+  return [html.element("p", said, "quiet"), html.squares(largest_first)]
+
+
+def at_work(shown):
+  """The heat map, the projection and the hubs of each model."""
+  if not all(shown.values()):
+    return [html.notice("Sentences in many languages and hubs are shown of suites that keep pairs"
+                        " of translations in memory; this one does not.")]  # fmt: skip
+  body = [html.element("h2", "One sentence in many languages")]
+  for name, one in shown.items():
+    body += heat(name, one["heat"])
+  body.append(html.element("h2", "Sentences on a plane"))
+  for name, one in shown.items():
+    body += projection(name, one["projection"])
+  said = (
+    "In how many queries' ten nearest candidates a sentence is: skewness of that count over all"
+    " candidates (Radovanovic et al. 2010). Near 0 all are found alike; where it is large, a few"
+    " hubs stand in the way of the right ones."
+  )
+  body += [html.element("h2", "Hubs"), html.element("p", said, "quiet")]
+  for name, one in shown.items():
+    body += hubs(name, one["hubs"])
+  return body
+
+
+def heat(name, shown):
+  """Similarities of one sentence's translations, with the texts beside them."""
+  image = plots.heat_map(shown["similarity"], down=name, across="", names=shown["languages"])
+  texts = "".join(
+    f"<tr><td>{html.escape(language)}</td><td>{html.sentence(text)}</td></tr>"
+    for language, text in zip(shown["languages"], shown["texts"], strict=True)
+  )
+  caption = f"{name}: cosine similarities; a language-agnostic model is dark everywhere"
+  figure = html.figure(image, f"Similarities of one sentence, {name}", caption)
+  return [f'<div class="beside">{figure}<table class="pairs">{texts}</table></div>']
+
+
+def projection(name, shown):
+  """A few sentences, each in many languages, on the plane of their largest variance."""
+  image = plots.projection(
+    shown["points"], shown["sentence"], shown["language"], share_2=shown["share"]
+  )
+  said = (
+    f"{name}: principal components. A good model gathers each sentence's languages; one that groups"
+    " languages instead is not language-agnostic."
+  )
+  texts = "".join(f"<li>{html.sentence(text)}</li>" for text in shown["sentences"])
+  return [html.figure(image, f"Projection, {name}", said), f"<ol>{texts}</ol>"]
+
+
+def hubs(name, found):
+  """Skewness of the languages in which it is largest, and the sentence that is found most."""
+  mean = lambda side: sum(one[side] for one in found.values()) / len(found)
+  worst = sorted(found, key=lambda language: (-found[language]["forward"], language))[:SHOWN_HUBS]
+  lines = [
+    [language, *(metric_text(found[language][side]) for side in DIRECTIONS),
+     f"{found[language]['found']:,} of {found[language]['queries']:,}", found[language]["hub"]]
+    for language in worst
+  ]  # fmt: skip
+  total = [f"mean of {len(found)}", *(metric_text(mean(side)) for side in DIRECTIONS), "", ""]
+  head = ["language", *DIRECTIONS, "largest hub is found by", "largest hub"]
+  return [html.element("p", name), html.table(head, lines, total=total)]

@@ -1,0 +1,99 @@
+"""The sections of a run's page that show what its model finds, as pieces of HTML.
+
+A section adds the charts that it shows to `images`, {name: PNG bytes}.
+"""
+
+import pathlib
+
+from labse_jax.base.errors import InputError
+from labse_jax.evaluate import load_encode
+from labse_jax.evaluation import example_queries
+from labse_jax.evaluation.result_table import (
+  LOWER_IS_BETTER,
+  main_metric,
+  metrics_of,
+  number,
+)
+from labse_jax.pages import html, plots
+
+
+def at_work(model, evaluation, data, images):
+  """What the model finds: the heat map and the queries."""
+  body = [html.element("h2", "The model at work")]
+  data = data or (evaluation or {}).get("data")
+  if not pathlib.Path(model).is_dir():
+    return [*body, html.notice(f"The model is missing: there is no folder {model}.")]
+  if not data:
+    return [*body, html.notice("The test's sentences are missing: give their folder as --data.")]
+  try:
+    shown = example_queries.show(data, _accuracy(evaluation), _encoder(model, evaluation or {}))
+  except InputError as error:
+    return [*body, html.notice(f"Nothing can be shown: {error}")]
+  return [*body, *similarity(shown, images), *queries(shown["queries"])]
+
+
+def _accuracy(evaluation):
+  if not evaluation:
+    return {}
+  sign = -1 if metrics_of(evaluation)[-1] in LOWER_IS_BETTER else 1
+  return {name: sign * number(value) for name, value in main_metric(evaluation).items()}
+
+
+def _encoder(model, evaluation):
+  precision = evaluation.get("precision") or "float32"
+  return load_encode(str(model), precision=precision, prompt=evaluation.get("prompt"))
+
+
+def similarity(shown, images):
+  """The heat map of sentences and their translations, with the texts beside it."""
+  language = shown["language"]
+  images["similarity"] = plots.heat_map(shown["similarity"], down=language, across="English")
+  numbered = enumerate(shown["pairs"], 1)
+  texts = "".join(
+    f"<tr><td>{place}</td><td>{html.sentence(foreign)}"
+    f'<span class="quiet">{html.sentence(english)}</span></td></tr>'
+    for place, (foreign, english) in numbered
+  )
+  said = (
+    f"Cosine similarities of {len(shown['pairs'])} sentences in {language} (rows) and their"
+    " translations (columns). A good model is dark on the diagonal and pale elsewhere."
+    f" Of the languages below, {language} is the one of middling accuracy."
+  )
+  figure = html.figure(images["similarity"], f"Similarities, {language} and English")
+  beside = f'<div class="beside">{figure}<table class="pairs">{texts}</table></div>'
+  return [html.element("p", said, "quiet"), beside]
+
+
+def queries(found):
+  """A card for each query with the nearest sentences and whether the first is the right one."""
+  said = (
+    "Sentences of the test and the nearest English ones among all of that language, with their"
+    " cosines. Languages are taken by script, the widely read first, and sentences evenly."
+  )
+  cards = "\n".join(map(_card, found))
+  title = html.element("h2", "Queries")
+  return [title, html.element("p", said, "quiet"), f'<div class="cards">\n{cards}\n</div>']
+
+
+def _card(query):
+  right = query["rank"] == 1
+  mark = html.element("b", "✓ found" if right else "✗ missed", "right" if right else "wrong")
+  lines = [_line("li", text, score, text == query["gold"]) for text, score in query["found"]]
+  if query["rank"] > len(lines):
+    tail = (
+      f'<p class="quiet">the right one, at rank {query["rank"]:,} of {query["candidates"]:,}:</p>'
+    )
+    tail += _line("div", query["gold"], query["gold_score"], True)
+  else:
+    tail = ""
+  return (
+    f'<div class="card"><div class="head">{html.element("span", query["language"], "code")}'
+    f'{mark}</div><p class="query">{html.sentence(query["query"])}</p>'
+    f"<ol>{''.join(lines)}</ol>{tail}</div>"
+  )
+
+
+def _line(tag, text, score, right):
+  kind = "hit right" if right else "hit"
+  inner = html.element("span", f"{score:.3f}", "score") + html.sentence(text)
+  return f'<{tag} class="{kind}">{inner}</{tag}>'

@@ -1,0 +1,201 @@
+"""The charts of a report, each from arrays to the bytes of a PNG.
+
+Only numbers and short codes are drawn: matplotlib's fonts lack most scripts, and a page does not.
+"""
+
+import io
+import itertools
+import math
+
+from matplotlib.colors import LinearSegmentedColormap
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+import numpy as np
+
+from labse_jax.evaluation.result_table import LOWER_IS_BETTER, best_first, number
+
+ACCENT, INK, QUIET, LINE, PALE = "#0b7285", "#1d2529", "#647078", "#e3e8ea", "#a9ccd3"
+MORE = [ACCENT, "#c2703d", "#6b6fa8", "#7d8a2e"]  # Only where one panel holds several curves.
+GROUPS = [*MORE, "#a23b5c", "#3f7d3a"]
+WIDTH = 10.4  # Inches; the page shows them as its own width.
+ROWS_IN_A_COLUMN = 38
+
+
+def curves(panels, borders=()):
+  """Small charts over steps, two a line; `panels` is {title: {label: (steps, values)}}.
+
+  `borders` are steps to mark in each.
+  """
+  lines = math.ceil(len(panels) / 2)
+  figure = Figure(figsize=(WIDTH, 2.6 * lines), layout="constrained")
+  figure.get_layout_engine().set(hspace=0.06, wspace=0.04)
+  last = max(max(steps) for series in panels.values() for steps, _ in series.values())
+  for place, (title, series) in enumerate(panels.items(), 1):
+    axes = figure.add_subplot(lines, min(2, len(panels)), place)
+    for colour, (label, (steps, values)) in zip(MORE, series.items(), strict=False):
+      _curve(axes, np.asarray(steps), np.asarray(values, float), colour, plain(label))
+    for border in borders:
+      axes.axvline(border, color=QUIET, linewidth=0.8, linestyle=":")
+    axes.set_title(plain(title), loc="left", fontsize=10, color=INK)
+    axes.set_xlim(0, max(1, last) * 1.02)
+    axes.xaxis.set_major_locator(MaxNLocator(6, integer=True, steps=[1, 2, 5, 10]))
+    axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
+    if len(series) > 1:
+      axes.legend(frameon=False, fontsize=8, labelcolor=QUIET)
+    quiet(axes, "y")
+  return png(figure)
+
+
+def _curve(axes, steps, values, colour, label):
+  restless = np.abs(np.diff(values)).sum() > 3 * np.ptp(values)
+  if len(values) < 60 or not restless:
+    dots = "o" if len(values) < 25 else None
+    axes.plot(steps, values, color=colour, linewidth=1.6, marker=dots, markersize=3, label=label)
+    return
+  axes.plot(steps, values, color=colour, linewidth=0.7, alpha=0.3)
+  axes.plot(steps, smooth(values), color=colour, linewidth=1.7, label=label)
+
+
+def smooth(values):
+  """The mean over a centred window of a twentieth of the points, cut off at both ends."""
+  half = max(1, len(values) // 40)
+  total = np.concatenate([[0], np.cumsum(values)])
+  middle = np.arange(len(values))
+  begin, end = np.maximum(middle - half, 0), np.minimum(middle + half + 1, len(values))
+  return (total[end] - total[begin]) / (end - begin)
+
+
+def bars(values, *, metric):
+  """Horizontal bars of {name: value or {value, low, high}}, the best first, the interval on top."""
+  figure, low, high = Figure(layout="constrained"), *_limits(values.values(), metric)
+  for axes, names in _columns(figure, best_first(values, metric), metric):
+    _bar_column(axes, {name: values[name] for name in names})
+    axes.set_xlim(low * 1.13, high * 1.13)
+  return png(figure)
+
+
+def dots(series, *, metric):
+  """Dots in one row a name, of {label: {name: value or {value, low, high}}}, the first label's best
+  name first; a line is an interval."""
+  figure, order = Figure(layout="constrained"), best_first(next(iter(series.values())), metric)
+  low, high = _limits([value for values in series.values() for value in values.values()], metric)
+  shift = np.linspace(-0.2, 0.2, len(series)) if len(series) > 1 else [0]
+  for axes, names in _columns(figure, order, metric):
+    rows = np.arange(len(names))
+    for colour, mark, down, (label, values) in zip(
+      itertools.cycle(MORE), itertools.cycle("ovs^"), shift, series.items(), strict=False
+    ):
+      for row, name in enumerate(names):
+        if isinstance(value := values.get(name), dict):
+          axes.plot([value["low"], value["high"]], [row + down] * 2, color=colour, linewidth=1.2)
+      x = [number(values[name]) if name in values else np.nan for name in names]
+      axes.plot(x, rows + down, mark, color=colour, markersize=4, label=plain(label))
+    _name_rows(axes, names)
+    margin = 0.04 * (high - low)
+    axes.set_xlim(low - margin, high + margin)
+  figure.legend(*figure.axes[0].get_legend_handles_labels(), loc="outside upper left", ncols=4,
+                frameon=False, fontsize=9, labelcolor=QUIET)  # fmt: skip
+  return png(figure)
+
+
+def _limits(values, metric):
+  """The ends of a scale: a fraction's are 0 and 1, but errors need not reach 1."""
+  sides = [(v["low"], v["high"]) if isinstance(v, dict) else (v, v) for v in values]
+  ends = [end for pair in sides for end in pair]
+  top = 1e-3 if metric in LOWER_IS_BETTER else 1.0
+  return min(0.0, *ends), max(top, *ends)
+
+
+def _columns(figure, order, metric):
+  """(axes, names) of as many columns as rows need, in a figure made as high as they are."""
+  columns = math.ceil(len(order) / ROWS_IN_A_COLUMN)
+  rows = math.ceil(len(order) / columns)
+  figure.set_size_inches(WIDTH, max(1.4, 0.19 * rows + 0.7))
+  for column in range(columns):
+    axes = figure.add_subplot(1, columns, column + 1)
+    axes.set_ylim(rows - 0.4, -0.6)  # The columns share one scale of rows.
+    axes.set_xlabel(plain(metric), fontsize=9, color=QUIET)
+    axes.xaxis.set_major_locator(MaxNLocator(5))
+    yield axes, order[column * rows : (column + 1) * rows]
+
+
+def _bar_column(axes, values):
+  rows = np.arange(len(values))
+  width = [number(value) for value in values.values()]
+  axes.barh(rows, width, height=0.68, color=PALE)
+  for row, value in enumerate(values.values()):
+    if isinstance(value, dict):
+      axes.plot([value["low"], value["high"]], [row, row], color=ACCENT, linewidth=1.8)
+    end = value["high"] if isinstance(value, dict) else value
+    text = f"{number(value):.2f}"
+    axes.annotate(text, (max(end, 0), row), (4, 0), textcoords="offset points", va="center",
+                  fontsize=8, color=INK)  # fmt: skip
+  _name_rows(axes, values)
+
+
+def _name_rows(axes, names):
+  axes.set_yticks(range(len(names)), [plain(name) for name in names], fontsize=8.5)
+  quiet(axes, "x")
+  axes.tick_params(axis="y", length=0, labelcolor=INK)
+
+
+def projection(points_N2, group_N, label_N, *, share_2):
+  """Labelled points on a plane, each group in a colour, with its number (from 1) at its middle."""
+  figure = Figure(figsize=(WIDTH, 6.4), layout="constrained")
+  axes = figure.add_subplot()
+  for group in np.unique(group_N):
+    here_N, colour = np.asarray(group_N) == group, GROUPS[group % len(GROUPS)]
+    axes.plot(*points_N2[here_N].T, "o", color=colour, markersize=5, alpha=0.75)
+    middle = np.median(points_N2[here_N], axis=0)
+    axes.text(*middle, group + 1, fontsize=17, color=colour, weight="bold", alpha=0.55)
+  for point_2, group, label in zip(points_N2, group_N, label_N, strict=True):
+    axes.annotate(plain(label), point_2, (3, 2), textcoords="offset points", fontsize=6.5,
+                  color=GROUPS[group % len(GROUPS)])  # fmt: skip
+  for set_label, share in zip((axes.set_xlabel, axes.set_ylabel), share_2, strict=True):
+    set_label(f"{share:.0%} of the variance", fontsize=9, color=QUIET)
+  quiet(axes, "both")
+  return png(figure)
+
+
+def heat_map(s_BB, *, down, across, names=None):
+  """A square of similarities with its numbers, rows and columns named, or counted from 1."""
+  figure = Figure(figsize=(6.2, 5.9), layout="constrained")
+  axes = figure.add_subplot()
+  stops = [(0, "#ffffff"), (0.5, "#c3dde2"), (0.85, ACCENT), (1, "#075161")]
+  colours = LinearSegmentedColormap.from_list("accent", stops)
+  axes.imshow(s_BB, cmap=colours)
+  dark = np.min(s_BB) + 0.68 * np.ptp(s_BB)
+  for row, column in np.ndindex(s_BB.shape):
+    value = s_BB[row, column]
+    text = f"{value:z.2f}".replace("0.", ".", 1)
+    colour = "white" if value > dark else INK
+    axes.text(column, row, text, ha="center", va="center", fontsize=8, color=colour)
+  ticks = np.arange(len(s_BB))
+  labels = ticks + 1 if names is None else [plain(name) for name in names]
+  axes.set_xticks(ticks, labels, fontsize=9 if names is None else 7.5)
+  axes.set_yticks(ticks, labels, fontsize=9 if names is None else 7.5)
+  axes.set_xlabel(plain(across), fontsize=9.5, color=QUIET)
+  axes.set_ylabel(plain(down), fontsize=9.5, color=QUIET)
+  axes.xaxis.set_label_position("top")
+  axes.tick_params(length=0, labeltop=True, labelbottom=False, labelcolor=QUIET)
+  axes.spines[:].set_visible(False)
+  return png(figure)
+
+
+def plain(text):
+  """A label that matplotlib's fonts can draw: other scripts become "?", and $ is no formula."""
+  return str(text).encode("ascii", "replace").decode("ascii").replace("$", r"\$")
+
+
+def quiet(axes, grid):
+  axes.spines[["top", "right", "left"]].set_visible(False)
+  axes.spines["bottom"].set_color(LINE)
+  axes.grid(axis=grid, color=LINE, linewidth=0.8)
+  axes.set_axisbelow(True)
+  axes.tick_params(labelsize=8.5, labelcolor=QUIET, length=0)
+
+
+def png(figure):
+  file = io.BytesIO()
+  figure.savefig(file, format="png", dpi=170, metadata={"Software": None})
+  return file.getvalue()

@@ -1,0 +1,174 @@
+"""What a teacher says of a dataset's pairs: its stored vectors, or its encoder in the step."""
+
+import inspect
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from labse_jax import model_folder
+from labse_jax.base.console import say
+from labse_jax.base.errors import InputError, known
+from labse_jax.data.languages import standard_language
+from labse_jax.models import heads
+from labse_jax.supervision import vector_store
+from labse_jax.tokenizer.tokenizer import Tokenizer
+
+CHOICES = {
+  "labels": ("priority", "average"), "where": ("stored", "step"), "projection": ("", "pca"),
+}  # fmt: skip
+
+
+def look_up(dataset, *, model, labels, student_width=None, order=(), prompt=None, where="stored",
+            projection=""):  # fmt: skip
+  """A function of N indices that gives {"teacher": float16 [N, P], unit vectors} of the pairs.
+
+  labels "priority": the vector of the side whose language comes first in `order`; "average": both
+  sides' vectors side by side, each divided by the root of 2, P being twice the teacher's width.
+  Vectors that are not stored yet are computed first, if there is one host. `projection` "pca" turns
+  each into `student_width` dimensions. With `where` "step" the function gives what `in_step` wants.
+  """
+  side_N = anchor_sides(dataset, order) if labels == "priority" else None
+  if where == "step":
+    return lambda indices: {} if side_N is None else {"anchor": side_N[indices]}
+  store = _stored(dataset, model, prompt)
+  axes_PD = store.projection(student_width) if projection else None
+
+  def of_pairs(indices):
+    vectors_NIP = store[indices]
+    if side_N is not None:
+      vectors_NIP = vectors_NIP[np.arange(len(indices)), side_N[indices]][:, None]
+    if axes_PD is not None:
+      vectors_NIP = vectors_NIP.astype(np.float32) @ axes_PD
+      vectors_NIP /= np.maximum(np.linalg.norm(vectors_NIP, axis=-1, keepdims=True), 1e-12)
+    sides = vectors_NIP.shape[1]
+    vectors_NP = vectors_NIP.reshape(len(indices), -1).astype(np.float32) / np.sqrt(sides)
+    return {"teacher": vectors_NP.astype(np.float16)}
+
+  return of_pairs
+
+
+def _stored(dataset, model, prompt):
+  store = vector_store.Store(dataset, model, prompt=prompt)
+  missing = len(store.missing())
+  if missing and jax.process_count() > 1:
+    words = "" if prompt is None else f" --prompt {prompt!r}"
+    raise InputError(
+        f"{store.folder}: the teacher's vectors are not there ({missing} files missing), and there "
+        "are several hosts; run this on one of them first: python -m labse_jax.teach --model "
+        f"{model} --data {dataset.folder}{words}")  # fmt: skip
+  if missing:
+    say(f"{store.folder}: the teacher {model} encodes {len(dataset):,} pairs, once.")
+    store.compute()
+  return store
+
+
+def anchor_sides(dataset, order):
+  """For each pair, int32: 0 where the source's language comes first in `order`, 1 the target's.
+
+  Codes are compared without script. Raises InputError where `order` lacks one of the dataset.
+  """
+  places = {language: n for n, language in reversed([*enumerate(map(_language, order))])}
+  firsts = [indices[0] for indices in dataset.indices_by_language.values() if len(indices)]
+  side_of_pair = np.zeros(len(dataset.language_pairs), np.int32)
+  missing = set()
+  for first, example in zip(firsts, dataset.source.__getitems__(firsts), strict=True):
+    languages = [_language(example[f"{side}_language"]) for side in ("source", "target")]
+    missing.update(set(languages) - places.keys())
+    if not missing:
+      side_of_pair[dataset.language_numbers[first]] = np.argmin([places[x] for x in languages])
+  if missing:
+    names, more = sorted(missing)[:10], len(missing) - 10
+    raise InputError(
+        f"config.teacher.order = {tuple(order)}: misses {', '.join(names)}"
+        + (f" and {more} more" if more > 0 else "") + f" of {dataset.folder}; Priority needs all "
+        "of its languages, the best first.")  # fmt: skip
+  return side_of_pair[dataset.language_numbers]
+
+
+def _language(code):
+  return standard_language(code).partition("-")[0]
+
+
+def checked(config, student_width):
+  """config.teacher as arguments of `look_up`; InputError for what it lacks or has too much."""
+  section = config.get("teacher")
+  if not section:
+    raise InputError(f"Loss {config.loss!r} needs a teacher: config.teacher = dict(model=FOLDER, "
+                     f"labels=...), labels one of {CHOICES['labels']}.")  # fmt: skip
+  names = inspect.signature(look_up).parameters.keys() - {"dataset", "student_width"}
+  teacher = {known("name in config.teacher", name, names): value
+             for name, value in section.items()}  # fmt: skip
+  if lacking := [name for name in ("model", "labels") if not teacher.get(name)]:
+    raise InputError(f"config.teacher lacks {lacking}.")
+  for name, choices in CHOICES.items():
+    known(f"config.teacher.{name}", teacher.get(name, choices[0]), choices)
+  if teacher.get("where") == "step":
+    _check_step(config, teacher)
+  return teacher | {"student_width": student_width}
+
+
+def _check_step(config, teacher):
+  if teacher.get("projection"):
+    raise InputError("config.teacher.projection: is of stored vectors; where = 'step' has none.")
+  for name in ("row_sparse", "stages"):
+    if config.get(name):
+      raise InputError(f"config.teacher.where = 'step': cannot be combined with config.{name}; "
+                       "take 'stored'.")  # fmt: skip
+
+
+def width(*, model, labels, student_width, projection="", **_):
+  """P, by what the teacher's folder says; InputError where a projection would have to widen."""
+  own = vector_store.width(model_folder.describe(model))
+  if projection and own < student_width:
+    raise InputError(f"config.teacher.projection: {model} has {own} dimensions, fewer than the "
+                     f"student's {student_width}; take a wider teacher, or a loss of "
+                     "similarities without a projection.")  # fmt: skip
+  return (student_width if projection else own) * (2 if labels == "average" else 1)
+
+
+def check_comparable(teacher, loss, widths):
+  """Raises InputError where the loss subtracts vectors of the student, of `widths`, and cannot."""
+  if teacher["labels"] == "average":  # Two vectors side by side, whatever their dimensions.
+    raise InputError(f"{loss}: takes one vector of the teacher for each pair, and config.teacher."
+                     "labels = 'average' gives two; what helps is labels = 'priority', or a loss "
+                     "of similarities.")  # fmt: skip
+  found = width(**teacher)
+  if any(found != other for other in widths):
+    helps = ["projection = 'pca' in config.teacher"] if found > max(widths) else []
+    helps += ["no config.matryoshka"] if len(widths) > 1 else []
+    settings = [" and ".join(helps)] if helps else []
+    raise InputError(f"{loss}: the teacher {teacher['model']} gives vectors of {found} dimensions, "
+                     f"the student of {', '.join(map(str, widths))}; what helps is "
+                     f"{', or '.join([*settings, 'a loss of similarities'])}.")  # fmt: skip
+
+
+def module(teacher, dtype):
+  """The teacher's SentenceModel, for the step; its vectors are of length 1."""
+  content = model_folder.describe(teacher["model"])
+  return heads.build(content.model, content.head | {"normalize": True}, dtype=dtype)
+
+
+def check_same_tokens(teacher, tokenizer, prompt, length):
+  """Raises InputError where a teacher in the step would not see its own tokens."""
+  content = model_folder.describe(teacher["model"])
+  own = teacher.get("prompt")
+  own = content.prompts.get(content.default_prompt, "") if own is None else own
+  positions = content.model["positions"] - content.model["position_offset"]
+  said = f"config.teacher.where = 'step': {teacher['model']} "
+  if own != prompt:
+    said += f"puts {own!r} before each text, the student {prompt!r}"
+  elif length > positions:
+    said += f"takes {positions} tokens, config.length is {length}"
+  elif Tokenizer(content.tokenizer_file).content != tokenizer.content:
+    said += "has another tokenizer than the student"
+  else:
+    return
+  raise InputError(f"{said}; take where = 'stored'.")
+
+
+def in_step(x_bP, y_bP, anchor_b=None):
+  """The same as `look_up` of the teacher's vectors of both sides; `anchor_b` is for Priority."""
+  if anchor_b is None:
+    return jnp.concatenate([x_bP, y_bP], -1) / jnp.sqrt(2.0)
+  return jnp.where(anchor_b[:, None] == 1, y_bP, x_bP)

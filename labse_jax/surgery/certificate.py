@@ -1,0 +1,73 @@
+"""What a trimmed model still does as the full one does it: line by line, by ids and by vectors."""
+
+import numpy as np
+
+from labse_jax import model_folder
+from labse_jax.data.lines import chunks, with_progress
+from labse_jax.encode import SentenceEncoder
+from labse_jax.tokenizer.tokenizer import Tokenizer
+
+SAMPLE = 2000  # Lines that show what a type of storage does to the vectors.
+
+
+def certify(folders, kept, text, *, exact):
+  """What two model folders, full and trimmed, do with the lines that text() gives: a dict.
+
+  kept[i] is the full model's id of what is i in the trimmed one; text() gives (place, line) from
+  the beginning at each call; `exact` says that the storage keeps the weights as they were.
+  "identical" are the lines whose ids map one to one: those have bit-identical vectors where the
+  storage is exact, else "drift" has what it does to a sample of them. "others" are the rest.
+  """
+  full, trimmed = (model_folder.describe(path) for path in folders)
+  tokenizers = [Tokenizer(content.tokenizer_file) for content in (full, trimmed)]
+  prompt = full.prompts.get(full.default_prompt, "")
+  same_N, places = same_ids(*tokenizers, kept, with_progress(text(), "comparing"), prompt)
+  wanted_N = ~same_N if exact else ~same_N | sampled(same_N)
+  cosine_N = np.full(len(same_N), np.nan)
+  if wanted_N.any():
+    encoders = [SentenceEncoder.load(path) for path in folders]
+    lines = (line for (_, line), wanted in zip(text(), wanted_N, strict=True) if wanted)
+    cosine_N[wanted_N] = cosines(*encoders, with_progress(lines, "encoding"))
+  return {
+      "lines": len(same_N),
+      "identical": {"lines": int(same_N.sum()), "share": float(same_N.mean())},
+      "drift": None if exact else summary(cosine_N[wanted_N & same_N]),
+      "others": summary(cosine_N[~same_N]) | {"places": places}}  # fmt: skip
+
+
+def same_ids(full, trimmed, kept, text, prompt):
+  """(bool [N], whether the two Tokenizers split each line alike; the places of the others)."""
+  new_V = np.full(1 + max(full.backend.get_vocab().values()), -1)
+  new_V[kept] = np.arange(len(kept))
+  same, others = [], []
+  for chunk in chunks(text):
+    sentences = [prompt + line for _, line in chunk]
+    pairs = zip(full.encode_whole(sentences), trimmed.encode_whole(sentences), strict=True)
+    for (place, _), (ids, new_ids) in zip(chunk, pairs, strict=True):
+      same.append(np.array_equal(new_V[ids], new_ids))
+      others += [] if same[-1] else [place]
+  return np.array(same, bool), others
+
+
+def sampled(same_N):
+  """bool [N]: at most SAMPLE of the lines that are the same, evenly over the text."""
+  sample_N, members = np.zeros(len(same_N), bool), np.flatnonzero(same_N)
+  count = min(SAMPLE, len(members))
+  sample_N[members[np.arange(count) * len(members) // max(count, 1)]] = True
+  return sample_N
+
+
+def cosines(full, trimmed, lines):
+  """cosine_N, float64, between the vectors that two SentenceEncoders give each line."""
+  found = []
+  for chunk in chunks(lines):
+    x_ND, y_ND = (encoder.encode(chunk, warn=False).astype(float) for encoder in (full, trimmed))
+    norm_N = np.linalg.norm(x_ND, axis=1) * np.linalg.norm(y_ND, axis=1)
+    found.append((x_ND * y_ND).sum(1) / np.maximum(norm_N, 1e-24))
+  return np.concatenate(found)
+
+
+def summary(cosine_N):
+  """The count, the worst and the mean of cosines; the two are None where there are none."""
+  worst, mean = (cosine_N.min(), cosine_N.mean()) if len(cosine_N) else (None, None)
+  return {"lines": len(cosine_N), "worst_cosine": worst, "mean_cosine": mean}

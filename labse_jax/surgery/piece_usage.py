@@ -1,0 +1,59 @@
+"""What a text uses of a vocabulary: how often each piece, and which characters."""
+
+import collections
+
+import numpy as np
+
+from labse_jax.data.lines import chunks
+from labse_jax.surgery import tokenizer_edits
+
+
+def count(tokenizer, lines):
+  """counts_V, int64: how often the lines use each id, the special tokens among them."""
+  counts_V = np.zeros(1 + max(tokenizer.backend.get_vocab().values()), np.int64)
+  for chunk in chunks(lines):
+    _add(counts_V, tokenizer.encode_whole(chunk))
+  return counts_V
+
+
+def usage(tokenizer, lines):
+  """(counts_V, the lines' characters after normalisation as a set).
+
+  A word that WordPiece cannot spell is [UNK] as a whole. The pieces that it tried are counted too:
+  without them, shorter ones might spell a word that was unknown.
+  """
+  content = tokenizer_edits.load(tokenizer)
+  unknown, characters, unspelled = tokenizer_edits.unknown(content), set(), collections.Counter()
+  counts_V = np.zeros(1 + max(tokenizer.backend.get_vocab().values()), np.int64)
+  for chunk in chunks(lines):
+    ids = tokenizer.encode_whole(chunk)
+    _add(counts_V, ids)
+    chunk = [normalised(tokenizer, line) for line in chunk]
+    characters.update(*chunk)
+    if content["model"]["type"] == "WordPiece":
+      lacking = (line for line, ids_L in zip(chunk, ids, strict=True) if unknown in ids_L)
+      unspelled.update(word for line in lacking for word in words(tokenizer, line))
+  ids = tokenizer_edits.ids_of(content)
+  for word, times in unspelled.items():
+    pieces, whole = tokenizer_edits.longest_match(content, word)
+    if not whole:
+      counts_V[[ids[piece] for piece in pieces]] += times
+  return counts_V, characters
+
+
+def _add(counts_V, ids):
+  counts_V += np.bincount(np.concatenate(ids), minlength=len(counts_V))
+
+
+def normalised(tokenizer, line):
+  """The line as the tokenizer's model sees it."""
+  normaliser = tokenizer.backend.normalizer
+  return normaliser.normalize_str(line) if normaliser else line
+
+
+def words(tokenizer, normalised_line):
+  """The words that the tokenizer's model splits, each on its own."""
+  splitter = tokenizer.backend.pre_tokenizer
+  if splitter is None:
+    return [normalised_line]
+  return [word for word, _ in splitter.pre_tokenize_str(normalised_line)]

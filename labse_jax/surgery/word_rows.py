@@ -1,0 +1,90 @@
+"""The rows of a model's word table: some of them kept, or new ones added, with the tokenizer's."""
+
+import dataclasses
+import pathlib
+import shutil
+import tempfile
+
+import numpy as np
+
+from labse_jax import model_folder
+from labse_jax.base.errors import InputError
+from labse_jax.model_folder import transformers_config, weights
+from labse_jax.models.bert import table_rows
+from labse_jax.surgery import tokenizer_edits
+from labse_jax.tokenizer.tokenizer import Tokenizer
+
+BESIDE = ("tokenizer_config.json", "special_tokens_map.json")  # Names of the special tokens.
+WEIGHT = {"float32": 4, "float16": 2, "bfloat16": 2, "int8_rows": 4}  # Bytes of one.
+HEADER = 160  # Bytes that a safetensors file says of a tensor, at most.
+
+
+def tokenizer_of(content):
+  """The ModelFolder's Tokenizer; raises InputError where it has an id without a row."""
+  tokenizer, rows = Tokenizer(content.tokenizer_file), content.model["vocab_size"]
+  last = max(tokenizer.backend.get_vocab().values())
+  if last >= rows:
+    raise InputError(f"{tokenizer.path}: has the ids 0 to {last:,}, the model has {rows:,} rows.")
+  return tokenizer
+
+
+def cut(content, kept):
+  """The ModelFolder with only the rows `kept`, ids in ascending order."""
+  return _with_rows(content, len(kept), lambda rows, out: np.take(rows, kept, 0, out, mode="clip"))
+
+
+def grow(content, first, parts):
+  """The ModelFolder with a row for each of `parts` from row `first` on: the mean of its ids' rows.
+
+  Rows before `first` stay as they are.
+  """
+
+  def fill(rows, out):
+    out[:first] = rows[:first]
+    for n, ids in enumerate(parts, first):
+      out[n] = rows[ids].mean(0)
+
+  return _with_rows(content, first + len(parts), fill)
+
+
+def _with_rows(content, count, fill):
+  """fill(rows, out) is called for the table and for the masked-LM head's bias, where it has one."""
+
+  def changed(leaves, name):
+    rows = np.asarray(leaves[name])
+    out = np.zeros((table_rows(count), *rows.shape[1:]), np.float32)
+    fill(rows, out[:count])
+    return leaves | {name: out}
+
+  params = dict(content.params)
+  params["bert"] = changed(params["bert"], "word_embedding")
+  if "masked_lm" in params:
+    params["masked_lm"] = changed(params["masked_lm"], "output_bias")
+  return dataclasses.replace(content, model=content.model | {"vocab_size": count}, params=params)
+
+
+def byte_counts(content):
+  """(bytes of model.safetensors without the table's rows, at most; bytes that each row adds)."""
+  model, size = content.model, WEIGHT[content.dtype]
+  names = weights.NAMES[transformers_config.model_type(model)]
+  tensors = [*weights.views(content.params, model, names).values(), *content.pooler.values()]
+  if not content.pooler:
+    tensors += content.params.get("dense", {}).values()  # It may be written as BERT's pooler.
+  has_bias = "masked_lm" in content.params
+  values = sum(tensor.size for tensor in tensors)
+  body = size * (values - model["vocab_size"] * (model["width"] + has_bias))
+  row = model["width"] + 4 if content.dtype == "int8_rows" else size * model["width"]
+  return body + HEADER * (len(tensors) + 2), row + size * has_bias
+
+
+def write(path, content, tokenizer):
+  """Writes the ModelFolder with another tokenizer.json, given as its content."""
+  with tempfile.TemporaryDirectory() as scratch:
+    scratch = pathlib.Path(scratch)
+    for name in BESIDE:
+      if (old := content.tokenizer_file.with_name(name)).is_file():
+        shutil.copyfile(old, scratch / name)
+    tokenizer_edits.save(tokenizer, scratch / "tokenizer.json")
+    model_folder.write(
+      path, dataclasses.replace(content, tokenizer_file=scratch / "tokenizer.json")
+    )

@@ -1,0 +1,83 @@
+"""Training a cased WordPiece vocabulary, LaBSE's kind (Feng et al. 2022, sec. 3.1)."""
+
+from collections import Counter
+import pathlib
+
+from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
+
+from labse_jax.base.errors import InputError
+from labse_jax.tokenizer import unigram
+
+PREFIX = "##"  # Of a piece that goes on with a word.
+COVERAGE = 0.9995  # As for Unigram: of all characters, the share that the alphabet must have.
+NORMALISER = normalizers.BertNormalizer(
+  clean_text=True, handle_chinese_chars=True, strip_accents=False, lowercase=False
+)
+WORDS = pre_tokenizers.BertPreTokenizer()
+
+
+def train(sentences, size):
+  """A list of `size` pieces, by id; the same for the same sentences in any order."""
+  words = Counter()
+  for sentence in sentences:
+    text = NORMALISER.normalize_str(sentence)
+    words.update(word for word, _ in WORDS.pre_tokenize_str(text))
+  if not words:
+    raise InputError("There is no text to train a vocabulary on.")
+  alphabet = _alphabet(words)
+  # A word with another character is [UNK] as a whole, so it teaches nothing.
+  words = {word: words[word] for word in sorted(words) if alphabet.issuperset(word)}
+  inner = {character for word in words for character in word[1:]}
+  pieces = [*unigram.SPECIAL.values(), *sorted(alphabet), *(PREFIX + c for c in sorted(inner))]
+  problem = f"A vocabulary of {size} pieces cannot be trained here: "
+  if len(pieces) > size:
+    raise InputError(f"{problem}the characters of its text alone need {len(pieces)}.")
+  pieces = _merged(pieces, words, size)
+  if len(pieces) < size:
+    raise InputError(f"{problem}its text gives only {len(pieces)}; ask for fewer.")
+  return pieces
+
+
+def _alphabet(words):
+  characters = Counter()
+  for word, count in words.items():
+    for character in word:
+      characters[character] += count
+  left, alphabet = COVERAGE * characters.total(), set()
+  for character, count in sorted(characters.items(), key=lambda item: (-item[1], item[0])):
+    if left <= 0:
+      break
+    alphabet.add(character)
+    left -= count
+  return alphabet
+
+
+def _merged(pieces, words, size):
+  """The pieces with those that merging them makes, most frequent first, up to `size`."""
+  backend = Tokenizer(models.WordPiece())
+  backend.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
+  # The trainer breaks ties by id, and numbers characters in the order of a hash map that differs
+  # from run to run. Given as special tokens they have their ids before it begins.
+  trainer = trainers.WordPieceTrainer(
+    vocab_size=size,
+    min_frequency=2,
+    special_tokens=pieces,
+    continuing_subword_prefix=PREFIX,
+    show_progress=False,
+  )
+  backend.train_from_iterator((f"{word} " * count for word, count in words.items()), trainer)
+  ids = backend.get_vocab()
+  return sorted(ids, key=ids.get)
+
+
+def export(pieces, folder):
+  """Writes tokenizer.json, tokenizer_config.json and vocab.txt, which BERT's tools read."""
+  ids = {piece: number for number, piece in enumerate(pieces)}
+  unk = unigram.SPECIAL["unk"]
+  tokenizer = Tokenizer(models.WordPiece(ids, unk_token=unk, continuing_subword_prefix=PREFIX))
+  tokenizer.normalizer = NORMALISER
+  tokenizer.pre_tokenizer = WORDS
+  tokenizer.decoder = decoders.WordPiece(prefix=PREFIX)
+  unigram.save(tokenizer, folder, second_type=1)
+  text = "".join(f"{piece}\n" for piece in pieces)
+  (pathlib.Path(folder) / "vocab.txt").write_text(text, "utf-8")

@@ -1,0 +1,80 @@
+"""What every task has in common: its tokenizer, and its encoder as a folder and for evaluation."""
+
+import hashlib
+import pathlib
+
+import jax
+import numpy as np
+
+from labse_jax import model_folder
+from labse_jax.base import fingerprint
+from labse_jax.base.errors import InputError, known
+from labse_jax.encode import SentenceEncoder
+from labse_jax.models import heads
+from labse_jax.tokenizer.files import tokenizer_file
+from labse_jax.tokenizer.tokenizer import Tokenizer
+
+
+class EncoderTask:
+  """A task whose parameters hold those of the sentence encoder `self.module`.
+
+  Of a config, `prompts`, `default_prompt` and `max_length` are what they are in a ModelFolder.
+  """
+
+  refresh_every = 0  # Steps after which `refreshed` changes the batches; 0: never.
+  frozen = {}  # Parts of the parameters that are other models': {name: model folder}.
+
+  def __init__(self, config):
+    self.config = config
+    self.model, self.head = config.model.to_dict(), config.head.to_dict()
+    self.module = heads.build(self.model, self.head, dtype=config.dtype, remat=config.remat,
+                              unroll=config.get("unroll", False))  # fmt: skip
+    prompts, name = dict(config.get("prompts", {})), config.get("default_prompt")
+    self.prompt = prompts[known("default_prompt", name, prompts)] if name else ""
+    self.limits = dict(max_length=config.get("max_length", config.length), prompts=prompts,
+                       default_prompt=name)  # fmt: skip
+    self._encoder = None
+
+  def tokenizer(self):
+    """The tokenizer of config.tokenizer; raises where it does not fit the model."""
+    tokenizer = Tokenizer(tokenizer_file(self.config.tokenizer))
+    if len(tokenizer) > self.model["vocab_size"]:
+      raise InputError(f"{tokenizer.path} has {len(tokenizer):,} entries; model.vocab_size is only "
+                       f"{self.model['vocab_size']:,}.")  # fmt: skip
+    return tokenizer
+
+  def datasets(self):
+    """The folders of the config that hold data."""
+    return [self.config.data]
+
+  def fingerprints(self):
+    """Hashes of what the config only names: the data, the vocabulary."""
+    for folder in self.datasets():
+      if not (path := pathlib.Path(folder) / "language_pairs.npy").is_file():
+        raise InputError(f"{path}: no such file.")
+    tokenizer = hashlib.blake2b(self.tokenizer().path.read_bytes(), digest_size=8).hexdigest()
+    return [*map(fingerprint.dataset_sample, self.datasets()), tokenizer]
+
+  def refreshed(self, data, step, workdir, params=None):
+    """The iterator of the batches from `step` on: `data`, or one in its place that sees `params`.
+
+    Without `params`, as it was made at `step` or last before.
+    """
+    return data
+
+  def encoder(self, params):
+    """The parameters as a SentenceEncoder on this host's devices, for evaluation in between."""
+    if self._encoder is None:  # One for the whole run: it compiles once.
+      self._encoder = SentenceEncoder(self.module, None, self.tokenizer(), **self.limits)
+    self._encoder.set_params(self.own(params))
+    return self._encoder
+
+  def own(self, params):
+    """The parameters without those of other models."""
+    return {name: value for name, value in params.items() if name not in self.frozen}
+
+  def export(self, params, folder):
+    """Writes the model folder."""
+    model_folder.write(folder, model_folder.ModelFolder(
+        self.model, self.head, jax.tree.map(np.asarray, self.own(params)),
+        tokenizer_file(self.config.tokenizer), **self.limits))  # fmt: skip

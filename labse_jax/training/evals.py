@@ -1,0 +1,53 @@
+"""Evaluators that run between the steps of training: the sections of config.evals."""
+
+import dataclasses
+import functools
+
+from labse_jax.base.console import is_main
+from labse_jax.base.errors import InputError
+from labse_jax.base.plugins import chosen
+from labse_jax.base.sharding import whole
+
+
+@dataclasses.dataclass
+class Evaluation:
+  """An evaluator that is due every so many steps."""
+
+  name: str
+  every: int
+  evaluator: object
+
+  def run(self, encoder):
+    """{"NAME/METRIC": the average over languages}."""
+    encode = functools.partial(encoder.encode, normalize_embeddings=True)
+    average = self.evaluator.run(encode)["average"]
+    return {f"{self.name}/{metric}": value["value"] if isinstance(value, dict) else value
+            for metric, value in average.items()}  # fmt: skip
+
+
+def make_evals(sections):
+  """The Evaluations of config.evals; raises InputError where a section lacks or has too much."""
+  return [_make(name, dict(section)) for name, section in sections.to_dict().items()]
+
+
+def _make(name, options):
+  missing = {"type", "every"} - set(options)
+  if missing:
+    raise InputError(f"config.evals.{name} lacks {sorted(missing)}.")
+  kind, every = options.pop("type"), options.pop("every")
+  if not every >= 1:
+    raise InputError(f"config.evals.{name}.every = {every}; it must be 1 or more.")
+  try:
+    return Evaluation(name, every, chosen("evaluators", kind).Evaluator(**options))
+  except TypeError as error:
+    raise InputError(f"config.evals.{name}: {error}.") from error
+
+
+def evaluate(due, stage, state, mesh):
+  """The averages of the Evaluations that are due, run on the first host's own devices."""
+  values = {}
+  if due:
+    params = whole(stage.settle(state), mesh)
+    for evaluation in due if is_main() else []:
+      values |= evaluation.run(stage.task.encoder(params))
+  return values

@@ -1,0 +1,74 @@
+"""Training that starts from the weights of model folders: config.init, and a teacher's."""
+
+import dataclasses
+import pathlib
+import sys
+
+import jax
+import numpy as np
+
+from labse_jax import model_folder
+from labse_jax.base.console import say
+from labse_jax.base.errors import InputError
+from labse_jax.model_folder import known_models
+from labse_jax.tokenizer.tokenizer import Tokenizer
+
+FREE = ("dropout",)  # Of the model's section, what a folder need not share.
+HEAD = ("pooling", "dense_activation")
+
+
+def check_init(task):
+  """Raises InputError where the folder does not suit the task; reads none of its tensors.
+
+  Says where the task does not train a well-known model as that was made.
+  """
+  folder = pathlib.Path(task.config.init)
+  content = model_folder.describe(folder)
+  _check(content, task)
+  content = dataclasses.replace(content, head=task.head, **task.limits)
+  for warning in known_models.warnings(folder, content, task.tokenizer()):
+    say(f"labse-jax: warning: {warning}", file=sys.stderr)
+
+
+def warm_start(params, task):
+  """Fresh `params` of a task with those of config.init and of `task.frozen` in their place."""
+  taken = _of_init(params, task) if task.config.get("init") else {}
+  taken |= {name: model_folder.read(folder).params for name, folder in task.frozen.items()}
+  put = lambda old, new: jax.make_array_from_callback(new.shape, old.sharding, new.__getitem__)
+  return params | jax.tree.map(put, {name: params[name] for name in taken}, taken)
+
+
+def _of_init(params, task):
+  """What the folder of config.init has of `params`; says what."""
+  folder = task.config.init
+  content = model_folder.read(folder, pretraining=True)
+  _check(content, task)
+  shapes = lambda tree: jax.tree.map(np.shape, tree)
+  taken = {name: value for name, value in content.params.items()
+           if name in params and shapes(value) == shapes(params[name])}  # fmt: skip
+  if "dense" in taken and any(content.head[name] != task.head.get(name) for name in HEAD):
+    del taken["dense"]  # Trained under another pooling or activation, it says something else.
+  fresh = sorted(task.own(params).keys() - taken.keys())
+  say(f"{folder}: {', '.join(sorted(taken))} taken" + f"; {', '.join(fresh)} fresh." * bool(fresh))
+  return taken
+
+
+def _check(content, task):
+  """The folder's encoder, vocabulary and prompt must be the task's own."""
+  folder = task.config.init
+  bert = task.module.bert  # Its fields are the model's section with what that leaves out.
+  differs = [
+    f"{name} {value} instead of {getattr(bert, name)}"
+    for name, value in content.model.items()
+    if name not in FREE and value != getattr(bert, name)
+  ]
+  if differs:
+    raise InputError(f"config.init = {folder}: another model: {', '.join(differs)}.")
+  tokenizer = task.tokenizer()
+  same = content.tokenizer_file.samefile(tokenizer.path)
+  if not same and Tokenizer(content.tokenizer_file).content != tokenizer.content:
+    raise InputError(f"config.init = {folder}: another vocabulary than {task.config.tokenizer}.")
+  prompt = content.prompts.get(content.default_prompt)
+  if prompt and prompt != task.prompt:
+    raise InputError(f"config.init = {folder}: puts {prompt!r} before each text, this config "
+                     f"{task.prompt!r}; give its prompts and default_prompt.")  # fmt: skip

@@ -1,0 +1,57 @@
+import errno
+import os
+import subprocess
+import sys
+
+import pytest
+
+from labse_jax.base.errors import InputError, run
+
+
+def raising(error):
+  def main(_):
+    raise error
+
+  return main
+
+
+@pytest.mark.parametrize(
+  ("error", "status", "text"),
+  [
+    (InputError("a.tsv:3: wrong\n  here."), 2, "labse-jax: a.tsv:3: wrong here.\n"),
+    (KeyboardInterrupt(), 130, "labse-jax: interrupted\n"),
+    (
+      OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "out"),
+      2,
+      "labse-jax: out: No space left on device\n",
+    ),
+  ],
+)
+def test_a_person_gets_one_line_and_a_status(error, status, text, capsys):
+  with pytest.raises(SystemExit) as caught:
+    run(raising(error), [])
+  assert caught.value.code == status
+  assert capsys.readouterr().err == text
+
+
+def test_done_is_zero_and_arguments_arrive(capsys):
+  with pytest.raises(SystemExit) as caught:
+    run(lambda argv: print(argv), ["a", "b"])
+  assert caught.value.code == 0 and capsys.readouterr().out == "['a', 'b']\n"
+
+
+@pytest.mark.parametrize("error", [ValueError("ours"), OSError(errno.EBADF, "ours")])
+def test_our_own_faults_keep_their_traceback(error):
+  with pytest.raises(type(error)):
+    run(raising(error), [])
+
+
+@pytest.mark.parametrize("lines", [1, 9999])
+def test_a_reader_that_leaves_is_no_error(lines):
+  code = f"from labse_jax.base.errors import run\nrun(lambda _: print(input() * 99 * {lines}), [])"
+  pipes = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
+  process = subprocess.Popen([sys.executable, "-c", code], **pipes)
+  process.stdout.close()
+  process.stdout = None
+  assert process.communicate(b"x\n")[1] == b""
+  assert process.returncode == 0

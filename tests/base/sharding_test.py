@@ -1,0 +1,48 @@
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from labse_jax.base.errors import InputError
+from labse_jax.base.sharding import BATCH, make_mesh, rows_of
+
+
+def place(mesh, table_VD, indices_BL):
+  put = lambda a, *spec: jax.device_put(a, jax.NamedSharding(mesh, jax.P(*spec)))
+  return put(jnp.asarray(table_VD), "fsdp"), put(jnp.asarray(indices_BL), BATCH)
+
+
+@pytest.mark.parametrize(("devices", "fsdp"), [(1, 1), (2, 2), (8, 1), (8, 2), (8, 8)])
+def test_rows_of_a_split_table_and_their_gradient(devices, fsdp):
+  rng = np.random.default_rng(0)
+  table_VD, indices_BL = rng.normal(size=(64, 4)), rng.integers(0, 64, (16, 5))
+  weight_BLD = rng.normal(size=(16, 5, 4))
+  mesh = make_mesh(fsdp, jax.devices()[:devices])
+  with jax.set_mesh(mesh):
+    total = lambda table_VD, indices_BL: (rows_of(table_VD, indices_BL) * weight_BLD).sum()
+    split = place(mesh, np.float32(table_VD), indices_BL)
+    found = jax.jit(rows_of)(*split)
+    gradient_VD = jax.jit(jax.grad(total))(*split)
+  np.testing.assert_array_equal(found, np.float32(table_VD)[indices_BL])
+  wanted_VD = np.zeros((64, 4))
+  np.add.at(wanted_VD, indices_BL, weight_BLD)
+  np.testing.assert_allclose(gradient_VD, wanted_VD, atol=1e-5)
+
+
+def test_the_table_stays_where_it_is():
+  """Neither way does a device send or receive the table; plain indexing would gather it."""
+  mesh = make_mesh(4)
+  V, D = 8_192, 8
+  with jax.set_mesh(mesh):
+    split = place(mesh, np.ones((V, D), np.float32), np.zeros((8, 4), np.int32))
+    texts = []
+    for find in (rows_of, lambda table_VD, indices_BL: table_VD[indices_BL]):
+      total = lambda *arrays, find=find: find(*arrays).sum()
+      texts.append(jax.jit(jax.value_and_grad(total)).lower(*split).compile().as_text())
+  assert f"f32[{V},{D}]" not in texts[0] and f"f32[{V},{D}]" in texts[1]
+
+
+@pytest.mark.parametrize("fsdp", [0, 3, 16])
+def test_fsdp_must_divide_the_devices(fsdp):
+  with pytest.raises(InputError, match=f"mesh.fsdp = {fsdp} does not divide the 8 devices"):
+    make_mesh(fsdp)

@@ -1,0 +1,253 @@
+"""A plan is the trainer's own step, counted: against shapes counted by hand and real batches."""
+
+import functools
+import json
+import subprocess
+import sys
+
+import jax
+import numpy as np
+import pytest
+
+from labse_jax import plan as planner
+from labse_jax.base import sharding
+from labse_jax.base.errors import InputError, run
+from labse_jax.base.plugins import chosen
+from labse_jax.configs.command_line import load_config
+from labse_jax.planning.chips import GIB
+from labse_jax.planning.table import amount, flops, page, seconds
+from tests.support import tiny
+from tests.support.places import ROOT
+
+CONFIG = "experiments/quickstart.py:runlocal"
+
+
+@pytest.fixture
+def config(tmp_path):
+  return tiny.config(tmp_path / "nothing")  # A plan needs no data.
+
+
+@pytest.fixture
+def slice_of():
+  pytest.importorskip("libtpu", reason="the TPU compiler: pip install 'libtpu==0.0.42.*'")
+  return planner.devices_of
+
+
+@pytest.fixture(scope="module")
+def local(tmp_path_factory):
+  """The plan of the tiny config here."""
+  return planned(tiny.config(tmp_path_factory.mktemp("nothing")))
+
+
+def planned(config, devices=None, **changes):
+  for name, value in changes.items():
+    config.model.update({name: value}) if name in config.model else config.update({name: value})
+  return planner.plan(config, devices or jax.devices(), search=False)
+
+
+def weights(config):
+  """The parameters of the tiny config, counted by hand."""
+  D, F, N = config.model.width, config.model.mlp_width, config.model.depth
+  tables = (256 + config.model.positions + config.model.types) * D  # 200 rows, padded to 128s.
+  layer = 3 * D * D + 3 * D + D * D + D + D * F + F + F * D + D + 4 * D
+  return 4 * (tables + 2 * D + N * layer)
+
+
+def test_memory_is_split_exactly(config, local):
+  made = local
+  assert made["memory"]["parameters"] == weights(config)
+  assert made["memory"]["optimiser_state"] == 2 * weights(config) + 4  # And Adam's counter.
+  R, L, S = config.batch_rows // 8, config.length, config.slots
+  assert made["memory"]["batch"] == R * (3 * 2 * L * 4 + 2 * S + 2 * S * 4)
+  assert made["bytes_used_per_chip"] == sum(made["memory"].values())
+  assert min(made["memory"].values()) >= 0 < made["memory"]["temporaries"]
+  assert made["fits"] is True and made["bytes_used_per_chip"] < made["bytes_per_chip"]
+
+
+def test_fsdp_splits_the_weights_and_gathers_them(config, local, monkeypatch):
+  split_weights = functools.partial(sharding.weight_sharding, min_size=1)
+  monkeypatch.setattr("labse_jax.train.weight_sharding", split_weights)
+  config.mesh.fsdp = 4
+  split = planned(config)
+  assert split["memory"]["parameters"] < 0.3 * local["memory"]["parameters"]
+  assert split["collective_bytes"]["all-gather"] > local["collective_bytes"]["all-gather"]
+  assert split["flops_per_step"] == local["flops_per_step"]
+
+
+def test_twelve_layers_cost_twice_six(config):
+  def counted(depth, remat=False):
+    config.model.depth, config.remat = depth, remat
+    traced, held = planner.trace_step(config, planner.make_mesh())
+    return np.array([sum(planner.matrix_flops(traced.jaxpr).values()), held["parameters"]])
+
+  three, six, twelve = map(counted, (3, 6, 12))
+  np.testing.assert_array_equal(twelve - six, 2 * (six - three))
+  assert all(twelve > six) and counted(12, remat=True)[0] > twelve[0]
+
+
+def test_shapes_are_those_of_a_real_batch(folder):
+  config = tiny.config(folder)
+  task = chosen("tasks", config.task).Task(config)
+  batch = next(iter(task.batches()))
+  real = {name: (array.shape, array.dtype) for name, array in batch.items()}
+  assert {name: (x.shape, x.dtype) for name, x in task.batch_shapes().items()} == real
+
+
+@pytest.mark.slow
+def test_pretraining_is_planned_at_its_deepest_stage_with_a_search(tmp_path):
+  config = tiny.pretraining_config(tmp_path / "nothing")
+  shallow = planner.plan(config, jax.devices(), search=True)
+  assert shallow["fits"] and shallow["largest_batch"]["rows_per_chip"] >= 1
+  config.stages, config.model.depth = ((2, 4), (4, 4)), 4
+  assert planned(config)["memory"]["parameters"] > shallow["memory"]["parameters"]
+
+
+def test_the_search_compiles_other_batches_until_one_does_not_fit(config, monkeypatch):
+  asked = []
+
+  def compile_step(config, mesh):
+    asked.append(config.batch_rows)
+    used = 1000 + 10 * config.batch_rows
+    return {}, planner.Compiled({}, used, None, None)
+
+  monkeypatch.setattr(planner, "compile_step", compile_step)
+  config.chunks, config.batch_rows = 2, 16
+  found = planner.search_batch(config, planner.make_mesh(), used=1160, limit=10_000)
+  assert found == {"batch_rows": 896, "rows_per_chip": 112, "rows_per_chip_that_do_not_fit": 114}
+  assert config.batch_rows == 16 and all(rows % 16 == 0 for rows in asked)
+
+
+@pytest.mark.parametrize(
+    ("message", "used"),
+    [("RESOURCE_EXHAUSTED: Ran out of memory in memory space hbm. Used 24.50G of 15.48G hbm. "
+      "Exceeded hbm capacity by 9.03G.", 24.5 * GIB),
+     ("RESOURCE_EXHAUSTED: Ran out of memory on HBM, the total memory required for HLO "
+      "temporaries (512.50M) exceeds available HBM (15.48G).", 512.5 * 2**20 + 30)],
+)  # fmt: skip
+def test_a_refusal_says_what_was_needed(message, used):
+  refused = planner._refused(message, {"parameters": 10, "batch": 20})
+  assert refused.used == used == sum(refused.memory.values())
+  assert refused.refused.startswith("Ran out of memory") and refused.text is None
+  assert planner._refused("INTERNAL: something else", {}) is None
+
+
+def test_a_slice_is_compiled_for_without_one(slice_of, config, local):
+  made = planned(config, slice_of("v3:2x2"))
+  assert (made["devices"], made["device_kind"], made["fits"]) == (8, "TPU v3", True)
+  assert made["bytes_per_chip"] == 16 * GIB > made["bytes_usable_per_chip"]
+  assert made["memory"]["parameters"] == weights(config)
+  assert made["bytes_used_per_chip"] == sum(made["memory"].values())
+  assert made["collectives_in_loops_of_unknown_length"] == 0
+  assert made["seconds_at_peak"] == made["flops_per_chip"] / 61.5e12
+  assert made["flops_per_step"] == local["flops_per_step"] == 8 * local["flops_per_chip"]
+  assert "It fits." in page({"topology": "v3:2x2"} | made)
+
+
+def test_what_the_compiler_refuses_does_not_fit(slice_of, config):
+  made = planned(config, slice_of("v3:2x2"), batch_rows=2**20, chunks=1)
+  assert made["fits"] is False and "Ran out of memory" in made["refused"]
+  assert made["bytes_used_per_chip"] > 16 * GIB and made["collective_bytes"] is None
+  text = page({"topology": "v3:2x2"} | made)
+  assert "IT DOES NOT FIT" in text and "not known, since the compiler refused" in text
+
+
+def test_both_cores_of_a_v4_chip_are_one_device(slice_of):
+  assert len(slice_of("v4:2x2x2")) == 8
+  assert len(slice_of("v3:2x2")) == 8 and len(slice_of("v5e:2x2")) == 4
+
+
+@pytest.mark.parametrize("name", ["v9:4x4", "v3", "nonsense", "v3:3x3"])
+def test_an_unknown_slice_is_one_line(slice_of, name, capsys):
+  with pytest.raises(SystemExit) as stop:
+    run(planner.main, ["--config", CONFIG, "--topology", name])
+  err = capsys.readouterr().err
+  assert stop.value.code == 2 and err.count("\n") == 1 and name in err and "v3:4x4" in err
+
+
+def test_without_the_compiler_one_line_says_what_to_install(monkeypatch):
+  monkeypatch.setattr(planner.importlib.util, "find_spec", lambda name: None)
+  with pytest.raises(InputError, match=r"pip install 'libtpu==0.0.42.\*'"):
+    planner.devices_of("v3:4x4")
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [(["--config=none.py"], "none.py: no such config file"),
+     (["--config", CONFIG, "--output=/nowhere/plan.json"], "there is no folder /nowhere"),
+     (["--config", CONFIG, "--output=/tmp"], "/tmp: is a folder"),
+     (["--config", CONFIG, "--config.batch_rows=12"], "not divisible by 8 devices"),
+     (["--config", CONFIG, "--config.model.widht=12"], "did you mean 'width'"),
+     (["--config", CONFIG, "--topolgy=local"], "topolgy")],
+)  # fmt: skip
+def test_wrong_input_is_one_line_and_exit_2(words, message, capsys):
+  with pytest.raises(SystemExit) as stop:
+    run(planner.main, words)
+  err = capsys.readouterr().err
+  assert stop.value.code == 2 and message in err and err.count("\n") == 1, err
+
+
+def test_the_command_itself(tmp_path):
+  output = tmp_path / "plan.json"
+  done = subprocess.run(
+      [sys.executable, "-m", "labse_jax.plan", "--config", CONFIG, "--config.model.depth=1",
+       "--no-search", "--output", str(output)],
+      capture_output=True, text=True)  # fmt: skip
+  assert done.returncode == 0 and done.stderr == "", done.stderr[-2000:]
+  made = json.loads(output.read_text())
+  assert {"fits", "bytes_per_chip", "bytes_used_per_chip", "flops_per_step",
+          "collective_bytes"} <= set(made)  # fmt: skip
+  assert "--no-search" in made["command"]
+  assert made["largest_batch"] is None and made["seconds_at_peak"] is None
+  for words in ("An estimate", "nothing was run", "optimiser state", "of matrix products only",
+                "all-reduce", "It fits.", f"written: {output}"):  # fmt: skip
+    assert words in done.stdout
+  assert "time at the peak" not in done.stdout
+
+
+def test_numbers_have_the_units_that_suit_them():
+  assert [seconds(x) for x in (2.5, 0.372, 8e-7)] == ["2.5 s", "372 ms", "0.8 us"]
+  assert [amount(x).split() for x in (0, 3 * 2**20, 5 * GIB)] == [
+      ["0", "B"], ["3.00", "MiB"], ["5.00", "GiB"]]  # fmt: skip
+  assert [flops(x) for x in (7, 4e9, 1.234e15)] == ["7 FLOP", "4.00 GFLOP", "1,234.00 TFLOP"]
+
+
+def test_the_page_of_every_kind_of_plan(local):
+  made = {"topology": "local"} | local
+  batch = {"batch_rows": 80, "rows_per_chip": 10, "rows_per_chip_that_do_not_fit": 11}
+  assert "10 rows a chip; 11 do not (80 rows in all)" in page(made | {"largest_batch": batch})
+  none = {"batch_rows": None, "rows_per_chip": None, "rows_per_chip_that_do_not_fit": 1}
+  assert "none was found; 1 rows a chip" in page(made | {"largest_batch": none})
+  unknown = {"fits": None, "bytes_per_chip": None, "bytes_usable_per_chip": None}
+  assert "not known here" in page(made | unknown)
+  assert "counted once" in page(made | {"collectives_in_loops_of_unknown_length": 2})
+  assert np.all([len(line) <= 110 for line in page(made).splitlines()])
+
+
+PLANS = sorted((ROOT / "docs" / "plans").glob("*.json"))
+
+
+@pytest.mark.parametrize("path", PLANS, ids=lambda path: path.stem)
+def test_the_papers_runs_fit_as_the_readme_says(path):
+  made, readme = json.loads(path.read_text()), (ROOT / "README.md").read_text()
+  assert made["fits"] and made["bytes_used_per_chip"] < made["bytes_per_chip"] == 16 * GIB
+  used, usable = made["bytes_used_per_chip"] / GIB, made["bytes_usable_per_chip"] / GIB
+  moved = [made["collective_bytes"][kind] / 2**20
+           for kind in ("all-gather", "all-reduce", "reduce-scatter")]  # fmt: skip
+  said = f"{used:.2f} of {usable:.2f} GiB"
+  row = next(
+    line for line in readme.splitlines() if f"{made['topology']}," in line and said in line
+  )
+  assert " / ".join(f"{amount:,.0f}" for amount in moved) + " MiB" in row
+  assert not any("501248" in one["shape"] for one in made["largest_collectives"])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("path", PLANS, ids=lambda path: path.stem)
+def test_the_compiler_still_says_so(slice_of, path):
+  made = json.loads(path.read_text())
+  words = made["command"].split()
+  config = load_config([*words[3:5], "--workdir", "unused"])[0]
+  again = planner.plan(config, slice_of(made["topology"]), search=False)
+  assert again["fits"]
+  for name in ("bytes_used_per_chip", "flops_per_step"):
+    assert again[name] == pytest.approx(made[name], rel=0.05)

@@ -1,0 +1,142 @@
+"""The command line of the trainer: a mistake is one line that names the nearest right word."""
+
+import subprocess
+import sys
+
+import pytest
+
+from labse_jax.base.errors import InputError, run
+from labse_jax.configs.command_line import load_config, parse_arg
+
+CONFIG = """
+import ml_collections
+
+from labse_jax.configs.command_line import parse_arg
+
+
+def get_config(arg=None):
+  arg = parse_arg(arg, steps=7, data="d", rate=0.5, runlocal=False)
+  config = ml_collections.ConfigDict(arg.to_dict())
+  config.optim = ml_collections.ConfigDict(dict(clip=1.0, decay="linear"))
+  return config
+"""
+
+
+@pytest.fixture
+def file(tmp_path):
+  path = tmp_path / "experiment.py"
+  path.write_text(CONFIG)
+  return str(path)
+
+
+def load(*argv):
+  return load_config(list(argv))
+
+
+@pytest.mark.parametrize("glued", [True, False])
+def test_values_come_from_the_file_its_argument_and_the_line(file, glued):
+  value = f"{file}:steps=3,runlocal"
+  flag = [f"--config={value}"] if glued else ["--config", value]
+  config, workdir = load(*flag, "--workdir", "w", "--config.optim.clip=2.5")
+  assert (config.steps, config.runlocal, config.data, workdir) == (3, True, "d", "w")
+  assert config.optim.clip == 2.5 and config.rate == 0.5
+  with pytest.raises((AttributeError, KeyError)):
+    config.new = 1  # A locked config takes no new name.
+
+
+def test_two_loads_in_one_process(file):
+  assert load("--config", f"{file}:steps=1", "--workdir=a")[0].steps == 1
+  assert load("--config", f"{file}:steps=2", "--workdir=a")[0].steps == 2
+
+
+BAD = {
+  "key": (["--config.optim.clp=1"], "config key 'clp'", "did you mean 'clip'?"),
+  "top key": (["--config.stepz=1"], "config key 'stepz'", "did you mean 'steps'?"),
+  "section": (["--config.optm.clip=1"], "config key 'optm'", "did you mean 'optim'?"),
+  "nothing near": (["--config.zzz=1"], "zzz", "Unknown config key"),
+  "type": (["--config.steps=many"], "many", "steps"),
+  "float type": (["--config.optim.clip=much"], "much", "clip"),
+  "flag": (["--wrkdir=x"], "wrkdir", "wrkdir"),
+  "positional": (["more"], "'more'", "Unknown argument"),
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_a_wrong_word_is_named_with_the_nearest(file, name):
+  words, got, hint = BAD[name]
+  with pytest.raises(InputError) as caught:
+    load("--config", file, "--workdir=w", *words)
+  message = str(caught.value)
+  assert got in message and hint in message and "\n" not in message
+
+
+@pytest.mark.parametrize(
+    ("arg", "message"),
+    [("stepz=3", "Unknown option 'stepz' of the config; did you mean 'steps'?"),
+     ("zzz", "Unknown option 'zzz' of the config; choose from"),
+     ("steps=x", "steps=x: not of the kind int."), ("steps", "steps=: not of the kind int."),
+     ("runlocal=perhaps", "not of the kind bool."), ("rate=fast", "not of the kind float.")],
+)  # fmt: skip
+def test_a_wrong_argument_of_the_file(file, arg, message):
+  with pytest.raises(InputError) as caught:
+    load("--config", f"{file}:{arg}", "--workdir=w")
+  assert message in str(caught.value)
+
+
+def test_options_have_the_types_of_their_defaults():
+  options = parse_arg("a=3,b,c=x=y,d=1e-3", a=1, b=False, c="", d=0.1, e=4)
+  assert options.to_dict() == {"a": 3, "b": True, "c": "x=y", "d": 1e-3, "e": 4}
+  assert parse_arg(None, a=1).a == parse_arg("", a=1).a == 1
+  assert parse_arg("b=false", b=True).b is False
+
+
+@pytest.mark.parametrize(
+    ("argv", "message"),
+    [(["--config=none.py", "--workdir=w"], "none.py: no such config file."),
+     (["--config", "none.py:a=1", "--workdir=w"], "none.py: no such config file."),
+     (["--workdir=w"], "--config FILE.py is missing"),
+     (["--config"], "no such config file")],
+)  # fmt: skip
+def test_a_missing_file(argv, message):
+  with pytest.raises(InputError, match=message.replace(".", r"\.")):
+    load(*argv)
+
+
+def test_a_missing_workdir(file):
+  with pytest.raises(InputError, match="--workdir DIR is missing"):
+    load("--config", file)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [("", "get_config"), ("def get_config(arg=None):\n  return {}\n  x = = 1", "experiment.py"),
+     ("import nothing_of_this_name", "nothing_of_this_name")],
+)  # fmt: skip
+def test_a_file_that_is_no_config(tmp_path, text, message, monkeypatch):
+  monkeypatch.delitem(sys.modules, "config_config", raising=False)  # What the last file was.
+  (tmp_path / "experiment.py").write_text(text)
+  with pytest.raises(InputError) as caught:
+    load("--config", str(tmp_path / "experiment.py"), "--workdir=w")
+  assert message in str(caught.value)
+
+
+def test_help_is_printed_and_is_no_error(capsys):
+  with pytest.raises(SystemExit) as caught:
+    load("--help")
+  assert caught.value.code == 0 and "--workdir" in capsys.readouterr().out
+
+
+def test_one_line_and_exit_status_2(file, capsys):
+  with pytest.raises(SystemExit) as caught:
+    run(load_config, ["--config", file, "--workdir=w", "--config.optim.clp=1"])
+  error = capsys.readouterr().err
+  assert caught.value.code == 2 and error.count("\n") == 1 and error.startswith("labse-jax: ")
+
+
+def test_the_command_itself(file):
+  done = subprocess.run(
+      [sys.executable, "-m", "labse_jax.train", "--config", f"{file}:stepz=3", "--workdir=w"],
+      capture_output=True, text=True)  # fmt: skip
+  assert done.returncode == 2 and done.stdout == ""
+  assert done.stderr == (
+      "labse-jax: Unknown option 'stepz' of the config; did you mean 'steps'?\n")  # fmt: skip

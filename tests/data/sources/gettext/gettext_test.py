@@ -1,0 +1,163 @@
+import zipfile
+
+import polib
+import pytest
+
+from labse_jax.base.errors import InputError
+from labse_jax.data.sources import Counts, read
+
+SLAVIC = (
+  "nplurals=3; plural=(n%10==1 && n%100!=11 ? 0 : n%10>=2 && n%10<=4 && (n%100<10 || n%100>=20)"
+  " ? 1 : 2);"
+)
+LATVIAN = "nplurals=3; plural=(n%10==1 && n%100!=11 ? 0 : n != 0 ? 1 : 2);"
+
+
+def catalogue(*entries, plural_forms=SLAVIC, language="ru"):
+  file = polib.POFile()
+  file.metadata = {
+    "Content-Type": "text/plain; charset=UTF-8",
+    "Plural-Forms": plural_forms,
+    "Language": language,
+  }
+  file.extend(polib.POEntry(**entry) for entry in entries)
+  return file
+
+
+def save(path, file):
+  path.parent.mkdir(parents=True, exist_ok=True)
+  file.save(str(path)) if path.suffix == ".po" else file.save_as_mofile(str(path))
+  return path
+
+
+def read_all(*paths):
+  counts = Counts()
+  return list(read([str(path) for path in paths], counts=counts)), counts
+
+
+@pytest.mark.parametrize("ending", [".po", ".mo"])
+def test_entries(tmp_path, ending):
+  file = catalogue(
+    {"msgid": "Save file", "msgstr": "Сохранить", "msgctxt": "menu"},
+    {"msgid": "Not sure", "msgstr": "Не точно", "flags": ["fuzzy"]},
+    {"msgid": "Nothing yet", "msgstr": ""},
+    {"msgid": "URL", "msgstr": "URL"},
+    {"msgid": "Two\n  lines", "msgstr": "Две\nстроки"},
+    {"msgid": "%s: %d", "msgstr": "%s : %d"},
+    {"msgid": "Removed one", "msgstr": "Нет", "obsolete": True},
+    {"msgid": "label_save_file", "msgstr": "Сохранить"},
+  )
+  pairs, counts = read_all(save(tmp_path / f"ru{ending}", file))
+  texts = {pair[3:] for pair in pairs}  # A .mo file has its own order.
+  assert texts == {("Save file", "Сохранить"), ("Two lines", "Две строки")}
+  assert {pair[:3] for pair in pairs} == {("eng", "rus", "ru")}
+  dropped = {"not translated": 2, "fuzzy": 1, "no words": 1, "identifier": 1}
+  if ending == ".mo":  # Fuzzy and empty entries are not compiled.
+    dropped = {"not translated": 1, "no words": 1, "identifier": 1}
+  assert +counts.dropped == dropped
+  assert counts.rows == len(pairs) + sum(dropped.values())
+
+
+@pytest.mark.parametrize("ending", [".po", ".mo"])
+@pytest.mark.parametrize(
+  ("plural_forms", "forms", "pairs"),
+  [
+    (SLAVIC, ["файл", "файла", "файлов"], [("{} file", "файл"), ("{} files", "файлов")]),
+    # The last form of Latvian is for none at all.
+    (LATVIAN, ["fails", "faili", "failu"], [("{} file", "fails"), ("{} files", "faili")]),
+    ("nplurals=1; plural=0;", ["ファイル"], [("{} files", "ファイル")]),
+    ("broken", ["Datei", "Dateien"], [("{} file", "Datei"), ("{} files", "Dateien")]),
+  ],
+)
+def test_plural_forms(tmp_path, ending, plural_forms, forms, pairs):
+  entry = {"msgid": "%d file", "msgid_plural": "%d files", "msgstr_plural": dict(enumerate(forms))}
+  path = save(tmp_path / f"de{ending}", catalogue(entry, plural_forms=plural_forms))
+  assert [pair[3:] for pair in read_all(path)[0]] == pairs
+
+
+def test_identifiers_are_replaced_by_their_default_text(tmp_path):
+  entry = {"msgid": "label_on", "msgstr": "An", "comment": 'Default: "Turn \\"it\\"\non"'}
+  path = save(tmp_path / "de.po", catalogue(entry))
+  assert read_all(path)[0][0][3:] == ('Turn "it" on', "An")
+
+
+METADATA = "License-Expression: MIT\nClassifier: License :: OSI :: BSD"
+
+
+def wheel(path, metadata=METADATA, **catalogues):
+  with zipfile.ZipFile(path, "w") as archive:
+    archive.writestr(
+      "pack-1.dist-info/METADATA",
+      f"Name: Pack\nVersion: 1.2\n{metadata}\n\nx",
+    )
+    for place, raw in catalogues.items():
+      archive.writestr(place.replace("__", "."), raw)
+  return path
+
+
+def test_a_wheel_is_read_in_place(tmp_path):
+  file = catalogue({"msgid": "Save file", "msgstr": "Gespeichert"})
+  old = catalogue({"msgid": "Save file", "msgstr": "compiled"})
+  po = save(tmp_path / "a.po", file).read_bytes()
+  mo = save(tmp_path / "a.mo", old).read_bytes()
+  places = {
+    "pack/locale/de/LC_MESSAGES/x__po": po,
+    "pack/locale/de/LC_MESSAGES/x__mo": mo,
+    "pack/locale/sr@latin/LC_MESSAGES/x__mo": mo,
+    "pack/locale/en_GB/LC_MESSAGES/x__po": po,
+    "pack/locale/qpv/LC_MESSAGES/x__po": po,
+    "pack/locale/fr/LC_MESSAGES/x__po": b'msgid "cut\nmsgstr ',
+  }
+  path = wheel(tmp_path / "pack.whl", **places)
+  before = sorted(tmp_path.iterdir())
+  pairs, counts = read_all(path)
+  assert [(pair[1], pair.target) for pair in pairs] == [
+    ("deu", "Gespeichert"),
+    ("srp-Latn", "compiled"),
+  ]
+  assert counts.packages == {"Pack": {"version": "1.2", "licence": "MIT"}}
+  assert counts.dropped["English variant"] == counts.dropped["no known language"] == 1
+  assert counts.bad == 1 and "fr/LC_MESSAGES/x.po: not a gettext" in counts.first_bad[0]
+  assert sorted(tmp_path.iterdir()) == before
+
+
+@pytest.mark.parametrize(
+  ("metadata", "licence"),
+  [
+    (METADATA, "MIT"),
+    ("License: GPL v2\nClassifier: License :: OSI :: BSD", "GPL v2; BSD"),
+    ("License: The\n   whole text\nClassifier: License :: OSI :: BSD", "BSD"),
+    ("Summary: none", "not stated"),
+  ],
+)
+def test_the_licence_of_a_wheel(tmp_path, metadata, licence):
+  file = save(tmp_path / "de.po", catalogue({"msgid": "Save it", "msgstr": "Los"}))
+  path = wheel(tmp_path / "p.whl", metadata, **{"de/LC_MESSAGES/x.po": file.read_bytes()})
+  assert read_all(path)[1].packages["Pack"]["licence"] == licence
+
+
+def test_a_folder(tmp_path):
+  save(tmp_path / "p/de/LC_MESSAGES/x.po", catalogue({"msgid": "Save it", "msgstr": "Los jetzt"}))
+  pairs, _ = read_all(tmp_path / "p")
+  assert pairs[0][:3] == ("eng", "deu", "p")
+
+
+@pytest.mark.parametrize(
+  ("name", "raw", "message"),
+  [
+    ("de.po", b'msgid "cut\nmsgstr ', "de.po: not a gettext catalogue: .*line"),
+    ("de.mo", b"\xde\x12\x04\x95\0\0\0\0\x05\0\0\0", "de.mo: not a gettext catalogue: cut short"),
+    ("x.whl", b"PK\3\4", "x.whl: the archive is damaged"),
+  ],
+)
+def test_a_broken_file_is_told(tmp_path, name, raw, message):
+  (tmp_path / name).write_bytes(raw)
+  with pytest.raises(InputError, match=message):
+    read_all(tmp_path / name)
+
+
+def test_a_container_without_catalogues_is_told(tmp_path):
+  with pytest.raises(InputError, match="no .po or .mo file"):
+    read_all(wheel(tmp_path / "x.whl"))
+  with pytest.raises(InputError, match="no such file"):
+    read_all(tmp_path / "none.whl")

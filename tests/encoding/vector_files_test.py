@@ -1,0 +1,105 @@
+"""Vectors of another system in the place of a model."""
+
+import numpy as np
+import pytest
+
+from labse_jax.base.errors import InputError
+from labse_jax.encoding import vector_files
+from labse_jax.evaluators import senteval, tatoeba, un
+from tests.support import suites
+
+TEXTS = ["un", "deux\u2028trois", "", "one"]
+
+
+def store(folder, vectors_ND, texts=TEXTS):
+  np.save(folder / "v.npy", vectors_ND)
+  (folder / "v.txt").write_text("".join(f"{text}\n" for text in texts), encoding="utf-8")
+  return folder / "v.npy"
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32])
+def test_a_text_gets_its_row_normalised(tmp_path, dtype):
+  x_ND = np.random.default_rng(0).normal(size=(4, 5)).astype(dtype)
+  encode = vector_files.load_encode(store(tmp_path, x_ND))
+  z_ND = encode(["one", "deux\u2028trois", "one"])
+  expected_ND = x_ND[[3, 1, 3]].astype(np.float64)
+  expected_ND /= np.sqrt((expected_ND**2).sum(1, keepdims=True))
+  assert z_ND.dtype == np.float32
+  np.testing.assert_allclose(z_ND, expected_ND, atol=1e-6)
+
+
+def test_a_vector_of_nothing_stays_finite(tmp_path):
+  encode = vector_files.load_encode(store(tmp_path, np.zeros((4, 2), np.float32)))
+  assert not encode(TEXTS).any()
+
+
+@pytest.mark.parametrize(
+  "vectors, message",
+  [
+    (np.ones((3, 2), np.float32), "has 3 rows and .*v.txt 4 lines"),
+    (np.ones((4, 2), np.float64), r"holds float64 of shape \[4, 2\]; float16 or float32"),
+    (np.ones(4, np.float32), r"of shape \[4\]"),
+    (np.array([[1], [1], [np.nan], [1]], np.float32), r"row 3 \(from 1\) is not finite"),
+    (np.array([[1], [np.inf], [1], [1]], np.float16), r"row 2 \(from 1\) is not finite"),
+  ],
+)
+def test_vectors_that_do_not_fit_are_said(tmp_path, vectors, message):
+  with pytest.raises(InputError, match=message):
+    vector_files.load_encode(store(tmp_path, vectors))
+
+
+def test_what_is_missing_is_named(tmp_path):
+  path = store(tmp_path, np.ones((4, 2), np.float32))
+  encode = vector_files.load_encode(path)
+  with pytest.raises(InputError, match="2 of the 3 texts have no vector, such as 'two'"):
+    encode(["one", "two", "three"])
+  for broken in (b"no array", path.read_bytes()[:-1], b""):  # Torn, and cut to nothing.
+    path.write_bytes(broken)
+    with pytest.raises(InputError, match="v.npy: cannot be read as a .npy file"):
+      vector_files.load_encode(path)
+  (tmp_path / "v.txt").unlink()
+  np.save(path, np.ones((4, 2), np.float32))
+  with pytest.raises(InputError, match="v.txt: no such file"):
+    vector_files.load_encode(path)
+  with pytest.raises(InputError, match="w.npy: no such file"):
+    vector_files.load_encode(tmp_path / "w.npy")
+
+
+def test_an_archive_of_arrays_is_refused(tmp_path):
+  path = tmp_path / "v.npy"
+  with open(path, "wb") as file:
+    np.savez(file, np.ones((4, 2), np.float32))
+  with pytest.raises(InputError, match=r"v.npy: is an archive of arrays \(.npz\)"):
+    vector_files.load_encode(path)
+  path.write_bytes(path.read_bytes()[:-30])
+  with pytest.raises(InputError, match="v.npy: cannot be read as a .npy file"):
+    vector_files.load_encode(path)
+
+
+def test_the_written_texts_are_those_that_a_suite_asks_for(tmp_path):
+  for language, texts in (("fra", ["un", "deux"]), ("deu", ["eins", "un"])):
+    (tmp_path / f"tatoeba.{language}-eng.{language}").write_text("\n".join(texts))
+    (tmp_path / f"tatoeba.{language}-eng.eng").write_text("one\ntwo")
+  evaluator = tatoeba.Evaluator(data=tmp_path)
+  count = vector_files.write_texts(tmp_path / "out" / "v.txt", evaluator)
+  lines = (tmp_path / "out" / "v.txt").read_text().split("\n")
+  assert lines == ["eins", "un", "one", "two", "deux", ""] and count == 5
+  np.save(tmp_path / "out" / "v.npy", np.eye(5, dtype=np.float32))
+  evaluator.run(vector_files.load_encode(tmp_path / "out" / "v.npy"))
+
+
+@pytest.mark.parametrize("suite", [un, senteval])
+def test_a_suite_that_takes_long_says_its_texts_itself(tmp_path, monkeypatch, suite):
+  name = suite.__name__.rpartition(".")[2]
+  evaluator = suite.Evaluator(data=suites.write(name, tmp_path / name))
+  monkeypatch.setattr(evaluator, "run", None)
+  assert vector_files.asked_by(evaluator) == [*suites.ENGLISH, *suites.FRENCH]
+
+
+def test_a_text_of_two_lines_cannot_be_written(tmp_path):
+  class Evaluator:
+    run = staticmethod(lambda encode: encode(["a\nb"]))
+
+  with pytest.raises(InputError, match="has a line break"):
+    vector_files.write_texts(tmp_path / "v.txt", Evaluator())
+  assert not list(tmp_path.iterdir())

@@ -1,0 +1,169 @@
+import numpy as np
+import pytest
+
+from labse_jax.mining import alignment
+
+
+def unit(x):
+  return x / np.linalg.norm(x, axis=-1, keepdims=True)
+
+
+def document(rng, sentences_ND, sizes):
+  """text_KND of unit vectors, where a joined text is the mean of its sentences, and some noise."""
+  noise_KND = 0.2 * unit(rng.normal(size=(sizes, *sentences_ND.shape)))
+  first = lambda i, k: max(0, i - k)
+  mean_KND = [[sentences_ND[first(i, k) : i + 1].mean(0) for i in range(len(sentences_ND))]
+              for k in range(sizes)]  # fmt: skip
+  return unit(unit(np.array(mean_KND)) + noise_KND).astype(np.float32)
+
+
+def translated(rng, count, *, skipped=0.1, joined=0.1, sizes=3):
+  """Two documents of about `count` sentences, and the links that they were made by."""
+  sides, links = ([], []), []
+  for _ in range(count):
+    shape = rng.choice(5, p=[1 - 2 * (skipped + joined), skipped, skipped, joined, joined])
+    n, m = [(1, 1), (1, 0), (0, 1), (2, 1), (1, 2)][shape]
+    sized = list(zip(sides, (n, m), strict=True))
+    parts = unit(rng.normal(size=(2, 24)))
+    whole = unit(parts.mean(0, keepdims=True))
+    links.append(tuple(tuple(len(side) + i for i in range(c)) for side, c in sized))
+    for side, c in sized:
+      side.extend(parts if c == 2 else whole[:c])
+  return *(document(rng, np.array(side), sizes) for side in sides), links
+
+
+def oracle(x_KND, y_KMD, largest):
+  """Each monotone alignment's cost, in plain loops: the links of the least."""
+  x_KND, y_KMD = x_KND.astype(float), y_KMD.astype(float)
+  sizes, steps = (x_KND.shape[1], y_KMD.shape[1]), alignment.steps_up_to(largest)
+
+  def distance(k, i, m, j):
+    x_D, y_D = x_KND[k, i], y_KMD[m, j]
+    usual = [np.mean([1 - x_D @ other for other in y_KMD[m]]),
+             np.mean([1 - y_D @ other for other in x_KND[k]])]  # fmt: skip
+    return (1 - x_D @ y_D) / np.mean(usual)
+
+  short, long = (0, 1) if sizes[0] <= sizes[1] else (1, 0)
+  place = lambda a, b: (a, b) if short == 0 else (b, a)
+  nearest = [min(distance(0, place(a, b)[0], 0, place(a, b)[1]) for b in range(sizes[long]))
+             for a in range(sizes[short])]  # fmt: skip
+  skip = max(1.25 * np.median(nearest), 0.2)
+
+  def all_from(i, j):
+    if (i, j) == sizes:
+      yield 0.0, []
+    for n, m in steps:
+      if i + n <= sizes[0] and j + m <= sizes[1]:
+        cost = n * m * distance(n - 1, i + n - 1, m - 1, j + m - 1) if n and m else skip
+        link = tuple(range(i, i + n)), tuple(range(j, j + m))
+        yield from ((cost + rest, [link, *links]) for rest, links in all_from(i + n, j + m))
+
+  return min(all_from(0, 0), key=lambda found: found[0]), skip
+
+
+def total(links, skip):
+  costs = [skip if link.score is None else len(link.source) * len(link.target) * (1 - link.score)
+           for link in links]  # fmt: skip
+  return sum(costs)
+
+
+@pytest.mark.parametrize(
+  ("n", "m", "largest"), [(1, 1, 4), (1, 4, 4), (4, 3, 4), (3, 4, 3), (4, 4, 2), (2, 4, 5)]
+)
+def test_the_least_of_all_monotone_alignments_is_found(n, m, largest):
+  for seed in range(3):
+    rng = np.random.default_rng(seed)
+    x_KND, y_KMD = (unit(rng.normal(size=(4, size, 3)) + [1, 0, 0]).astype(np.float32)
+                    for size in (n, m))  # fmt: skip
+    (cost, links), skip = oracle(x_KND, y_KMD, largest)
+    found = alignment.align(x_KND, y_KMD, largest=largest)
+    np.testing.assert_allclose(alignment.skip_cost(x_KND[0], y_KMD[0]), skip, atol=1e-5)
+    np.testing.assert_allclose(total(found, skip), cost, atol=1e-5)
+    pairs = [link[:2] for link in found if link.score is not None]
+    assert pairs == [link for link in links if all(link)]  # The order of skips means nothing.
+
+
+def test_steps_are_all_sizes_up_to_the_largest():
+  assert alignment.steps_up_to(2) == [(1, 1), (1, 0), (0, 1)]
+  assert sorted(alignment.steps_up_to(4)) == [
+    (0, 1), (1, 0), (1, 1), (1, 2), (1, 3), (2, 1), (2, 2), (3, 1)]  # fmt: skip
+
+
+def test_each_sentence_stands_in_one_link_and_in_order():
+  x_KND, y_KMD, _ = translated(np.random.default_rng(0), 60)
+  links = alignment.align(x_KND, y_KMD)
+  assert sum((link.source for link in links), ()) == tuple(range(x_KND.shape[1]))
+  assert sum((link.target for link in links), ()) == tuple(range(y_KMD.shape[1]))
+  assert all((link.score is None) == (not link.source or not link.target) for link in links)
+
+
+def test_a_long_document_is_aligned_as_all_places_would_be(monkeypatch):
+  x_KND, y_KMD, gold = translated(np.random.default_rng(1), 150)
+  exact = alignment.align(x_KND, y_KMD)
+  monkeypatch.setattr(alignment, "EXACT", 40)  # Three times half as long.
+  near = alignment.align(x_KND, y_KMD)
+  assert [link[:2] for link in near] == [link[:2] for link in exact]
+  np.testing.assert_allclose([link.score or 0 for link in near],
+                             [link.score or 0 for link in exact], atol=1e-4)  # fmt: skip
+  pairs = {link for link in gold if all(link)}
+  assert len(pairs & {link[:2] for link in near}) > 0.95 * len(pairs)
+
+
+def test_a_long_gap_is_found_near_the_coarse_path(monkeypatch):
+  monkeypatch.setattr(alignment, "EXACT", 60)
+  rng = np.random.default_rng(2)
+  text_ND = unit(rng.normal(size=(300, 24)))
+  x_KND = document(rng, text_ND, 3)
+  y_KMD = document(rng, np.concatenate([text_ND[:100], text_ND[180:]]), 3)
+  for one, other, sign in ((x_KND, y_KMD, 1), (y_KMD, x_KND, -1)):
+    found = {link[:2] for link in alignment.align(one, other)}
+    gold = [(i, i if i < 100 else i - 80) for i in (*range(100), *range(180, 300))]
+    assert sum(tuple((i,) for i in pair[::sign]) in found for pair in gold) >= 215
+
+
+@pytest.mark.parametrize("sizes", [(1, 700), (700, 1), (3, 150), (61, 60)])
+def test_odd_shapes_are_aligned_to_their_ends(monkeypatch, sizes):
+  monkeypatch.setattr(alignment, "EXACT", 40)
+  rng = np.random.default_rng(3)
+  sides = [document(rng, unit(rng.normal(size=(size, 8))), 3) for size in sizes]
+  links = alignment.align(*sides)
+  assert sum(len(link.source) for link in links) == sizes[0]
+  assert sum(len(link.target) for link in links) == sizes[1]
+
+
+@pytest.mark.parametrize("changed", [0.0, 0.1, 0.4])
+def test_documents_that_share_most_lines_are_aligned(changed):
+  """Lines that were changed have a cosine of 0.9; and each document lacks some of the other's."""
+  rng = np.random.default_rng(4)
+  text_ND, noise_ND = (unit(rng.normal(size=(60, 24))) for _ in range(2))
+  noise_ND = unit(noise_ND - (noise_ND * text_ND).sum(1, keepdims=True) * text_ND)
+  far_N1 = rng.permutation(60)[:, None] < 60 * changed
+  other_ND = np.where(far_N1, 0.9 * text_ND + np.sqrt(0.19) * noise_ND, text_ND)
+  x_KND, y_KND = (document(np.random.default_rng(5), side, 3) for side in (text_ND, other_ND))
+  same = {((i,), (i,)) for i in range(60)}
+  assert same == {link[:2] for link in alignment.align(x_KND, y_KND)}
+  kept = np.delete(np.arange(60), [5, 20, 21])
+  found = {link[:2] for link in alignment.align(x_KND, y_KND[:, kept])}
+  assert len({((i,), (j,)) for j, i in enumerate(kept)} & found) >= 55
+
+
+@pytest.mark.parametrize("characters,joined_to", [((10, 90, 100), 0), ((100, 90, 10), 1)])
+def test_lengths_tell_to_which_neighbour_a_part_belongs(characters, joined_to):
+  """The vector of the part says nothing: alone or joined, each pair is as near."""
+  x_ND, y_ND = np.eye(3)[[0, 2, 1]] + 0.1, np.eye(3)[[0, 1]] + 0.2
+  x_KND = unit(np.stack([x_ND, x_ND[[0, 0, 2]]]))  # Joined with what is before it, a side is that.
+  links = alignment.align(x_KND, unit(np.stack([y_ND, y_ND])), (characters, (100, 100)), largest=3)
+  gold = [((0, 1), (0,)), ((2,), (1,))], [((0,), (0,)), ((1, 2), (1,))]
+  assert [link[:2] for link in links] == gold[joined_to]
+
+
+def test_spans_are_the_lengths_of_sentences_and_those_before_them():
+  spans_KN = np.exp(alignment._log_spans([10, 20, 30, 40], 3, 10)) - alignment.SHORT
+  np.testing.assert_allclose(spans_KN, [[1, 2, 3, 4], [1, 3, 5, 7], [1, 3, 6, 9]], rtol=1e-12)
+
+
+def test_equal_texts_throughout_do_not_divide_by_zero():
+  same_KND = np.tile(unit(np.ones(8)).astype(np.float32), (3, 5, 1))
+  with np.errstate(all="raise"):
+    links = alignment.align(same_KND, same_KND)
+  assert links[0].source and np.isfinite([link.score or 0 for link in links]).all()

@@ -1,0 +1,161 @@
+"""The encoder over packed rows: where a sentence lies, and beside what, changes nothing."""
+
+import math
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from labse_jax.data.batches.packing import pack
+from labse_jax.models import bert, heads
+from labse_jax.planning.flops import matrix_flops
+
+MODEL = dict(vocab_size=200, width=32, depth=2, heads=4, mlp_width=64, positions=40)
+HEAD = dict(pooling="mean", dense=0, normalize=True)
+SLOTS, LENGTH = 6, 40
+
+
+def make_sentences(count=24, seed=0):
+  rng = np.random.default_rng(seed)
+  return [rng.integers(5, 200, n).astype(np.int32) for n in rng.integers(3, 20, count)]
+
+
+@pytest.fixture(scope="module")
+def params():
+  params = jax.jit(lambda key: heads.init(heads.build(MODEL, HEAD), key))(jax.random.key(0))
+  leaves, tree = jax.tree.flatten(params)
+  rng = np.random.default_rng(1)
+  noisy = [jnp.asarray(p + 0.1 * rng.normal(size=p.shape), "float32") for p in leaves]
+  return jax.tree.unflatten(tree, noisy)
+
+
+def encode(params, sentences, *, slots=SLOTS, length=LENGTH, extra_rows=0, pooling="mean",
+           **options):  # fmt: skip
+  """[N, D] of sentences packed into rows of `slots`."""
+  arrays, row_N, slot_N = pack([(s,) for s in sentences], length, slots)
+  inputs = [np.pad(arrays[name][:, 0], ((0, extra_rows), (0, 0)))
+            for name in ("tokens", "segments", "positions")]  # fmt: skip
+  module = heads.build(MODEL, dict(HEAD, pooling=pooling), **options)
+  z_RSD = jax.jit(module.apply, static_argnames="slots")({"params": params}, *inputs, slots=slots)
+  return np.asarray(z_RSD)[row_N, slot_N]
+
+
+@pytest.mark.parametrize("pooling", ["cls", "max", "mean"])
+def test_packed_rows_equal_one_sentence_a_row(params, pooling):
+  sentences = make_sentences()
+  packed = encode(params, sentences, pooling=pooling)
+  padded = encode(params, sentences, slots=1, pooling=pooling)
+  np.testing.assert_allclose(packed, padded, atol=1e-5)
+  alone = encode(params, sentences[:1], slots=1, length=len(sentences[0]), pooling=pooling)
+  np.testing.assert_allclose(packed[:1], alone, atol=1e-5)
+  # Random weights must still tell the sentences apart, or the line above says nothing.
+  assert (packed @ packed.T - np.eye(len(packed))).max() < 0.999
+
+
+def test_order_and_padding_change_nothing(params):
+  sentences = make_sentences()
+  straight = encode(params, sentences)
+  order = np.random.default_rng(2).permutation(len(sentences))
+  shuffled = encode(params, [sentences[i] for i in order])
+  np.testing.assert_allclose(shuffled, straight[order], atol=1e-5)
+  padded = encode(params, sentences, slots=2, extra_rows=3)
+  np.testing.assert_allclose(padded, straight, atol=1e-5)
+
+
+def test_order_of_tokens_and_their_positions_do_count(params):
+  sentence = make_sentences()[0]
+  forth, back = encode(params, [sentence, sentence[::-1]])
+  assert np.abs(forth - back).max() > 1e-3
+
+
+def gradient(params, **options):
+  arrays, _, _ = pack([(s,) for s in make_sentences()], LENGTH, SLOTS)
+  inputs = [np.pad(arrays[name][:, 0], ((0, 2), (0, 0)))
+            for name in ("tokens", "segments", "positions")]  # fmt: skip
+  used = np.pad(arrays["mask"], ((0, 2), (0, 0)))
+  assert not used.all()  # Empty slots and empty rows are in the batch.
+  module = heads.build(MODEL, HEAD, **options)
+  target = np.random.default_rng(4).normal(size=(*used.shape, 32))
+
+  def loss(params):
+    z_RSD = module.apply({"params": params}, *inputs, slots=SLOTS, train=True,
+                         rngs={"dropout": jax.random.key(5)})  # fmt: skip
+    return jnp.sum(jnp.where(used[..., None], z_RSD * target, 0))
+
+  return jax.jit(jax.value_and_grad(loss))(params)
+
+
+@pytest.fixture(scope="module")
+def plain(params):
+  return gradient(params)
+
+
+@pytest.mark.parametrize("options", [
+    dict(remat=True), dict(unroll=True), dict(remat=True, unroll=True)], ids=str)  # fmt: skip
+def test_remat_and_unroll_give_the_same_values_and_gradients(params, plain, options):
+  other = gradient(params, **options)
+  for a, b in zip(jax.tree.leaves(plain), jax.tree.leaves(other), strict=True):
+    scale = np.abs(a).max() + 1e-6
+    np.testing.assert_allclose(a / scale, b / scale, atol=1e-5)
+
+
+def test_gradient_is_finite_with_empty_slots_and_reaches_every_weight(plain):
+  _, grads = plain
+  for path, leaf in jax.tree_util.tree_leaves_with_path(grads):
+    assert np.isfinite(leaf).all(), path
+    assert np.abs(leaf).max() > 0, path
+
+
+def test_bfloat16_keeps_the_direction(params):
+  sentences = make_sentences(64)
+  full, half = encode(params, sentences), encode(params, sentences, dtype="bfloat16")
+  assert half.dtype == np.float32
+  assert np.sum(full * half, 1).min() > 0.999
+  assert np.abs(full - half).max() > 1e-5  # It did compute in bfloat16.
+
+
+def test_bfloat16_multiplies_in_bfloat16_on_the_way_back_too(params):
+  arrays, _, _ = pack([(s,) for s in make_sentences()], LENGTH, SLOTS)
+  inputs = [arrays[name][:, 0] for name in ("tokens", "segments", "positions")]
+  weight_RSD = np.random.default_rng(2).normal(size=(len(inputs[0]), SLOTS, 32))
+
+  def gradient_of(dtype):
+    module = heads.build(MODEL, HEAD, dtype=dtype)
+    return jax.grad(lambda params: (
+        module.apply({"params": params}, *inputs, slots=SLOTS) * weight_RSD).sum())  # fmt: skip
+
+  flops = {dtype: matrix_flops(jax.make_jaxpr(gradient_of(dtype))(params))
+           for dtype in ("float32", "bfloat16")}  # fmt: skip
+  pooling = flops["bfloat16"].pop("float32 highest")
+  assert pooling < 0.1 * flops["float32"]["float32 highest"]
+  assert flops["bfloat16"] == {"bfloat16": flops["float32"]["float32 highest"] - pooling}
+  got, expected = (jax.tree.leaves(gradient_of(dtype)(params)) for dtype in ("bfloat16", "float32"))
+  flat = lambda leaves: np.concatenate([np.ravel(leaf) for leaf in leaves])
+  got, expected = flat(got), flat(expected)
+  assert got @ expected > 0.999 * np.linalg.norm(got) * np.linalg.norm(expected)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+def test_layers_one_by_one_give_what_the_scan_gives(params, dtype):
+  flat = {"bert": bert.unstack(params["bert"], dtype)}
+  assert flat["bert"]["block_1"]["up"]["kernel"].shape == (32, 64)
+  assert {str(x.dtype) for path, x in jax.tree_util.tree_leaves_with_path(flat)
+          if path[-1].key == "kernel"} == {dtype}  # fmt: skip
+  arrays, _, _ = pack([(s,) for s in make_sentences()], LENGTH, SLOTS)
+  inputs = [arrays[name][:, 0] for name in ("tokens", "segments", "positions")]
+  module = heads.build(MODEL, HEAD, dtype=dtype)
+  one_by_one = module.clone(bert=module.bert.clone(unstacked=True))
+  scanned_RSD = module.apply({"params": params}, *inputs, slots=SLOTS)
+  np.testing.assert_allclose(
+      one_by_one.apply({"params": flat}, *inputs, slots=SLOTS), scanned_RSD,
+      atol=1e-6 if dtype == "float32" else 1e-2)  # fmt: skip
+
+
+def test_gelu_and_its_slope_are_those_of_float64():
+  x = np.concatenate([np.linspace(-12, 12, 4001), [0.0, -1e-30, 1e4, -1e4]]).astype(np.float32)
+  phi = np.array([0.5 * (1 + math.erf(v / math.sqrt(2))) for v in np.float64(x)])
+  density = np.exp(-(np.float64(x) ** 2) / 2) / math.sqrt(2 * math.pi)
+  np.testing.assert_allclose(jax.jit(bert.gelu)(x), x * phi, rtol=2e-7, atol=1e-6)
+  slope = jax.jit(jax.vmap(jax.grad(bert.gelu)))(x)
+  np.testing.assert_allclose(slope, phi + x * density, rtol=2e-7, atol=1e-6)

@@ -1,0 +1,111 @@
+"""The page of an evaluation, read as text and looked at in a browser where there is one."""
+
+import json
+import re
+import shutil
+import subprocess
+
+from matplotlib import image
+import numpy as np
+import pytest
+
+from labse_jax import evaluate
+from labse_jax.pages import evaluation as evaluation_page
+from tests.support.html_document import Document
+
+LANGUAGES = {"fra": "écrit {}", "rus": "слово {}", "deu": "<b>wort</b> {}"}
+COUNT = 30
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+  """Three languages, and two systems' vectors of them, of which the second is worse."""
+  folder = tmp_path_factory.mktemp("page")
+  data, rng, meaning = folder / "data", np.random.default_rng(0), {}
+  data.mkdir()
+  for language, form in LANGUAGES.items():
+    texts, english = ([f.format(n) for n in range(COUNT)] for f in (form, "a sentence number {}"))
+    (data / f"tatoeba.{language}-eng.{language}").write_text("\n".join(texts), "utf-8")
+    (data / f"tatoeba.{language}-eng.eng").write_text("\n".join(english), "utf-8")
+    meaning |= {text: n for side in (texts, english) for n, text in enumerate(side)}
+  for name, noise in (("good", 0.2), ("weak", 0.6)):
+    x_ND = np.eye(COUNT)[list(meaning.values())] + noise * rng.normal(size=(len(meaning), COUNT))
+    np.save(folder / f"{name}.npy", x_ND.astype(np.float16))
+    (folder / f"{name}.txt").write_text("\n".join(meaning), "utf-8")
+  published = {"LaBSE": {"source": "arXiv 2007.01852", "average": 0.837, "languages": 112}}
+  (folder / "published.json").write_text(json.dumps(published))
+  arguments = {"suite": "tatoeba", "data": folder / "data", "output": folder / "both.json",
+               "report": folder / "both.html", "published": folder / "published.json"}  # fmt: skip
+  argv = [str(part) for name, value in arguments.items() for part in (f"--{name}", value)]
+  evaluate.main([*argv, "--model", f"{folder}/good.npy", "--model", f"{folder}/weak.npy"])
+  return folder
+
+
+def test_the_page_is_whole_escaped_and_needs_nothing_else(folder):
+  text = (folder / "both.html").read_text("utf-8")
+  document = Document(text)
+  assert not document.open
+  assert not re.search(r"https?:|<script|<link|@import|url\(", text)
+  # Models side by side; of each, bars, both directions, similarities and the plane.
+  assert sum(tag == "img" for tag, _ in document.tags) == 1 + 2 * 4
+  assert "<b>wort</b>" not in text and any("<b>wort</b> " in shown for shown in document.texts)
+
+
+def test_it_says_what_was_measured_and_what_was_published(folder):
+  texts = Document((folder / "both.html").read_text("utf-8")).texts
+  result = json.loads((folder / "both.json").read_text("utf-8"))
+  assert list(result) == ["models", "comparisons"] and list(result["models"]) == ["good", "weak"]
+  good, weak = (one["average"]["accuracy"]["value"] for one in result["models"].values())
+  assert good > weak and f"{good:.3f}" in texts and f"{weak:.3f}" in texts
+  assert "LaBSE (published)" in texts and "0.837 (of 112)" in texts
+  assert any("not measured here: LaBSE, from arXiv 2007.01852" in text for text in texts)
+  (test,) = result["comparisons"]
+  assert test["average"]["difference"]["value"] == pytest.approx(good - weak)
+  assert test["average"]["p"] < 0.001 and "< 0.001" in texts
+  assert "Cyrillic (1)" in texts and "Latin (2)" in texts
+
+
+def test_groups_are_shown_beside_each_other(folder):
+  models = json.loads((folder / "both.json").read_text("utf-8"))["models"]
+  for result in models.values():
+    result |= {"groups": {"14": result["average"]}}
+  both = Document("".join(evaluation_page.models(models, [], {}))).texts
+  assert "group 14 (3)" in both
+
+
+def test_one_model_keeps_its_form_and_paired_keys_stay_out(folder, tmp_path):
+  argv = ["--suite", "tatoeba", "--data", str(folder / "data")]
+  argv += ["--model", f"{folder}/good.npy", "--output", f"{tmp_path}/one.json"]
+  evaluate.main(argv)
+  result = json.loads((tmp_path / "one.json").read_text("utf-8"))
+  assert list(result)[:3] == ["suite", "results", "average"]
+  both = json.loads((folder / "both.json").read_text("utf-8"))["models"]["good"]
+  assert both["results"] == result["results"] and both["average"] == result["average"]
+  assert not {"outcomes", "draws"} & {*result, *both}
+
+
+def test_a_suite_without_translations_says_so_and_keeps_no_vector(folder, tmp_path, monkeypatch):
+  monkeypatch.setattr(evaluate, "_remembering", None)
+  rows = "".join(f"{n % 5}\técrit {n}\tслово {n}\n" for n in range(COUNT))
+  (tmp_path / "set.tsv").write_text(rows, "utf-8")
+  argv = ["--suite", "sts", "--data", str(tmp_path), "--model", f"{folder}/good.npy"]
+  argv += ["--output", f"{tmp_path}/s.json", "--report", f"{tmp_path}/s.html"]
+  evaluate.main(argv)
+  texts = Document((tmp_path / "s.html").read_text("utf-8")).texts
+  assert any("suites that keep pairs of translations in memory" in text for text in texts)
+
+
+def test_a_browser_shows_it(folder, tmp_path):
+  browser = next(filter(None, map(shutil.which, ("chromium", "google-chrome"))), None)
+  if browser is None:
+    pytest.skip("no Chromium is installed")
+  command = [browser, "--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars",
+             f"--user-data-dir={tmp_path}/profile", "--window-size=1100,6000",
+             f"--screenshot={tmp_path}/page.png", (folder / "both.html").as_uri()]  # fmt: skip
+  subprocess.run(command, check=True, capture_output=True, timeout=120)
+  pixels = image.imread(tmp_path / "page.png")[..., :3]
+  assert pixels.shape[:2] == (6000, 1100)
+  # Rows with ink all the way down, and nothing that runs out of the page's sides.
+  inked = (pixels.min(axis=2) < 0.9).any(axis=1)
+  assert inked[:3000].mean() > 0.5 and inked[3000:].mean() > 0.3
+  assert (pixels[:, :10] == 1).all() and (pixels[:, -10:] == 1).all()

@@ -1,0 +1,42 @@
+"""The sections that two kinds of pages share."""
+
+from labse_jax.pages import results as result_sections
+from tests.support.html_document import Document
+
+
+def result_of(count, *directions):
+  rows = {f"l{n:02}": {"error": n / count} | dict.fromkeys(directions, 0.5) for n in range(count)}
+  return {"suite": "xsim", "results": rows, "average": {"error": 0.5, "languages": count}}
+
+
+def texts_of(pieces):
+  document = Document("".join(pieces))
+  assert not document.open
+  return document.texts, [tag for tag, _ in document.tags]
+
+
+def test_groups_notes_and_the_way_of_the_metric_are_said():
+  result = result_of(3) | {"groups": {"14": {"error": 0.25, "languages": 14}}}
+  result |= {"scored on": {"l00": "half", "l02": "half"}, "skipped": {"xho": 2}}
+  texts, tags = texts_of(result_sections.languages(result, images := {}))
+  assert texts[0] == "Error by language" and list(images) == ["languages"]
+  assert texts[texts.index("group 14 (14)") + 1] == "0.250"
+  assert "scored on half: l00, l02" in texts
+  assert "left out, with too few pairs: xho (2)" in texts
+  assert "Suite xsim: 0.500 on average over 3 languages" in texts[1]
+  assert "Of error, less is better." in texts[1] and "details" not in tags
+
+
+def test_directions_are_drawn_and_long_tables_are_folded():
+  result = result_of(21, *result_sections.DIRECTIONS)
+  texts, tags = texts_of(result_sections.languages(result, images := {}, "good"))
+  assert texts[0] == "Error by language: good"
+  assert list(images) == ["languages", "directions"] and tags.count("img") == 2
+  assert "All 21 languages in numbers" in texts and tags.count("details") == 1
+
+
+def test_where_figures_come_from_is_said_in_words():
+  made = {"model": "m", "precision": None, "hardware": {"devices": {}}, "other": 1}
+  texts, _ = texts_of(result_sections.measured(made))
+  assert texts == ["How it was measured", "model", "m", "precision", "none", "hardware",
+                   "devices: none"]  # fmt: skip

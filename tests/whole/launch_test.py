@@ -1,0 +1,371 @@
+"""The scripts of launch/, most of them with a Python that only writes down what it was asked."""
+
+import ast
+import os
+import shlex
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+from packaging.requirements import Requirement
+import pytest
+
+from tests.support.places import ROOT
+
+SCRIPTS = [*sorted((ROOT / "launch").glob("*.sh")), ROOT / ".ci" / "run"]
+
+FAKE_PYTHON = r"""#!/bin/bash
+if [ "$1" = -c ]; then [[ "$2" != *torch* ]]; exit; fi
+if [ "$1" = --version ]; then echo Python 3.11.9; exit; fi
+echo "$*" >>"$FAKE_LOG"
+if [[ -n "$FAKE_FAIL" && "$*" == *" $FAKE_FAIL"* ]]; then exit 7; fi
+if [ -n "$FAKE_SLEEP" ] && [ "$2" = "$FAKE_SLEEP" ]; then sleep 20; fi
+words=("$@")
+for ((i = 0; i < $#; i++)); do
+  case "${words[i]}" in --output | --dest | --workdir | *.report) out="${words[i + 1]}" ;; esac
+done
+case "$2" in
+  venv) mkdir -p "$3/bin"; cp "$0" "$3/bin/python"; touch "$3/pyvenv.cfg" ;;
+  pip) if [ "$3" = download ]; then touch "$out/one.whl"; fi ;;
+  labse_jax.prepare) mkdir -p "$out"; touch "$out/report.json" ;;
+  labse_jax.vocabulary) mkdir -p "$out"; touch "$out/vocabulary.json" ;;
+  labse_jax.train) mkdir -p "$out/model"; touch "$out/model/modules.json" ;;
+  labse_jax.evaluate) touch "$out" ;;
+  labse_jax.report) touch "$out/report.html" ;;
+esac
+"""
+
+
+class Checkout:
+  """A copy of launch/ with a fake python3 first in PATH; `log` is what Python was asked."""
+
+  def __init__(self, folder):
+    self.root = folder / "a checkout"
+    shutil.copytree(ROOT / "launch", self.root / "launch")
+    shutil.copy(ROOT / "setup.py", self.root)
+    self.bin = folder / "bin"
+    self.bin.mkdir()
+    self.names = ["python", *(f"python3{end}" for end in ("", ".11", ".12", ".13", ".14"))]
+    for name in self.names:
+      self.write(name, FAKE_PYTHON)
+    self.log_file = folder / "log"
+    self.cwd = folder
+
+  def write(self, name, text):
+    (self.bin / name).write_text(text)
+    (self.bin / name).chmod(0o755)
+
+  def start(self, script, *arguments, **environment):
+    env = {k: v for k, v in os.environ.items() if k not in ("CI", "LABSE_PYTHON", "LABSE_EXTRA")}
+    env |= {"PATH": f"{self.bin}:{os.environ['PATH']}", "FAKE_LOG": str(self.log_file)}
+    return subprocess.Popen(
+        ["bash", self.root / "launch" / script, *arguments], text=True, cwd=self.cwd,
+        env=env | environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        start_new_session=True)  # fmt: skip
+
+  def run(self, *words, **environment):
+    """(exit status, stdout, stderr)"""
+    process = self.start(*words, **environment)
+    output, errors = process.communicate(timeout=60)
+    return process.returncode, output, errors
+
+  def log(self):
+    """The lines since the last call."""
+    lines = self.log_file.read_text().splitlines() if self.log_file.exists() else []
+    self.log_file.unlink(missing_ok=True)
+    return lines
+
+
+@pytest.fixture
+def checkout(tmp_path):
+  return Checkout(tmp_path)
+
+
+@pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.name)
+def test_bash_reads_it(script):
+  subprocess.run(["bash", "-n", script], check=True)
+
+
+def test_quickstart_does_each_step_once(checkout):
+  status, output, _ = checkout.run("quickstart.sh")
+  assert status == 0
+  run = "runs/quickstart"
+  train = [line for line in checkout.log() if "labse_jax.train" in line]
+  assert train == [
+      f"-m labse_jax.train --config experiments/quickstart.py:seconds=480,"
+      f"held_out={run}/data/held_out --workdir {run}"
+  ]  # fmt: skip
+  shown = [line[2:] for line in output.splitlines() if line.startswith("$ ")]
+  assert [shlex.split(line)[2] for line in shown] == [
+      "pip", "labse_jax.prepare", "labse_jax.vocabulary", "labse_jax.train", "labse_jax.evaluate",
+      "labse_jax.report"]  # fmt: skip
+  prepare = f"python -m labse_jax.prepare --input {run}/wheels/one.whl --output {run}/data"
+  assert shown[1] == f"{prepare} --held-out 1000 --min-characters 12 --max-characters 200"
+  assert (checkout.root / run / "wheels" / "catalogues.txt").read_text().count("==") == 6
+
+  status, output, _ = checkout.run("quickstart.sh")
+  assert (status, checkout.log()) == (0, [])
+  assert output.startswith("All is done: open runs/quickstart/report.html")
+
+
+@pytest.mark.parametrize("gone,expected", [(400, 365), (700, 65), (1000, 60)])
+def test_quickstart_trains_for_what_is_left_of_the_minutes(checkout, gone, expected):
+  checkout.run("quickstart.sh", SECONDS=str(gone))  # Bash counts on from there.
+  (train,) = [line for line in checkout.log() if "labse_jax.train" in line]
+  seconds = int(train.split("seconds=")[1].split(",")[0])
+  assert max(60, expected - 10) <= seconds <= expected
+
+
+def test_quickstart_goes_on_after_a_step_that_failed(checkout):
+  status, _, errors = checkout.run("quickstart.sh", "--small", FAKE_FAIL="labse_jax.train")
+  assert status == 7
+  assert "train: ended with status 7; the same command tries again from here." in errors
+  checkout.log()
+  assert checkout.run("quickstart.sh", "--small")[0] == 0
+  modules = [line.split()[1] for line in checkout.log()]
+  assert modules == ["labse_jax.train", "labse_jax.evaluate", "labse_jax.report"]
+
+
+def test_quickstart_evaluates_again_after_the_model_changed(checkout):
+  checkout.run("quickstart.sh", "--small")
+  checkout.log()
+  later = time.time() + 5
+  os.utime(checkout.root / "runs/quickstart_small/model/modules.json", (later, later))
+  checkout.run("quickstart.sh", "--small")
+  assert [line.split()[1] for line in checkout.log()] == ["labse_jax.evaluate", "labse_jax.report"]
+
+
+def test_quickstart_never_takes_half_a_download_for_a_whole_one(checkout):
+  status, *_ = checkout.run("quickstart.sh", "--small", FAKE_FAIL="download")
+  assert status == 7
+  assert not (checkout.root / "runs/quickstart_small/wheels").exists()
+  assert checkout.run("quickstart.sh", "--small")[0] == 0
+
+
+def test_quickstart_leaves_at_ctrl_c(checkout):
+  process = checkout.start("quickstart.sh", "--small", FAKE_SLEEP="labse_jax.train")
+  deadline = time.monotonic() + 30
+  while "labse_jax.train" not in "".join(checkout.log()) and time.monotonic() < deadline:
+    time.sleep(0.05)
+  os.killpg(process.pid, signal.SIGINT)
+  _, errors = process.communicate(timeout=10)
+  assert process.returncode == 130
+  assert errors.splitlines()[-1] == "labse-jax: interrupted; the same command goes on from here"
+
+
+@pytest.mark.parametrize("script", ["quickstart.sh", "local.sh", "tpu_vm.sh"])
+def test_help_says_how_and_installs_nothing(checkout, script):
+  status, output, errors = checkout.run(script, "--help")
+  assert (status, errors, checkout.log()) == (0, "", [])
+  assert f"bash launch/{script}" in output
+
+
+def test_quickstart_refuses_what_it_does_not_know(checkout):
+  status, _, errors = checkout.run("quickstart.sh", "--tiny")
+  assert (status, errors) == (2, "labse-jax: unknown argument '--tiny'; see --help.\n")
+
+
+def test_environment_is_made_once_and_again_when_the_pins_change(checkout):
+  install = "-m pip install -qq --disable-pip-version-check -r launch/requirements.txt -e ."
+  checkout.run("local.sh", "-V")
+  venv = checkout.root / ".venv"
+  assert checkout.log() == [f"-m venv {venv}", install, "-V"]
+  checkout.run("local.sh", "-V")
+  assert checkout.log() == ["-V"]
+  with open(checkout.root / "launch" / "requirements.txt", "a") as file:
+    file.write("six==1.17.0\n")
+  checkout.run("local.sh", "-V")
+  assert checkout.log() == [install, "-V"]
+
+
+def test_environment_that_was_broken_off_is_made_again(checkout):
+  process = checkout.start("local.sh", "-V", FAKE_SLEEP="pip")
+  deadline = time.monotonic() + 30
+  while "pip install" not in "".join(checkout.log()) and time.monotonic() < deadline:
+    time.sleep(0.05)
+  os.killpg(process.pid, signal.SIGKILL)
+  process.communicate()
+  leftover = checkout.root / ".venv" / "leftover"
+  leftover.touch()
+  status, _, errors = checkout.run("local.sh", "-V")
+  assert status == 0 and not leftover.exists()
+  assert "its installation was not finished" in errors
+
+
+def test_environment_says_that_an_installation_failed(checkout):
+  status, _, errors = checkout.run("local.sh", "-V", FAKE_FAIL="install")
+  assert status == 1
+  assert errors.splitlines()[-1].startswith("labse-jax: the installation failed;")
+  checkout.log()
+  assert checkout.run("local.sh", "-V")[0] == 0
+  assert not any(line.startswith("-m venv") for line in checkout.log())
+
+
+def test_environment_needs_a_recent_python(checkout):
+  for name in checkout.names:
+    checkout.write(name, "#!/bin/bash\nexit 1\n")
+  status, _, errors = checkout.run("quickstart.sh")
+  assert status == 2
+  assert len(errors.splitlines()) == 1 and "no Python 3.11 or newer" in errors
+
+
+def test_tests_skip_parity_without_torch_but_never_in_ci(checkout):
+  status, _, errors = checkout.run("test.sh", "-k", "x", FAKE_FAIL="torch==")
+  assert status == 0
+  assert "no torch could be installed: parity tests are skipped." in errors
+  lines = checkout.log()
+  assert lines[-3:] == ["-m ruff check", "-m ruff format --check", "-m pytest -k x"]
+  assert "--extra-index-url https://download.pytorch.org/whl/cpu torch==" in lines[-4]
+  assert not any("requirements-parity" in line for line in lines)
+  status, _, errors = checkout.run("test.sh", FAKE_FAIL="torch==", CI="true")
+  assert status == 1
+  assert "CI=true: no torch could be installed" in errors
+
+
+def test_tests_take_only_a_cpu_wheel_of_torch(checkout):
+  assert checkout.run("test.sh")[0] == 0
+  lines = checkout.log()
+  torch = [line for line in lines if "torch==" in line]
+  assert len(torch) == 1 and torch[0].endswith("+cpu")
+  (parity,) = [line for line in lines if "requirements-parity" in line]
+  assert lines.index(torch[0]) < lines.index(parity)
+
+
+def test_local_has_eight_devices():
+  code = "import jax, os; print(len(jax.devices()), jax.default_backend())"
+  env = {k: v for k, v in os.environ.items() if k not in ("XLA_FLAGS", "JAX_PLATFORMS")}
+  done = subprocess.run(
+      ["bash", ROOT / "launch" / "local.sh", "-c", code], text=True, capture_output=True,
+      env=env | {"LABSE_PYTHON": sys.executable}, check=True)  # fmt: skip
+  assert done.stdout.split() == ["8", "cpu"]
+
+
+def test_local_keeps_the_settings_of_its_caller(checkout):
+  checkout.write("show", '#!/bin/bash\n[ "$1" = -c ] || echo "$XLA_FLAGS $GLIBC_TUNABLES"\n')
+  _, output, _ = checkout.run(
+      "local.sh", "-V", LABSE_PYTHON=str(checkout.bin / "show"), GLIBC_TUNABLES="a.b.c=1",
+      XLA_FLAGS="--one --xla_force_host_platform_device_count=2")  # fmt: skip
+  assert output == ("--one --xla_force_host_platform_device_count=2 "
+                    "a.b.c=1:glibc.malloc.hugetlb=1\n")  # fmt: skip
+
+
+def tpu_vm(checkout, command, *words):
+  return checkout.run("tpu_vm.sh", command, "--name", "t", "--zone", "z", "--dry-run", *words)
+
+
+SSH = "gcloud compute tpus tpu-vm ssh t --zone=z --worker=all "
+DRY_RUNS = {
+  ("create",): "gcloud compute tpus tpu-vm create t --zone=z --accelerator-type=v3-32 "
+  "--version=tpu-ubuntu2204-base\n",
+  ("create", "--type", "v4-8", "--version", "v 2", "--spot"): "gcloud compute tpus tpu-vm create t "
+  "--zone=z --accelerator-type=v4-8 '--version=v 2' --spot\n",
+  ("install",): "mkdir -p runs\n"
+  "git archive --output=runs/labse_jax.tar.gz HEAD\n"
+  "gcloud compute tpus tpu-vm scp runs/labse_jax.tar.gz t: --zone=z --worker=all\n"
+  f"{SSH}'--command=set -e; mkdir -p labse_jax; tar -xzf labse_jax.tar.gz -C labse_jax; "
+  r"python3 -c '\''import sys; assert sys.version_info >= (3, 11)'\'' || "
+  "(sudo apt-get update && sudo apt-get install -y python3.11-venv); "
+  "LABSE_EXTRA=tpu bash labse_jax/launch/environment.sh'\n",
+  ("run", "--", "-m", "labse_jax.train", "--config=a.py:b=1,c"): f"{SSH}'--command=cd labse_jax && "
+  "LABSE_DISTRIBUTED=1 .venv/bin/python -m labse_jax.train --config=a.py:b=1,c'\n",
+  ("delete",): "gcloud compute tpus tpu-vm delete t --zone=z\n",
+}
+
+
+@pytest.mark.parametrize("words", DRY_RUNS, ids=" ".join)
+def test_tpu_vm_prints_what_it_would_run(checkout, words):
+  assert tpu_vm(checkout, *words) == (0, DRY_RUNS[words], "")
+
+
+def test_tpu_vm_brings_every_argument_to_the_worker_as_it_was(checkout):
+  arguments = ["a b", "it's", '"$HOME"', "*", "", "\\", "x;y"]
+  _, output, _ = tpu_vm(checkout, "run", "--", *arguments)
+  command = shlex.split(output)[-1].removeprefix("--command=")
+  worker = checkout.cwd / "worker" / "labse_jax" / ".venv" / "bin"
+  worker.mkdir(parents=True)
+  (worker / "python").write_text('#!/bin/bash\nprintf "%s\\n" "$LABSE_DISTRIBUTED" "$@"\n')
+  (worker / "python").chmod(0o755)
+  done = subprocess.run(
+      ["bash", "-c", command], cwd=checkout.cwd / "worker", text=True, capture_output=True,
+      check=True)  # fmt: skip
+  assert done.stdout.split("\n")[:-1] == ["1", *arguments]
+
+
+def test_tpu_vm_says_how_to_go_on_after_a_run_that_ended(checkout):
+  checkout.write("gcloud", "#!/bin/bash\nexit 5\n")
+  status, _, errors = checkout.run("tpu_vm.sh", "run", "--name", "t", "--zone", "z", "--", "-V")
+  assert status == 5
+  assert "The same command goes on from the newest checkpoint" in errors
+
+
+@pytest.mark.parametrize(
+  "words,message",
+  [
+    (["restart"], "unknown command 'restart'; choose from create, install, run, delete"),
+    (["create", "--zone", "z"], "--name NAME is missing"),
+    (["create", "--name", "t"], "--zone ZONE is missing"),
+    (["create", "--name"], "--name needs a value"),
+    (["run", "--name", "t", "--zone", "z"], "nothing to run"),
+    (["delete", "--name", "t", "--zone", "z", "--", "x"], "delete takes no arguments"),
+    (["delete", "t"], "unknown option 't'"),
+  ],
+)
+def test_tpu_vm_refuses_in_one_line(checkout, words, message):
+  status, output, errors = checkout.run("tpu_vm.sh", *words)
+  assert (status, output, len(errors.splitlines())) == (2, "", 1)
+  assert message in errors
+
+
+def pins(name):
+  lines = (ROOT / "launch" / name).read_text().splitlines()
+  found = [Requirement(line) for line in lines if line and not line.startswith("#")]
+  assert all(str(pin.specifier).startswith("==") for pin in found)
+  return {_key(pin.name): str(pin.specifier)[2:] for pin in found}
+
+
+def _key(name):
+  return name.lower().replace("_", "-")
+
+
+def allowed():
+  """{list of setup.py: {package: its range}}; the extras by their names."""
+  (call,) = [
+      node for node in ast.walk(ast.parse((ROOT / "setup.py").read_text()))
+      if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "setup"]  # fmt: skip
+  keywords = {word.arg: word.value for word in call.keywords}
+  lists = ast.literal_eval(keywords["extras_require"])
+  lists["run"] = ast.literal_eval(keywords["install_requires"])
+  parsed = {kind: map(Requirement, lines) for kind, lines in lists.items()}
+  return {k: {_key(r.name): r.specifier for r in found} for k, found in parsed.items()}
+
+
+@pytest.mark.parametrize(
+  "name,kind,more,elsewhere",
+  [
+    ("requirements.txt", "run", {"jaxlib"}, set()),
+    ("requirements-test.txt", "test", set(), set()),
+    ("requirements-parity.txt", "parity", set(), {"torch"}),  # test.sh installs that one.
+  ],
+)
+def test_pins_are_those_of_setup_py_and_in_its_ranges(name, kind, more, elsewhere):
+  pinned, ranges = pins(name), allowed()[kind]
+  assert pinned.keys() == (ranges.keys() - elsewhere) | more
+  for package, version in pinned.items():
+    assert package in more or ranges[package].contains(version), package
+
+
+@pytest.mark.slow
+def test_quickstart_small_from_nothing(tmp_path):
+  clone = tmp_path / "clone"
+  subprocess.run(["git", "clone", "-q", ROOT, clone], check=True)
+  command = ["bash", clone / "launch" / "quickstart.sh", "--small"]
+  env = {k: v for k, v in os.environ.items() if k != "LABSE_PYTHON"}
+  done = subprocess.run(command, text=True, capture_output=True, cwd=tmp_path, env=env, check=False)
+  assert done.returncode == 0, done.stderr
+  run = clone / "runs" / "quickstart_small"
+  for name in ("model/modules.json", "evaluation.json", "report.html", "metrics.jsonl"):
+    assert (run / name).stat().st_size > 0, name
+  again = subprocess.run(command, text=True, capture_output=True, cwd=tmp_path, env=env, check=True)
+  assert again.stdout.startswith("All is done")
