@@ -18,7 +18,7 @@ import numpy as np
 
 from labse_jax.base.errors import InputError
 from labse_jax.base.files import read_lines, write_json
-from labse_jax.encode import SentenceEncoder
+from labse_jax.encoding.sentence_encoder import SentenceEncoder
 from labse_jax.mining.calibration import RISK, calibrated, threshold
 
 PRECISIONS = (0.9, 0.95, 0.99)

@@ -33,7 +33,7 @@ from labse_jax import train as trainer
 from labse_jax.base.files import read_lines
 from labse_jax.base.sharding import batch_sharding, make_mesh
 from labse_jax.configs.command_line import load_config
-from labse_jax.data.batches.pairs import to_devices
+from labse_jax.data.batches.streams import to_devices
 
 EXPERIMENT = "experiments/pretrain_small.py"
 TIME_SHARES = (0.2, 0.25, 0.55)  # Of the stages of 1, 2 and 4 layers.

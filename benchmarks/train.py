@@ -29,7 +29,7 @@ from transformers import AutoModel
 from labse_jax import train as trainer
 from labse_jax.base.sharding import batch_sharding, make_mesh
 from labse_jax.configs.command_line import load_config
-from labse_jax.data.batches.pairs import to_devices
+from labse_jax.data.batches.streams import to_devices
 from labse_jax.training.warm_start import warm_start
 
 TURNS, STEPS = 5, 3

@@ -20,7 +20,7 @@ import ml_collections
 from labse_jax import model_folder
 from labse_jax.base.errors import InputError
 from labse_jax.base.files import read_json
-from labse_jax.configs.command_line import parse_arg
+from labse_jax.configs.arguments import parse_arg
 
 
 def get_config(arg=None):

@@ -13,7 +13,7 @@ and 4 layers, 400/300/500 by default; one number trains all 4 layers from the st
 import ml_collections
 
 from labse_jax.base.errors import InputError, known
-from labse_jax.configs.command_line import parse_arg
+from labse_jax.configs.arguments import parse_arg
 
 DEPTH = 4
 

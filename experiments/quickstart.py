@@ -5,7 +5,7 @@ bash launch/quickstart.sh
 
 import ml_collections
 
-from labse_jax.configs.command_line import parse_arg
+from labse_jax.configs.arguments import parse_arg
 
 
 def get_config(arg=None):

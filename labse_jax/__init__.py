@@ -4,13 +4,13 @@ import os
 import signal
 import sys
 
-__version__ = "0.1.0"
+from labse_jax.base.version import __version__ as __version__
 
 
 def __getattr__(name):
   # Lazily, so that `labse-jax --help` does not wait for JAX.
   if name == "SentenceEncoder":
-    from labse_jax.encode import SentenceEncoder
+    from labse_jax.encoding.sentence_encoder import SentenceEncoder
 
     return SentenceEncoder
   raise AttributeError(f"module 'labse_jax' has no attribute {name!r}")

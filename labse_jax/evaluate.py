@@ -3,18 +3,17 @@
 import argparse
 import inspect
 import json
-import os
 import pathlib
-import platform
 import shlex
-import sys
 import time
 
-import labse_jax
 from labse_jax.base import plugins
 from labse_jax.base.errors import InputError, known, run
 from labse_jax.base.files import replacing
+from labse_jax.base.machine import hardware
+from labse_jax.base.version import __version__
 from labse_jax.encoding import vector_files
+from labse_jax.encoding.encode_functions import load_encode
 from labse_jax.evaluation import comparison
 from labse_jax.evaluation.result_table import aligned, notes, side_by_side, table
 
@@ -104,7 +103,7 @@ def _evaluate(args, argv, evaluator):
       "prompt": args.prompt if computed else None,
       "command": shlex.join(["python", "-m", "labse_jax.evaluate", *argv]),
       "hardware": hardware(),
-      "version": labse_jax.__version__,
+      "version": __version__,
       "seconds": round(time.monotonic() - begin, 1),
     }
     shown[name] = multilingual.look(evaluator, vectors) if looked_at else {}
@@ -140,34 +139,6 @@ def _options(settings, name, suite):
     known(f"option of {name}", option, own)
     options[option] = int(value) if value.isdecimal() else value
   return options
-
-
-def load_encode(model, *, precision="float32", prompt=None):
-  """A function from a list of sentences to unit vectors, float32 [N, D], by a folder or .npy."""
-  if vector_files.is_stored(model):
-    return vector_files.load_encode(model)
-  from labse_jax.encode import SentenceEncoder  # Late: `--help` does not wait for JAX.
-
-  encoder = SentenceEncoder.load(model, precision=precision)
-  options = {"show_progress_bar": sys.stderr.isatty(), "prompt": prompt}
-  return lambda texts: encoder.encode(texts, normalize_embeddings=True, **options)
-
-
-def hardware():
-  """The processor, its cores that this process may use, and JAX's devices."""
-  import jax
-
-  cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-  kinds = [device.device_kind for device in jax.devices()]
-  devices = {kind: kinds.count(kind) for kind in sorted(set(kinds))}
-  return {"processor": _processor(), "cores": cores, "devices": devices}
-
-
-def _processor():
-  info = pathlib.Path("/proc/cpuinfo")
-  lines = info.read_text().splitlines() if info.exists() else []
-  names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
-  return names[0] if names else platform.processor() or platform.machine()
 
 
 def _parse(argv):

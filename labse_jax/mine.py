@@ -1,122 +1,52 @@
 """Two files of sentences -> the pairs among them that are translations."""
 
-import contextlib
+import argparse
 import functools
+import math
 import pathlib
-import shutil
-import sys
 
-import numpy as np
-
-from labse_jax import mine_flags
-from labse_jax.base import files, fingerprint
+from labse_jax.base import files
 from labse_jax.base.errors import InputError, run
-from labse_jax.encode import SentenceEncoder, encode_file
-from labse_jax.mining import calibration, pair_files
+from labse_jax.data.sources import stem_and_language
+from labse_jax.encoding.sentence_encoder import SentenceEncoder
+from labse_jax.mining import pair_files
 from labse_jax.mining.allowed_pairs import AllowedPairs
-from labse_jax.mining.texts import SIDES, copied, read_gold, read_text
+from labse_jax.mining.scoring import calibrated, mined, scored
+from labse_jax.mining.texts import SIDES, read_gold, read_text
+from labse_jax.mining.vectors_beside import folder_of, vectors_beside
 from labse_jax.neighbours import margin
-from labse_jax.neighbours.exact import top_k_both
+from labse_jax.neighbours.exact import DTYPES, top_k_both
 
-MARKER = "of.json"
+DESCRIPTION = """Finds the translations among the lines of two files, which may be .gz, .xz or .zst,
+and writes score<TAB>source<TAB>target, best first, as LASER does. A score is a pair's cosine
+divided by (--margin ratio) the mean cosine to both sides' k nearest; above it more is right, and
+--threshold drops the pairs below. Equal lines count once; blank ones are left out. Pairs of equal
+texts, and of lengths that do not fit, are never taken; with --one-script and --language-id, nor are
+lines in the wrong script or language. The last line says how many pairs were refused, and for what.
+With --score-only, line N of one file is a translation of line N of the other, and each pair is
+scored, in order.
 
+  python -m labse_jax.mine --model FOLDER --source de.txt --target en.txt --output pairs.tsv \\
+      --threshold 1.06
+  python -m labse_jax.mine ... --output pairs.tsv --precision 0.95 --report pairs.html
 
-def calibrated(x, y, vectors, search, allowed, gold_2G, args):
-  """`mined` down to the threshold for --precision, with each pair's own, and the page of it."""
-  found = calibration.calibrated(*vectors, k=args.k, margin=args.margin, search=search,
-                                 allowed=allowed, gold_2G=gold_2G,
-                                 copied=(copied(x.lines), copied(y.lines)))  # fmt: skip
-  lowest = calibration.threshold(found, args.precision)
-  columns = (found.row_x_P, found.row_y_P, found.score_P, found.precision_P)
-  pairs = [(score, x.lines[row_x], y.lines[row_y], x.numbers[row_x], y.numbers[row_y], precision)
-           for row_x, row_y, score, precision in zip(*(c.tolist() for c in columns), strict=True)
-           if score >= lowest]  # fmt: skip
-  if not args.report:
-    return pairs, None
-  from labse_jax.pages import (
-    calibration as calibration_page,  # Late: drawing is not waited for where none is asked.
-  )
+--precision finds the threshold itself, from sentences whose translation it keeps away, and writes
+each pair's estimated precision (that of all pairs at least as good) as a column more.
 
-  title = " and ".join(pathlib.Path(getattr(args, side)).name for side in SIDES)
-  return pairs, calibration_page.page_of(found, lowest, args.precision, title)
+`labse_jax.prepare --input pairs.tsv --columns=-,source,target` makes a dataset of the pairs, with
+--columns=-,source,target,- where they have that column.
 
-
-def mined(x, y, vectors, search, allowed, args):
-  """Yields (score, source, target, their line numbers), best first, from --threshold on."""
-  found = margin.candidates(*vectors, k=args.k, margin=args.margin, retrieval=args.retrieval,
-                            search=search, allowed=allowed)  # fmt: skip
-  for row_x, row_y, score in zip(*(column_P.tolist() for column_P in found), strict=True):
-    if args.threshold is None or score >= args.threshold:
-      yield score, x.lines[row_x], y.lines[row_y], x.numbers[row_x], y.numbers[row_y]
-
-
-def scored(x, y, vectors, search, args):
-  """Yields the same for line N of one text and line N of the other, in their order."""
-  score_N = margin.aligned_scores(
-      *vectors, x.row_N, y.row_N, k=args.k, margin=args.margin, search=search)  # fmt: skip
-  for number, (score, row_x, row_y) in enumerate(zip(score_N, x.row_N, y.row_N, strict=True), 1):
-    yield float(score), x.lines[row_x], y.lines[row_y], number, number
-
-
-def _search(args):
-  """search(x_ND, y_MD, k), as of `top_k_both`."""
-  if args.search != "faiss":
-    state = _folder(args.output) / "search"
-    return functools.partial(top_k_both, dtype=args.search, state=state)
-  from labse_jax.neighbours import approximate  # Late: faiss is an extra.
-
-  def search(x_ND, y_MD, k):
-    found = approximate.top_k_both(x_ND, y_MD, k)
-    print(f"The index found {found.recall_x:.2%} of the {k} nearest of the source's lines, "
-          f"{found.recall_y:.2%} of the target's (of a sample of 1,000).")  # fmt: skip
-    return found.of_x, found.of_y
-
-  return search
-
-
-def _folder(output):
-  return pathlib.Path(f"{output}.vectors")
-
-
-@contextlib.contextmanager
-def vectors_beside(output, texts, encoder, args):
-  """Gives both texts' unit vectors, mapped into memory; removes them if the block ends well.
-
-  What a killed run of the same inputs and settings left beside `output` is gone on with.
-  """
-  folder = _folder(output)
-  files.check_replaceable(folder, marker=MARKER)
-  identity = {"model": fingerprint.model(args.model), "precision": args.dtype,
-              "prompt": args.prompt}  # fmt: skip
-  about = identity | {side: _file(getattr(args, side)) for side in SIDES} | {
-      "score_only": args.score_only}  # fmt: skip
-  if files.read_json(folder / MARKER, {}) != about:
-    with files.replacing_folder(folder, marker=MARKER) as partial:
-      files.write_json(partial / MARKER, about)
-  for side, text in zip(SIDES, texts, strict=True):
-    _encode(encoder, text, folder / f"{side}.txt", folder / f"{side}.npy", identity, args.prompt)
-  yield [np.load(folder / f"{side}.npy", mmap_mode="r") for side in SIDES]
-  shutil.rmtree(folder)
-
-
-def _file(path):
-  stat = pathlib.Path(path).stat()
-  return [str(pathlib.Path(path).resolve()), stat.st_size, stat.st_mtime_ns]
-
-
-def _encode(encoder, text, lines, output, identity, prompt):
-  if not lines.exists():  # encode_file goes on where the file is older than its vectors.
-    with files.replacing(lines) as file:
-      file.writelines(f"{line}\n" for line in text.lines)
-  if not output.exists():
-    encode_file(encoder, lines, output, identity=identity, prompt=prompt,
-                progress=sys.stderr.isatty())  # fmt: skip
+A run that was killed goes on where it was when the same command is given again: until the end, its
+vectors lie beside the output, in OUTPUT.vectors."""
+DEFAULTS = {"retrieval": "max", "min_characters": 1, "max_ratio": 6.0}  # Of mining.
+UNKNOWN = "und"  # As ISO 639-3 says it.
+SEARCHES = (*DTYPES, "faiss")
 
 
 def main(argv):
-  args = mine_flags.parsed(argv)
-  languages = [mine_flags.language(args, side) for side in SIDES]
-  mine_flags.check_output(args, languages)
+  args = parsed(argv)
+  languages = [language(args, side) for side in SIDES]
+  check_output(args, languages)
   x, y = (read_text(path, blanks=args.score_only) for path in (args.source, args.target))
   _check_texts(x, y, args)
   gold_2G = read_gold(args.gold, x, y) if args.gold else None
@@ -132,7 +62,8 @@ def main(argv):
     elif args.precision is None:
       pairs = list(mined(x, y, vectors, search, allowed, args))
     else:
-      pairs, page = calibrated(x, y, vectors, search, allowed, gold_2G, args)
+      pairs, found, lowest = calibrated(x, y, vectors, search, allowed, gold_2G, args)
+      page = _page(found, lowest, args) if args.report else None
     pair_files.write(args.output, args.format, languages, pairs)
     if page:
       with files.replacing(args.report) as file:
@@ -162,6 +93,125 @@ def _check_texts(x, y, args):
       raise InputError(
         f"{path}: has {len(text.lines):,} distinct lines; {what} {needed:,} or more."
       )
+
+
+def _search(args):
+  """search(x_ND, y_MD, k), as of `top_k_both`."""
+  if args.search != "faiss":
+    state = folder_of(args.output) / "search"
+    return functools.partial(top_k_both, dtype=args.search, state=state)
+  from labse_jax.neighbours import approximate  # Late: faiss is an extra.
+
+  def search(x_ND, y_MD, k):
+    found = approximate.top_k_both(x_ND, y_MD, k)
+    print(f"The index found {found.recall_x:.2%} of the {k} nearest of the source's lines, "
+          f"{found.recall_y:.2%} of the target's (of a sample of 1,000).")  # fmt: skip
+    return found.of_x, found.of_y
+
+  return search
+
+
+def _page(found, lowest, args):
+  from labse_jax.pages import calibration  # Late: drawing is not waited for where none is asked.
+
+  title = " and ".join(pathlib.Path(getattr(args, side)).name for side in SIDES)
+  return calibration.page_of(found, lowest, args.precision, title)
+
+
+def parsed(argv):
+  """The arguments of a command line; raises InputError for what is wrong with them."""
+  args = _parser().parse_args(argv)
+  if args.k < 1:
+    raise InputError(f"--k {args.k}: 1 or more is allowed.")
+  if args.threshold is not None and not math.isfinite(args.threshold):
+    raise InputError(f"--threshold {args.threshold}: a finite number is allowed.")
+  _check_filters(args)
+  for name, value in DEFAULTS.items():
+    if getattr(args, name) is None:
+      setattr(args, name, value)
+  if not args.max_ratio >= 1:  # Nor NaN.
+    raise InputError(f"--max-ratio {args.max_ratio}: 1 or more is allowed.")
+  _check_precision(args)
+  return args
+
+
+def _parser():
+  parser = argparse.ArgumentParser(
+      prog="labse_jax.mine", description=DESCRIPTION,
+      formatter_class=argparse.RawDescriptionHelpFormatter)  # fmt: skip
+  add = parser.add_argument
+  add("--model", required=True, metavar="FOLDER", help="a sentence-transformers folder")
+  add("--source", required=True, metavar="FILE", help="text, one sentence a line")
+  add("--target", required=True, metavar="FILE", help="the same in the other language")
+  add("--output", required=True, metavar="FILE", help="of the pairs; of Moses files, the stem")
+  add("--format", default="tsv", choices=pair_files.FORMATS, help="of the output (%(default)s)")
+  add("--k", type=int, default=4, help="neighbours whose mean a score compares with (%(default)s)")
+  add("--margin", default="ratio", choices=margin.MARGINS, help="how it compares (%(default)s)")
+  add("--retrieval", choices=margin.RETRIEVALS,
+      help="whose best candidates are pairs (max: each line is in one at most)")  # fmt: skip
+  add("--threshold", type=float, metavar="T", help="the lowest score of a pair that is written")
+  add("--precision", type=float, metavar="P", help="find the threshold from which P are right")
+  add("--gold", metavar="FILE", help="true pairs (source, tab, target) for it, if some are known")
+  add("--report", metavar="FILE.html", help="a page of what --precision found")
+  add("--score-only", action="store_true", help="score line N with line N")
+  add("--min-characters", type=int, metavar="N",
+      help=f"of the longer ({DEFAULTS['min_characters']})")  # fmt: skip
+  add("--max-ratio", type=float, metavar="R", help=f"of the lengths ({DEFAULTS['max_ratio']})")
+  add("--one-script", action="store_true",
+      help="refuse lines that are not in the script of most lines of their file")  # fmt: skip
+  add("--language-id", action="store_true",
+      help="refuse lines that py3langid does not take for the language of their file")  # fmt: skip
+  add("--source-language", metavar="S",
+      help="for --language-id, TMX, JSONL and Moses (the file's ending)")  # fmt: skip
+  add("--target-language", metavar="T", help="the same for the other side")
+  add("--dtype", default="float32", choices=("float32", "bfloat16"), help="of the model's products")
+  add("--search", default="float32", choices=SEARCHES,
+      help="of its products; scores are float32's always. faiss: an approximate index for many "
+           "millions of lines, whose recall is said")  # fmt: skip
+  add("--prompt", help="put before each line, instead of the folder's own")
+  parser.error = _refuse
+  return parser
+
+
+def _check_precision(args):
+  if args.precision is None:
+    for name in ("gold", "report"):
+      if getattr(args, name):
+        raise InputError(f"--{name} is of --precision, which is not given.")
+    return
+  if not 0 < args.precision < 1:
+    raise InputError(f"--precision {args.precision}: more than 0 and less than 1 is allowed.")
+  if args.threshold is not None or args.score_only:
+    raise InputError("--precision finds the threshold; give no --threshold nor --score-only.")
+  if args.retrieval != "max":
+    raise InputError("--precision needs --retrieval max, by which each line is in one pair.")
+
+
+def _check_filters(args):
+  for name in ("threshold", "one_script", "language_id", *DEFAULTS):
+    given = getattr(args, name) is not None and getattr(args, name) is not False
+    if args.score_only and given:
+      raise InputError(f"--{name.replace('_', '-')} is of mining; --score-only scores every line.")
+  for side in SIDES if args.language_id else ():
+    if language(args, side) == UNKNOWN:
+      raise InputError(f"--language-id needs both languages; say --{side}-language.")
+
+
+def _refuse(message):
+  raise InputError(message)
+
+
+def language(args, side):
+  """The one given, or a file's ending that can be one."""
+  ending = stem_and_language(getattr(args, side))[1]
+  return getattr(args, f"{side}_language") or (UNKNOWN if ending in ("", "txt") else ending)
+
+
+def check_output(args, languages):
+  """Raises InputError where what is to be written is a folder, a device or an input."""
+  report = [args.report] if args.report else []
+  files.check_outputs([*pair_files.paths(args.output, args.format, languages), *report],
+                      filter(None, (args.source, args.target, args.gold)))  # fmt: skip
 
 
 if __name__ == "__main__":

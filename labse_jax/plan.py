@@ -1,18 +1,13 @@
 """What a config needs on a TPU slice, by the TPU's own compiler on any CPU."""
 
 import copy
-import dataclasses
 import importlib.metadata
 import importlib.util
 import json
-import math
-import os
 import pathlib
-import re
 import shlex
 
 import jax
-from jax.experimental import topologies
 
 from labse_jax.base.errors import InputError, run
 from labse_jax.base.files import replacing
@@ -21,6 +16,7 @@ from labse_jax.configs.command_line import parse
 from labse_jax.configs.ranges import check_ranges
 from labse_jax.planning.chips import chip
 from labse_jax.planning.collectives import by_kind, collectives, largest
+from labse_jax.planning.compilation import Compiled, devices_of, memory_by_kind, refusal, tree_bytes
 from labse_jax.planning.flops import matrix_flops
 from labse_jax.planning.largest_batch import largest_fitting
 from labse_jax.planning.table import page
@@ -47,26 +43,6 @@ tokenizer has to be there. It is an estimate: nothing is run.
 
 A slice needs the TPU compiler: pip install 'libtpu==0.0.42.*'."""
 
-LIBTPU = {  # What libtpu would ask a TPU machine, or say about there being none.
-    "TPU_SKIP_MDS_QUERY": "1", "TPU_ACCELERATOR_TYPE": "v3-8", "TPU_WORKER_HOSTNAMES": "localhost",
-    "TPU_MIN_LOG_LEVEL": "3", "TPU_STDERR_LOG_LEVEL": "3", "TPU_LOG_DIR": "disabled",
-    "ALLOW_MULTIPLE_LIBTPU_LOAD": "true",
-}  # fmt: skip
-REFUSED = (  # Of the TPU compiler: with the arguments in it, or without.
-  re.compile(r"Used (?P<used>[\d.]+[KMGT]?) of (?P<limit>[\d.]+[KMGT]?) hbm"),
-  re.compile(r"HLO temporaries \((?P<temporaries>[\d.]+[KMGT]?)\) exceeds available HBM"),
-)
-
-
-@dataclasses.dataclass(frozen=True)
-class Compiled:
-  """One step of one batch: bytes a chip by kind, or what the compiler wanted when it refused."""
-
-  memory: dict
-  used: int
-  refused: str | None
-  text: str | None
-
 
 def main(argv):
   """Prints a plan; nothing is written where anything fails."""
@@ -85,26 +61,6 @@ def main(argv):
       json.dump(result, file, indent=2)
       file.write("\n")
     print(f"\nwritten: {output}")
-
-
-def devices_of(topology):
-  """This machine's devices, or those of a TPU slice that need not exist."""
-  if topology == "local":
-    return jax.devices()
-  if importlib.util.find_spec("libtpu") is None:
-    raise InputError(f"--topology {topology} needs the TPU compiler: pip install "
-                     "'libtpu==0.0.42.*' (the extra [plan]).")  # fmt: skip
-  for name, value in LIBTPU.items():
-    os.environ.setdefault(name, value)
-  jax.config.update("jax_platforms", "cpu")  # A TPU that is there stays free for others.
-  # As on a TPU VM: both cores of a v4 chip are one device, which libtpu does not do by itself.
-  options = {"chip_config_name": "megacore"} if topology.startswith("v4") else {}
-  try:
-    return list(topologies.get_topology_desc(topology, platform="tpu", **options).devices)
-  except (RuntimeError, ValueError, NotImplementedError) as error:
-    said = str(error).removeprefix("INVALID_ARGUMENT: ")
-    raise InputError(f"--topology {topology}: {said}. It must be one that libtpu knows, such as "
-                     "v3:4x4, v4:2x2x2, v5e:4x8 or v6e:4x4, or local.") from error  # fmt: skip
 
 
 def plan(config, devices, *, search=True):
@@ -171,8 +127,8 @@ def trace_step(config, mesh):
   key = jax.eval_shape(lambda: jax.random.key(0))
   key = shaped(key, jax.NamedSharding(mesh, jax.P()))
   moments = {name: abstract[name] for name in ("opt", "rows") if name in abstract}
-  held = {"parameters": _bytes(abstract["params"]), "optimiser_state": _bytes(moments),
-          "batch": _bytes(batch)}  # fmt: skip
+  held = {"parameters": tree_bytes(abstract["params"]), "optimiser_state": tree_bytes(moments),
+          "batch": tree_bytes(batch)}  # fmt: skip
   with jax.set_mesh(mesh):
     return step.trace(abstract, batch, key), held
 
@@ -188,47 +144,12 @@ def compile_step(config, mesh):
     try:
       compiled = traced.lower().compile()
     except jax.errors.JaxRuntimeError as error:
-      refused = _refused(str(error), held)
+      refused = refusal(str(error), held)
       if refused is None:
         raise
       return flops, refused
-  memory = _memory(compiled.memory_analysis(), held, device.platform)
+  memory = memory_by_kind(compiled.memory_analysis(), held, device.platform)
   return flops, Compiled(memory, sum(memory.values()), None, compiled.as_text())
-
-
-def _memory(stats, held, platform):
-  """Bytes a chip by kind.
-
-  For a TPU the temporaries are those at the step's peak: the compiler refuses by that number, and
-  the sum that it also gives may be larger than the memory of a step it accepts.
-  """
-  outputs = stats.output_size_in_bytes - stats.alias_size_in_bytes
-  temporaries = stats.temp_size_in_bytes
-  if platform == "tpu":
-    temporaries = stats.peak_memory_in_bytes - stats.argument_size_in_bytes - outputs
-  return held | {
-    "padding": stats.argument_size_in_bytes - sum(held.values()),
-    "outputs": outputs,
-    "temporaries": temporaries,
-    "program": stats.generated_code_size_in_bytes,
-  }
-
-
-def _refused(message, held):
-  """What a step needs that the TPU compiler refused for its memory; None for another error."""
-  for pattern in REFUSED:
-    if match := pattern.search(message):
-      parts = match.groupdict()
-      arguments = sum(held.values())
-      used = _number(parts["used"]) if "used" in parts else (
-          arguments + _number(parts["temporaries"]))  # fmt: skip
-      said = message.removeprefix("RESOURCE_EXHAUSTED: ").splitlines()[0]
-      return Compiled(held | {"temporaries": used - arguments}, used, said, None)
-  return None
-
-
-def _number(text):
-  return round(float(text.rstrip("KMGT")) * 1024 ** " KMGT".index(text[-1]))
 
 
 def search_batch(config, mesh, used, limit):
@@ -248,13 +169,6 @@ def search_batch(config, mesh, used, limit):
     "rows_per_chip": fits and fits * chunks,
     "rows_per_chip_that_do_not_fit": too_large and too_large * chunks,
   }
-
-
-def _bytes(tree):
-  """Bytes of a tree of sharded shapes on one device."""
-  return sum(
-      math.prod(x.sharding.shard_shape(x.shape)) * x.dtype.itemsize
-      for x in jax.tree.leaves(tree))  # fmt: skip
 
 
 def _version(name):

@@ -1,13 +1,15 @@
 """A run -> one self-contained HTML page with its curves, its results and what the model finds."""
 
 import argparse
-import json
 import pathlib
 
 from labse_jax.base.errors import InputError, run
 from labse_jax.base.files import replacing
+from labse_jax.encoding.encode_functions import load_encode
+from labse_jax.evaluation.example_queries import accuracy, show
 from labse_jax.pages import example_queries, html
 from labse_jax.pages import run as run_sections
+from labse_jax.pages.run import read_evaluation, read_metrics, read_object
 
 EXAMPLE = """example:
   python -m labse_jax.report runs/quickstart
@@ -39,7 +41,7 @@ def main(argv):
   body = [html.element("h1", name), *run_sections.overview(rows, evaluation)]
   body += run_sections.training(rows, torn, images)
   body += run_sections.evaluated(evaluation, images)
-  body += example_queries.at_work(workdir / "model", evaluation, args.data, images)
+  body += _at_work(workdir / "model", evaluation or {}, args.data, images)
   body += run_sections.provenance(config, evaluation)
   for title in ("training", "languages", "directions", "similarity"):
     path = workdir / "plots" / f"{title}.png"
@@ -52,47 +54,20 @@ def main(argv):
   print(f"written: {workdir / 'report.html'}")
 
 
-def read_metrics(path):
-  """The logged steps, and whether the last line was cut short (by a crash) and left out."""
-  if not path.is_file():
-    raise InputError(f"{path}: no such file; train the run first.")
-  lines = [(n, line) for n, line in enumerate(path.read_bytes().split(b"\n"), 1) if line.strip()]
-  rows = []
-  for number, line in lines:
-    try:
-      row = json.loads(line)
-    except ValueError as error:
-      if number == lines[-1][0] and rows:
-        return rows, True
-      raise InputError(f"{path}:{number}: is not JSON ({error}).") from error
-    if not isinstance(row, dict) or not isinstance(row.get("step"), int):
-      raise InputError(f"{path}:{number}: each line is one object with a 'step'.")
-    rows.append(row)
-  if not rows:
-    raise InputError(f"{path}: is empty; no step was logged yet.")
-  return rows, False
-
-
-def read_object(path):
-  """The JSON object in a file, or None where there is no such file."""
-  if not path.is_file():
-    return None
+def _at_work(model, evaluation, data, images):
+  """What the model finds among the test's sentences, or why nothing can be shown."""
+  data = data or evaluation.get("data")
+  if not model.is_dir():
+    return example_queries.missing(f"The model is missing: there is no folder {model}.")
+  if not data:
+    return example_queries.missing("The test's sentences are missing: give their folder as --data.")
+  precision = evaluation.get("precision") or "float32"
   try:
-    value = json.loads(path.read_text(encoding="utf-8"))
-  except ValueError as error:
-    raise InputError(f"{path}: is not JSON ({error}).") from error
-  if not isinstance(value, dict):
-    raise InputError(f"{path}: holds no JSON object.")
-  return value
-
-
-def read_evaluation(path):
-  """One model's result in a file, or None where there is no such file."""
-  evaluation = read_object(path)
-  if evaluation is not None and not {"suite", "results", "average"} <= set(evaluation):
-    several = "compares models" if "models" in evaluation else "is no result of evaluate"
-    raise InputError(f"{path}: {several}; evaluate this run's model alone with --output {path}.")
-  return evaluation
+    encode = load_encode(str(model), precision=precision, prompt=evaluation.get("prompt"))
+    shown = show(data, accuracy(evaluation), encode)
+  except InputError as error:
+    return example_queries.missing(f"Nothing can be shown: {error}")
+  return example_queries.at_work(shown, images)
 
 
 if __name__ == "__main__":

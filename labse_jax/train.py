@@ -5,21 +5,18 @@ import dataclasses
 import functools
 import os
 import pathlib
-import statistics
 import sys
 import threading
 import time
 
 from absl import logging
 import jax
-from jax.experimental import multihost_utils
 import jax.numpy as jnp
-import numpy as np
 import optax
 
 from labse_jax.base import files
 from labse_jax.base.console import is_main, say
-from labse_jax.base.errors import InputError, run
+from labse_jax.base.errors import run
 from labse_jax.base.plugins import chosen
 from labse_jax.base.sharding import (
   batch_sharding,
@@ -30,16 +27,16 @@ from labse_jax.base.sharding import (
   whole,
 )
 from labse_jax.configs.command_line import load_config
-from labse_jax.configs.ranges import check_ranges, check_same_run, write_config
-from labse_jax.data.batches.pairs import to_devices
-from labse_jax.training import monitors, optim, row_sparse, stacking
+from labse_jax.configs.ranges import check_ranges
+from labse_jax.data.batches.streams import to_devices
+from labse_jax.training import optim, row_sparse, stacking
+from labse_jax.training.budget import steps_within
 from labse_jax.training.checkpoint import Checkpoints
 from labse_jax.training.evals import evaluate, make_evals
-from labse_jax.training.metrics import Clock, Writer
+from labse_jax.training.metrics import Clock, Writer, finished, report
 from labse_jax.training.stopper import Stopper
 from labse_jax.training.warm_start import check_init, warm_start
-
-PROBE_STEPS = 10  # Timed to turn a budget of seconds into a number of steps.
+from labse_jax.training.workdir import check_same_run, write_config
 
 
 def train(config, workdir):
@@ -229,57 +226,6 @@ def make_train_step(task, tx, abstract, schedule, sparse=None, freeze=()):
     return row_sparse.widen(before, state, ids_U) if sparse else state, metrics
 
   return train_step
-
-
-def steps_within(seconds, start, train_step, state, batches, key, mesh):
-  """How many steps end `seconds` after `start`, by the median of a few on a copy of the state.
-
-  Fixed once and kept in the checkpoint, so that the schedule and a resume know the end.
-  """
-  copy, times = jax.tree.map(jnp.copy, state), []
-  for _ in range(1 + PROBE_STEPS):
-    began = time.monotonic()
-    copy, metrics = train_step(copy, to_devices(next(batches), batch_sharding(mesh)), key)
-    jax.block_until_ready(metrics)
-    times.append(time.monotonic() - began)
-  each, left = statistics.median(times[1:]), seconds - (time.monotonic() - start)
-  steps = int(multihost_utils.broadcast_one_to_all(np.int32(left / each)))
-  if steps < 1:
-    raise InputError(f"seconds = {seconds:g}: compiling and timing the first steps took "
-                     f"{seconds - left:.0f} s; give more.")  # fmt: skip
-  say(f"{steps:,} steps of {each:.2f} s for the {left:.0f} s that are left of {seconds:g}.")
-  return steps
-
-
-def finished(step, metrics, batch, clock, workdir):
-  """A step's metrics on the host, with its speeds; raises on what is not finite."""
-  metrics = {name: np.asarray(value).item() for name, value in jax.device_get(metrics).items()}
-  if not np.isfinite(metrics["loss"] + metrics["grad_norm"]):
-    path = workdir / f"not_finite_{step}_host_{jax.process_index()}.npz"
-    with files.replacing(path, "wb") as file:
-      np.savez(file, **batch)
-    raise FloatingPointError(
-        f"step {step}: loss {metrics['loss']}, gradient norm {metrics['grad_norm']}; its batch is "
-        f"{path}. The checkpoints from before it are kept.")  # fmt: skip
-  # Of a kind of which the batch had nothing there is no mean.
-  metrics = {name: value for name, value in metrics.items() if np.isfinite(value)}
-  return metrics | clock.speeds(metrics)
-
-
-def report(writer, config, total, step, metrics):
-  """Writes and shows a step's metrics, on the first host; evaluations and the last one always."""
-  if writer is None:
-    return
-  evaluated = [name for name in metrics if "/" in name]
-  if step % config.log_every == 0 or step + 1 == total or evaluated:
-    writer.write(step, metrics)
-    shown = ("stage", "loss", "in_batch_accuracy", "masked_accuracy", "sentences_per_second",
-             "negatives")  # fmt: skip
-    averages = [name for name in evaluated if name.endswith("/accuracy")]
-    writer.show(step, {name: metrics[name] for name in (*shown, *averages) if name in metrics})
-    if warning := monitors.warning(metrics, step, total):
-      say(warning, file=sys.stderr)
-  writer.bar.update(1)
 
 
 def main(argv):

@@ -61,7 +61,7 @@ def _text(args):
 
 def _used(full, text):
   """(counts_V of the pieces, the ids that every budget must hold, tokenizer.json's content)."""
-  from labse_jax.data.lines import with_progress
+  from labse_jax.base.console import with_progress
   from labse_jax.surgery import tokenizer_edits, word_rows
   from labse_jax.surgery.piece_usage import usage
 

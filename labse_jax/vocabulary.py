@@ -24,12 +24,13 @@ OTHERS = ("config.json", "modules.json", "model.safetensors", "dataset_info.json
 
 def main(argv):
   args = _parsed(argv)
+  from labse_jax.data import sampling
   from labse_jax.data.dataset import open_dataset
   from labse_jax.tokenizer import unigram, wordpiece
 
   start = time.monotonic()
   dataset = open_dataset(args.data)
-  sample = list(unigram.smoothed_sample(
+  sample = list(sampling.smoothed_sample(
       dataset, exponent=args.exponent, size=args.sentences))  # fmt: skip
   train, export = {
       "unigram": (unigram.train_unigram, unigram.export),

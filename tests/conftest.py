@@ -98,7 +98,7 @@ def tiny_folder(tmp_path_factory, tiny_content):
 
 @pytest.fixture(scope="session")
 def tiny_encoder(tiny_folder):
-  from labse_jax.encode import SentenceEncoder
+  from labse_jax.encoding.sentence_encoder import SentenceEncoder
 
   return SentenceEncoder.load(tiny_folder)
 

@@ -6,7 +6,7 @@ A batch has `times` the quickstart's 128 rows of up to 8 pairs, and is encoded i
 negatives are those of all rows. The other options after the colon are the quickstart's.
 """
 
-from labse_jax.configs.command_line import sibling, split_arg
+from labse_jax.configs.arguments import sibling, split_arg
 
 
 def get_config(arg=None):

@@ -6,7 +6,7 @@ The quickstart mixes languages, and one text may stand in a batch twice, masked 
 other options after the colon are the quickstart's.
 """
 
-from labse_jax.configs.command_line import sibling, split_arg
+from labse_jax.configs.arguments import sibling, split_arg
 
 
 def get_config(arg=None):

@@ -7,7 +7,7 @@ They are mined with `miner`, a model folder. The other options after the colon a
 quickstart's.
 """
 
-from labse_jax.configs.command_line import sibling, split_arg
+from labse_jax.configs.arguments import sibling, split_arg
 
 
 def get_config(arg=None):

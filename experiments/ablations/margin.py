@@ -5,7 +5,7 @@ python -m labse_jax.train --workdir W --config experiments/ablations/margin.py:m
 The options after the colon are this one and the quickstart's, which has 0.3.
 """
 
-from labse_jax.configs.command_line import sibling, split_arg
+from labse_jax.configs.arguments import sibling, split_arg
 
 
 def get_config(arg=None):

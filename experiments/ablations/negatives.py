@@ -7,7 +7,7 @@ eight devices each has an eighth of the batch. The other options after the colon
 quickstart's.
 """
 
-from labse_jax.configs.command_line import sibling, split_arg
+from labse_jax.configs.arguments import sibling, split_arg
 
 
 def get_config(arg=None):

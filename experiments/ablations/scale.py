@@ -6,7 +6,7 @@ The quickstart has 20, fixed; LaBSE's official TensorFlow code 100, CLIP learns 
 options after the colon are the quickstart's.
 """
 
-from labse_jax.configs.command_line import sibling, split_arg
+from labse_jax.configs.arguments import sibling, split_arg
 
 
 def get_config(arg=None):

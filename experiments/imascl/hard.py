@@ -16,7 +16,7 @@ is in README.md; `:runlocal` takes 4 steps from the quickstart's model, on its d
 import pathlib
 
 from labse_jax.base.files import read_json
-from labse_jax.configs.command_line import parse_arg, sibling
+from labse_jax.configs.arguments import parse_arg, sibling
 
 OPTIONS = dict(model="", teacher="", data="", held_out="", steps=0, batch_rows=32, slots=1,
                length=512, runlocal=False)  # fmt: skip

@@ -8,7 +8,7 @@ colon.
 """
 
 from labse_jax import model_folder
-from labse_jax.configs.command_line import sibling
+from labse_jax.configs.arguments import sibling
 from labse_jax.supervision.vector_store import width
 
 

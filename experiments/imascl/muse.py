@@ -8,7 +8,7 @@ Three negatives a pair, as in the paper, mined with the student as it starts; th
 for the narrow cosines of E5. hard.py says what may stand after the colon.
 """
 
-from labse_jax.configs.command_line import sibling
+from labse_jax.configs.arguments import sibling
 
 
 def get_config(arg=None):

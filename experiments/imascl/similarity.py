@@ -6,7 +6,7 @@ python -m labse_jax.train --workdir W \
 hard.py says what may stand after the colon.
 """
 
-from labse_jax.configs.command_line import sibling
+from labse_jax.configs.arguments import sibling
 
 
 def get_config(arg=None):

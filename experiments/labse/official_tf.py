@@ -11,7 +11,7 @@ the user, such as the batch of pretraining, is paper.py's. That code takes negat
 replica alone; here they come from all devices. `:runlocal` is a tiny form, as in paper.py.
 """
 
-from labse_jax.configs.command_line import parse_arg, sibling
+from labse_jax.configs.arguments import parse_arg, sibling
 
 
 def get_config(arg=None):

@@ -17,7 +17,7 @@ import ml_collections
 
 from labse_jax.base.errors import known
 from labse_jax.configs.architectures import LABSE_HEAD, LABSE_MODEL, tiny
-from labse_jax.configs.command_line import parse_arg
+from labse_jax.configs.arguments import parse_arg
 
 OPTIONS = dict(stage="pretrain", data="", text="", tokenizer="", init="", runlocal=False)
 

@@ -8,7 +8,7 @@ table AdamW writes the rows that the batch looks up (labse_jax/row_sparse.py; ti
 benchmarks/row_sparse.py). Without `init` it starts from nothing. `:runlocal` is a tiny form.
 """
 
-from labse_jax.configs.command_line import sibling
+from labse_jax.configs.arguments import sibling
 
 
 def get_config(arg=None):

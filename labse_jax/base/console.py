@@ -1,6 +1,9 @@
 """Which of a run's processes writes and speaks."""
 
+import sys
+
 import jax
+from tqdm import tqdm
 
 
 def is_main():
@@ -12,3 +15,8 @@ def say(text, **options):
   """Prints on one host only."""
   if is_main():
     print(text, flush=True, **options)
+
+
+def with_progress(items, doing):
+  """The same items, counted by a bar on a terminal."""
+  return tqdm(items, desc=doing, unit=" lines", disable=not sys.stderr.isatty())

@@ -1,13 +1,10 @@
 """`--config FILE.py:key=value --config.a.b=v --workdir DIR` to a locked config."""
 
-import difflib
-import importlib.util
 import pathlib
 import re
 import sys
 
 from absl import flags
-import ml_collections
 from ml_collections import config_flags
 
 from labse_jax.base.errors import InputError
@@ -59,47 +56,6 @@ def parse(argv, usage, **defaults):
   if len(rest) > 1:
     raise InputError(f"Unknown argument {rest[1]!r}; see --help.")
   return config_flag.value, values
-
-
-def parse_arg(arg, **defaults):
-  """An experiment's `arg` ("a=1,runlocal") over typed defaults, as a ConfigDict."""
-  options = dict(defaults)
-  for word in filter(None, (arg or "").split(",")):
-    name, _, text = word.partition("=")
-    if name not in options:
-      raise InputError(f"Unknown option {name!r} of the config{_near(name, options)}")
-    default = options[name]
-    try:
-      if isinstance(default, bool):
-        options[name] = {"": True, "true": True, "false": False}[text.lower()]
-      else:
-        options[name] = type(default)(text)
-    except (KeyError, ValueError) as error:
-      kind = type(default).__name__
-      raise InputError(f"{name}={text}: not of the kind {kind}.") from error
-  return ml_collections.ConfigDict(options)
-
-
-def split_arg(arg, **defaults):
-  """(those options of an experiment's `arg` that `defaults` names, the rest of it as text)."""
-  words = list(filter(None, (arg or "").split(",")))
-  own = [word for word in words if word.partition("=")[0] in defaults]
-  rest = ",".join(word for word in words if word not in own)
-  return parse_arg(",".join(own), **defaults), rest
-
-
-def sibling(path, name):
-  """The experiment NAME.py beside the file `path`, wherever the command is run from."""
-  place = pathlib.Path(path).parent / f"{name}.py"
-  spec = importlib.util.spec_from_file_location(place.stem, place)
-  module = importlib.util.module_from_spec(spec)
-  spec.loader.exec_module(module)
-  return module
-
-
-def _near(name, choices):
-  near = difflib.get_close_matches(name, choices, 1, 0.5)
-  return f"; did you mean {near[0]!r}?" if near else f"; choose from {sorted(choices)}."
 
 
 def _check_file(argv):

@@ -1,9 +1,6 @@
 """Lines of text files, or of a dataset, each with the place where it stands."""
 
 import itertools
-import sys
-
-from tqdm import tqdm
 
 from labse_jax.base import files
 from labse_jax.base.errors import known
@@ -45,8 +42,3 @@ def chunks(items):
   items = iter(items)
   while chunk := list(itertools.islice(items, CHUNK)):
     yield chunk
-
-
-def with_progress(items, doing):
-  """The same items, counted by a bar on a terminal."""
-  return tqdm(items, desc=doing, unit=" lines", disable=not sys.stderr.isatty())

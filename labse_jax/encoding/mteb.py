@@ -6,7 +6,7 @@ import pathlib
 
 from labse_jax.base import fingerprint
 from labse_jax.base.errors import InputError
-from labse_jax.encode import SentenceEncoder
+from labse_jax.encoding.sentence_encoder import SentenceEncoder
 
 try:
   from mteb.models import ModelMeta

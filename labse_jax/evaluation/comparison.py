@@ -15,13 +15,13 @@ import numpy as np
 
 from labse_jax.base.errors import InputError
 from labse_jax.base.files import read_json
+from labse_jax.evaluation.resampling import f1, interval, mean_draws, resampled_totals
 from labse_jax.evaluation.result_table import (
   main_metric,
   metric_text,
   metrics_of,
   number,
 )
-from labse_jax.evaluation.suite_files import f1, interval, mean_draws, resampled_totals
 
 PAIRED = ("outcomes", "together", "counts", "draws")
 

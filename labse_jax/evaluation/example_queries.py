@@ -7,7 +7,8 @@ import re
 import numpy as np
 
 from labse_jax.data.filters.writing_systems import letters
-from labse_jax.evaluators import tatoeba
+from labse_jax.evaluation import tatoeba_files
+from labse_jax.evaluation.result_table import LOWER_IS_BETTER, main_metric, metrics_of, number
 
 SHOWN = 12  # Sentences on a side of the heat map.
 LANGUAGES = 6
@@ -24,17 +25,17 @@ def show(data, accuracy, encode):
   `accuracy` is {language: float} of those that were evaluated. Returns {"language", "pairs",
   "similarity"} for the heat map and "queries", a list of dicts (see `_query`).
   """
-  available = tatoeba.languages_in(data)
+  available = tatoeba_files.languages_in(data)
   order = sorted((k for k in accuracy if k in available), key=lambda k: (-accuracy[k], k))
   order = order or available
-  pairs = {language: tatoeba.read_pairs(data, language) for language in order}
+  pairs = {language: tatoeba_files.read_pairs(data, language) for language in order}
   languages = several(order, {language: script(pairs[language][0]) for language in order})
   middle = languages[len(languages) // 2]
   shown = pick(pairs[middle], SHOWN)
   asked = {language: pick(pairs[language], QUERIES) for language in languages}
   foreign = [text for some in (shown, *asked.values()) for text, _ in some]
   english = [text for language in languages for text in pairs[language][1]]
-  row_of, vectors_ND = tatoeba.encode_distinct([(foreign, english)], encode)
+  row_of, vectors_ND = encode_distinct([(foreign, english)], encode)
   look_up = lambda texts: vectors_ND[[row_of[text] for text in texts]]
   x_BD, y_BD = (look_up([pair[side] for pair in shown]) for side in (0, 1))
   queries = [
@@ -95,3 +96,10 @@ def pick(pairs, count):
   pool = readable if len(readable) >= count else distinct
   places = np.linspace(0, len(pool) - 1, min(count, len(pool)) * 2 + 1).astype(int)[1::2]
   return [pool[place] for place in places]
+
+
+def accuracy(evaluation):
+  if not evaluation:
+    return {}
+  sign = -1 if metrics_of(evaluation)[-1] in LOWER_IS_BETTER else 1
+  return {name: sign * number(value) for name, value in main_metric(evaluation).items()}

@@ -4,7 +4,6 @@ import collections
 
 import numpy as np
 
-from labse_jax import hubness
 from labse_jax.evaluation.example_queries import script, several
 
 HEAT_LANGUAGES = 15
@@ -89,12 +88,34 @@ def hubs(texts, pivot_texts, vectors):
   """Skewness of the k-occurrence of both sides, and the pivot's sentence that is found most."""
   sides = [list(dict.fromkeys(side))[:POOL] for side in (texts, pivot_texts)]
   x_BD, y_CD = (np.stack([vectors[text] for text in side]) for side in sides)
-  forward_C = hubness.k_occurrence(x_BD, y_CD, NEIGHBOURS)
-  backward_B = hubness.k_occurrence(y_CD, x_BD, NEIGHBOURS)
+  forward_C = k_occurrence(x_BD, y_CD, NEIGHBOURS)
+  backward_B = k_occurrence(y_CD, x_BD, NEIGHBOURS)
   return {
-    "forward": hubness.skewness(forward_C),
-    "backward": hubness.skewness(backward_B),
+    "forward": skewness(forward_C),
+    "backward": skewness(backward_B),
     "hub": sides[1][int(forward_C.argmax())],
     "found": int(forward_C.max()),
     "queries": len(x_BD),
   }
+
+
+SCORES_AT_ONCE = 1 << 24  # 64 MiB of float32.
+
+
+def k_occurrence(query_BD, candidate_CD, k):
+  """In how many queries' k nearest candidates by inner product each candidate is, [C]."""
+  k = min(k, len(candidate_CD))
+  step = max(1, SCORES_AT_ONCE // len(candidate_CD))
+  counts_C = np.zeros(len(candidate_CD), int)
+  for start in range(0, len(query_BD), step):
+    s_bC = query_BD[start : start + step] @ candidate_CD.T
+    near_bK = np.argpartition(-s_bC, k - 1, axis=1)[:, :k]
+    counts_C += np.bincount(near_bK.ravel(), minlength=len(counts_C))
+  return counts_C
+
+
+def skewness(count_C):
+  """The third standardised moment; 0 where all are the same, large where few hubs hold most."""
+  from_mean_C = count_C - count_C.mean()
+  spread = from_mean_C.std()
+  return float((from_mean_C**3).mean() / spread**3) if spread > 0 else 0.0

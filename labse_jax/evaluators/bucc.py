@@ -6,15 +6,10 @@ import zlib
 import numpy as np
 
 from labse_jax.base.errors import InputError, known
+from labse_jax.encoding.encode_functions import encode_distinct
 from labse_jax.evaluation.bucc_files import languages_in, read_task
-from labse_jax.evaluation.suite_files import (
-  choose,
-  encode_distinct,
-  f1,
-  interval,
-  large_enough,
-  resampled_totals,
-)
+from labse_jax.evaluation.resampling import f1, interval, resampled_totals
+from labse_jax.evaluation.suite_files import choose, large_enough
 from labse_jax.neighbours.exact import top_k_both
 from labse_jax.neighbours.margin import MARGINS, RETRIEVALS, neighbour_scores, retrieved
 

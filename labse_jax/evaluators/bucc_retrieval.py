@@ -2,9 +2,10 @@
 
 import numpy as np
 
+from labse_jax.encoding.encode_functions import encode_distinct
 from labse_jax.evaluation.bucc_files import languages_in, read_task
-from labse_jax.evaluation.suite_files import choose, encode_distinct, large_enough
-from labse_jax.evaluators.tatoeba import average, nearest, retrieve
+from labse_jax.evaluation.retrieval import average, nearest, retrieve
+from labse_jax.evaluation.suite_files import choose, large_enough
 
 
 class Evaluator:

@@ -4,16 +4,11 @@ import zlib
 
 import numpy as np
 
+from labse_jax.encoding.encode_functions import encode_distinct
 from labse_jax.evaluation import linear_probe
+from labse_jax.evaluation.resampling import SEED, interval, resampled_totals
 from labse_jax.evaluation.senteval_files import read_task, tasks_in
-from labse_jax.evaluation.suite_files import (
-  SEED,
-  choose,
-  encode_distinct,
-  interval,
-  large_enough,
-  resampled_totals,
-)
+from labse_jax.evaluation.suite_files import choose, large_enough
 
 
 class Evaluator:

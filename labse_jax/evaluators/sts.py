@@ -8,14 +8,13 @@ import numpy as np
 
 from labse_jax.base.errors import InputError
 from labse_jax.base.files import read_lines
+from labse_jax.encoding.encode_functions import encode_distinct
+from labse_jax.evaluation.resampling import interval, resampled
 from labse_jax.evaluation.suite_files import (
   choose,
-  encode_distinct,
   files_in,
-  interval,
   large_enough,
   read_aligned,
-  resampled,
   split_name,
 )
 

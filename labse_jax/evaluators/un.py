@@ -13,14 +13,8 @@ import numpy as np
 from labse_jax.base.errors import InputError
 from labse_jax.base.files import read_lines
 from labse_jax.data.text_hash import text_hash
-from labse_jax.evaluation.suite_files import (
-  both_directions,
-  choose,
-  interval,
-  large_enough,
-  mean_draws,
-  resampled_totals,
-)
+from labse_jax.evaluation.resampling import both_directions, interval, mean_draws, resampled_totals
+from labse_jax.evaluation.suite_files import choose, large_enough
 from labse_jax.neighbours.exact import top_k_both
 
 LINES = 1 << 16  # Encoded at a time: 192 MiB of 768 dimensions.

@@ -3,15 +3,9 @@
 import numpy as np
 
 from labse_jax.base.errors import InputError, known
-from labse_jax.evaluation.suite_files import (
-  both_directions,
-  choose,
-  encode_distinct,
-  files_in,
-  large_enough,
-  read_aligned,
-  resampled,
-)
+from labse_jax.encoding.encode_functions import encode_distinct
+from labse_jax.evaluation.resampling import both_directions, resampled
+from labse_jax.evaluation.suite_files import choose, files_in, large_enough, read_aligned
 from labse_jax.neighbours.exact import top_k_both
 from labse_jax.neighbours.margin import MARGINS, neighbour_scores
 

@@ -2,8 +2,9 @@
 
 import numpy as np
 
+from labse_jax.encoding.encode_functions import encode_distinct
 from labse_jax.evaluation.perturbations import KINDS, perturbed
-from labse_jax.evaluation.suite_files import encode_distinct, interval, resampled
+from labse_jax.evaluation.resampling import interval, resampled
 from labse_jax.evaluators import xsim
 
 

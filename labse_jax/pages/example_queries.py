@@ -3,45 +3,19 @@
 A section adds the charts that it shows to `images`, {name: PNG bytes}.
 """
 
-import pathlib
-
-from labse_jax.base.errors import InputError
-from labse_jax.evaluate import load_encode
-from labse_jax.evaluation import example_queries
-from labse_jax.evaluation.result_table import (
-  LOWER_IS_BETTER,
-  main_metric,
-  metrics_of,
-  number,
-)
 from labse_jax.pages import html, plots
 
+TITLE = html.element("h2", "The model at work")
 
-def at_work(model, evaluation, data, images):
+
+def at_work(shown, images):
   """What the model finds: the heat map and the queries."""
-  body = [html.element("h2", "The model at work")]
-  data = data or (evaluation or {}).get("data")
-  if not pathlib.Path(model).is_dir():
-    return [*body, html.notice(f"The model is missing: there is no folder {model}.")]
-  if not data:
-    return [*body, html.notice("The test's sentences are missing: give their folder as --data.")]
-  try:
-    shown = example_queries.show(data, _accuracy(evaluation), _encoder(model, evaluation or {}))
-  except InputError as error:
-    return [*body, html.notice(f"Nothing can be shown: {error}")]
-  return [*body, *similarity(shown, images), *queries(shown["queries"])]
+  return [TITLE, *similarity(shown, images), *queries(shown["queries"])]
 
 
-def _accuracy(evaluation):
-  if not evaluation:
-    return {}
-  sign = -1 if metrics_of(evaluation)[-1] in LOWER_IS_BETTER else 1
-  return {name: sign * number(value) for name, value in main_metric(evaluation).items()}
-
-
-def _encoder(model, evaluation):
-  precision = evaluation.get("precision") or "float32"
-  return load_encode(str(model), precision=precision, prompt=evaluation.get("prompt"))
+def missing(reason):
+  """The same where nothing can be shown."""
+  return [TITLE, html.notice(reason)]
 
 
 def similarity(shown, images):

@@ -3,11 +3,13 @@
 A section adds the charts that it shows to `images`, {name: PNG bytes}.
 """
 
+import json
 import math
 
 import numpy as np
 
-from labse_jax import __version__
+from labse_jax.base.errors import InputError
+from labse_jax.base.version import __version__
 from labse_jax.evaluation.result_table import metric_text, metrics_of, number
 from labse_jax.pages import html, plots
 from labse_jax.pages.results import languages, measured, words
@@ -121,3 +123,46 @@ def flat(config, prefix=""):
     inside = isinstance(value, dict) and value
     values |= flat(value, f"{prefix}{name}.") if inside else {prefix + name: words(value)}
   return values
+
+
+def read_metrics(path):
+  """The logged steps, and whether the last line was cut short (by a crash) and left out."""
+  if not path.is_file():
+    raise InputError(f"{path}: no such file; train the run first.")
+  lines = [(n, line) for n, line in enumerate(path.read_bytes().split(b"\n"), 1) if line.strip()]
+  rows = []
+  for place, line in lines:
+    try:
+      row = json.loads(line)
+    except ValueError as error:
+      if place == lines[-1][0] and rows:
+        return rows, True
+      raise InputError(f"{path}:{place}: is not JSON ({error}).") from error
+    if not isinstance(row, dict) or not isinstance(row.get("step"), int):
+      raise InputError(f"{path}:{place}: each line is one object with a 'step'.")
+    rows.append(row)
+  if not rows:
+    raise InputError(f"{path}: is empty; no step was logged yet.")
+  return rows, False
+
+
+def read_object(path):
+  """The JSON object in a file, or None where there is no such file."""
+  if not path.is_file():
+    return None
+  try:
+    value = json.loads(path.read_text(encoding="utf-8"))
+  except ValueError as error:
+    raise InputError(f"{path}: is not JSON ({error}).") from error
+  if not isinstance(value, dict):
+    raise InputError(f"{path}: holds no JSON object.")
+  return value
+
+
+def read_evaluation(path):
+  """One model's result in a file, or None where there is no such file."""
+  evaluation = read_object(path)
+  if evaluation is not None and not {"suite", "results", "average"} <= set(evaluation):
+    several = "compares models" if "models" in evaluation else "is no result of evaluate"
+    raise InputError(f"{path}: {several}; evaluate this run's model alone with --output {path}.")
+  return evaluation

@@ -7,10 +7,12 @@ import sys
 import numpy as np
 from tqdm import tqdm
 
-from labse_jax import encode, model_folder
+from labse_jax import model_folder
 from labse_jax.base import files, fingerprint
 from labse_jax.base.console import is_main, say
 from labse_jax.base.errors import InputError
+from labse_jax.encoding import sentence_encoder
+from labse_jax.encoding.encode_functions import encode_once
 
 SHARD = 8_192  # Pairs in a file: what is lost where the encoding is stopped.
 SAMPLE = 50_000  # Pairs whose vectors make a projection.
@@ -75,7 +77,7 @@ class Store:
     missing, precision = self.missing(), precision or begun or "float32"
     if not missing:
       return
-    encoder = encode.SentenceEncoder.load(self.model, precision=precision)
+    encoder = sentence_encoder.SentenceEncoder.load(self.model, precision=precision)
     if not begun:
       self._manifest = self._about | {"precision": precision, "folder": str(self.model)}
       with files.replacing(self.folder / "manifest.json") as file:
@@ -144,24 +146,6 @@ class Store:
     texts = [example[side] for example in examples for side in ("source", "target")]
     vectors_NP, cut, distinct = encode_once(encoder, texts, self.prompt, bar)
     return vectors_NP.reshape(-1, 2, self.width), cut, distinct
-
-
-def encode_once(encoder, texts, prompt, bar):
-  """(unit vectors [texts, P] float16, distinct texts that were cut, distinct texts).
-
-  Texts that repeat are encoded once.
-  """
-  numbers, cut = {}, 0
-  place_N = np.array([numbers.setdefault(text, len(numbers)) for text in texts])
-  times_U, distinct = np.bincount(place_N), list(numbers)
-  vectors_UP = np.empty((len(distinct), encoder.dimension), np.float16)
-  for start in range(0, len(distinct), encode.CHUNK):
-    part = slice(start, start + encode.CHUNK)
-    vectors_UP[part] = encoder.encode(
-        distinct[part], normalize_embeddings=True, prompt=prompt, warn=False)  # fmt: skip
-    cut += encoder.cut
-    bar.update(int(times_U[part].sum()))
-  return vectors_UP[place_N], cut, len(distinct)
 
 
 def principal_axes(parts, width):

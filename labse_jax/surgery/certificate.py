@@ -3,8 +3,9 @@
 import numpy as np
 
 from labse_jax import model_folder
-from labse_jax.data.lines import chunks, with_progress
-from labse_jax.encode import SentenceEncoder
+from labse_jax.base.console import with_progress
+from labse_jax.data.lines import chunks
+from labse_jax.encoding.sentence_encoder import SentenceEncoder
 from labse_jax.tokenizer.tokenizer import Tokenizer
 
 SAMPLE = 2000  # Lines that show what a type of storage does to the vectors.

@@ -83,7 +83,7 @@ def _wordpieces(words, count):
   """All characters of a Counter of words, and at most `count` pieces merged of them."""
   alphabet = {word[0] for word in words}
   alphabet |= {wordpiece.PREFIX + character for word in words for character in word[1:]}
-  return wordpiece._merged(sorted(alphabet), words, len(alphabet) + count)
+  return wordpiece.merged(sorted(alphabet), words, len(alphabet) + count)
 
 
 def _split_wordpieces(content, found):

@@ -8,17 +8,17 @@ from jax.experimental import multihost_utils
 import jax.numpy as jnp
 import numpy as np
 
-from labse_jax import hard_negatives
 from labse_jax.base import fingerprint
 from labse_jax.base.console import is_main, say
 from labse_jax.base.errors import InputError, known
 from labse_jax.base.plugins import chosen
 from labse_jax.base.sharding import BATCH, split_rows
-from labse_jax.data.batches import pairs
+from labse_jax.data.batches import pairs, streams
 from labse_jax.data.dataset import open_dataset
 from labse_jax.losses.shared.exchange import EXCHANGES, Spread
 from labse_jax.losses.shared.matryoshka import matryoshka
 from labse_jax.models import heads
+from labse_jax.supervision import hard_negatives as supervision_hard_negatives
 from labse_jax.supervision import teachers
 from labse_jax.training import monitors
 from labse_jax.training.encoder_task import EncoderTask
@@ -45,7 +45,7 @@ class Task(EncoderTask):
     loss = getattr(chosen("losses", config.loss), config.loss)
     wanted = inspect.signature(loss).parameters
     self.teacher = self._teacher() if "teacher_bP" in wanted else None
-    self.hard = hard_negatives.checked(config) if "negatives_bKD" in wanted else None
+    self.hard = supervision_hard_negatives.checked(config) if "negatives_bKD" in wanted else None
     self.refresh_every = self.hard.pop("every") if self.hard else 0
     options = config.loss_options.to_dict()
     check_options(config.loss, options, wanted)
@@ -86,7 +86,7 @@ class Task(EncoderTask):
       raise InputError(f"{config.data}: has no translations (it is text of one language a record); "
                        "the dual encoder trains on pairs.")  # fmt: skip
     # A wrong pattern is said here, before a teacher has encoded for hours.
-    languages = pairs.chosen_languages(
+    languages = streams.chosen_languages(
         dataset.indices_by_language, config.get("language_pairs", ()))  # fmt: skip
     drawn = np.concatenate([*languages.values()])
     share = pairs.share_cut(
@@ -95,7 +95,7 @@ class Task(EncoderTask):
         f"{share:.2%} of sentences are cut at {config.length} tokens.")  # fmt: skip
     if self.frozen:
       teachers.check_same_tokens(self.teacher, tokenizer, self.prompt, config.length)
-    negatives = hard_negatives.look_up(dataset, **self.hard) if self.hard else None
+    negatives = supervision_hard_negatives.look_up(dataset, **self.hard) if self.hard else None
     return self._batches(dataset, tokenizer, negatives)
 
   def _batches(self, dataset, tokenizer, negatives):
@@ -113,13 +113,13 @@ class Task(EncoderTask):
     if not self.refresh_every:
       return data
     dataset, run = open_dataset(self.config.data), workdir / "hard_negatives"
-    rule = hard_negatives.rule_of(**self.hard)
+    rule = supervision_hard_negatives.rule_of(**self.hard)
     if params is not None:
       say(f"step {step:,}: hard negatives are mined again.")
       if is_main():
-        hard_negatives.mine_in_run(dataset, self.encoder(params), rule, run, step)
+        supervision_hard_negatives.mine_in_run(dataset, self.encoder(params), rule, run, step)
       multihost_utils.sync_global_devices(f"hard_negatives_{step}")
-    negatives = hard_negatives.look_up_in_run(dataset, rule, run, step)
+    negatives = supervision_hard_negatives.look_up_in_run(dataset, rule, run, step)
     if negatives is None:
       return data
     fresh = iter(self._batches(dataset, self.tokenizer(), negatives))

@@ -32,7 +32,7 @@ def train(sentences, size):
   problem = f"A vocabulary of {size} pieces cannot be trained here: "
   if len(pieces) > size:
     raise InputError(f"{problem}the characters of its text alone need {len(pieces)}.")
-  pieces = _merged(pieces, words, size)
+  pieces = merged(pieces, words, size)
   if len(pieces) < size:
     raise InputError(f"{problem}its text gives only {len(pieces)}; ask for fewer.")
   return pieces
@@ -52,7 +52,7 @@ def _alphabet(words):
   return alphabet
 
 
-def _merged(pieces, words, size):
+def merged(pieces, words, size):
   """The pieces with those that merging them makes, most frequent first, up to `size`."""
   backend = Tokenizer(models.WordPiece())
   backend.pre_tokenizer = pre_tokenizers.WhitespaceSplit()

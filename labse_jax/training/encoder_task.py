@@ -9,7 +9,7 @@ import numpy as np
 from labse_jax import model_folder
 from labse_jax.base import fingerprint
 from labse_jax.base.errors import InputError, known
-from labse_jax.encode import SentenceEncoder
+from labse_jax.encoding.sentence_encoder import SentenceEncoder
 from labse_jax.models import heads
 from labse_jax.tokenizer.files import tokenizer_file
 from labse_jax.tokenizer.tokenizer import Tokenizer

@@ -5,9 +5,13 @@ import pathlib
 import sys
 import time
 
+import jax
+import numpy as np
 from tqdm import tqdm
 
 from labse_jax.base import files
+from labse_jax.base.console import say
+from labse_jax.training import monitors
 
 
 class Writer:
@@ -87,3 +91,34 @@ def _tensorboard(workdir):
   except ImportError:
     return None
   return SummaryWriter(str(pathlib.Path(workdir) / "tensorboard"))
+
+
+def finished(step, metrics, batch, clock, workdir):
+  """A step's metrics on the host, with its speeds; raises on what is not finite."""
+  metrics = {name: np.asarray(value).item() for name, value in jax.device_get(metrics).items()}
+  if not np.isfinite(metrics["loss"] + metrics["grad_norm"]):
+    path = workdir / f"not_finite_{step}_host_{jax.process_index()}.npz"
+    with files.replacing(path, "wb") as file:
+      np.savez(file, **batch)
+    raise FloatingPointError(
+        f"step {step}: loss {metrics['loss']}, gradient norm {metrics['grad_norm']}; its batch is "
+        f"{path}. The checkpoints from before it are kept.")  # fmt: skip
+  # Of a kind of which the batch had nothing there is no mean.
+  metrics = {name: value for name, value in metrics.items() if np.isfinite(value)}
+  return metrics | clock.speeds(metrics)
+
+
+def report(writer, config, total, step, metrics):
+  """Writes and shows a step's metrics, on the first host; evaluations and the last one always."""
+  if writer is None:
+    return
+  evaluated = [name for name in metrics if "/" in name]
+  if step % config.log_every == 0 or step + 1 == total or evaluated:
+    writer.write(step, metrics)
+    shown = ("stage", "loss", "in_batch_accuracy", "masked_accuracy", "sentences_per_second",
+             "negatives")  # fmt: skip
+    averages = [name for name in evaluated if name.endswith("/accuracy")]
+    writer.show(step, {name: metrics[name] for name in (*shown, *averages) if name in metrics})
+    if warning := monitors.warning(metrics, step, total):
+      say(warning, file=sys.stderr)
+  writer.bar.update(1)

@@ -6,6 +6,7 @@ import pytest
 
 from labse_jax import align
 from labse_jax.base import errors
+from labse_jax.mining import documents
 from tests.support import real, split_documents
 from tests.support.places import TATOEBA
 
@@ -86,7 +87,7 @@ def test_wrong_input_is_one_line_and_writes_nothing(command, tmp_path):
 
 
 def test_texts_are_joined_with_those_before_them():
-  assert align.joined(["a", "b", "c"], 3) == [
+  assert documents.joined(["a", "b", "c"], 3) == [
     ["a", "b", "c"], ["a", "a b", "b c"], ["a", "a b", "a b c"]]  # fmt: skip
 
 
@@ -97,9 +98,9 @@ def test_each_text_is_encoded_once(tmp_path):
     encoded.extend(texts)
     return np.array([[len(text), 1.0] for text in texts])
 
-  document = align.read_document(write(tmp_path / "a", ["x", "", "yy\tz", "x"]))
+  document = documents.read_document(write(tmp_path / "a", ["x", "", "yy\tz", "x"]))
   assert document == (["x", "yy z", "x"], [0, 2, 3], 4)
-  x_KND, y_KND = align.embed((document, document), encode, sizes=2)
+  x_KND, y_KND = documents.embed((document, document), encode, sizes=2)
   assert sorted(encoded) == ["x", "x yy z", "yy z", "yy z x"]
   assert x_KND[:, :, 0].tolist() == [[1, 4, 1], [1, 6, 6]] and np.array_equal(x_KND, y_KND)
 

@@ -10,8 +10,9 @@ import pytest
 
 from labse_jax import convert, model_folder
 from labse_jax.base.errors import InputError
-from labse_jax.encode import SentenceEncoder
+from labse_jax.encoding.sentence_encoder import SentenceEncoder
 from labse_jax.models import heads
+from labse_jax.surgery import conversion
 from labse_jax.tokenizer.tokenizer import Tokenizer
 from tests.support.needs import need_torch
 from tests.support.tensorflow_bert import (
@@ -196,7 +197,7 @@ def test_where_a_checkpoint_lies(tmp_path, names, given, prefix):
   touch(tmp_path, *names)
   note = 'model_checkpoint_path: "/far/away/ckpt-2"\nall_model_checkpoint_paths: "ckpt-1"\n'
   (tmp_path / "checkpoint").write_text(note)
-  assert convert.locate(tmp_path / given)[0] == tmp_path / prefix
+  assert conversion.locate(tmp_path / given)[0] == tmp_path / prefix
 
 
 def config(**changes):

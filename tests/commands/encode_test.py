@@ -16,7 +16,8 @@ import pytest
 from labse_jax import encode, model_folder
 from labse_jax.base.errors import InputError, run
 from labse_jax.base.sharding import make_mesh
-from labse_jax.encode import SentenceEncoder
+from labse_jax.encoding import sentence_encoder, streaming
+from labse_jax.encoding.sentence_encoder import SentenceEncoder
 from labse_jax.models import heads
 
 
@@ -49,13 +50,13 @@ def test_order_is_kept_and_batches_change_nothing(tiny_encoder, lines):
 
 def test_chunks_of_sentences_change_nothing(tiny_encoder, lines, monkeypatch):
   whole = tiny_encoder.encode(lines)
-  monkeypatch.setattr(encode, "CHUNK", 7)
+  monkeypatch.setattr(sentence_encoder, "CHUNK", 7)
   np.testing.assert_allclose(tiny_encoder.encode(lines), whole, atol=1e-6)
 
 
 def test_one_device_and_eight_give_the_same(tiny_content, lines):
   module = heads.build(tiny_content.model, tiny_content.head)
-  tokenizer = encode.Tokenizer(tiny_content.tokenizer_file)
+  tokenizer = sentence_encoder.Tokenizer(tiny_content.tokenizer_file)
   vectors = [
       SentenceEncoder(module, tiny_content.params, tokenizer, max_length=64,
                       mesh=make_mesh(devices=jax.devices()[:count])).encode(lines)
@@ -101,7 +102,7 @@ def test_the_default_prompt_is_applied_and_can_be_replaced(tmp_path, tiny_conten
 
 
 def test_cut_sentences_are_counted_and_said_once(tiny_encoder, lines, monkeypatch, capsys):
-  monkeypatch.setattr(encode, "CHUNK", 5)
+  monkeypatch.setattr(sentence_encoder, "CHUNK", 5)
   sentences = ["x " * 300, *lines[:20], "x " * 200]
   lengths = tiny_encoder.tokenizer.encode(sentences, 4096)[0]
   expected = sum(len(tokens) > 64 for tokens in lengths)
@@ -126,7 +127,7 @@ def with_limit(content, positions, max_length):
   model = dict(content.model, positions=positions)
   module = heads.build(model, content.head)
   params = jax.jit(lambda key: heads.init(module, key))(jax.random.key(0))
-  tokenizer = encode.Tokenizer(content.tokenizer_file)
+  tokenizer = sentence_encoder.Tokenizer(content.tokenizer_file)
   return SentenceEncoder(module, params, tokenizer, max_length=max_length)
 
 
@@ -164,7 +165,7 @@ def test_the_last_batch_is_no_larger_than_it_must_be(tiny_content, monkeypatch):
 )  # fmt: skip
 def test_row_lengths_ascend_to_the_limit(tiny_content, max_length, rows, monkeypatch):
   module = heads.build(dict(tiny_content.model, positions=512), tiny_content.head)
-  tokenizer = encode.Tokenizer(tiny_content.tokenizer_file)
+  tokenizer = sentence_encoder.Tokenizer(tiny_content.tokenizer_file)
   encoder = SentenceEncoder(module, None, tokenizer, max_length=max_length)
   assert encoder.row_lengths == rows
   seen = []
@@ -202,14 +203,14 @@ def test_arguments_that_cannot_be(tiny_encoder, arguments, options, message):
 @pytest.fixture
 def text(tmp_path, lines, monkeypatch):
   """A file of `lines` on chunks of 10: eight chunks, the last one of two lines."""
-  monkeypatch.setattr(encode, "CHUNK", 10)
+  monkeypatch.setattr(sentence_encoder, "CHUNK", 10)
   path = tmp_path / "in.txt"
   path.write_text("\n".join(lines), "utf-8")
   return path
 
 
 def encode_file(encoder, source, output, model="m", **options):
-  return encode.encode_file(encoder, source, output, identity={"model": model}, progress=False,
+  return streaming.encode_file(encoder, source, output, identity={"model": model}, progress=False,
                             **options)  # fmt: skip
 
 
@@ -237,7 +238,7 @@ def test_lines_are_not_held(tiny_encoder, text, tmp_path, monkeypatch):
   class Line(str):
     __slots__ = ("__weakref__",)
 
-  alive, most, plain = weakref.WeakSet(), [], encode.files.read_lines
+  alive, most, plain = weakref.WeakSet(), [], streaming.files.read_lines
 
   def read_lines(*args, **options):
     for number, line in plain(*args, **options):
@@ -248,7 +249,7 @@ def test_lines_are_not_held(tiny_encoder, text, tmp_path, monkeypatch):
   # Equal lines are one element of a set of strings.
   text.write_text("\n".join(f"line {n}" for n in range(300)))
   one = tiny_encoder.encode
-  monkeypatch.setattr(encode.files, "read_lines", read_lines)
+  monkeypatch.setattr(streaming.files, "read_lines", read_lines)
   monkeypatch.setattr(
       tiny_encoder, "encode",
       lambda *a, **k: (most.append(len(alive)), one(*a, **k))[1])  # fmt: skip
@@ -356,7 +357,7 @@ def test_a_full_disk_leaves_the_old_output(tiny_folder, text, tmp_path, monkeypa
     file = open(path, mode, **options)  # noqa: SIM115
     return Full(file) if str(path).endswith(".partial") and mode == "ab" else file
 
-  monkeypatch.setattr(encode, "open", opened, raising=False)
+  monkeypatch.setattr(streaming, "open", opened, raising=False)
   assert command(tiny_folder, text, output) == 2
   assert capsys.readouterr().err == f"labse-jax: {output}: No space left on device\n"
   assert output.read_bytes() == b"old"

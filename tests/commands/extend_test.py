@@ -8,7 +8,7 @@ import pytest
 
 from labse_jax import extend, model_folder
 from labse_jax.base import errors
-from labse_jax.encode import SentenceEncoder
+from labse_jax.encoding.sentence_encoder import SentenceEncoder
 from labse_jax.tokenizer.tokenizer import Tokenizer
 
 WORDS = ["ⴰⵣⵓⵍ", "ⵜⴰⵎⴰⵣⵉⵖⵜ", "fezzetru", "waggulimp"]

@@ -15,8 +15,10 @@ from labse_jax.base.errors import InputError
 from labse_jax.base.errors import run as run_command
 from labse_jax.base.sharding import make_mesh
 from labse_jax.data.dataset import open_dataset
-from labse_jax.encode import SentenceEncoder
-from labse_jax.hard_negatives import Rule, look_up
+from labse_jax.encoding.sentence_encoder import SentenceEncoder
+from labse_jax.hard_negatives import Rule
+from labse_jax.supervision import hard_negatives as supervision_hard_negatives
+from labse_jax.supervision.hard_negatives import look_up
 from labse_jax.tasks import dual_encoder
 from tests.support import tiny
 
@@ -41,7 +43,7 @@ def data(folder):
 def mined(data, tiny_folder):
   """The folder of what `look_up` mines: five for each pair where fewer are asked for."""
   look_up(data, model=tiny_folder, k=1, margin=RULE.margin)
-  return hard_negatives.place(data, tiny_folder, RULE)[0]
+  return supervision_hard_negatives.place(data, tiny_folder, RULE)[0]
 
 
 @pytest.fixture
@@ -53,7 +55,7 @@ def copy(data, mined, tmp_path):
 
 def test_texts_are_the_nearest_of_the_language(data, mined, tiny_folder):
   encode = SentenceEncoder.load(tiny_folder).encode
-  negatives_NK, _ = hard_negatives.mine(data, encode, RULE)
+  negatives_NK, _ = supervision_hard_negatives.mine(data, encode, RULE)
   of_pairs = look_up(data, model=tiny_folder, k=5, margin=-2.0)
   texts = of_pairs(np.arange(PAIRS))
   for row, records in zip(texts, negatives_NK, strict=True):
@@ -66,7 +68,7 @@ def test_texts_are_the_nearest_of_the_language(data, mined, tiny_folder):
 
 
 def test_what_is_mined_is_not_mined_again(data, mined, tiny_folder, monkeypatch):
-  monkeypatch.setattr(hard_negatives, "mine", None)
+  monkeypatch.setattr(supervision_hard_negatives, "mine", None)
   five, two = (look_up(data, model=tiny_folder, k=k, margin=-2.0) for k in (5, 2))
   assert two(np.arange(PAIRS)) == [row[:2] for row in five(np.arange(PAIRS))]
   with pytest.raises(TypeError):  # Another margin is another folder.
@@ -83,7 +85,9 @@ def test_what_was_mined_otherwise_is_refused(copy, tiny_folder, name):
   dataset, folder = copy
   path = folder / "manifest.json"
   path.write_text(json.dumps(json.loads(path.read_text()) | {name: "other"}))
-  with pytest.raises(InputError, match=f"{hard_negatives.DIFFERS[name]} .*'other'.*remove it, or"):
+  with pytest.raises(
+    InputError, match=f"{supervision_hard_negatives.DIFFERS[name]} .*'other'.*remove it, or"
+  ):
     look_up(dataset, model=tiny_folder, k=5, margin=-2.0)
 
 
@@ -111,7 +115,7 @@ def test_several_hosts_are_given_the_command(copy, tiny_folder, monkeypatch, cap
   hard_negatives.main(command)
   said = capsys.readouterr().out
   assert ": 150 pairs x 5 negatives" in said and "Likely translations: " in said
-  monkeypatch.setattr(hard_negatives, "mine", None)
+  monkeypatch.setattr(supervision_hard_negatives, "mine", None)
   look_up(dataset, model=tiny_folder, k=5, prompt="to find: ", margin=0.1)
 
 
@@ -187,13 +191,13 @@ def test_the_batch_after_mining_has_the_new_negatives(folder, mined, tiny_folder
   with jax.set_mesh(make_mesh()):
     data = task.refreshed(data, EVERY, tmp_path, params)
   rule, run = Rule(2, margin=-2.0), tmp_path / "hard_negatives"
-  by_params = hard_negatives.look_up_in_run(dataset, rule, run, 5)
+  by_params = supervision_hard_negatives.look_up_in_run(dataset, rule, run, 5)
   batches = [next(data) for _ in range(3)]
   for batch in batches:
     assert negatives_in(batch).items() <= hashes_of(dataset, by_params).items()
   assert hashes_of(dataset, by_params) != expected
   with pytest.raises(InputError, match="was mined with another margin"):
-    hard_negatives.look_up_in_run(dataset, Rule(2, margin=0.5), run, EVERY)
+    supervision_hard_negatives.look_up_in_run(dataset, Rule(2, margin=0.5), run, EVERY)
 
 
 def rows_of(workdir):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from labse_jax import mine_flags
+from labse_jax import mine
 from labse_jax.base.errors import InputError
 
 NEEDED = {"--model": "m", "--source": "a.deu", "--target": "b.eng.gz", "--output": "out"}
@@ -40,12 +40,12 @@ def words(*more):
 )
 def test_wrong_arguments_are_refused(more, message):
   with pytest.raises(InputError) as error:
-    mine_flags.parsed(words(*more))
+    mine.parsed(words(*more))
   assert message in str(error.value)
 
 
 def test_what_is_not_given_has_a_default():
-  args = mine_flags.parsed(words("--max-ratio", 2))
+  args = mine.parsed(words("--max-ratio", 2))
   assert (args.retrieval, args.min_characters, args.max_ratio) == ("max", 1, 2.0)
 
 
@@ -59,7 +59,7 @@ def test_what_is_not_given_has_a_default():
   ],
 )
 def test_a_files_ending_is_its_language(more, language):
-  assert mine_flags.language(mine_flags.parsed(words(*more)), "source") == language
+  assert mine.language(mine.parsed(words(*more)), "source") == language
 
 
 @pytest.mark.parametrize(
@@ -78,7 +78,7 @@ def test_what_must_stay_is_not_written_over(tmp_path, monkeypatch, more, message
   (tmp_path / "folder").mkdir()
   for name in ("a.deu", "gold"):
     (tmp_path / name).write_text("one")
-  args = mine_flags.parsed(words("--precision", 0.9, "--gold", "gold", *more))
+  args = mine.parsed(words("--precision", 0.9, "--gold", "gold", *more))
   with pytest.raises(InputError) as error:
-    mine_flags.check_output(args, ["deu", "eng"])
+    mine.check_output(args, ["deu", "eng"])
   assert message in str(error.value)

@@ -9,9 +9,10 @@ import signal
 import numpy as np
 import pytest
 
-from labse_jax import encode, mine
+from labse_jax import mine
 from labse_jax.base import errors
 from labse_jax.data.filters import language_id, writing_systems
+from labse_jax.encoding import sentence_encoder
 from labse_jax.mining import calibration
 from labse_jax.mining.texts import copied, read_text
 from labse_jax.neighbours import exact, margin
@@ -33,7 +34,7 @@ def texts(tmp_path, real_lines):
 @pytest.fixture
 def command(tiny_folder, texts, tmp_path, monkeypatch, capsys):
   """command("--k", 2, ...) -> (exit status, what was printed); the output is tmp_path / "out"."""
-  monkeypatch.setattr(encode, "CHUNK", 16)
+  monkeypatch.setattr(sentence_encoder, "CHUNK", 16)
 
   def call(*words):
     argv = ["--model", tiny_folder, "--source", tmp_path / "a.deu", "--target",
@@ -169,7 +170,7 @@ def test_a_killed_run_goes_on_to_the_same_bytes(command, tmp_path, monkeypatch, 
   command()
   whole = (tmp_path / "out").read_bytes()
   (tmp_path / "out").unlink()
-  original, calls = encode.SentenceEncoder.encode, []
+  original, calls = sentence_encoder.SentenceEncoder.encode, []
 
   def stopping(self, *arguments, **options):
     calls.append(1)
@@ -178,9 +179,9 @@ def test_a_killed_run_goes_on_to_the_same_bytes(command, tmp_path, monkeypatch, 
     return original(self, *arguments, **options)
 
   with monkeypatch.context() as patch:
-    patch.setattr(encode.SentenceEncoder, "encode", stopping)
+    patch.setattr(sentence_encoder.SentenceEncoder, "encode", stopping)
     assert command()[0] == 130 and not (tmp_path / "out").exists()
-  monkeypatch.setattr(encode.SentenceEncoder, "encode", lambda *a, **o: (
+  monkeypatch.setattr(sentence_encoder.SentenceEncoder, "encode", lambda *a, **o: (
       calls.append(1), original(*a, **o))[1])  # fmt: skip
   calls.clear()
   assert command()[0] == 0 and (tmp_path / "out").read_bytes() == whole

@@ -14,6 +14,7 @@ from labse_jax.base import sharding
 from labse_jax.base.errors import InputError, run
 from labse_jax.base.plugins import chosen
 from labse_jax.configs.command_line import load_config
+from labse_jax.planning import compilation
 from labse_jax.planning.chips import GIB
 from labse_jax.planning.table import amount, flops, page, seconds
 from tests.support import tiny
@@ -30,7 +31,7 @@ def config(tmp_path):
 @pytest.fixture
 def slice_of():
   pytest.importorskip("libtpu", reason="the TPU compiler: pip install 'libtpu==0.0.42.*'")
-  return planner.devices_of
+  return compilation.devices_of
 
 
 @pytest.fixture(scope="module")
@@ -108,7 +109,7 @@ def test_the_search_compiles_other_batches_until_one_does_not_fit(config, monkey
   def compile_step(config, mesh):
     asked.append(config.batch_rows)
     used = 1000 + 10 * config.batch_rows
-    return {}, planner.Compiled({}, used, None, None)
+    return {}, compilation.Compiled({}, used, None, None)
 
   monkeypatch.setattr(planner, "compile_step", compile_step)
   config.chunks, config.batch_rows = 2, 16
@@ -125,10 +126,10 @@ def test_the_search_compiles_other_batches_until_one_does_not_fit(config, monkey
       "temporaries (512.50M) exceeds available HBM (15.48G).", 512.5 * 2**20 + 30)],
 )  # fmt: skip
 def test_a_refusal_says_what_was_needed(message, used):
-  refused = planner._refused(message, {"parameters": 10, "batch": 20})
+  refused = compilation.refusal(message, {"parameters": 10, "batch": 20})
   assert refused.used == used == sum(refused.memory.values())
   assert refused.refused.startswith("Ran out of memory") and refused.text is None
-  assert planner._refused("INTERNAL: something else", {}) is None
+  assert compilation.refusal("INTERNAL: something else", {}) is None
 
 
 def test_a_slice_is_compiled_for_without_one(slice_of, config, local):
@@ -167,7 +168,7 @@ def test_an_unknown_slice_is_one_line(slice_of, name, capsys):
 def test_without_the_compiler_one_line_says_what_to_install(monkeypatch):
   monkeypatch.setattr(planner.importlib.util, "find_spec", lambda name: None)
   with pytest.raises(InputError, match=r"pip install 'libtpu==0.0.42.\*'"):
-    planner.devices_of("v3:4x4")
+    compilation.devices_of("v3:4x4")
 
 
 @pytest.mark.parametrize(

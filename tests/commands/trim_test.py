@@ -12,7 +12,7 @@ import pytest
 from labse_jax import model_folder, trim
 from labse_jax.base import errors
 from labse_jax.data.sources import Pair
-from labse_jax.encode import SentenceEncoder
+from labse_jax.encoding.sentence_encoder import SentenceEncoder
 from labse_jax.model_folder import weights
 from labse_jax.tokenizer.tokenizer import Tokenizer
 from tests.support.needs import need_torch

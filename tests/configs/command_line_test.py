@@ -6,7 +6,8 @@ import sys
 import pytest
 
 from labse_jax.base.errors import InputError, run
-from labse_jax.configs.command_line import load_config, parse_arg
+from labse_jax.configs.arguments import parse_arg
+from labse_jax.configs.command_line import load_config
 
 CONFIG = """
 import ml_collections

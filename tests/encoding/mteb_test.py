@@ -19,8 +19,8 @@ from mteb.models import EncoderProtocol  # noqa: E402
 from mteb.types import PromptType  # noqa: E402
 
 from labse_jax.encoding.mteb import Encoder  # noqa: E402
+from labse_jax.evaluation.retrieval import nearest  # noqa: E402
 from labse_jax.evaluators.bucc_retrieval import weighted_f1  # noqa: E402
-from labse_jax.evaluators.tatoeba import nearest  # noqa: E402
 
 
 def metadata(name, kind, main_score):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from labse_jax.base.errors import InputError
-from labse_jax.evaluation import comparison, suite_files
+from labse_jax.evaluation import comparison, resampling
 
 
 def results_of(outcomes, *, metric="accuracy"):
@@ -61,7 +61,7 @@ def test_a_model_equals_itself_and_the_order_turns_the_sign():
 
 
 def test_under_no_difference_p_is_even(monkeypatch):
-  monkeypatch.setattr(suite_files, "RESAMPLES", 500)
+  monkeypatch.setattr(resampling, "RESAMPLES", 500)
   values = [compared({"x": random_outcomes(n, 0.5, 50)}, {"x": random_outcomes(n + 999, 0.5, 50)})
             ["average"]["p"] for n in range(100)]  # fmt: skip
   assert 0 < np.mean(np.array(values) < 0.05) < 0.12
@@ -87,7 +87,7 @@ def test_counts_are_tested_by_the_f1_of_what_was_drawn_for_both():
 
 
 def test_draws_are_taken_as_they_are():
-  draws = np.linspace(-1, 9, suite_files.RESAMPLES)
+  draws = np.linspace(-1, 9, resampling.RESAMPLES)
   results = {"a": results_of({"x": [1.0]}), "b": results_of({"x": [0.5]})}
   paired = {"a": {"draws": {"x": draws}}, "b": {"draws": {"x": np.zeros_like(draws)}}}
   (one,) = comparison.compare(results, paired)

@@ -7,7 +7,7 @@ import pytest
 from scipy import stats
 
 from labse_jax.base.errors import InputError
-from labse_jax.evaluation import suite_files
+from labse_jax.evaluation import resampling
 from labse_jax.evaluation.result_table import notes
 from labse_jax.evaluators import sts
 
@@ -125,7 +125,7 @@ def test_semevals_own_files_are_read_in_pairs(tmp_path):
 
 
 def test_a_folder_holds_a_set_a_file(tmp_path, monkeypatch):
-  monkeypatch.setattr(suite_files, "RESAMPLES", 50)
+  monkeypatch.setattr(resampling, "RESAMPLES", 50)
   write(tmp_path / "korsts.dev.tsv", random_pairs(20), form="header")
   write(tmp_path / "stsb.csv", random_pairs(12, seed=3), form="STS-B")
   (tmp_path / "x.tsv.gz").write_bytes(gzip.compress(write(tmp_path / "x", PAIRS).read_bytes()))

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from labse_jax.base.errors import InputError
+from labse_jax.evaluation import retrieval, tatoeba_files
 from labse_jax.evaluators import tatoeba
 from tests.support.places import TATOEBA
 
@@ -55,7 +56,7 @@ def noisy_pairs(count, name):
 
 @pytest.mark.parametrize("block", [1 << 24, 7 * 64, 1])
 def test_agrees_with_a_float64_brute_force(tmp_path, monkeypatch, block):
-  monkeypatch.setattr(tatoeba, "SCORES_AT_ONCE", block)
+  monkeypatch.setattr(retrieval, "SCORES_AT_ONCE", block)
   pairs, table = noisy_pairs(64, "fra")
   write(tmp_path, "fra", pairs)
   result = tatoeba.Evaluator(data=tmp_path).run(Encoder(table))["results"]["fra"]
@@ -89,9 +90,9 @@ def test_equal_vectors_give_the_first(tmp_path):
   vector_D = rng.normal(size=768).astype(np.float32)
   vector_D /= np.linalg.norm(vector_D)
   x_BD = np.repeat(vector_D[None], 999, 0)
-  assert (tatoeba.nearest(x_BD, x_BD) == 0).all()
+  assert (retrieval.nearest(x_BD, x_BD) == 0).all()
   y_CD = np.concatenate([x_BD[:1] * 0.5, x_BD])
-  assert (tatoeba.nearest(x_BD, y_CD) == 1).all()
+  assert (retrieval.nearest(x_BD, y_CD) == 1).all()
 
 
 def test_every_distinct_sentence_is_encoded_once(tmp_path):
@@ -118,7 +119,7 @@ def test_the_interval_is_that_of_resampled_pairs(tmp_path):
 
 
 def test_results_are_repeatable_and_do_not_depend_on_other_languages(tmp_path, monkeypatch):
-  monkeypatch.setattr(tatoeba, "RESAMPLES", 50)  # Few, so that other draws show.
+  monkeypatch.setattr(retrieval, "RESAMPLES", 50)  # Few, so that other draws show.
   for language in ("deu", "fra"):
     pairs, table = noisy_pairs(40, language)
     write(tmp_path, language, pairs)
@@ -198,7 +199,7 @@ def test_groups_have_their_sizes():
 def test_groups_are_languages_of_the_test():
   if not TATOEBA.exists():
     pytest.skip(f"no Tatoeba files in {TATOEBA}")
-  there = set(tatoeba.languages_in(TATOEBA))
+  there = set(tatoeba_files.languages_in(TATOEBA))
   assert len(there) == 112
   assert all(set(codes) <= there for codes in tatoeba.GROUPS.values())
 

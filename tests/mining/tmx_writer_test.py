@@ -4,9 +4,9 @@ import tracemalloc
 from defusedxml import ElementTree
 import pytest
 
-from labse_jax import tmx
 from labse_jax.base.errors import InputError
 from labse_jax.data.sources import Counts, read
+from labse_jax.mining import pair_files
 
 HEAD = (
   '<?xml version="1.0"?>\n<!DOCTYPE tmx SYSTEM "tmx14.dtd">\n<tmx version="1.4"><header/><body>'
@@ -85,7 +85,7 @@ def test_memory_does_not_grow_with_the_file(tmp_path):
 def test_what_is_written_is_read_again(tmp_path):
   texts = [('a < b && "c" ]]>', "<seg>'ü'</seg>"), ("  two  spaces\t", "a\rb\u2028c"), ("", "𝕏")]
   file = io.StringIO()
-  assert tmx.write(file, [(1.25, *pair) for pair in texts], "en", "zh-TW") == 3
+  assert pair_files.write_tmx(file, [(1.25, *pair) for pair in texts], "en", "zh-TW") == 3
   pairs, counts = read_text(tmp_path, file.getvalue())
   assert [pair[3:] for pair in pairs] == texts and counts.rows == 3
   assert {pair[:2] for pair in pairs} == {("en", "zh-TW")}
@@ -94,7 +94,7 @@ def test_what_is_written_is_read_again(tmp_path):
 
 def test_a_written_header_has_what_the_standard_requires():
   file = io.StringIO()
-  tmx.write(file, [(0.5, "a", "b"), (None, "c", "d")], 'e"n', "de", segment="block")
+  pair_files.write_tmx(file, [(0.5, "a", "b"), (None, "c", "d")], 'e"n', "de", segment="block")
   root = ElementTree.fromstring(file.getvalue())
   header = root.find("header").attrib
   assert root.get("version") == "1.4"
@@ -107,6 +107,6 @@ def test_a_written_header_has_what_the_standard_requires():
 
 def test_characters_that_xml_cannot_hold_become_spaces(tmp_path):
   file = io.StringIO()
-  tmx.write(file, [(None, "a\x00b\x0bc\ufffe", "\ud800d")], "und", "und")
+  pair_files.write_tmx(file, [(None, "a\x00b\x0bc\ufffe", "\ud800d")], "und", "und")
   pairs, _ = read_text(tmp_path, file.getvalue())
   assert pairs[0][3:] == ("a b c ", " d")

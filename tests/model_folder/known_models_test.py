@@ -8,7 +8,7 @@ from tokenizers import Tokenizer as Backend
 from tokenizers import normalizers
 
 from labse_jax import model_folder
-from labse_jax.encode import SentenceEncoder
+from labse_jax.encoding.sentence_encoder import SentenceEncoder
 from labse_jax.model_folder import known_models
 from labse_jax.tokenizer.tokenizer import Tokenizer
 

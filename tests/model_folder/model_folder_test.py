@@ -11,7 +11,7 @@ from safetensors.numpy import load_file, save_file
 
 from labse_jax import model_folder
 from labse_jax.base.errors import InputError
-from labse_jax.encode import SentenceEncoder
+from labse_jax.encoding.sentence_encoder import SentenceEncoder
 from labse_jax.model_folder import weights
 from tests.support.needs import need_torch
 from tests.support.odd_text import fuzzed

@@ -10,10 +10,10 @@ from labse_jax import model_folder
 from labse_jax import train as trainer
 from labse_jax.base.errors import InputError
 from labse_jax.base.sharding import make_mesh
-from labse_jax.data.batches import pairs
+from labse_jax.data.batches import streams
 from labse_jax.data.dataset import open_dataset
 from labse_jax.data.sources import Pair
-from labse_jax.encode import SentenceEncoder
+from labse_jax.encoding.sentence_encoder import SentenceEncoder
 from labse_jax.models import heads
 from labse_jax.supervision import teachers, vector_store
 from labse_jax.tasks import dual_encoder
@@ -144,7 +144,7 @@ def test_the_step_gives_the_loss_of_the_store(both):
   found, mesh = [], make_mesh()
   for task, batch, params in both("priority", 2):
     with jax.set_mesh(mesh):
-      batch = pairs.to_devices(batch, jax.NamedSharding(mesh, jax.P(("data", "fsdp"))))
+      batch = streams.to_devices(batch, jax.NamedSharding(mesh, jax.P(("data", "fsdp"))))
       grad = jax.jit(jax.value_and_grad(task.loss_fn, has_aux=True))
       (loss, metrics), grads = grad(params, batch, jax.random.key(1))
     assert not any(np.any(g) for g in jax.tree.leaves(grads.pop("teacher", {})))

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 from tqdm import tqdm
 
-from labse_jax import encode
 from labse_jax.base.errors import InputError
 from labse_jax.data.dataset import open_dataset
 from labse_jax.data.sources import Pair
+from labse_jax.encoding import encode_functions, sentence_encoder
 from labse_jax.supervision import vector_store
 from tests.support.tiny import write_dataset
 
@@ -44,11 +44,11 @@ def test_they_are_those_of_the_encoder(data, small, tiny_folder, tiny_encoder):
 def test_a_text_that_comes_again_is_encoded_once(tiny_encoder, monkeypatch):
   texts, seen = ["a", "b", "a", "c", "b", "a"], []
   real = tiny_encoder.encode
-  monkeypatch.setattr(encode, "CHUNK", 2)
+  monkeypatch.setattr(sentence_encoder, "CHUNK", 2)
   monkeypatch.setattr(
       tiny_encoder, "encode", lambda part, **k: seen.append(part) or real(part, **k))  # fmt: skip
   with tqdm(total=6, disable=None) as bar:
-    got, *counts = vector_store.encode_once(tiny_encoder, [*texts, "x " * 200], "", bar)
+    got, *counts = encode_functions.encode_once(tiny_encoder, [*texts, "x " * 200], "", bar)
   assert seen == [["a", "b"], ["c", "x " * 200]] and counts == [1, 4]
   np.testing.assert_allclose(got[:6], real(texts), atol=1e-3)
 
@@ -61,7 +61,7 @@ def test_what_was_cut_is_told_out_of_what_was_encoded(tmp_path, tiny_folder, cap
 
 def test_a_killed_run_goes_on_and_whole_shards_stay(data, small, tiny_folder, monkeypatch):
   store, made = vector_store.Store(data, tiny_folder), []
-  real = vector_store.encode_once
+  real = encode_functions.encode_once
 
   def killed(encoder, texts, *rest):
     made.append(texts[0])

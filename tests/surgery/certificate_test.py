@@ -7,7 +7,7 @@ import pytest
 
 from labse_jax import model_folder
 from labse_jax.data import lines as lines_module
-from labse_jax.encode import SentenceEncoder
+from labse_jax.encoding.sentence_encoder import SentenceEncoder
 from labse_jax.surgery import certificate, tokenizer_edits, word_rows
 from labse_jax.tokenizer.tokenizer import Tokenizer
 

@@ -7,7 +7,7 @@ from scipy.special import erf
 
 from labse_jax.base.errors import InputError
 from labse_jax.base.sharding import make_mesh
-from labse_jax.data.batches import pairs as pipeline
+from labse_jax.data.batches import streams
 from labse_jax.data.batches.packing import pack
 from labse_jax.data.dataset import open_dataset
 from labse_jax.data.sources import Pair
@@ -46,7 +46,7 @@ def make_task(folder, **changes):
 def loss_and_gradient(task, params, batch, devices=8, fsdp=1):
   mesh = make_mesh(fsdp, jax.devices()[:devices])
   with jax.set_mesh(mesh):
-    batch = pipeline.to_devices(batch, jax.NamedSharding(mesh, jax.P(("data", "fsdp"))))
+    batch = streams.to_devices(batch, jax.NamedSharding(mesh, jax.P(("data", "fsdp"))))
     f = jax.jit(jax.value_and_grad(task.loss_fn, has_aux=True))
     (loss, metrics), grads = f(params, batch, jax.random.key(1))
     return float(loss), jax.device_get(grads), jax.device_get(metrics)
@@ -184,7 +184,7 @@ def test_matryoshka_adds_the_losses_of_the_first_dimensions(folder, params, batc
 def test_compiled_step_gathers(folder, params, batch):
   task, mesh = make_task(folder), make_mesh()
   with jax.set_mesh(mesh):
-    batch = pipeline.to_devices(batch, jax.NamedSharding(mesh, jax.P(("data", "fsdp"))))
+    batch = streams.to_devices(batch, jax.NamedSharding(mesh, jax.P(("data", "fsdp"))))
     step = jax.jit(jax.grad(task.loss_fn, has_aux=True))
     text = step.lower(params, batch, jax.random.key(0)).compile().as_text()
   assert "all-gather" in text

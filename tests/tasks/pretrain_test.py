@@ -10,9 +10,9 @@ from labse_jax import model_folder
 from labse_jax import train as trainer
 from labse_jax.base.errors import InputError
 from labse_jax.base.sharding import batch_sharding, make_mesh
-from labse_jax.data.batches.pairs import to_devices
+from labse_jax.data.batches.streams import to_devices
 from labse_jax.data.sources import Pair
-from labse_jax.encode import SentenceEncoder
+from labse_jax.encoding.sentence_encoder import SentenceEncoder
 from labse_jax.tasks.pretrain import Task
 from tests.support import tiny
 from tests.support.needs import need_torch

@@ -13,6 +13,7 @@ from tokenizers import Tokenizer
 
 from labse_jax import vocabulary as command
 from labse_jax.base.errors import InputError, run
+from labse_jax.data import sampling
 from labse_jax.data.dataset import open_dataset
 from labse_jax.data.sources import Pair
 from labse_jax.tokenizer import unigram
@@ -91,7 +92,7 @@ def test_normalise_is_nfkc_and_folds_white_space():
 @pytest.mark.parametrize("exponent", [0.3, 1.0])
 def test_the_sample_follows_the_exponent_and_repeats_nothing(exponent):
   dataset = fake_dataset(1_000, 32_000, 100_000)
-  sample = list(unigram.smoothed_sample(dataset, exponent=exponent, size=1_500))
+  sample = list(sampling.smoothed_sample(dataset, exponent=exponent, size=1_500))
   assert len(set(sample)) == len(sample)
   edges = [1_000, 33_000]
   got = Counter(int(np.searchsorted(edges, int(text[1:]), "right")) for text in sample)
@@ -103,18 +104,18 @@ def test_the_sample_follows_the_exponent_and_repeats_nothing(exponent):
 
 
 def test_the_sample_is_the_same_again_and_another_with_another_seed():
-  draw = lambda seed: list(unigram.smoothed_sample(
+  draw = lambda seed: list(sampling.smoothed_sample(
       fake_dataset(500, 900), exponent=0.3, size=100, seed=seed))  # fmt: skip
   assert draw(0) == draw(0) != draw(1)
 
 
 def test_a_small_language_gives_all_it_has():
-  sample = list(unigram.smoothed_sample(fake_dataset(3, 5_000), exponent=0.0, size=1_000))
+  sample = list(sampling.smoothed_sample(fake_dataset(3, 5_000), exponent=0.0, size=1_000))
   assert {f"{side}{i}" for side in "st" for i in range(3)} <= set(sample)
 
 
 def test_an_empty_dataset_gives_an_empty_sample():
-  assert list(unigram.smoothed_sample(fake_dataset(), exponent=0.3, size=100)) == []
+  assert list(sampling.smoothed_sample(fake_dataset(), exponent=0.3, size=100)) == []
 
 
 def test_training_is_deterministic(real_lines):
@@ -139,7 +140,7 @@ def test_a_sample_of_documents_is_lines(tmp_path):
   texts = [[f"{language} {n} {i}" for i in range(20)] for language in ("eng", "deu")
            for n in range(30 if language == "deu" else 3)]  # fmt: skip
   write_dataset(tmp_path / "d", [Pair(t[0][:3], "", "-", "\n".join(t), "") for t in texts])
-  draw = lambda: list(unigram.smoothed_sample(
+  draw = lambda: list(sampling.smoothed_sample(
       open_dataset(tmp_path / "d"), exponent=0.0, size=60))  # fmt: skip
   sample = draw()
   assert draw() == sample and len(set(sample)) == len(sample)
@@ -150,7 +151,7 @@ def test_a_sample_of_documents_is_lines(tmp_path):
     **{("eng", f"{n}"): 10 for n in range(3)},
   }
   dataset = open_dataset(tmp_path / "d")
-  draw = lambda seed: list(unigram.smoothed_sample(
+  draw = lambda seed: list(sampling.smoothed_sample(
       dataset, exponent=0.0, size=90, seed=seed))  # fmt: skip
   sizes = [len(draw(seed)) for seed in range(9)]
   assert 85 < np.mean(sizes) < 95  # Half of the German documents give one line, half give two.

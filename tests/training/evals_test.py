@@ -10,8 +10,8 @@ from labse_jax import evaluate
 from labse_jax import train as trainer
 from labse_jax.base import plugins
 from labse_jax.base.errors import InputError
+from labse_jax.evaluation.resampling import interval
 from labse_jax.evaluation.result_table import metrics_of
-from labse_jax.evaluation.suite_files import interval
 from labse_jax.training import evals
 from tests.support import suites, tiny
 

@@ -11,7 +11,7 @@ import pytest
 from labse_jax import train as trainer
 from labse_jax.base.errors import InputError
 from labse_jax.base.sharding import batch_sharding, cache_compilations, make_mesh
-from labse_jax.data.batches import pairs
+from labse_jax.data.batches import streams
 from labse_jax.models import heads
 from labse_jax.training import optim
 from tests.support import tiny
@@ -158,7 +158,7 @@ def steps(folder, batch, count, *, fsdp=1, **changes):
     state["total"] = jax.device_put(np.int32(10), state["total"].sharding)
     states = [jax.device_get(state)]
     for _ in range(count):
-      on_devices = pairs.to_devices(batch, batch_sharding(mesh))
+      on_devices = streams.to_devices(batch, batch_sharding(mesh))
       state, measured = stage.train_step(state, on_devices, jax.random.key(1))
       states.append(jax.device_get(state))
       metrics.append(measured)

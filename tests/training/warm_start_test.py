@@ -11,7 +11,7 @@ from experiments import finetune
 from labse_jax import model_folder
 from labse_jax import train as trainer
 from labse_jax.base.errors import InputError
-from labse_jax.encode import SentenceEncoder
+from labse_jax.encoding.sentence_encoder import SentenceEncoder
 from labse_jax.tasks import dual_encoder
 from labse_jax.training.warm_start import check_init
 from tests.support.needs import need_torch

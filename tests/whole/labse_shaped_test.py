@@ -10,7 +10,7 @@ import pytest
 
 from labse_jax import model_folder
 from labse_jax.configs.architectures import LABSE_HEAD, LABSE_MODEL
-from labse_jax.encode import SentenceEncoder
+from labse_jax.encoding.sentence_encoder import SentenceEncoder
 from labse_jax.model_folder import weights
 from labse_jax.tokenizer import files as tokenizer_files
 

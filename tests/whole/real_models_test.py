@@ -11,7 +11,7 @@ import pytest
 from safetensors.numpy import load_file
 
 from labse_jax import model_folder
-from labse_jax.encode import SentenceEncoder
+from labse_jax.encoding.sentence_encoder import SentenceEncoder
 from labse_jax.evaluators import tatoeba
 from tests.support import real
 from tests.support.needs import need_torch

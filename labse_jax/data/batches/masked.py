@@ -8,7 +8,8 @@ import numpy as np
 
 from labse_jax.base.errors import InputError
 from labse_jax.data.batches import masking, packing
-from labse_jax.data.batches.pairs import CHUNK, host_rows, language_mix, prefetched
+from labse_jax.data.batches.pairs import CHUNK
+from labse_jax.data.batches.streams import host_rows, language_mix, prefetched
 
 ROWS = ("documents", "sentences")
 DOCUMENTS = 64  # Of a chunk: as many as make some hundred thousand tokens.

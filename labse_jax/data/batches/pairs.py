@@ -1,52 +1,23 @@
 """A dataset on disk to an endless, resumable stream of packed batches, mixed by language."""
 
-import fnmatch
 import zlib
 
 import grain
 import jax
 import numpy as np
 
-from labse_jax.base.errors import InputError, known
 from labse_jax.data import sampling
 from labse_jax.data.batches import packing
 from labse_jax.data.batches.distinct import DistinctBatches
+from labse_jax.data.batches.streams import (
+  ahead,
+  chosen_languages,
+  host_rows,
+  host_share,
+  language_mix,
+)
 
 CHUNK = 1024  # Pairs that are read, tokenised and packed together.
-
-
-def _host_share(indices, index, count):
-  """One host's part of a language; a language smaller than the number of hosts goes to all."""
-  return indices[index::count] if len(indices) >= count else indices
-
-
-def language_mix(indices_by_language, *, exponent, seed, process_index, process_count):
-  """Pair indices, each language drawn with p ~ n^exponent, as a grain.MapDataset.
-
-  Each language is split between the hosts *before* mixing: a stride over the mixed stream
-  would hand every host only some of the languages.
-  """
-  languages = []
-  for position, indices in enumerate(indices_by_language.values()):
-    share = _host_share(indices, process_index, process_count)
-    # One seed per language and host: a shared one would walk all of them in the same order.
-    own_seed = zlib.crc32(f"{seed}/{position}/{process_index}".encode())
-    languages.append(grain.MapDataset.source(share).shuffle(seed=own_seed).repeat())
-  counts = [len(indices) for indices in indices_by_language.values()]
-  return grain.MapDataset.mix(languages, list(sampling.smoothed(counts, exponent)))
-
-
-def chosen_languages(indices_by_language, patterns):
-  """Those pairs of languages that one of the patterns names ("eng-fra", "eng-*"); all for none.
-
-  Raises InputError where a pattern names none.
-  """
-  for pattern in patterns:
-    if not fnmatch.filter(indices_by_language, pattern):
-      known("pair of languages in config.language_pairs", pattern, indices_by_language)
-  named = lambda name: any(fnmatch.fnmatchcase(name, pattern) for pattern in patterns)
-  return {name: indices for name, indices in indices_by_language.items()
-          if not patterns or named(name)}  # fmt: skip
 
 
 class _PackChunk(grain.experimental.FlatMapTransform):
@@ -127,37 +98,16 @@ def batches(dataset, tokenizer, *, rows, slots, length, exponent, seed, prompt="
     return grain.experimental.FlatMapIterDataset(chunks, packer).batch(own_rows)
 
   if not homogeneous:
-    return _ahead(stream(languages, seed, CHUNK))
+    return ahead(stream(languages, seed, CHUNK))
   # A seed of its own for each: a shared one would walk all of them in the same order. And no
   # chunk longer than this host's epoch: a small language would stand in it many times. Of chunks of
   # one pair, Grain cannot count an endless stream.
-  epoch = lambda indices: max(2, len(_host_share(indices, process_index, process_count)))
+  epoch = lambda indices: max(2, len(host_share(indices, process_index, process_count)))
   streams = [stream({name: indices}, f"{seed}/{name}", min(CHUNK, epoch(indices)))
              for name, indices in languages.items()]  # fmt: skip
   shares = sampling.smoothed([len(indices) for indices in languages.values()], exponent)
   # The step's number alone says whose turn it is, so that the hosts agree.
-  return _ahead(grain.IterDataset.mix(streams, list(shares)))
-
-
-def host_rows(rows, process_count):
-  """One host's share of a batch's rows."""
-  if rows % process_count:
-    raise InputError(f"batch_rows = {rows} is not divisible by the {process_count} hosts.")
-  return rows // process_count
-
-
-def prefetched(rows, size):
-  """Batches of `size` rows, made by a thread a few ahead."""
-  return _ahead(rows.batch(size))
-
-
-def _ahead(batches):
-  return grain.experimental.ThreadPrefetchIterDataset(batches, prefetch_buffer_size=4)
-
-
-def to_devices(batch, sharding):
-  """This host's rows of a batch to one global array per key, split over all devices."""
-  return {k: jax.make_array_from_process_local_data(sharding, v) for k, v in batch.items()}
+  return ahead(grain.IterDataset.mix(streams, list(shares)))
 
 
 def share_cut(source, indices, tokenizer, length, *, prompt="", sample=5000):

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from labse_jax.base.errors import InputError
-from labse_jax.data.batches import distinct, pairs
+from labse_jax.data.batches import distinct, pairs, streams
 from labse_jax.data.dataset import open_dataset
 from labse_jax.tokenizer.tokenizer import Tokenizer
 
@@ -27,7 +27,7 @@ def small_chunks(monkeypatch):
 
 
 def mix(dataset, index=0, count=1, exponent=0.3, seed=0):
-  return pairs.language_mix(
+  return streams.language_mix(
       dataset.indices_by_language, exponent=exponent, seed=seed, process_index=index,
       process_count=count)  # fmt: skip
 
@@ -58,14 +58,14 @@ def test_hosts_share_no_pair_and_leave_none_out(dataset):
 def test_a_language_smaller_than_the_hosts_goes_to_all(dataset):
   few = {"eng-xxx": np.arange(3), "eng-deu": np.arange(3, 100)}
   for index in range(8):
-    mixed = pairs.language_mix(
+    mixed = streams.language_mix(
         few, exponent=0.0, seed=0, process_index=index, process_count=8)  # fmt: skip
     assert {mixed[n] for n in range(50)} >= {0, 1, 2}
 
 
 def test_an_epoch_draws_each_pair_once_and_the_next_in_another_order(dataset):
   single = {"eng-deu": dataset.indices_by_language["eng-deu"]}
-  mixed = pairs.language_mix(single, exponent=0.3, seed=0, process_index=0, process_count=1)
+  mixed = streams.language_mix(single, exponent=0.3, seed=0, process_index=0, process_count=1)
   n = len(single["eng-deu"])
   first, second = ([mixed[i] for i in range(k * n, (k + 1) * n)] for k in (0, 1))
   assert sorted(first) == sorted(second) == list(single["eng-deu"])

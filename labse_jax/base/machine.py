@@ -1,0 +1,22 @@
+"""What machine this is."""
+
+import os
+import pathlib
+import platform
+
+
+def hardware():
+  """The processor, its cores that this process may use, and JAX's devices."""
+  import jax
+
+  cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+  kinds = [device.device_kind for device in jax.devices()]
+  devices = {kind: kinds.count(kind) for kind in sorted(set(kinds))}
+  return {"processor": _processor(), "cores": cores, "devices": devices}
+
+
+def _processor():
+  info = pathlib.Path("/proc/cpuinfo")
+  lines = info.read_text().splitlines() if info.exists() else []
+  names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
+  return names[0] if names else platform.processor() or platform.machine()

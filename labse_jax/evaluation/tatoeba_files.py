@@ -1,0 +1,25 @@
+"""Files in the layout of LASER's Tatoeba test set."""
+
+import pathlib
+import re
+
+from labse_jax.base.errors import InputError
+from labse_jax.evaluation.suite_files import read_aligned
+
+
+def languages_in(data):
+  """The languages whose foreign side lies in a folder of LASER's layout, sorted."""
+  data = pathlib.Path(data)
+  if not data.is_dir():
+    raise InputError(f"{data}: no such folder; it should hold tatoeba.XXX-eng.XXX and .eng files.")
+  names = [re.fullmatch(r"tatoeba\.(.+)-eng\.(.+)", path.name) for path in data.iterdir()]
+  found = sorted({name[1] for name in names if name and name[2] in (name[1], "eng")})
+  if not found:
+    raise InputError(f"{data}: holds no file named tatoeba.XXX-eng.XXX.")
+  return found
+
+
+def read_pairs(data, language):
+  """The aligned (foreign, English) sentences of a language."""
+  stem = pathlib.Path(data) / f"tatoeba.{language}-eng"
+  return read_aligned(f"{stem}.{language}", f"{stem}.eng")

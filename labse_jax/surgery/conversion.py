@@ -1,0 +1,132 @@
+"""A TensorFlow BERT checkpoint as a model folder."""
+
+import pathlib
+import re
+
+import numpy as np
+
+from labse_jax import model_folder
+from labse_jax.base import files
+from labse_jax.base.errors import InputError
+from labse_jax.model_folder import transformers_config, weights
+from labse_jax.tokenizer.tokenizer import Tokenizer
+
+LENGTH = 256
+CAPITALS = 0.01  # The share of word pieces with capitals from which on a vocabulary is cased.
+CONFIG, VOCABULARY = "bert_config.json", "*vocab*.txt"
+TABLE, POSITIONS, TYPES = (
+  f"embeddings.{name}_embeddings.weight" for name in ("word", "position", "token_type")
+)
+
+
+def locate(path):
+  """(the prefix of a checkpoint's files, folders where its vocabulary and config may lie)."""
+  if (path / "saved_model.pb").is_file():
+    return path / "variables" / "variables", [path / "assets", path]
+  if path.is_dir():
+    return _newest(path), [path]
+  prefix = path.with_suffix("") if path.suffix == ".index" else path
+  if not prefix.with_name(prefix.name + ".index").is_file():
+    raise InputError(f"{path}: no such checkpoint (there is no {prefix.name}.index).")
+  return prefix, [path.parent]
+
+
+def _newest(folder):
+  """The prefix of a folder's only checkpoint, or of the one that TensorFlow noted as its newest."""
+  found = sorted(index.with_suffix("") for index in folder.glob("*.index"))
+  note = folder / "checkpoint"
+  text = note.read_text("utf-8", "replace") if note.is_file() else ""
+  newest = re.search(r'^model_checkpoint_path: "(?:.*/)?(.+)"', text, re.MULTILINE)
+  found = [prefix for prefix in found if newest and prefix.name == newest[1]] or found
+  if len(found) != 1:
+    raise InputError(f"{folder}: holds {len(found)} checkpoints {[p.name for p in found]}; name "
+                     "one, as FOLDER/bert_model.ckpt, or a SavedModel's folder.")  # fmt: skip
+  return found[0]
+
+
+def beside(given, flag, pattern, places):
+  """The file that a flag gives, or the only one of its name beside the checkpoint, or None."""
+  if given:
+    return pathlib.Path(given)
+  found = [path for place in places for path in sorted(place.glob(pattern))]
+  if len(found) > 1:
+    raise InputError(f"{places[0]}: has {[path.name for path in found]}; choose by {flag} FILE.")
+  return found[0] if found else None
+
+
+def build_tokenizer(vocabulary, scratch, asked, stored):
+  """(a tokenizer.json in `scratch` for a vocab.txt, what was decided on its letter case).
+
+  `asked` and `stored` say whether text is lowercased, or are None.
+  """
+  pieces = [line.rstrip() for _, line in files.read_lines(vocabulary)]
+  capital = sum(piece != piece.lower() and piece[:1] != "[" for piece in pieces)
+  share = capital / max(1, len(pieces))
+  reasons = [(asked, "asked for"), (stored, "as the SavedModel says"),
+             (share < CAPITALS, f"{share:.1%} of the word pieces have capitals")]  # fmt: skip
+  lower, reason = next((value, why) for value, why in reasons if value is not None)
+  (scratch / "vocab.txt").write_text("".join(f"{piece}\n" for piece in pieces), "utf-8")
+  files.write_json(scratch / "tokenizer_config.json", {"do_lower_case": lower})
+  path = scratch / "tokenizer.json"
+  path.write_text(Tokenizer(scratch / "vocab.txt").content, "utf-8")
+  return path, f"{'lowercased, accents removed' if lower else 'kept'} ({reason})"
+
+
+def model_of(variables, config, activation):
+  """The `model` section, from a bert_config.json or, where `config` is None, from the shapes."""
+  if variables.shape(TABLE) is None:
+    raise InputError(f"{variables.path}: has no word embeddings under a name of BERT's.")
+  values = files.read_json(config) if config else _config_from_shapes(variables)
+  if variables.heads and variables.heads != values.get("num_attention_heads"):
+    raise InputError(f"{config}: num_attention_heads is {values.get('num_attention_heads')}; the "
+                     f"checkpoint has {variables.heads}.")  # fmt: skip
+  theirs = values.get("hidden_act", "gelu")
+  values |= {"model_type": "bert", "layer_norm_eps": 1e-12,
+             "hidden_act": activation or ("gelu_new" if theirs == "gelu" else theirs)}  # fmt: skip
+  return transformers_config.model_of(values, config or variables.path)
+
+
+def _config_from_shapes(variables):
+  if not variables.heads:
+    raise InputError(f"{variables.path}: no {CONFIG} beside it, and a TF1 checkpoint does not tell "
+                     "the number of heads; --config FILE is needed.")  # fmt: skip
+  shape = lambda name: variables.shape(name) or (0, 0)
+  return {
+      "vocab_size": shape(TABLE)[0], "hidden_size": shape(TABLE)[1],
+      "max_position_embeddings": shape(POSITIONS)[0], "type_vocab_size": shape(TYPES)[0],
+      "intermediate_size": shape("encoder.layer.0.intermediate.dense.weight")[-1],
+      "num_hidden_layers": variables.depth, "num_attention_heads": variables.heads,
+      "hidden_dropout_prob": 0.1}  # fmt: skip
+
+
+def convert(variables, model, tokenizer_file, *, pooling, max_length):
+  """(the ModelFolder of a checkpoint's Variables, what was decided on pooling)."""
+  entries = len(Tokenizer(tokenizer_file))
+  if entries != model["vocab_size"]:
+    raise InputError(f"{variables.path}: its table has {model['vocab_size']:,} rows, the "
+                     f"vocabulary {entries:,} pieces; they must be as many.")  # fmt: skip
+  params, pooler = weights.read(variables, model, weights.NAMES["bert"], pretraining=True)
+  pretrained = "masked_lm" in params or "next-sentence head" in variables.left_out
+  pooling, reason = _choose_pooling(pooling, bool(pooler), pretrained)
+  head = {"pooling": pooling, "dense": 0, "dense_activation": "tanh", "normalize": True}
+  if pooling == "pooler":
+    if not pooler:
+      raise InputError(f"{variables.path}: has no pooler; choose another --pooling.")
+    head |= {"pooling": "cls", "dense": model["width"]}
+    kernel, bias = (pooler[name] for name in weights.POOLER)
+    params["dense"], pooler = {"kernel": np.ascontiguousarray(kernel.T), "bias": bias}, {}
+  length = min(max_length or LENGTH, model["positions"])
+  content = model_folder.ModelFolder(
+      model, head, params, tokenizer_file, length, pooler=pooler)  # fmt: skip
+  return content, f"{pooling} ({reason})"
+
+
+def _choose_pooling(asked, pooler, pretrained):
+  """(name, why): a pooler that only knows of the next sentence is no sentence vector."""
+  if asked:
+    return asked, "asked for"
+  if not pooler:
+    return "mean", "there is no pooler"
+  if pretrained:
+    return "mean", "a head of pretraining lies beside the pooler"
+  return "pooler", "as LaBSE's; --pooling mean for a BERT that was only pretrained"

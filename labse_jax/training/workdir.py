@@ -1,0 +1,36 @@
+"""A run's folder: whether a config is that of the run in it."""
+
+import json
+
+from labse_jax.base import files
+from labse_jax.base.console import is_main
+from labse_jax.base.errors import InputError
+
+FREE_TO_CHANGE = ("evals", "log_every", "save_every", "seconds")  # Between a run and its resume.
+
+
+def described(config, task):
+  """The config as plain JSON, with fingerprints of the data and the vocabulary."""
+  return json.loads(config.to_json()) | {"fingerprints": task.fingerprints()}
+
+
+def check_same_run(config, task, workdir):
+  """Refuses a workdir that holds a run of another config, other data or another vocabulary."""
+  path, now = workdir / "config.json", described(config, task)
+  if not path.exists():
+    return
+  try:
+    before = json.loads(path.read_text(encoding="utf-8"))
+  except ValueError as error:
+    raise InputError(f"{path}: cannot be read as JSON ({error}).") from error
+  changed = [k for k in now if k not in FREE_TO_CHANGE and before.get(k) != now[k]]
+  if changed:
+    was = "; ".join(f"{k}: {before.get(k)} -> {now[k]}" for k in changed)
+    raise InputError(f"{workdir} holds a run with another config ({was}); use a new workdir.")
+
+
+def write_config(config, task, workdir):
+  """Writes config.json, once all of the config has proved itself."""
+  if is_main():
+    with files.replacing(workdir / "config.json") as file:
+      json.dump(described(config, task), file, indent=2)
