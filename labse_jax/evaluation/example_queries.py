@@ -7,6 +7,7 @@ import re
 import numpy as np
 
 from labse_jax.data.filters.writing_systems import letters
+from labse_jax.encoding.encode_functions import encode_distinct
 from labse_jax.evaluation import tatoeba_files
 from labse_jax.evaluation.result_table import LOWER_IS_BETTER, main_metric, metrics_of, number
 
