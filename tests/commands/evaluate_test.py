@@ -39,7 +39,7 @@ class FakeEncoder:
 def command(tmp_path, monkeypatch):
   """Runs the command on two small languages; gives (exit status, output path)."""
   module = types.SimpleNamespace(SentenceEncoder=FakeEncoder)
-  monkeypatch.setitem(sys.modules, "labse_jax.encode", module)
+  monkeypatch.setitem(sys.modules, "labse_jax.encoding.sentence_encoder", module)
   data = tmp_path / "data"
   data.mkdir()
   for language, foreign in (("deu", ["eins", "zwei"]), ("fra", FRENCH)):

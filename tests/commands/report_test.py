@@ -51,7 +51,7 @@ def metric(value):
 def workdir(tmp_path, monkeypatch):
   """A run with everything: metrics, config, evaluation, model and data."""
   module = types.SimpleNamespace(SentenceEncoder=FakeEncoder)
-  monkeypatch.setitem(sys.modules, "labse_jax.encode", module)
+  monkeypatch.setitem(sys.modules, "labse_jax.encoding.sentence_encoder", module)
   run, data = tmp_path / "run<1>", tmp_path / "data"
   (run / "model").mkdir(parents=True)
   data.mkdir()
