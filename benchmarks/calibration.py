@@ -27,7 +27,8 @@ FIXED = (1.04, 1.06, 1.2)
 
 def main():
   parser = argparse.ArgumentParser(
-      description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)  # fmt: skip
+    description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+  )
   for name in ("model", "data", "work", "output"):
     parser.add_argument(f"--{name}", required=True, type=pathlib.Path)
   parser.add_argument("--languages", required=True)
@@ -37,8 +38,15 @@ def main():
   vectors = read_vectors(args)
   rng = np.random.default_rng(args.seed)
   tasks = [run(draw(rng, vectors), vectors) for _ in range(args.tasks)]
-  result = {"model": args.model.name, "data": args.data.name, "seed": args.seed, "risk": RISK,
-            "languages": args.languages, "summary": summary(tasks), "tasks": tasks}  # fmt: skip
+  result = {
+    "model": args.model.name,
+    "data": args.data.name,
+    "seed": args.seed,
+    "risk": RISK,
+    "languages": args.languages,
+    "summary": summary(tasks),
+    "tasks": tasks,
+  }
   write_json(args.output, result)
   print(json.dumps(result["summary"], indent=2))
 
@@ -81,7 +89,10 @@ def run(task, vectors):
   except InputError as error:
     return about | {"refused": str(error)}
   right_P = lines_x[found.row_x_P] == lines_y[found.row_y_P]
-  measure = lambda lowest: measured(right_P[found.score_P >= lowest], about["pairs"])
+
+  def measure(lowest):
+    return measured(right_P[found.score_P >= lowest], about["pairs"])
+
   asked = {}
   for precision in PRECISIONS:
     share_P = np.cumsum(right_P) / np.arange(1, len(right_P) + 1)

@@ -63,19 +63,27 @@ def openvino(folder, scratch, *, precision):
 
 
 CONTENDERS = {  # Name: (load, the packages that it needs).
-    "labse_jax float32": (functools.partial(labse_jax, precision="float32"), ()),
-    "labse_jax bfloat16": (functools.partial(labse_jax, precision="bfloat16"), ()),
-    "sentence-transformers": (sentence_transformers, ("torch", "sentence_transformers")),
-    "torch bfloat16": (torch_bfloat16, ("torch", "sentence_transformers")),
-    "ONNX Runtime float32": (functools.partial(onnx_runtime, file="float32.onnx"),
-                             ("torch", "sentence_transformers", "onnx", "onnxruntime")),
-    "ONNX Runtime int8": (functools.partial(onnx_runtime, file="int8.onnx"),
-                          ("torch", "sentence_transformers", "onnx", "onnxruntime")),
-    "OpenVINO float32": (functools.partial(openvino, precision="f32"),
-                         ("torch", "sentence_transformers", "onnx", "openvino")),
-    "OpenVINO bfloat16": (functools.partial(openvino, precision="bf16"),
-                          ("torch", "sentence_transformers", "onnx", "openvino")),
-}  # fmt: skip
+  "labse_jax float32": (functools.partial(labse_jax, precision="float32"), ()),
+  "labse_jax bfloat16": (functools.partial(labse_jax, precision="bfloat16"), ()),
+  "sentence-transformers": (sentence_transformers, ("torch", "sentence_transformers")),
+  "torch bfloat16": (torch_bfloat16, ("torch", "sentence_transformers")),
+  "ONNX Runtime float32": (
+    functools.partial(onnx_runtime, file="float32.onnx"),
+    ("torch", "sentence_transformers", "onnx", "onnxruntime"),
+  ),
+  "ONNX Runtime int8": (
+    functools.partial(onnx_runtime, file="int8.onnx"),
+    ("torch", "sentence_transformers", "onnx", "onnxruntime"),
+  ),
+  "OpenVINO float32": (
+    functools.partial(openvino, precision="f32"),
+    ("torch", "sentence_transformers", "onnx", "openvino"),
+  ),
+  "OpenVINO bfloat16": (
+    functools.partial(openvino, precision="bf16"),
+    ("torch", "sentence_transformers", "onnx", "openvino"),
+  ),
+}
 
 
 def missing(name):
@@ -100,9 +108,15 @@ def export_onnx(folder, scratch, int8):
   ids, axes = torch.ones((2, 8), dtype=torch.int64), {0: "sentences", 1: "tokens"}
   with warnings.catch_warnings(action="ignore"):  # The newer exporter needs one package more.
     torch.onnx.export(
-        Vectors().eval(), (ids, ids), scratch / "float32.onnx", input_names=["ids", "mask"],
-        output_names=["vectors"], dynamic_axes={"ids": axes, "mask": axes, "vectors": {0: "s"}},
-        opset_version=17, dynamo=False)  # fmt: skip
+      Vectors().eval(),
+      (ids, ids),
+      scratch / "float32.onnx",
+      input_names=["ids", "mask"],
+      output_names=["vectors"],
+      dynamic_axes={"ids": axes, "mask": axes, "vectors": {0: "s"}},
+      opset_version=17,
+      dynamo=False,
+    )
   if int8:
     from onnxruntime.quantization import quantize_dynamic
 

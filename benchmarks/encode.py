@@ -35,11 +35,28 @@ BATCH_SIZES = (8, 32, 128)
 REFERENCE = "sentence-transformers"
 MOST_OTHER = 0.3  # Cores; above it torch alone loses up to ten times its speed.
 TURNS = 4  # At most so many times the samples that are asked for.
-PACKAGES = ("labse_jax", "jax", "torch", "transformers", "sentence-transformers", "tokenizers",
-            "onnxruntime", "openvino")  # fmt: skip
+PACKAGES = (
+  "labse_jax",
+  "jax",
+  "torch",
+  "transformers",
+  "sentence-transformers",
+  "tokenizers",
+  "onnxruntime",
+  "openvino",
+)
 INSTRUCTIONS = ("avx2", "avx512f", "avx512_vnni", "avx512_bf16", "amx_bf16", "amx_int8")
-BASE = {"width": 768, "depth": 12, "heads": 12, "mlp_width": 3072, "positions": 512, "types": 2,
-        "dropout": 0.1, "epsilon": 1e-12, "activation": "gelu"}  # fmt: skip
+BASE = {
+  "width": 768,
+  "depth": 12,
+  "heads": 12,
+  "mlp_width": 3072,
+  "positions": 512,
+  "types": 2,
+  "dropout": 0.1,
+  "epsilon": 1e-12,
+  "activation": "gelu",
+}
 
 
 class Worker:
@@ -74,8 +91,9 @@ class Worker:
     ours = self.name.startswith("labse_jax")
     sizes = (None,) if ours else BATCH_SIZES
     self.first_seconds = self.ask("time", lines, sizes[0])["seconds"]
-    seconds = {size: min(self.ask("time", lines, size)["seconds"] for _ in range(2))
-               for size in sizes}  # fmt: skip
+    seconds = {
+      size: min(self.ask("time", lines, size)["seconds"] for _ in range(2)) for size in sizes
+    }
     self.batch_size = min(seconds, key=seconds.get)
     self.screened = {str(size): len(lines) / seconds[size] for size in sizes}
 
@@ -101,8 +119,9 @@ def write_base(folder, output):
   content = model_folder.describe(folder)
   content.model = {**BASE, "vocab_size": len(Tokenizer(content.tokenizer_file))}
   content.head = {"pooling": "mean", "dense": 0, "normalize": True}
-  content.params = jax.device_get(heads.init(heads.build(content.model, content.head),
-                                             jax.random.key(0)))  # fmt: skip
+  content.params = jax.device_get(
+    heads.init(heads.build(content.model, content.head), jax.random.key(0))
+  )
   model_folder.write(output, content)
 
 
@@ -137,11 +156,17 @@ def summary(worker, lines):
   samples = clean(worker.samples) or worker.samples
   speeds = [len(lines) / sample["seconds"] for sample in samples]
   return {
-      "batch_size": worker.batch_size, "sentences_per_second": statistics.median(speeds),
-      "lowest": min(speeds), "highest": max(speeds), "clean": len(clean(worker.samples)),
-      "samples": worker.samples, "screened": worker.screened,
-      "one_sentence_ms": 1000 * worker.ask("latency", lines[:1]),
-      "load_seconds": worker.load_seconds, "first_seconds": worker.first_seconds}  # fmt: skip
+    "batch_size": worker.batch_size,
+    "sentences_per_second": statistics.median(speeds),
+    "lowest": min(speeds),
+    "highest": max(speeds),
+    "clean": len(clean(worker.samples)),
+    "samples": worker.samples,
+    "screened": worker.screened,
+    "one_sentence_ms": 1000 * worker.ask("latency", lines[:1]),
+    "load_seconds": worker.load_seconds,
+    "first_seconds": worker.first_seconds,
+  }
 
 
 def lowest_cosine(x_ND, y_ND):
@@ -154,33 +179,44 @@ def lowest_cosine(x_ND, y_ND):
 def machine():
   """What the numbers depend on besides the code."""
   text = pathlib.Path("/proc/cpuinfo").read_text() if sys.platform == "linux" else ""
-  info = dict(line.replace("\t", "").split(": ", 1) for line in text.split("\n\n")[0].splitlines()
-              if ": " in line)  # fmt: skip
+  info = dict(
+    line.replace("\t", "").split(": ", 1)
+    for line in text.split("\n\n")[0].splitlines()
+    if ": " in line
+  )
   versions = {}
   for package in PACKAGES:
     with contextlib.suppress(importlib.metadata.PackageNotFoundError):
       versions[package] = importlib.metadata.version(package)
   return {
-      "cpu": info.get("model name", platform.processor()),
-      "cpu_family": info.get("cpu family"), "cpu_model": info.get("model"),
-      "cores": os.cpu_count(), "load": os.getloadavg(),
-      "instructions": [name for name in INSTRUCTIONS if name in info.get("flags", "").split()],
-      "GLIBC_TUNABLES": os.environ.get("GLIBC_TUNABLES", ""), "versions": versions}  # fmt: skip
+    "cpu": info.get("model name", platform.processor()),
+    "cpu_family": info.get("cpu family"),
+    "cpu_model": info.get("model"),
+    "cores": os.cpu_count(),
+    "load": os.getloadavg(),
+    "instructions": [name for name in INSTRUCTIONS if name in info.get("flags", "").split()],
+    "GLIBC_TUNABLES": os.environ.get("GLIBC_TUNABLES", ""),
+    "versions": versions,
+  }
 
 
 def table(results):
   """The lines of a Markdown table, with the ratio to sentence-transformers."""
   reference = results.get(REFERENCE, {}).get("sentences_per_second")
-  yield ("| encoder | batch | sentences/s | to sentence-transformers | clean samples | "
-         "one sentence, ms | load and first call, s | lowest cosine |")  # fmt: skip
+  yield (
+    "| encoder | batch | sentences/s | to sentence-transformers | clean samples | "
+    "one sentence, ms | load and first call, s | lowest cosine |"
+  )
   yield "|---|---|---|---|---|---|---|---|"
   for name, r in results.items():
     ratio = f"{r['sentences_per_second'] / reference:.2f}" if reference else ""
     cosine = f"{r['cosine']:.6f}" if "cosine" in r else ""
-    yield (f"| {name} | {r['batch_size'] or 'its own'} | {r['sentences_per_second']:,.0f} "
-           f"({r['lowest']:,.0f} to {r['highest']:,.0f}) | {ratio} | {r['clean']} of "
-           f"{len(r['samples'])} | {r['one_sentence_ms']:.1f} | {r['load_seconds']:.1f} + "
-           f"{r['first_seconds']:.1f} | {cosine} |")  # fmt: skip
+    yield (
+      f"| {name} | {r['batch_size'] or 'its own'} | {r['sentences_per_second']:,.0f} "
+      f"({r['lowest']:,.0f} to {r['highest']:,.0f}) | {ratio} | {r['clean']} of "
+      f"{len(r['samples'])} | {r['one_sentence_ms']:.1f} | {r['load_seconds']:.1f} + "
+      f"{r['first_seconds']:.1f} | {cosine} |"
+    )
 
 
 def compare(folder, lines, names, wanted, scratch):
@@ -203,7 +239,8 @@ def compare(folder, lines, names, wanted, scratch):
 
 def main(argv):
   parser = argparse.ArgumentParser(
-      description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)  # fmt: skip
+    description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+  )
   parser.add_argument("--model", required=True, type=pathlib.Path)
   parser.add_argument("--text", required=True, nargs="+", help="a sentence a line; taken in turn")
   parser.add_argument("--lines", type=int, default=1000)
@@ -225,8 +262,11 @@ def main(argv):
       folder = scratch / "base"
       in_a_process(write_base, args.model, folder)
     results = compare(folder, lines, names, args.samples, scratch)
-  about = {"model": "BERT-base, random weights" if args.base else args.model.name,
-           "lines": len(lines), **about}  # fmt: skip
+  about = {
+    "model": "BERT-base, random weights" if args.base else args.model.name,
+    "lines": len(lines),
+    **about,
+  }
   print(json.dumps(about))
   print("\n".join(table(results)))
   if args.output:

@@ -17,18 +17,25 @@ import subprocess
 import sys
 
 EXPERIMENTS = {  # name: (file of experiments/imascl, teacher)
-  "hard labels": ("hard", None), "Priority, English teacher": ("priority", "english"),
-  "Priority": ("priority", "all"), "Average": ("average", "all"), "Priority + TCM": ("tcm", "all"),
-  "MSE": ("mse", "all"), "m-USE, K = 3": ("muse", None),
-}  # fmt: skip
+  "hard labels": ("hard", None),
+  "Priority, English teacher": ("priority", "english"),
+  "Priority": ("priority", "all"),
+  "Average": ("average", "all"),
+  "Priority + TCM": ("tcm", "all"),
+  "MSE": ("mse", "all"),
+  "m-USE, K = 3": ("muse", None),
+}
 SUITES = {
-  "tatoeba": "fra,jpn,kor,rus", "sts": "", "xsim": "fra,jpn,kor,rus",
-}  # fmt: skip
+  "tatoeba": "fra,jpn,kor,rus",
+  "sts": "",
+  "xsim": "fra,jpn,kor,rus",
+}
 
 
 def main():
   parser = argparse.ArgumentParser(
-      description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)  # fmt: skip
+    description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+  )
   for name in ("student", "teacher", "english-teacher", "data", "tatoeba", "sts", "ntrex"):
     parser.add_argument(f"--{name}", required=True)
   parser.add_argument("--workdir", required=True, type=pathlib.Path)
@@ -51,10 +58,16 @@ def train(name, args, work):
   teacher = {"english": args.english_teacher, "all": args.teacher, None: ""}[teacher]
   options = f"model={args.student},teacher={teacher},data={args.data},steps={args.steps}"
   options += ",batch_rows=16,slots=8,length=96"
-  run("labse_jax.train", "--workdir", str(work),
-      "--config", f"experiments/imascl/{experiment}.py:{options}",
-      '--config.freeze=("bert/word_embedding",)', "--config.log_every=10",
-      *(f"--config.{change}" for change in args.set))  # fmt: skip
+  run(
+    "labse_jax.train",
+    "--workdir",
+    str(work),
+    "--config",
+    f"experiments/imascl/{experiment}.py:{options}",
+    '--config.freeze=("bert/word_embedding",)',
+    "--config.log_every=10",
+    *(f"--config.{change}" for change in args.set),
+  )
 
 
 def evaluate(model, folders, work):
@@ -65,8 +78,18 @@ def evaluate(model, folders, work):
     output = work / f"{suite}.json"
     if not output.exists():
       some = ["--languages", languages] if languages else []
-      run("labse_jax.evaluate", "--model", str(model), "--suite", suite, "--data", folders[suite],
-          "--output", str(output), *some)  # fmt: skip
+      run(
+        "labse_jax.evaluate",
+        "--model",
+        str(model),
+        "--suite",
+        suite,
+        "--data",
+        folders[suite],
+        "--output",
+        str(output),
+        *some,
+      )
     found[suite] = json.loads(output.read_text())
     if found[suite]["model"] != str(model):
       sys.exit(f"{output}: is of {found[suite]['model']}; use a new workdir.")
@@ -85,10 +108,15 @@ def run(*command):
 
 def table(results):
   """Rows of runs, columns of averages and of the two STS sets, as Markdown; the rest is JSON."""
-  tests = [("tatoeba", None), *(("sts", name) for name in results["student"]["sts"]["results"]),
-           ("xsim", None)]  # fmt: skip
-  lines = [f"| | {' | '.join(name or suite for suite, name in tests)} |",
-           "|---" * (len(tests) + 1) + "|"]  # fmt: skip
+  tests = [
+    ("tatoeba", None),
+    *(("sts", name) for name in results["student"]["sts"]["results"]),
+    ("xsim", None),
+  ]
+  lines = [
+    f"| | {' | '.join(name or suite for suite, name in tests)} |",
+    "|---" * (len(tests) + 1) + "|",
+  ]
   for run, found in results.items():
     cells = [cell(found[suite], name) for suite, name in tests]
     lines.append(f"| {run} | {' | '.join(cells)} |")

@@ -48,8 +48,15 @@ def compile_with_gradients(loss, *arguments):
 def main():
   keys = jax.random.split(jax.random.key(0), 3)
   table_VD, bias_V = 0.02 * jax.random.normal(keys[0], (V, D)), jnp.zeros(V)
-  inputs = lambda M: (jax.random.normal(keys[1], (M, D)),
-                      jax.random.randint(keys[2], (M,), 0, 501_153), table_VD, bias_V)  # fmt: skip
+
+  def inputs(M):
+    return (
+      jax.random.normal(keys[1], (M, D)),
+      jax.random.randint(keys[2], (M,), 0, 501_153),
+      table_VD,
+      bias_V,
+    )
+
   cases = {("dense", 512): compile_with_gradients(dense, *inputs(512))}
   for M in (512, 1024):
     cases[f"chunks of {CHUNK}", M] = compile_with_gradients(chunked(CHUNK), *inputs(M))
@@ -61,12 +68,16 @@ def main():
       jax.block_until_ready(compiled(*arguments))
       if repeat:
         times[case].append(time.perf_counter() - start)
-  print(f"V = {V:,}, D = {D}, float32, jax {jax.__version__}, {jax.devices()[0].device_kind}, "
-        f"{os.cpu_count()} cores; medians of {REPEATS} turns (lowest to highest)")  # fmt: skip
+  print(
+    f"V = {V:,}, D = {D}, float32, jax {jax.__version__}, {jax.devices()[0].device_kind}, "
+    f"{os.cpu_count()} cores; medians of {REPEATS} turns (lowest to highest)"
+  )
   for (name, M), seconds in times.items():
     temporary = cases[name, M].memory_analysis().temp_size_in_bytes
-    print(f"{name:>16}, M = {M:>5}: {statistics.median(seconds):6.2f} s ({min(seconds):.2f} to "
-          f"{max(seconds):.2f}), {temporary / 1e6:8,.0f} MB temporary")  # fmt: skip
+    print(
+      f"{name:>16}, M = {M:>5}: {statistics.median(seconds):6.2f} s ({min(seconds):.2f} to "
+      f"{max(seconds):.2f}), {temporary / 1e6:8,.0f} MB temporary"
+    )
 
 
 if __name__ == "__main__":

@@ -43,7 +43,8 @@ TATOEBA = "ara,deu,spa,fra,ita,jpn,kor,nld,pol,por,rus,tha,tur,cmn"  # m-USE's l
 
 def main():
   parser = argparse.ArgumentParser(
-      description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)  # fmt: skip
+    description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+  )
   parser.add_argument("--pairs", required=True)
   parser.add_argument("--tatoeba", required=True)
   parser.add_argument("--workdir", required=True, type=pathlib.Path)
@@ -83,8 +84,15 @@ def prepare(pairs, work):
     call("prepare", "--input", work / f"{name}.tsv", "--columns", columns, "--output", work / name)
   for language, sentences in text.items():
     (work / f"text.{language}.txt").write_text("".join(f"{s}\n" for s in sentences), "utf-8")
-  call("prepare", "--format", "text", "--input", *sorted(work.glob("text.*.txt")),
-       "--output", work / "text")  # fmt: skip
+  call(
+    "prepare",
+    "--format",
+    "text",
+    "--input",
+    *sorted(work.glob("text.*.txt")),
+    "--output",
+    work / "text",
+  )
   call("vocabulary", "--data", work / "all", "--size", 8000, "--output", work / "vocabulary")
 
 
@@ -178,8 +186,19 @@ def dual_encoders(work, steps, tatoeba):
       call("train", "--config", text, "--workdir", work / name)
       output = work / name / "evaluation.json"
       if not output.exists():
-        call("evaluate", "--model", work / name / "model", "--suite", "tatoeba", "--data", tatoeba,
-             "--languages", TATOEBA, "--output", output)  # fmt: skip
+        call(
+          "evaluate",
+          "--model",
+          work / name / "model",
+          "--suite",
+          "tatoeba",
+          "--data",
+          tatoeba,
+          "--languages",
+          TATOEBA,
+          "--output",
+          output,
+        )
       report = json.loads(output.read_text())
       accuracy = {k: row["accuracy"]["value"] for k, row in report["results"].items()}
       results[name] = {"average": report["average"]["accuracy"], "languages": accuracy}

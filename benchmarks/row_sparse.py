@@ -89,17 +89,25 @@ def measure(vocab_size, mesh):
   for name, (step, *_) in runs.items():
     memory = step.memory_analysis()
     total = memory.argument_size_in_bytes + memory.temp_size_in_bytes
-    print(f"| {vocab_size:,} | {name} | {statistics.median(times[name]):.2f} "
-          f"({min(times[name]):.2f} to {max(times[name]):.2f}) | "
-          f"{memory.temp_size_in_bytes / 1e6:,.0f} | {total / 1e6:,.0f} |", flush=True)  # fmt: skip
-  print(f"  {statistics.median(distinct):,.0f} distinct ids a batch; to settle all rows once "
-        f"{settle_time:.2f} s; after {2 + REPEATS} steps weights differ by at most "
-        f"{max(map(float, jax.tree.leaves(wrong))):.1e}.", flush=True)  # fmt: skip
+    print(
+      f"| {vocab_size:,} | {name} | {statistics.median(times[name]):.2f} "
+      f"({min(times[name]):.2f} to {max(times[name]):.2f}) | "
+      f"{memory.temp_size_in_bytes / 1e6:,.0f} | {total / 1e6:,.0f} |",
+      flush=True,
+    )
+  print(
+    f"  {statistics.median(distinct):,.0f} distinct ids a batch; to settle all rows once "
+    f"{settle_time:.2f} s; after {2 + REPEATS} steps weights differ by at most "
+    f"{max(map(float, jax.tree.leaves(wrong))):.1e}.",
+    flush=True,
+  )
 
 
 def main():
-  print(f"jax {jax.__version__}, {jax.device_count()} {jax.devices()[0].device_kind} device, "
-        f"{os.cpu_count()} cores; medians of {REPEATS} turns (lowest to highest)")  # fmt: skip
+  print(
+    f"jax {jax.__version__}, {jax.device_count()} {jax.devices()[0].device_kind} device, "
+    f"{os.cpu_count()} cores; medians of {REPEATS} turns (lowest to highest)"
+  )
   print("| table rows | AdamW | s a step | MB temporary | MB with the state |")
   print("|---|---|---|---|---|")
   mesh = make_mesh()

@@ -31,7 +31,8 @@ OURS = {
 
 def main():
   parser = argparse.ArgumentParser(
-      description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)  # fmt: skip
+    description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+  )
   for name, default in (("count", 50_000), ("width", 768), ("k", 4), ("runs", 3)):
     parser.add_argument(f"--{name}", type=int, default=default)
   parser.add_argument("--worker", nargs=2, metavar=("NAME", "FOLDER"), help=argparse.SUPPRESS)
@@ -61,8 +62,10 @@ def in_a_process(name, folder, k):
   """What `measure` gives; None where faiss is not installed."""
   command = [sys.executable, __file__, "--worker", name, folder, "--k", str(k)]
   environment = os.environ | {
-      "OPENBLAS_CORETYPE": kernels(), "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1",
-      "XLA_FLAGS": "--xla_force_host_platform_device_count=1"}  # fmt: skip
+    "OPENBLAS_CORETYPE": kernels(),
+    "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1",
+    "XLA_FLAGS": "--xla_force_host_platform_device_count=1",
+  }
   done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, check=True)
   return json.loads(done.stdout)
 
@@ -114,14 +117,19 @@ def our_search(name, y_ND, k):
 
 def table(found, folder):
   lines = ["| search | s | processor s | MiB | same neighbours |", "|---|---|---|---|---|"]
-  found = {name: sorted(runs, key=lambda row: row["seconds"])
-           for name, runs in found.items() if None not in runs}  # fmt: skip
+  found = {
+    name: sorted(runs, key=lambda row: row["seconds"])
+    for name, runs in found.items()
+    if None not in runs
+  }
   first = np.load(folder / f"{next(iter(found))}.npy")
   for name, runs in found.items():
     row = runs[(len(runs) - 1) // 2]
     same = (np.load(folder / f"{name}.npy") == first).mean()
-    lines.append(f"| {name} | {row['seconds']:.2f} | {row['processor']:.2f} "
-                 f"| {row['megabytes']:,.0f} | {same:.6f} |")  # fmt: skip
+    lines.append(
+      f"| {name} | {row['seconds']:.2f} | {row['processor']:.2f} "
+      f"| {row['megabytes']:,.0f} | {same:.6f} |"
+    )
   return "\n".join(lines)
 
 

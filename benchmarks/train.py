@@ -39,7 +39,8 @@ OPTIM = dict(clip=1e9, b1=0.9, b2=0.999, epsilon=1e-8, weight_decay=0.0)
 
 def main():
   parser = argparse.ArgumentParser(
-      description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)  # fmt: skip
+    description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+  )
   parser.add_argument("--model", required=True)
   parser.add_argument("--data", required=True)
   parser.add_argument("--base", action="store_true", help="BERT-base's shape, random weights")
@@ -47,8 +48,12 @@ def main():
   parser.add_argument("--length", type=int, default=128)
   parser.add_argument("--output", type=pathlib.Path, help="a JSON file")
   args = parser.parse_args()
-  about = {"model": "BERT-base, random weights" if args.base else pathlib.Path(args.model).name,
-           "rows": args.rows, "length": args.length, **machine()}  # fmt: skip
+  about = {
+    "model": "BERT-base, random weights" if args.base else pathlib.Path(args.model).name,
+    "rows": args.rows,
+    "length": args.length,
+    **machine(),
+  }
   with tempfile.TemporaryDirectory() as scratch:
     if args.base:
       in_a_process(write_base, args.model, f"{scratch}/base")
@@ -138,29 +143,41 @@ class Torch:
   def __init__(self, args, dtype):
     self.dtype = getattr(torch, dtype)
     self.model = AutoModel.from_pretrained(
-        args.model, attn_implementation="sdpa", add_pooling_layer=False,
-        hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0).train()  # fmt: skip
+      args.model,
+      attn_implementation="sdpa",
+      add_pooling_layer=False,
+      hidden_dropout_prob=0.0,
+      attention_probs_dropout_prob=0.0,
+    ).train()
     self.optimizer = torch.optim.AdamW(
-        self.model.parameters(), lr=RATE, betas=(OPTIM["b1"], OPTIM["b2"]), eps=OPTIM["epsilon"],
-        weight_decay=0.0, fused=True)  # fmt: skip
+      self.model.parameters(),
+      lr=RATE,
+      betas=(OPTIM["b1"], OPTIM["b2"]),
+      eps=OPTIM["epsilon"],
+      weight_decay=0.0,
+      fused=True,
+    )
 
   def step(self, batch):
-    flat = {name: torch.from_numpy(batch[name]).reshape(-1, batch[name].shape[-1]).long()
-            for name in ("tokens", "segments", "positions")}  # fmt: skip
+    flat = {
+      name: torch.from_numpy(batch[name]).reshape(-1, batch[name].shape[-1]).long()
+      for name in ("tokens", "segments", "positions")
+    }
     segments = flat["segments"]
     mask = (segments[:, :, None] == segments[:, None, :])[:, None]
     with torch.autocast("cpu", torch.bfloat16, enabled=self.dtype == torch.bfloat16):
       x = self.model(
-          input_ids=flat["tokens"], position_ids=flat["positions"], attention_mask=mask
-      ).last_hidden_state  # fmt: skip
+        input_ids=flat["tokens"], position_ids=flat["positions"], attention_mask=mask
+      ).last_hidden_state
     slots = batch["mask"].shape[1]
     member = (segments[:, None] == torch.arange(1, slots + 1)[:, None]).float()
     z = (member @ x.float()) / member.sum(-1, keepdim=True).clamp(min=1)
     z = torch.nn.functional.normalize(z, dim=-1).reshape(-1, 2, slots, z.shape[-1])
     turned = torch.from_numpy(batch["turned"])[..., None]
     pairs = torch.from_numpy(batch["mask"])
-    x, y = (torch.where(turned, *sides)[pairs] for sides in
-            ((z[:, 1], z[:, 0]), (z[:, 0], z[:, 1])))  # fmt: skip
+    x, y = (
+      torch.where(turned, *sides)[pairs] for sides in ((z[:, 1], z[:, 0]), (z[:, 0], z[:, 1]))
+    )
     loss = self.loss(x, y, torch.from_numpy(batch["ids"].astype(np.int64))[pairs])
     self.optimizer.zero_grad(set_to_none=True)
     loss.backward()
@@ -186,8 +203,10 @@ def table(results):
     seconds, dtype = result["seconds"], name.split()[1]
     ratio = result["tokens_per_second"] / results[f"torch {dtype}"]["tokens_per_second"]
     losses = ", ".join(f"{loss:.4f}" for loss in result["losses"][:3])
-    yield (f"| {name} | {result['tokens_per_second']:,.0f} | {statistics.median(seconds):.2f} "
-           f"({min(seconds):.2f} to {max(seconds):.2f}) | {ratio:.2f} | {losses} |")  # fmt: skip
+    yield (
+      f"| {name} | {result['tokens_per_second']:,.0f} | {statistics.median(seconds):.2f} "
+      f"({min(seconds):.2f} to {max(seconds):.2f}) | {ratio:.2f} | {losses} |"
+    )
 
 
 if __name__ == "__main__":

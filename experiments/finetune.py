@@ -24,8 +24,17 @@ from labse_jax.configs.arguments import parse_arg
 
 
 def get_config(arg=None):
-  arg = parse_arg(arg, model="", data="", held_out="", prompt="", steps=1_000, batch_rows=64,
-                  length=128, runlocal=False)  # fmt: skip
+  arg = parse_arg(
+    arg,
+    model="",
+    data="",
+    held_out="",
+    prompt="",
+    steps=1_000,
+    batch_rows=64,
+    length=128,
+    runlocal=False,
+  )
   if arg.runlocal:
     quick = dict(model="runs/quickstart/model", data="runs/quickstart/data")
     arg.update({name: arg[name] or path for name, path in quick.items()})

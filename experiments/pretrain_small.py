@@ -20,8 +20,15 @@ DEPTH = 4
 
 def get_config(arg=None):
   arg = parse_arg(
-      arg, data="runs/pairs", text="", tokenizer="runs/vocabulary", stage="pretrain", init="",
-      steps="400/300/500", runlocal=False)  # fmt: skip
+    arg,
+    data="runs/pairs",
+    text="",
+    tokenizer="runs/vocabulary",
+    stage="pretrain",
+    init="",
+    steps="400/300/500",
+    runlocal=False,
+  )
   config = ml_collections.ConfigDict()
   config.seed = 0
 
@@ -29,8 +36,17 @@ def get_config(arg=None):
   config.exponent = 0.3
 
   config.model = dict(
-      vocab_size=8_000, width=256, depth=DEPTH, heads=4, mlp_width=1024, positions=128, types=2,
-      dropout=0.0, epsilon=1e-12, activation="gelu")  # fmt: skip
+    vocab_size=8_000,
+    width=256,
+    depth=DEPTH,
+    heads=4,
+    mlp_width=1024,
+    positions=128,
+    types=2,
+    dropout=0.0,
+    epsilon=1e-12,
+    activation="gelu",
+  )
   config.head = dict(pooling="mean", dense=0)
   config.dtype, config.remat = "float32", False
   config.mesh = dict(fsdp=1)

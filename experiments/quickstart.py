@@ -10,8 +10,15 @@ from labse_jax.configs.arguments import parse_arg
 
 def get_config(arg=None):
   arg = parse_arg(
-      arg, data="runs/quickstart/data", tokenizer="runs/quickstart/vocabulary",
-      held_out="", init="", seconds=480.0, steps=0, runlocal=False)  # fmt: skip
+    arg,
+    data="runs/quickstart/data",
+    tokenizer="runs/quickstart/vocabulary",
+    held_out="",
+    init="",
+    seconds=480.0,
+    steps=0,
+    runlocal=False,
+  )
   config = ml_collections.ConfigDict()
   config.seed = 0
 
@@ -21,8 +28,17 @@ def get_config(arg=None):
 
   config.task = "dual_encoder"
   config.model = dict(
-      vocab_size=16_000, width=256, depth=3, heads=4, mlp_width=1024, positions=64, types=2,
-      dropout=0.0, epsilon=1e-12, activation="gelu")  # fmt: skip
+    vocab_size=16_000,
+    width=256,
+    depth=3,
+    heads=4,
+    mlp_width=1024,
+    positions=64,
+    types=2,
+    dropout=0.0,
+    epsilon=1e-12,
+    activation="gelu",
+  )
   config.head = dict(pooling="mean", dense=0)
   config.loss = "margin_softmax"
   config.loss_options = dict(scale=20.0, margin=0.3)
@@ -37,8 +53,7 @@ def get_config(arg=None):
   config.evals = dict()
   if arg.held_out:
     languages = "deu,jpn,rus,spa,tur,vie"
-    config.evals.held_out = dict(
-        type="tatoeba", every=100, data=arg.held_out, languages=languages)  # fmt: skip
+    config.evals.held_out = dict(type="tatoeba", every=100, data=arg.held_out, languages=languages)
   if arg.runlocal:
     config.model.update(vocab_size=2_000, width=32, depth=2, mlp_width=64)
     config.batch_rows, config.total_steps, config.seconds = 16, arg.steps or 4, 0.0

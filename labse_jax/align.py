@@ -34,8 +34,10 @@ def main(argv):
   pairs = [pair_of(link, documents) for link in links if link.score is not None]
   with files.replacing(args.output) as file:
     WRITERS[args.format](file, pairs, args.source_language, args.target_language)
-  print(f"{args.output}: {len(pairs):,} pairs; without a partner: {alone(links, 0)} source and "
-        f"{alone(links, 1)} target sentences.")  # fmt: skip
+  print(
+    f"{args.output}: {len(pairs):,} pairs; without a partner: {alone(links, 0)} source and "
+    f"{alone(links, 1)} target sentences."
+  )
   if gold:
     found = [places_of(link, documents) for link in links]
     _tell(alignment_scores.scores(found, gold), f"{args.output}.scores.json")

@@ -55,23 +55,37 @@ def main(argv):
   variables = open_checkpoint(prefix)
   with tempfile.TemporaryDirectory() as scratch:
     tokenizer_file, case = build_tokenizer(
-        vocabulary, pathlib.Path(scratch), args.lower_case, variables.lower_case)  # fmt: skip
+      vocabulary, pathlib.Path(scratch), args.lower_case, variables.lower_case
+    )
     content, pooling = convert(
-        variables, model_of(variables, config, args.activation), tokenizer_file,
-        pooling=args.pooling, max_length=args.max_length)  # fmt: skip
+      variables,
+      model_of(variables, config, args.activation),
+      tokenizer_file,
+      pooling=args.pooling,
+      max_length=args.max_length,
+    )
     report = expected and compare(_encoder(content), *expected)
     model_folder.write(args.output, content)
-  _say(args.output, content, {
-      "pooling": pooling, "letter case": case, "activation": content.model["activation"],
-      "length": f"{content.max_length} tokens", "left out": _counts(variables.left_out),
+  _say(
+    args.output,
+    content,
+    {
+      "pooling": pooling,
+      "letter case": case,
+      "activation": content.model["activation"],
+      "length": f"{content.max_length} tokens",
+      "left out": _counts(variables.left_out),
       "kept beside": "masked-LM head" if "masked_lm" in content.params else "",
-      "check": report})  # fmt: skip
+      "check": report,
+    },
+  )
 
 
 def _encoder(content):
   module = heads.build(content.model, content.head)
-  return SentenceEncoder(module, content.params, Tokenizer(content.tokenizer_file),
-                         max_length=content.max_length)  # fmt: skip
+  return SentenceEncoder(
+    module, content.params, Tokenizer(content.tokenizer_file), max_length=content.max_length
+  )
 
 
 def _counts(left_out):
@@ -80,8 +94,10 @@ def _counts(left_out):
 
 def _say(output, content, decisions):
   model = content.model
-  print(f"{output}: a sentence-transformers folder; {model['depth']} layers of {model['width']}, "
-        f"{model['heads']} heads, {model['vocab_size']:,} word pieces.")  # fmt: skip
+  print(
+    f"{output}: a sentence-transformers folder; {model['depth']} layers of {model['width']}, "
+    f"{model['heads']} heads, {model['vocab_size']:,} word pieces."
+  )
   for name, text in decisions.items():
     if text:
       print(f"  {name:<12} {text}")
@@ -89,8 +105,11 @@ def _say(output, content, decisions):
 
 def _parse(argv):
   parser = argparse.ArgumentParser(
-      prog="labse_jax.convert", description=DESCRIPTION, epilog=EPILOG,
-      formatter_class=argparse.RawDescriptionHelpFormatter)  # fmt: skip
+    prog="labse_jax.convert",
+    description=DESCRIPTION,
+    epilog=EPILOG,
+    formatter_class=argparse.RawDescriptionHelpFormatter,
+  )
   add = parser.add_argument
   add("--input", required=True, metavar="X", help="a checkpoint's prefix or folder, a SavedModel")
   add("--output", required=True, metavar="FOLDER", help="the model folder to write")

@@ -16,8 +16,10 @@ the input's order. The input may be .gz, .xz or .zst. A run that was killed goes
 
 def main(argv):
   parser = argparse.ArgumentParser(
-      prog="labse_jax.encode", description=DESCRIPTION,
-      formatter_class=argparse.RawDescriptionHelpFormatter)  # fmt: skip
+    prog="labse_jax.encode",
+    description=DESCRIPTION,
+    formatter_class=argparse.RawDescriptionHelpFormatter,
+  )
   parser.add_argument("--model", required=True, help="a sentence-transformers folder")
   parser.add_argument("--input", required=True, help="text, one sentence a line")
   parser.add_argument("--output", required=True, help="the .npy file to write")
@@ -25,10 +27,19 @@ def main(argv):
   parser.add_argument("--prompt", help="put before each line, instead of the folder's own")
   args = parser.parse_args(argv)
   encoder = SentenceEncoder.load(args.model, precision=args.precision)
-  identity = {"model": fingerprint.model(args.model), "precision": args.precision,
-              "prompt": args.prompt}  # fmt: skip
-  lines, cut = encode_file(encoder, args.input, args.output, identity=identity,
-                           prompt=args.prompt, progress=sys.stderr.isatty())  # fmt: skip
+  identity = {
+    "model": fingerprint.model(args.model),
+    "precision": args.precision,
+    "prompt": args.prompt,
+  }
+  lines, cut = encode_file(
+    encoder,
+    args.input,
+    args.output,
+    identity=identity,
+    prompt=args.prompt,
+    progress=sys.stderr.isatty(),
+  )
   print(f"{args.output}: {lines:,} x {encoder.dimension} float32; {cut:,} lines were cut.")
 
 

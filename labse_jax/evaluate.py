@@ -83,7 +83,10 @@ def _evaluator(args):
 def _evaluate(args, argv, evaluator):
   """{model: result}, {model: what paired tests need} and {model: what the page shows}."""
   names = model_names(args.model)
-  load = lambda model: load_encode(model, precision=args.precision, prompt=args.prompt)
+
+  def load(model):
+    return load_encode(model, precision=args.precision, prompt=args.prompt)
+
   encoders = [load(model) for model in args.model]  # All, so that a wrong one is said at once.
   results, paired, shown = {}, {}, {}
   looked_at = False
@@ -150,11 +153,18 @@ def _parse(argv):
   )
   add, suites = parser.add_argument, plugins.names("evaluators")
   what = parser.add_mutually_exclusive_group(required=True).add_argument
-  what("--model", action="append", metavar="FOLDER",
-       help="a sentence-transformers model folder, or NAME.npy of any system's vectors beside "
-       "NAME.txt, whose line N row N is of; may be repeated")  # fmt: skip
-  what("--write-texts", metavar="FILE.txt",
-       help="write the suite's distinct texts, for another system to encode, and stop")  # fmt: skip
+  what(
+    "--model",
+    action="append",
+    metavar="FOLDER",
+    help="a sentence-transformers model folder, or NAME.npy of any system's vectors beside "
+    "NAME.txt, whose line N row N is of; may be repeated",
+  )
+  what(
+    "--write-texts",
+    metavar="FILE.txt",
+    help="write the suite's distinct texts, for another system to encode, and stop",
+  )
   add("--suite", required=True, metavar="NAME", help=f"one of: {', '.join(suites)}")
   add("--data", required=True, metavar="DIR", help="the suite's file or folder")
   add("--output", metavar="FILE.json", help="where the results are written")

@@ -26,7 +26,9 @@ def main(argv):
   from labse_jax.data import lines
   from labse_jax.surgery import new_pieces, tokenizer_edits, word_rows
 
-  text = lambda: (line for _, line in lines.of_files(args.text))
+  def text():
+    return (line for _, line in lines.of_files(args.text))
+
   tokenizer = word_rows.tokenizer_of(model_folder.describe(args.model))
   pieces = new_pieces.learn(tokenizer, text, args.pieces)
   if not pieces:
@@ -35,18 +37,23 @@ def main(argv):
   new, first = new_pieces.grown(old, pieces), tokenizer_edits.next_id(old)
   unknown, name = tokenizer_edits.unknown(old), tokenizer.backend.id_to_token
   facts = {
-      "model": args.model, "text": args.text, "first_id": first,
-      "before": splits(tokenizer, unknown, text),
-      "after": splits(new_pieces.opened(new), unknown, text),
-      "pieces": {piece.text: [name(i) for i in piece.parts] for piece in pieces}}  # fmt: skip
+    "model": args.model,
+    "text": args.text,
+    "first_id": first,
+    "before": splits(tokenizer, unknown, text),
+    "after": splits(new_pieces.opened(new), unknown, text),
+    "pieces": {piece.text: [name(i) for i in piece.parts] for piece in pieces},
+  }
   with replacing_folder(args.output, marker=MARKER) as partial:
     content = model_folder.read(args.model, pretraining=True)
     word_rows.write(partial, word_rows.grow(content, first, [p.parts for p in pieces]), new)
     (partial / MARKER).write_text(json.dumps(facts, ensure_ascii=False, indent=2) + "\n", "utf-8")
   print(f"{args.output}: {len(pieces):,} new pieces, ids {first:,} to {first + len(pieces) - 1:,}.")
   for when in ("before", "after"):
-    print(f"  {when}: {facts[when]['tokens_per_line']:.2f} tokens per line, "
-          f"{facts[when]['unknown_share']:.2%} of them unknown.")  # fmt: skip
+    print(
+      f"  {when}: {facts[when]['tokens_per_line']:.2f} tokens per line, "
+      f"{facts[when]['unknown_share']:.2%} of them unknown."
+    )
 
 
 def splits(tokenizer, unknown, text):
@@ -63,8 +70,10 @@ def splits(tokenizer, unknown, text):
 
 def _parsed(argv):
   parser = argparse.ArgumentParser(
-      prog="labse_jax.extend", description=DESCRIPTION,
-      formatter_class=argparse.RawDescriptionHelpFormatter)  # fmt: skip
+    prog="labse_jax.extend",
+    description=DESCRIPTION,
+    formatter_class=argparse.RawDescriptionHelpFormatter,
+  )
   add = parser.add_argument
   add("--model", required=True, metavar="FOLDER", help="a sentence-transformers folder")
   add("--text", required=True, nargs="+", metavar="FILE", help="text, a sentence a line")

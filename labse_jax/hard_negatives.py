@@ -25,24 +25,37 @@ def main(argv):
   rule = Rule(args.k, args.margin, args.candidates)
   folder, about = place(dataset, args.model, rule, args.prompt)
   manifest = mine_by_folder(dataset, args.model, rule, folder, about, precision=args.precision)
-  share = lambda name, whole: f"{manifest[name] / max(manifest[whole], 1):.2%}"
-  print(f"{folder}: {len(dataset):,} pairs x {args.k} negatives, {manifest['missing']:,} missing, "
-        f"{time.monotonic() - start:.1f} s.")  # fmt: skip
-  print(f"Likely translations: {share('likely_translations', 'looked_at')} of the texts looked at, "
-        f"in {share('pairs_with_likely_translations', 'pairs')} of the pairs.")  # fmt: skip
+
+  def share(name, whole):
+    return f"{manifest[name] / max(manifest[whole], 1):.2%}"
+
+  print(
+    f"{folder}: {len(dataset):,} pairs x {args.k} negatives, {manifest['missing']:,} missing, "
+    f"{time.monotonic() - start:.1f} s."
+  )
+  print(
+    f"Likely translations: {share('likely_translations', 'looked_at')} of the texts looked at, "
+    f"in {share('pairs_with_likely_translations', 'pairs')} of the pairs."
+  )
 
 
 def _parsed(argv):
   parser = argparse.ArgumentParser(
-      prog="labse_jax.hard_negatives", description=DESCRIPTION,
-      formatter_class=argparse.RawDescriptionHelpFormatter)  # fmt: skip
+    prog="labse_jax.hard_negatives",
+    description=DESCRIPTION,
+    formatter_class=argparse.RawDescriptionHelpFormatter,
+  )
   add = parser.add_argument
   add("--model", required=True, help="the model that mines, a sentence-transformers folder")
   add("--data", required=True, help="a folder that labse_jax.prepare wrote")
   add("--k", type=int, default=5, help="negatives for each pair (%(default)s)")
   add("--margin", type=float, default=MARGIN, help="below the pair's own cosine (%(default)s)")
-  add("--candidates", type=int, default=CANDIDATES,
-      help="nearest texts that are looked at (%(default)s)")  # fmt: skip
+  add(
+    "--candidates",
+    type=int,
+    default=CANDIDATES,
+    help="nearest texts that are looked at (%(default)s)",
+  )
   add("--prompt", help="put before each text, instead of the model's own")
   add("--precision", default="float32", choices=("float32", "bfloat16"), help="of the encoder")
   return parser.parse_args(argv)

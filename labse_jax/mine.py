@@ -51,8 +51,13 @@ def main(argv):
   _check_texts(x, y, args)
   gold_2G = read_gold(args.gold, x, y) if args.gold else None
   allowed = AllowedPairs(
-      x.lines, y.lines, min_characters=args.min_characters, max_ratio=args.max_ratio,
-      one_script=args.one_script, languages=languages if args.language_id else None)  # fmt: skip
+    x.lines,
+    y.lines,
+    min_characters=args.min_characters,
+    max_ratio=args.max_ratio,
+    one_script=args.one_script,
+    languages=languages if args.language_id else None,
+  )
   search = _search(args)
   encoder = SentenceEncoder.load(args.model, precision=args.dtype)
   page = None
@@ -68,8 +73,9 @@ def main(argv):
     if page:
       with files.replacing(args.report) as file:
         file.write(page)
-  print(f"{args.output}: {len(pairs):,} pairs of {len(x.lines):,} and {len(y.lines):,} "
-        "distinct lines.")  # fmt: skip
+  print(
+    f"{args.output}: {len(pairs):,} pairs of {len(x.lines):,} and {len(y.lines):,} distinct lines."
+  )
   refused = ", ".join(f"{name}: {count:,}" for name, count in allowed.refused().items())
   if refused:
     print(f"Candidate pairs refused: {refused}.")
@@ -77,9 +83,11 @@ def main(argv):
 
 def _check_texts(x, y, args):
   if args.score_only and len(x.row_N) != len(y.row_N):
-    raise InputError(f"{args.source} has {len(x.row_N):,} lines and {args.target} "
-                     f"{len(y.row_N):,}; with --score-only, line N of one is a translation of "
-                     "line N of the other.")  # fmt: skip
+    raise InputError(
+      f"{args.source} has {len(x.row_N):,} lines and {args.target} "
+      f"{len(y.row_N):,}; with --score-only, line N of one is a translation of "
+      "line N of the other."
+    )
   needed, what = args.k, f"--k {args.k} needs"
   if args.precision is not None:
     needed, what = args.k + 1, f"--k {args.k} with --precision needs"
@@ -104,8 +112,10 @@ def _search(args):
 
   def search(x_ND, y_MD, k):
     found = approximate.top_k_both(x_ND, y_MD, k)
-    print(f"The index found {found.recall_x:.2%} of the {k} nearest of the source's lines, "
-          f"{found.recall_y:.2%} of the target's (of a sample of 1,000).")  # fmt: skip
+    print(
+      f"The index found {found.recall_x:.2%} of the {k} nearest of the source's lines, "
+      f"{found.recall_y:.2%} of the target's (of a sample of 1,000)."
+    )
     return found.of_x, found.of_y
 
   return search
@@ -137,8 +147,10 @@ def parsed(argv):
 
 def _parser():
   parser = argparse.ArgumentParser(
-      prog="labse_jax.mine", description=DESCRIPTION,
-      formatter_class=argparse.RawDescriptionHelpFormatter)  # fmt: skip
+    prog="labse_jax.mine",
+    description=DESCRIPTION,
+    formatter_class=argparse.RawDescriptionHelpFormatter,
+  )
   add = parser.add_argument
   add("--model", required=True, metavar="FOLDER", help="a sentence-transformers folder")
   add("--source", required=True, metavar="FILE", help="text, one sentence a line")
@@ -147,27 +159,44 @@ def _parser():
   add("--format", default="tsv", choices=pair_files.FORMATS, help="of the output (%(default)s)")
   add("--k", type=int, default=4, help="neighbours whose mean a score compares with (%(default)s)")
   add("--margin", default="ratio", choices=margin.MARGINS, help="how it compares (%(default)s)")
-  add("--retrieval", choices=margin.RETRIEVALS,
-      help="whose best candidates are pairs (max: each line is in one at most)")  # fmt: skip
+  add(
+    "--retrieval",
+    choices=margin.RETRIEVALS,
+    help="whose best candidates are pairs (max: each line is in one at most)",
+  )
   add("--threshold", type=float, metavar="T", help="the lowest score of a pair that is written")
   add("--precision", type=float, metavar="P", help="find the threshold from which P are right")
   add("--gold", metavar="FILE", help="true pairs (source, tab, target) for it, if some are known")
   add("--report", metavar="FILE.html", help="a page of what --precision found")
   add("--score-only", action="store_true", help="score line N with line N")
-  add("--min-characters", type=int, metavar="N",
-      help=f"of the longer ({DEFAULTS['min_characters']})")  # fmt: skip
+  add(
+    "--min-characters", type=int, metavar="N", help=f"of the longer ({DEFAULTS['min_characters']})"
+  )
   add("--max-ratio", type=float, metavar="R", help=f"of the lengths ({DEFAULTS['max_ratio']})")
-  add("--one-script", action="store_true",
-      help="refuse lines that are not in the script of most lines of their file")  # fmt: skip
-  add("--language-id", action="store_true",
-      help="refuse lines that py3langid does not take for the language of their file")  # fmt: skip
-  add("--source-language", metavar="S",
-      help="for --language-id, TMX, JSONL and Moses (the file's ending)")  # fmt: skip
+  add(
+    "--one-script",
+    action="store_true",
+    help="refuse lines that are not in the script of most lines of their file",
+  )
+  add(
+    "--language-id",
+    action="store_true",
+    help="refuse lines that py3langid does not take for the language of their file",
+  )
+  add(
+    "--source-language",
+    metavar="S",
+    help="for --language-id, TMX, JSONL and Moses (the file's ending)",
+  )
   add("--target-language", metavar="T", help="the same for the other side")
   add("--dtype", default="float32", choices=("float32", "bfloat16"), help="of the model's products")
-  add("--search", default="float32", choices=SEARCHES,
-      help="of its products; scores are float32's always. faiss: an approximate index for many "
-           "millions of lines, whose recall is said")  # fmt: skip
+  add(
+    "--search",
+    default="float32",
+    choices=SEARCHES,
+    help="of its products; scores are float32's always. faiss: an approximate index for many "
+    "millions of lines, whose recall is said",
+  )
   add("--prompt", help="put before each line, instead of the folder's own")
   parser.error = _refuse
   return parser
@@ -210,8 +239,10 @@ def language(args, side):
 def check_output(args, languages):
   """Raises InputError where what is to be written is a folder, a device or an input."""
   report = [args.report] if args.report else []
-  files.check_outputs([*pair_files.paths(args.output, args.format, languages), *report],
-                      filter(None, (args.source, args.target, args.gold)))  # fmt: skip
+  files.check_outputs(
+    [*pair_files.paths(args.output, args.format, languages), *report],
+    filter(None, (args.source, args.target, args.gold)),
+  )
 
 
 if __name__ == "__main__":

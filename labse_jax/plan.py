@@ -122,13 +122,19 @@ def step_of(config, mesh):
 def trace_step(config, mesh):
   """(one step of a config as JAX traced it, bytes a chip of what goes into it by kind)."""
   task, abstract, step = step_of(config, mesh)
-  shaped = lambda x, sharding: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=sharding)
+
+  def shaped(x, sharding):
+    return jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=sharding)
+
   batch = jax.tree.map(lambda x: shaped(x, batch_sharding(mesh)), task.batch_shapes())
   key = jax.eval_shape(lambda: jax.random.key(0))
   key = shaped(key, jax.NamedSharding(mesh, jax.P()))
   moments = {name: abstract[name] for name in ("opt", "rows") if name in abstract}
-  held = {"parameters": tree_bytes(abstract["params"]), "optimiser_state": tree_bytes(moments),
-          "batch": tree_bytes(batch)}  # fmt: skip
+  held = {
+    "parameters": tree_bytes(abstract["params"]),
+    "optimiser_state": tree_bytes(moments),
+    "batch": tree_bytes(batch),
+  }
   with jax.set_mesh(mesh):
     return step.trace(abstract, batch, key), held
 
@@ -136,8 +142,11 @@ def trace_step(config, mesh):
 def compile_step(config, mesh):
   """(matrix arithmetic by type, Compiled) of one step of a config."""
   device = mesh.devices.flat[0]
-  print(f"compiling for {mesh.size} x {device.device_kind}: "
-        f"{config.batch_rows // mesh.size:,} rows a chip", flush=True)  # fmt: skip
+  print(
+    f"compiling for {mesh.size} x {device.device_kind}: "
+    f"{config.batch_rows // mesh.size:,} rows a chip",
+    flush=True,
+  )
   traced, held = trace_step(config, mesh)
   flops = matrix_flops(traced.jaxpr)
   with jax.set_mesh(mesh):

@@ -15,13 +15,18 @@ same first.
 
 def main(argv):
   parser = argparse.ArgumentParser(
-      prog="labse_jax.teach", description=DESCRIPTION,
-      formatter_class=argparse.RawDescriptionHelpFormatter)  # fmt: skip
+    prog="labse_jax.teach",
+    description=DESCRIPTION,
+    formatter_class=argparse.RawDescriptionHelpFormatter,
+  )
   parser.add_argument("--model", required=True, help="the teacher, a sentence-transformers folder")
   parser.add_argument("--data", required=True, help="a folder that labse_jax.prepare wrote")
   parser.add_argument("--prompt", help="put before each text, instead of the model's own")
-  parser.add_argument("--precision", choices=("float32", "bfloat16"),
-                      help="float32, or what was begun with, unless given")  # fmt: skip
+  parser.add_argument(
+    "--precision",
+    choices=("float32", "bfloat16"),
+    help="float32, or what was begun with, unless given",
+  )
   args = parser.parse_args(argv)
   from labse_jax.data.dataset import open_dataset
   from labse_jax.supervision.vector_store import Store
@@ -32,8 +37,9 @@ def main(argv):
   store.compute(precision=args.precision)
   size = sum(path.stat().st_size for path in store.folder.glob("*.npy")) / 1e6
   done = f"{made} files made in {time.monotonic() - start:.1f} s" if made else "all there already"
-  print(f"{store.folder}: {len(store):,} pairs x 2 x {store.width} float16, {size:,.1f} MB; "
-        f"{done}.")  # fmt: skip
+  print(
+    f"{store.folder}: {len(store):,} pairs x 2 x {store.width} float16, {size:,.1f} MB; {done}."
+  )
 
 
 if __name__ == "__main__":

@@ -63,8 +63,13 @@ def train(config, workdir):
     if state is None:
       state = stages[0].init(key)
       state["params"] = warm_start(state["params"], task)
-      total = config.total_steps or stages[-1].span.end or steps_within(
-          config.seconds, start, stages[0].train_step, state, iter(batches), key, mesh)  # fmt: skip
+      total = (
+        config.total_steps
+        or stages[-1].span.end
+        or steps_within(
+          config.seconds, start, stages[0].train_step, state, iter(batches), key, mesh
+        )
+      )
       state["total"] = jax.device_put(jnp.int32(total), state["total"].sharding)
       write_config(config, task, workdir)
       checkpoints.save(0, state, data)  # Whenever it is killed, a run keeps its number of steps.
@@ -154,8 +159,13 @@ def make_stages(config, mesh):
     schedule = stacking.schedule_of(config, span)
     train_step = make_train_step(task, tx, abstract, schedule, sparse, freeze)
     settle = make_settle(abstract, schedule, sparse)
-    grow = functools.partial(stacking.grow, abstract=abstract, tx=tx, depth=span.depth,
-                             moments=config.get("stacking", {}).get("moments"))  # fmt: skip
+    grow = functools.partial(
+      stacking.grow,
+      abstract=abstract,
+      tx=tx,
+      depth=span.depth,
+      moments=config.get("stacking", {}).get("moments"),
+    )
     label = {"stage": span.number} if len(spans) > 1 else {}
     stages.append(Stage(span, task, abstract, init, train_step, settle, grow, label))
   return stages
@@ -178,8 +188,9 @@ def make_state(task, tx, mesh, sparse=None, freeze=()):
 
   shapes = jax.eval_shape(init, jax.random.key(0))
   abstract = jax.tree.map(
-      lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=weight_sharding(x.shape, mesh)),
-      shapes)  # fmt: skip
+    lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=weight_sharding(x.shape, mesh)),
+    shapes,
+  )
   return abstract, jax.jit(init, out_shardings=shardings(abstract))
 
 
@@ -193,7 +204,10 @@ def make_settle(abstract, schedule, sparse):
   """state -> its parameters, with what rows of the word table have waited for."""
   if not sparse:
     return lambda state: state["params"]
-  settle = lambda state: row_sparse.settle(state, rate_of(state, schedule), **sparse)["params"]
+
+  def settle(state):
+    return row_sparse.settle(state, rate_of(state, schedule), **sparse)["params"]
+
   return jax.jit(settle, out_shardings=shardings(abstract["params"]))
 
 
@@ -214,10 +228,14 @@ def make_train_step(task, tx, abstract, schedule, sparse=None, freeze=()):
       batch = batch | {"tokens": tokens}
     key = jax.random.fold_in(key, state["step"])
     rows = optim.frozen_rows(state["params"], freeze)
-    with_frozen = lambda free: optim.put_free(state["params"], free, rows)
+
+    def with_frozen(free):
+      return optim.put_free(state["params"], free, rows)
+
     free = optim.take_free(state["params"], rows)
     (loss, metrics), grads = jax.value_and_grad(
-        lambda free: task.loss_fn(with_frozen(free), batch, key), has_aux=True)(free)  # fmt: skip
+      lambda free: task.loss_fn(with_frozen(free), batch, key), has_aux=True
+    )(free)
     updates, opt = tx.update(grads, state["opt"], free)
     rate = rate_at(state["step"])
     params = with_frozen(jax.tree.map(lambda p, u: p - rate * u, free, updates))

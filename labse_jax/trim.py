@@ -40,11 +40,14 @@ def main(argv):
   with replacing_folder(args.output, marker=MARKER) as partial:
     kept, storage, exact = _write(partial, args, counts_V, first, tokenizer)
     facts = {
-        "model": args.model, "text": args.text or [args.data], "languages": args.languages,
-        "rows": {"before": full.model["vocab_size"], "after": len(kept)},
-        "bytes": {"before": _bytes(full.tokenizer_file.parent), "after": _bytes(partial)},
-        "storage": storage,
-        **certificate.certify((args.model, partial), kept, text, exact=exact)}  # fmt: skip
+      "model": args.model,
+      "text": args.text or [args.data],
+      "languages": args.languages,
+      "rows": {"before": full.model["vocab_size"], "after": len(kept)},
+      "bytes": {"before": _bytes(full.tokenizer_file.parent), "after": _bytes(partial)},
+      "storage": storage,
+      **certificate.certify((args.model, partial), kept, text, exact=exact),
+    }
     (partial / MARKER).write_text(json.dumps(facts, ensure_ascii=False, indent=2) + "\n", "utf-8")
   print(f"{args.output}: {said(facts)}")
 
@@ -119,15 +122,18 @@ def said(facts):
   rows, size, lines = facts["rows"], facts["bytes"], facts["lines"]
   drift, others, same = facts["drift"], facts["others"], facts["identical"]["lines"]
   share = math.floor(1e4 * same / lines) / 100  # 100 only where it is all of them.
-  text = [f"{rows['after']:,} of {rows['before']:,} rows, {size['after'] / 1e6:,.1f} of "
-          f"{size['before'] / 1e6:,.1f} MB ({facts['storage']}).",
-          f"{same:,} of {lines:,} lines ({share} %) keep their ids"
-          + ("." if drift else ", and so their vectors to the last bit.")]  # fmt: skip
+  text = [
+    f"{rows['after']:,} of {rows['before']:,} rows, {size['after'] / 1e6:,.1f} of "
+    f"{size['before'] / 1e6:,.1f} MB ({facts['storage']}).",
+    f"{same:,} of {lines:,} lines ({share} %) keep their ids"
+    + ("." if drift else ", and so their vectors to the last bit."),
+  ]
   for found, name in ((drift, "Of these, by the storage"), (others, "Of the others")):
     if found and found["lines"]:
       text.append(
-          f"{name}: cosine to the full model {found['worst_cosine']:.6f} at worst, "
-          f"{found['mean_cosine']:.6f} on average, over {found['lines']:,} lines.")  # fmt: skip
+        f"{name}: cosine to the full model {found['worst_cosine']:.6f} at worst, "
+        f"{found['mean_cosine']:.6f} on average, over {found['lines']:,} lines."
+      )
   if facts["storage"] == "int8_rows":
     text.append("Only labse_jax opens a folder with int8 rows.")
   return "\n  ".join(text)
@@ -135,8 +141,10 @@ def said(facts):
 
 def _parsed(argv):
   parser = argparse.ArgumentParser(
-      prog="labse_jax.trim", description=DESCRIPTION,
-      formatter_class=argparse.RawDescriptionHelpFormatter)  # fmt: skip
+    prog="labse_jax.trim",
+    description=DESCRIPTION,
+    formatter_class=argparse.RawDescriptionHelpFormatter,
+  )
   add = parser.add_argument
   add("--model", required=True, metavar="FOLDER", help="a sentence-transformers folder")
   text = parser.add_mutually_exclusive_group(required=True)

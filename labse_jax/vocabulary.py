@@ -30,24 +30,31 @@ def main(argv):
 
   start = time.monotonic()
   dataset = open_dataset(args.data)
-  sample = list(sampling.smoothed_sample(
-      dataset, exponent=args.exponent, size=args.sentences))  # fmt: skip
+  sample = list(sampling.smoothed_sample(dataset, exponent=args.exponent, size=args.sentences))
   train, export = {
-      "unigram": (unigram.train_unigram, unigram.export),
-      "wordpiece": (wordpiece.train, wordpiece.export)}[args.kind]  # fmt: skip
+    "unigram": (unigram.train_unigram, unigram.export),
+    "wordpiece": (wordpiece.train, wordpiece.export),
+  }[args.kind]
   model = train(sample, args.size)
   with replacing_folder(args.output, marker=MARKER) as folder:
     export(model, folder)
     summary = {
-        "kind": args.kind, "data": args.data, "size": args.size, "exponent": args.exponent,
-        "sentences": len(sample), "languages": len(dataset.indices_by_language)}  # fmt: skip
+      "kind": args.kind,
+      "data": args.data,
+      "size": args.size,
+      "exponent": args.exponent,
+      "sentences": len(sample),
+      "languages": len(dataset.indices_by_language),
+    }
     wrong = unigram.disagreements(folder, sample) if args.kind == "unigram" else []
     if args.kind == "unigram":
       summary["disagreements"] = len(wrong)
     summary["seconds"] = round(time.monotonic() - start, 1)
     (folder / MARKER).write_text(json.dumps(summary, indent=2) + "\n")
-  print(f"{args.output}: {args.size:,} {args.kind} pieces from {len(sample):,} sentences in "
-        f"{summary['languages']} languages, {summary['seconds']} s.")  # fmt: skip
+  print(
+    f"{args.output}: {args.size:,} {args.kind} pieces from {len(sample):,} sentences in "
+    f"{summary['languages']} languages, {summary['seconds']} s."
+  )
   if args.kind == "unigram":
     print(f"tokenizer.json and sentencepiece disagree on {len(wrong)} of them.")
   for sentence in wrong[:5]:
@@ -56,8 +63,10 @@ def main(argv):
 
 def _parsed(argv):
   parser = argparse.ArgumentParser(
-      prog="labse_jax.vocabulary", description=DESCRIPTION,
-      formatter_class=argparse.RawDescriptionHelpFormatter)  # fmt: skip
+    prog="labse_jax.vocabulary",
+    description=DESCRIPTION,
+    formatter_class=argparse.RawDescriptionHelpFormatter,
+  )
   parser.add_argument("--data", required=True, help="a folder that labse_jax.prepare wrote")
   parser.add_argument("--size", type=int, required=True, help="number of pieces, special ones too")
   parser.add_argument("--kind", choices=("unigram", "wordpiece"), default="unigram")
@@ -66,8 +75,10 @@ def _parsed(argv):
   parser.add_argument("--sentences", type=int, default=200_000, help="size of the sample")
   args = parser.parse_args(argv)
   if args.sentences < 1 or not 0 <= args.exponent <= 1:
-    raise InputError(f"--sentences {args.sentences} --exponent {args.exponent}: at least 1, and 0 "
-                     "to 1, are allowed.")  # fmt: skip
+    raise InputError(
+      f"--sentences {args.sentences} --exponent {args.exponent}: at least 1, and 0 "
+      "to 1, are allowed."
+    )
   if args.size < 8:
     raise InputError(f"--size {args.size}: at least 8 pieces are needed.")
   _check_output(pathlib.Path(args.output))

@@ -82,8 +82,9 @@ def tiny_content(tiny_vocabulary):
   leaves, tree = jax.tree.flatten(params)
   rng = np.random.default_rng(0)
   leaves = [np.asarray(p + 0.1 * rng.normal(size=p.shape), np.float32) for p in leaves]
-  return model_folder.ModelFolder(MODEL, LABSE_HEAD, jax.tree.unflatten(tree, leaves),
-                            tiny_vocabulary / "tokenizer.json", 64)  # fmt: skip
+  return model_folder.ModelFolder(
+    MODEL, LABSE_HEAD, jax.tree.unflatten(tree, leaves), tiny_vocabulary / "tokenizer.json", 64
+  )
 
 
 @pytest.fixture(scope="session")
@@ -108,13 +109,19 @@ def with_head(tiny_content):
   """with_head(pooling, dense, normalize) -> the same encoder under another head."""
 
   def change(pooling, dense, normalize, activation="tanh"):
-    head = {"pooling": pooling, "dense": dense, "dense_activation": activation,
-            "normalize": normalize}  # fmt: skip
+    head = {
+      "pooling": pooling,
+      "dense": dense,
+      "dense_activation": activation,
+      "normalize": normalize,
+    }
     params = dict(tiny_content.params)
     if dense:
       rng = np.random.default_rng(dense)
-      params["dense"] = {"kernel": rng.normal(0, 0.2, (32, dense)).astype(np.float32),
-                         "bias": rng.normal(0, 0.2, dense).astype(np.float32)}  # fmt: skip
+      params["dense"] = {
+        "kernel": rng.normal(0, 0.2, (32, dense)).astype(np.float32),
+        "bias": rng.normal(0, 0.2, dense).astype(np.float32),
+      }
     else:
       del params["dense"]
     return dataclasses.replace(tiny_content, head=head, params=params)
@@ -139,7 +146,11 @@ def xlmr_vocabulary(tmp_path_factory, real_lines):
 
   folder = tmp_path_factory.mktemp("xlmr")
   sentencepiece.SentencePieceTrainer.train(
-      sentence_iterator=iter(real_lines), model_prefix=str(folder / "sentencepiece.bpe"),
-      vocab_size=MODEL["vocab_size"] - 2, character_coverage=0.99, minloglevel=2)  # fmt: skip
+    sentence_iterator=iter(real_lines),
+    model_prefix=str(folder / "sentencepiece.bpe"),
+    vocab_size=MODEL["vocab_size"] - 2,
+    character_coverage=0.99,
+    minloglevel=2,
+  )
   (folder / "config.json").write_text('{"model_type": "xlm-roberta"}')
   return folder

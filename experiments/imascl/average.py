@@ -12,5 +12,9 @@ from labse_jax.configs.arguments import sibling
 def get_config(arg=None):
   hard = sibling(__file__, "hard")
   return hard.with_teacher(
-      arg, labels="average", loss="soft_contrastive", temperature=hard.TEMPERATURE,
-      teacher_temperature=hard.TEMPERATURE)  # fmt: skip
+    arg,
+    labels="average",
+    loss="soft_contrastive",
+    temperature=hard.TEMPERATURE,
+    teacher_temperature=hard.TEMPERATURE,
+  )

@@ -18,8 +18,17 @@ import pathlib
 from labse_jax.base.files import read_json
 from labse_jax.configs.arguments import parse_arg, sibling
 
-OPTIONS = dict(model="", teacher="", data="", held_out="", steps=0, batch_rows=32, slots=1,
-               length=512, runlocal=False)  # fmt: skip
+OPTIONS = dict(
+  model="",
+  teacher="",
+  data="",
+  held_out="",
+  steps=0,
+  batch_rows=32,
+  slots=1,
+  length=512,
+  runlocal=False,
+)
 ORDER = ("eng", "rus", "jpn", "fra", "kor")  # The paper's: the anchor is the earlier language.
 TEMPERATURE = 0.1  # py: tau, of the student and of the teacher.
 
@@ -56,8 +65,9 @@ def with_teacher(arg, *, labels, loss, **loss_options):
   """The same config with a teacher, and a loss that learns from it."""
   config, arg = get_config(arg), options(arg)
   order = languages(config.data) if arg.runlocal else ORDER
-  config.teacher = dict(model=arg.teacher or config.init, labels=labels, order=order,
-                        where="stored", projection="")  # fmt: skip
+  config.teacher = dict(
+    model=arg.teacher or config.init, labels=labels, order=order, where="stored", projection=""
+  )
   config.loss, config.loss_options = loss, loss_options
   return config
 

@@ -11,4 +11,5 @@ from labse_jax.configs.arguments import sibling
 
 def get_config(arg=None):
   return sibling(__file__, "hard").with_teacher(
-      arg, labels="priority", loss="similarity_distillation")  # fmt: skip
+    arg, labels="priority", loss="similarity_distillation"
+  )

@@ -12,5 +12,10 @@ from labse_jax.configs.arguments import sibling
 def get_config(arg=None):
   hard = sibling(__file__, "hard")
   return hard.with_teacher(
-      arg, labels="priority", loss="tcm", temperature=hard.TEMPERATURE,
-      teacher_temperature=hard.TEMPERATURE, cross=1 / 3)  # fmt: skip
+    arg,
+    labels="priority",
+    loss="tcm",
+    temperature=hard.TEMPERATURE,
+    teacher_temperature=hard.TEMPERATURE,
+    cross=1 / 3,
+  )

@@ -29,8 +29,10 @@ def pretrain(config, runlocal):
   config.stacking = dict(moments="reset", schedule="restart")
   steps = [steps for _, steps in config.stages]
   config.schedule = dict(
-      peak=1e-4, warmup=tuple(min(10_000 / count, 0.5) for count in steps),
-      decay=("constant", "constant", "linear"))  # fmt: skip
+    peak=1e-4,
+    warmup=tuple(min(10_000 / count, 0.5) for count in steps),
+    decay=("constant", "constant", "linear"),
+  )
 
 
 def dual_encoder(config, runlocal):

@@ -70,9 +70,9 @@ def rows_of(table_VD, indices_BL):
     x_aLD = jnp.where(here_aL1, table_vD[jnp.clip(own_aL, 0, rows - 1)], 0)
     return jax.lax.psum_scatter(x_aLD, "fsdp", tiled=True)
 
-  return jax.shard_map(
-      local, in_specs=(jax.P("fsdp"), jax.P(BATCH)), out_specs=jax.P(BATCH))(
-          table_VD, indices_BL)  # fmt: skip
+  return jax.shard_map(local, in_specs=(jax.P("fsdp"), jax.P(BATCH)), out_specs=jax.P(BATCH))(
+    table_VD, indices_BL
+  )
 
 
 def whole(params, mesh):

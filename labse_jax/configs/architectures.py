@@ -1,8 +1,17 @@
 """Architectures that several experiments share."""
 
 LABSE_MODEL = dict(  # Feng et al. 2022, sec. 3.1 (BERT-base); the sizes as in the released model.
-    vocab_size=501_153, width=768, depth=12, heads=12, mlp_width=3_072, positions=512, types=2,
-    dropout=0.1, epsilon=1e-12, activation="gelu")  # fmt: skip
+  vocab_size=501_153,
+  width=768,
+  depth=12,
+  heads=12,
+  mlp_width=3_072,
+  positions=512,
+  types=2,
+  dropout=0.1,
+  epsilon=1e-12,
+  activation="gelu",
+)
 LABSE_HEAD = dict(pooling="cls", dense=768, dense_activation="tanh")
 
 

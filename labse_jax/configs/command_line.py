@@ -42,7 +42,8 @@ def parse(argv, usage, **defaults):
     sys.exit(0)
   values = flags.FlagValues()
   config_flag = config_flags.DEFINE_config_file(
-      "config", lock_config=True, flag_values=values, sys_argv=["train", *argv])  # fmt: skip
+    "config", lock_config=True, flag_values=values, sys_argv=["train", *argv]
+  )
   for name, default in defaults.items():
     define = flags.DEFINE_boolean if isinstance(default, bool) else flags.DEFINE_string
     define(name.replace("_", "-"), default, "", flag_values=values)

@@ -94,8 +94,9 @@ def check_code(code):
   """Returns a language code that may stand in a file's name; raises InputError for another."""
   if not re.fullmatch(r"[A-Za-z]{2,8}([-_@][A-Za-z0-9]{1,8})*", code):
     raise InputError(
-        f"Language code {code[:40]!r}: letters are allowed, with parts after a hyphen, as in eng "
-        "or zho-Hans; are the columns right?")  # fmt: skip
+      f"Language code {code[:40]!r}: letters are allowed, with parts after a hyphen, as in eng "
+      "or zho-Hans; are the columns right?"
+    )
   return code
 
 

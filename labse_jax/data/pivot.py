@@ -60,8 +60,9 @@ def _columns(rows, language):
 def _places(columns, most):
   """Places [P, 2] of two rows that make a pair, ascending."""
   standing = _both(columns["source"], columns["target"])
-  place_N, pivot_N, code_N = (columns[name][columns["pivot"] >= 0]
-                              for name in ("place", "pivot", "code"))  # fmt: skip
+  place_N, pivot_N, code_N = (
+    columns[name][columns["pivot"] >= 0] for name in ("place", "pivot", "code")
+  )
   sides_NI = np.stack([columns["source"], columns["target"]], 1)[columns["pivot"] >= 0]
   rows_N = np.arange(len(pivot_N))
   text_N, other_N = sides_NI[rows_N, pivot_N], sides_NI[rows_N, 1 - pivot_N]

@@ -44,7 +44,8 @@ def encode_once(encoder, texts, prompt, bar):
   for start in range(0, len(distinct), sentence_encoder.CHUNK):
     part = slice(start, start + sentence_encoder.CHUNK)
     vectors_UP[part] = encoder.encode(
-        distinct[part], normalize_embeddings=True, prompt=prompt, warn=False)  # fmt: skip
+      distinct[part], normalize_embeddings=True, prompt=prompt, warn=False
+    )
     cut += encoder.cut
     bar.update(int(times_U[part].sum()))
   return vectors_UP[place_N], cut, len(distinct)

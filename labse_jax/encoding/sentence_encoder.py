@@ -27,14 +27,17 @@ class SentenceEncoder:
   encoder = SentenceEncoder.load("folder"); vectors = encoder.encode(["Hello", "Bonjour"])
   """
 
-  def __init__(self, module, params, tokenizer, *, max_length, prompts=None, default_prompt=None,
-               mesh=None):  # fmt: skip
+  def __init__(
+    self, module, params, tokenizer, *, max_length, prompts=None, default_prompt=None, mesh=None
+  ):
     if not 3 <= max_length <= module.bert.longest:
-      raise InputError(f"max_length = {max_length}: 3 to {module.bert.longest}, the positions "
-                       "that the model has.")  # fmt: skip
+      raise InputError(
+        f"max_length = {max_length}: 3 to {module.bert.longest}, the positions that the model has."
+      )
     if default_prompt is not None and default_prompt not in (prompts or {}):
-      raise InputError(f"default_prompt_name {default_prompt!r} is not among the prompts "
-                       f"{sorted(prompts or {})}.")  # fmt: skip
+      raise InputError(
+        f"default_prompt_name {default_prompt!r} is not among the prompts {sorted(prompts or {})}."
+      )
     self.module = module.clone(bert=module.bert.clone(unstacked=True))
     self.tokenizer, self.max_length = tokenizer, max_length
     self.prompts, self.default_prompt = prompts or {}, default_prompt
@@ -45,7 +48,8 @@ class SentenceEncoder:
     self.cut = 0  # Sentences of the last call that were longer than the model takes.
     self.dimension = module.dense or module.bert.width
     self._forward = jax.jit(
-        self._apply, static_argnames="slots", out_shardings=batch_sharding(self.mesh))  # fmt: skip
+      self._apply, static_argnames="slots", out_shardings=batch_sharding(self.mesh)
+    )
     self.row_lengths = (*(length for length in ROW_LENGTHS if length < max_length), max_length)
 
   def set_params(self, params):
@@ -62,18 +66,35 @@ class SentenceEncoder:
     cache_compilations()
     content = model_folder.read(folder)
     module = heads.build(content.model, content.head, dtype=precision)
-    encoder = cls(module, None, Tokenizer(content.tokenizer_file), max_length=content.max_length,
-                  prompts=content.prompts, default_prompt=content.default_prompt)  # fmt: skip
+    encoder = cls(
+      module,
+      None,
+      Tokenizer(content.tokenizer_file),
+      max_length=content.max_length,
+      prompts=content.prompts,
+      default_prompt=content.default_prompt,
+    )
     for warning in known_models.warnings(pathlib.Path(folder), content, encoder.tokenizer):
       print(f"labse-jax: warning: {warning}", file=sys.stderr)
     if len(encoder.tokenizer) > content.model["vocab_size"]:
-      raise InputError(f"{folder}: tokenizer.json has {len(encoder.tokenizer):,} entries, "
-                       f"the model {content.model['vocab_size']:,} rows.")  # fmt: skip
+      raise InputError(
+        f"{folder}: tokenizer.json has {len(encoder.tokenizer):,} entries, "
+        f"the model {content.model['vocab_size']:,} rows."
+      )
     encoder.set_params(content.params)
     return encoder
 
-  def encode(self, sentences, *, batch_size=None, show_progress_bar=False,
-             normalize_embeddings=False, truncate_dim=None, prompt=None, warn=True):  # fmt: skip
+  def encode(
+    self,
+    sentences,
+    *,
+    batch_size=None,
+    show_progress_bar=False,
+    normalize_embeddings=False,
+    truncate_dim=None,
+    prompt=None,
+    warn=True,
+  ):
     """Vectors of a sentence [D] or of a list of sentences [N, D], float32, in their order.
 
     `batch_size` is in sentences of 32 tokens a device; `prompt` is put before each sentence (the
@@ -109,8 +130,11 @@ class SentenceEncoder:
   def say_cut(self, cut, count):
     """Tells the person, on stderr, how many of `count` sentences were cut; nothing if none."""
     if cut:
-      print(f"labse-jax: {cut:,} of {count:,} sentences are longer than {self.max_length} tokens "
-            "and were cut.", file=sys.stderr)  # fmt: skip
+      print(
+        f"labse-jax: {cut:,} of {count:,} sentences are longer than {self.max_length} tokens "
+        "and were cut.",
+        file=sys.stderr,
+      )
 
   def _encode_chunk(self, sentences, vectors_ND, tokens_per_device):
     tokens, cut = self.tokenizer.encode(sentences, self.max_length)
@@ -142,5 +166,4 @@ class SentenceEncoder:
     return z_RSD[row_N, slot_N]
 
   def _apply(self, params, tokens_BL, segments_BL, positions_BL, *, slots):
-    return self.module.apply(
-        {"params": params}, tokens_BL, segments_BL, positions_BL, slots=slots)  # fmt: skip
+    return self.module.apply({"params": params}, tokens_BL, segments_BL, positions_BL, slots=slots)

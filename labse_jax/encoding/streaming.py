@@ -32,8 +32,13 @@ def encode_file(encoder, source, output, *, identity, prompt=None, progress=True
   if not lines:
     raise InputError(f"{source}: is empty; there is nothing to encode.")
   stat = source.stat()
-  about = {"input": str(source.resolve()), "size": stat.st_size, "modified": stat.st_mtime_ns,
-           "chunk": sentence_encoder.CHUNK, **identity}  # fmt: skip
+  about = {
+    "input": str(source.resolve()),
+    "size": stat.st_size,
+    "modified": stat.st_mtime_ns,
+    "chunk": sentence_encoder.CHUNK,
+    **identity,
+  }
   try:
     cuts = _resume(partial, note, json.dumps(about) + "\n", (lines, encoder.dimension))
     done = min(len(cuts) * sentence_encoder.CHUNK, lines)
@@ -65,7 +70,8 @@ def _resume(partial, note, about, shape):
   """
   header = io.BytesIO()
   np.lib.format.write_array_header_1_0(
-      header, {"descr": "<f4", "fortran_order": False, "shape": shape})  # fmt: skip
+    header, {"descr": "<f4", "fortran_order": False, "shape": shape}
+  )
   header, chunk_bytes, cuts = header.getvalue(), sentence_encoder.CHUNK * 4 * shape[1], []
   if partial.exists():
     noted = note.read_text("utf-8").splitlines(keepends=True) if note.exists() else [""]

@@ -26,8 +26,10 @@ def load_encode(path):
   vectors_ND, texts_file = _read(path), path.with_suffix(".txt")
   texts = [line for _, line in read_lines(texts_file)]
   if len(texts) != len(vectors_ND):
-    raise InputError(f"{path} has {len(vectors_ND):,} rows and {texts_file} {len(texts):,} lines;"
-                     " row N must be the vector of line N.")  # fmt: skip
+    raise InputError(
+      f"{path} has {len(vectors_ND):,} rows and {texts_file} {len(texts):,} lines;"
+      " row N must be the vector of line N."
+    )
   row_of = {text: row for row, text in enumerate(texts)}
 
   def encode(asked):
@@ -53,8 +55,10 @@ def _read(path):
   if not isinstance(vectors_ND, np.ndarray):
     raise InputError(f"{path}: is an archive of arrays (.npz); one array of a .npy file is needed.")
   if vectors_ND.ndim != 2 or vectors_ND.dtype not in (np.float16, np.float32):
-    raise InputError(f"{path}: holds {vectors_ND.dtype} of shape {list(vectors_ND.shape)}; float16"
-                     " or float32 of shape [N, D] are allowed.")  # fmt: skip
+    raise InputError(
+      f"{path}: holds {vectors_ND.dtype} of shape {list(vectors_ND.shape)}; float16"
+      " or float32 of shape [N, D] are allowed."
+    )
   finite_N = np.isfinite(vectors_ND).all(axis=1)
   if not finite_N.all():
     raise InputError(f"{path}: row {int(np.argmin(finite_N)) + 1} (from 1) is not finite.")

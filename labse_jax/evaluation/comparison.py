@@ -41,11 +41,15 @@ def _compare(names, results, paired):
   metric = metrics_of(first)[-1]
   one, other = main_metric(first), main_metric(second)
   draws = difference_draws(list(one), *(paired[name] for name in names))
-  tests = {language: test(number(one[language]) - number(other[language]), draws[language])
-           for language in one}  # fmt: skip
+  tests = {
+    language: test(number(one[language]) - number(other[language]), draws[language])
+    for language in one
+  }
   known = all(draws_R is not None for draws_R in draws.values())
-  average = test(number(first["average"][metric]) - number(second["average"][metric]),
-                 np.mean(list(draws.values()), axis=0) if known else None)  # fmt: skip
+  average = test(
+    number(first["average"][metric]) - number(second["average"][metric]),
+    np.mean(list(draws.values()), axis=0) if known else None,
+  )
   return {"models": list(names), "metric": metric, "average": average, "results": tests}
 
 
@@ -54,8 +58,10 @@ def difference_draws(languages, one, other):
   if "draws" in one:
     return {language: one["draws"][language] - other["draws"][language] for language in languages}
   if "outcomes" in one:
-    differences = {language: np.subtract(one["outcomes"][language], other["outcomes"][language])
-                   for language in languages}  # fmt: skip
+    differences = {
+      language: np.subtract(one["outcomes"][language], other["outcomes"][language])
+      for language in languages
+    }
     return mean_draws(differences, one.get("together", {}))
   if "counts" in one:
     return {language: _f1_difference(language, one, other) for language in languages}
@@ -89,8 +95,11 @@ def test_cells(one):
 
 def lines(comparisons):
   """One line for each two models."""
-  return [f"{' - '.join(one['models'])}, {one['metric']}: {difference}, p: {p}"
-          for one in comparisons for difference, p in [test_cells(one["average"])]]  # fmt: skip
+  return [
+    f"{' - '.join(one['models'])}, {one['metric']}: {difference}, p: {p}"
+    for one in comparisons
+    for difference, p in [test_cells(one["average"])]
+  ]
 
 
 def read_published(path):

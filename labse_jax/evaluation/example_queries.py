@@ -37,7 +37,10 @@ def show(data, accuracy, encode):
   foreign = [text for some in (shown, *asked.values()) for text, _ in some]
   english = [text for language in languages for text in pairs[language][1]]
   row_of, vectors_ND = encode_distinct([(foreign, english)], encode)
-  look_up = lambda texts: vectors_ND[[row_of[text] for text in texts]]
+
+  def look_up(texts):
+    return vectors_ND[[row_of[text] for text in texts]]
+
   x_BD, y_BD = (look_up([pair[side] for pair in shown]) for side in (0, 1))
   queries = [
     _query(language, query, gold, list(dict.fromkeys(pairs[language][1])), look_up)

@@ -45,7 +45,10 @@ def shared_sentences(pairs):
   for language, (texts, pivot_texts) in pairs.items():
     for text, pivot in zip(texts, pivot_texts, strict=True):
       found[pivot].setdefault(language, text)
-  hard = lambda sentence: not 20 <= len(sentence) <= 70
+
+  def hard(sentence):
+    return not 20 <= len(sentence) <= 70
+
   return sorted(found.items(), key=lambda item: (hard(item[0]), -len(item[1]), item[0]))
 
 

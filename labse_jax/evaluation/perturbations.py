@@ -12,8 +12,10 @@ NUMBER_WORDS = ["two", "three", "four", "five", "six", "seven", "eight", "nine",
 NUMBER = re.compile(rf"\d+|\b(?:{'|'.join(NUMBER_WORDS)})\b")
 NAME_WORD = r"(?=\w*[a-z])[A-Z][^\W\d_]+(?!\w)"  # A whole word, and no acronym.
 NAME = re.compile(rf"(?<=[\w,;] ){NAME_WORD}(?: {NAME_WORD})*")  # Not at the sentence's beginning.
-AUXILIARY = re.compile(r"\b(?:is|are|was|were|will|would|can|could|should|must|may|might|has|have"
-                       r"|had|does|do|did)\b(?!n['\u2019]t)")  # fmt: skip
+AUXILIARY = re.compile(
+  r"\b(?:is|are|was|were|will|would|can|could|should|must|may|might|has|have"
+  r"|had|does|do|did)\b(?!n['\u2019]t)"
+)
 NEGATION = re.compile(r"\b(?P<full>ca|wo)n['\u2019]t\b|n['\u2019]t\b|\bcan(?P<join>not)\b| not\b")
 FULL = {"ca": "can", "wo": "will"}
 

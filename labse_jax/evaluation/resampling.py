@@ -39,11 +39,13 @@ def resampled_totals(rows_BJ, *, key):
     code_B = np.unique(code_B * len(values) + value_B, return_inverse=True)[1]
   _, row_V, count_V = np.unique(code_B, return_index=True, return_counts=True)
   rng, step = np.random.default_rng([SEED, key]), max(1, DRAWN_AT_ONCE // len(row_V))
-  return np.concatenate([
-    rng.multinomial(len(rows_BJ), count_V / len(rows_BJ), min(step, RESAMPLES - start))
-    @ rows_BJ[row_V]
-    for start in range(0, RESAMPLES, step)
-  ])  # fmt: skip
+  return np.concatenate(
+    [
+      rng.multinomial(len(rows_BJ), count_V / len(rows_BJ), min(step, RESAMPLES - start))
+      @ rows_BJ[row_V]
+      for start in range(0, RESAMPLES, step)
+    ]
+  )
 
 
 def mean_draws(items, together):

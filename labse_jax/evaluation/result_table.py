@@ -49,8 +49,10 @@ def rows(result):
 
 def group_rows(result):
   """The same cells of groups of languages, their number in brackets, where a suite has groups."""
-  return [[_group(name, one), *(metric_text(one.get(metric)) for metric in metrics_of(result))]
-          for name, one in result.get("groups", {}).items()]  # fmt: skip
+  return [
+    [_group(name, one), *(metric_text(one.get(metric)) for metric in metrics_of(result))]
+    for name, one in result.get("groups", {}).items()
+  ]
 
 
 def _group(name, average):
@@ -65,13 +67,20 @@ def side_by_side(results, published):
   """
   first = next(iter(results.values()))
   metric = metrics_of(first)[-1]
-  columns = [main_metric(result) | {"average": result["average"][metric]}
-             | {_group(name, one): one[metric] for name, one in result.get("groups", {}).items()}
-             for result in results.values()]  # fmt: skip
-  columns += [one["results"] | {"average": _average(one, len(first["results"]))}
-              for one in published.values()]  # fmt: skip
+  columns = [
+    main_metric(result)
+    | {"average": result["average"][metric]}
+    | {_group(name, one): one[metric] for name, one in result.get("groups", {}).items()}
+    for result in results.values()
+  ]
+  columns += [
+    one["results"] | {"average": _average(one, len(first["results"]))} for one in published.values()
+  ]
   head = ["language", *results, *(f"{name} (published)" for name in published)]
-  line = lambda name: [name, *(metric_text(column.get(name)) for column in columns)]
+
+  def line(name):
+    return [name, *(metric_text(column.get(name)) for column in columns)]
+
   lines = [line(name) for name in best_first(main_metric(first), metric)]
   totals = [*(_group(name, one) for name, one in first.get("groups", {}).items()), "average"]
   return head, lines, [line(name) for name in totals]

@@ -29,7 +29,10 @@ def retrieve(pairs, encode):
 
 def average(results, draws):
   """The mean over the languages of `results`, each counting the same and drawn apart."""
-  mean = lambda name: np.mean([result[name] for result in results.values()])
+
+  def mean(name):
+    return np.mean([result[name] for result in results.values()])
+
   mean_R = sum(draws[language] for language in results) / len(results)
   directions = both_directions("accuracy", mean("forward"), mean("backward"), mean_R)
   return {**directions, "languages": len(results)}

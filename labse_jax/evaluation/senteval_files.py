@@ -43,11 +43,17 @@ def read_task(data, name):
   """The Task of a name; raises InputError for a line that does not fit."""
   data = pathlib.Path(data)
   if name in OPINIONS:
-    rows = [(str(label), "", line) for label, file in enumerate(OPINIONS[name])
-            for _, line in _lines(data / file)]  # fmt: skip
+    rows = [
+      (str(label), "", line)
+      for label, file in enumerate(OPINIONS[name])
+      for _, line in _lines(data / file)
+    ]
   else:
-    rows = [(label, part, *texts) for part, file in PARTS[name].items()
-            for label, *texts in READERS[name](data / file)]  # fmt: skip
+    rows = [
+      (label, part, *texts)
+      for part, file in PARTS[name].items()
+      for label, *texts in READERS[name](data / file)
+    ]
   labels, parts, *columns = zip(*rows, strict=True)
   names, label_N = np.unique(labels, return_inverse=True)
   if len(names) < 2:

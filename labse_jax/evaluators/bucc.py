@@ -34,8 +34,11 @@ class Evaluator:
     chosen = choose(languages, languages_in(data), data)
     training = {language: read_task(data, language, "training") for language in chosen}
     self.training, self.skipped = large_enough(training, minimum, data)
-    self.test = {language: read_task(data, language, "test") for language in self.training
-                 if (pathlib.Path(data) / f"{language}-en.test.gold").exists()}  # fmt: skip
+    self.test = {
+      language: read_task(data, language, "test")
+      for language in self.training
+      if (pathlib.Path(data) / f"{language}-en.test.gold").exists()
+    }
     for part, tasks in (("training", self.training), ("test", self.test)):
       for language, task in tasks.items():
         _check(task, k, f"{data}: {language}-en.{part}", halved=language not in self.test)
@@ -62,7 +65,10 @@ class Evaluator:
       }
       paired[language] = sums_BJ
       draws = draws + language_draws / len(self.training)
-    mean = lambda name: float(np.mean([result[name] for result in results.values()]))
+
+    def mean(name):
+      return float(np.mean([result[name] for result in results.values()]))
+
     values = [result["f1"]["value"] for result in results.values()]
     average = {
       "f1": interval(np.mean(values), draws),
@@ -70,9 +76,11 @@ class Evaluator:
       "languages": len(results),
     }
     scored_on = {
-      language: "test" if language in self.test else "half of the training set, "
-      "the threshold chosen on the other" for language in results
-    }  # fmt: skip
+      language: "test"
+      if language in self.test
+      else "half of the training set, the threshold chosen on the other"
+      for language in results
+    }
     return {
       "suite": "bucc",
       "results": results,
@@ -89,8 +97,10 @@ class Evaluator:
     if language not in self.test:
       first_B = first_half(task)
       return {name: self._halves(pairs, task, first_B) for name, pairs in mined.items()}
-    thresholds = {name: best_threshold(score_P, is_gold(rows_P2, task), len(task.gold))
-                  for name, (score_P, rows_P2) in mined.items()}  # fmt: skip
+    thresholds = {
+      name: best_threshold(score_P, is_gold(rows_P2, task), len(task.gold))
+      for name, (score_P, rows_P2) in mined.items()
+    }
     test = self.test[language]
     return {
       name: (counts(pairs, test, thresholds[name]), thresholds[name])
@@ -111,8 +121,10 @@ class Evaluator:
     scored = neighbour_scores(*top_k_both(x_BD, y_CD, self.k), self.margin)
     mined = {name: retrieved(*scored, name) for name in RETRIEVALS}
     # In float64, so that a threshold between two scores is between them.
-    return {name: (score_P.astype(float), np.stack([row_x_P, row_y_P], 1))
-            for name, (row_x_P, row_y_P, score_P) in mined.items()}  # fmt: skip
+    return {
+      name: (score_P.astype(float), np.stack([row_x_P, row_y_P], 1))
+      for name, (row_x_P, row_y_P, score_P) in mined.items()
+    }
 
 
 def _check(task, k, where, *, halved):
@@ -155,6 +167,9 @@ def counts(pairs, task, threshold):
   """Found, mined and gold pairs of each foreign sentence, [B, 3]."""
   score_P, rows_P2 = pairs
   rows_P2 = rows_P2[score_P >= threshold]
-  of = lambda row: np.bincount(row, minlength=len(task.foreign))
+
+  def of(row):
+    return np.bincount(row, minlength=len(task.foreign))
+
   gold_G = np.array([row for row, _ in task.gold])
   return np.stack([of(rows_P2[is_gold(rows_P2, task), 0]), of(rows_P2[:, 0]), of(gold_G)], 1)

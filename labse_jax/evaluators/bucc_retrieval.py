@@ -28,7 +28,10 @@ class Evaluator:
     "weighted_f1" is the main score of MTEB, of the forward direction.
     """
     row_of, vectors_ND = encode_distinct(self.pairs.values(), encode)
-    of = lambda texts: vectors_ND[[row_of[text] for text in texts]]
+
+    def of(texts):
+      return vectors_ND[[row_of[text] for text in texts]]
+
     results, draws, outcomes = retrieve(self.pairs, of)
     for language, (foreign, english) in self.pairs.items():
       results[language]["weighted_f1"] = weighted_f1(nearest(of(foreign), of(english)))

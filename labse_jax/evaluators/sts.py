@@ -42,8 +42,11 @@ class Evaluator:
     sets = {name: read_pairs(files[name]) for name in chosen}
     self.sets, self.skipped = large_enough(sets, minimum, data)
     unscored = {name: unscored_lines(files[name]) for name in self.sets}
-    self.scored_on = {name: f"the pairs with a score (without: {count})"
-                      for name, count in unscored.items() if count}  # fmt: skip
+    self.scored_on = {
+      name: f"the pairs with a score (without: {count})"
+      for name, count in unscored.items()
+      if count
+    }
 
   def run(self, encode):
     """Evaluates `encode(list[str]) -> float32 [N, D]`, whose rows are unit vectors.
@@ -56,7 +59,10 @@ class Evaluator:
       x_BD, y_BD = (vectors_ND[[row_of[text] for text in side]] for side in (first, second))
       cosine_B = np.einsum("bd,bd->b", x_BD, y_BD, dtype=np.float64)
       once_1B = np.ones((1, len(gold_B)), int)
-      ranked = lambda counts_rB: spearman(cosine_B, gold_B, counts_rB)  # noqa: B023 (used here)
+
+      def ranked(counts_rB):
+        return spearman(cosine_B, gold_B, counts_rB)  # noqa: B023 (used here)
+
       drawn[name] = resampled(ranked, len(gold_B), key=zlib.crc32(name.encode()))
       results[name] = {
         "spearman": interval(ranked(once_1B)[0], drawn[name]),
@@ -104,8 +110,11 @@ def _lines(path):
     return read_lines(path)
   scores, lines = read_aligned(gold, path)
   pairs = enumerate(zip(scores, lines, strict=True), 1)
-  return [(number, "\t".join([score, *line.split("\t")[:2]]))
-          for number, (score, line) in pairs if score.strip()]  # fmt: skip
+  return [
+    (number, "\t".join([score, *line.split("\t")[:2]]))
+    for number, (score, line) in pairs
+    if score.strip()
+  ]
 
 
 def read_pairs(path):
@@ -159,7 +168,10 @@ def spearman(x_B, y_B, counts_rB):
 
 def pearson(x_rB, y_rB, counts_rB):
   """Correlations of resamplings, [r]; 0 where all values are the same, as of a collapsed model."""
-  mean = lambda value_rB: (counts_rB * value_rB).sum(1) / counts_rB.sum(1)
+
+  def mean(value_rB):
+    return (counts_rB * value_rB).sum(1) / counts_rB.sum(1)
+
   x_rB, y_rB = (value_rB - mean(value_rB)[:, None] for value_rB in (x_rB, y_rB))
   spread_r = np.sqrt(mean(x_rB**2) * mean(y_rB**2))
   return np.divide(mean(x_rB * y_rB), spread_r, out=np.zeros(len(counts_rB)), where=spread_r > 0)

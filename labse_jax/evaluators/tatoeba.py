@@ -27,6 +27,7 @@ GROUPS = {
                 "nds", "nno", "nov", "oci", "orv", "pam", "pms", "swg", "tzl", "war", "wuu",
                 "yue"],
 }
+# fmt: on
 
 
 class Evaluator:
@@ -59,8 +60,9 @@ class Evaluator:
       "average": average(results, draws),
       "groups": {
         name: average({code: results[code] for code in codes}, draws)
-        for name, codes in GROUPS.items() if set(codes) <= set(results)
+        for name, codes in GROUPS.items()
+        if set(codes) <= set(results)
       },
       "skipped": self.skipped,
       "outcomes": outcomes,  # For labse_jax.evaluation.comparison.
-    }  # fmt: skip
+    }

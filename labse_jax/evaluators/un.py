@@ -65,8 +65,10 @@ class Evaluator:
     # Files beside the same English are aligned with each other.
     together = {language: stem.name for language, (stem, _) in self.sets.items()}
     draws = mean_draws(outcomes, together)
-    results = {language: both_directions("p_at_1", row["forward"], row["backward"], draws[language])
-               | row for language, row in results.items()}  # fmt: skip
+    results = {
+      language: both_directions("p_at_1", row["forward"], row["backward"], draws[language]) | row
+      for language, row in results.items()
+    }
     return {
       "suite": "un",
       "results": results,
@@ -109,8 +111,10 @@ def count_lines(stem, language):
   first, *others = (sum(1 for _ in read_lines(f"{stem}.{side}")) for side in sides)
   for side, count in zip(sides[1:], others, strict=True):
     if count != first or not count:
-      raise InputError(f"{stem}.{language} has {first} lines and {stem}.{side} {count};"
-                       " line N of one must belong to line N of the other.")  # fmt: skip
+      raise InputError(
+        f"{stem}.{language} has {first} lines and {stem}.{side} {count};"
+        " line N of one must belong to line N of the other."
+      )
   return first
 
 
@@ -119,8 +123,12 @@ def read_documents(path):
   if not pathlib.Path(path).exists():
     return None
   numbers = {}
-  return np.array([numbers.setdefault(re.split(r"\s", line, maxsplit=1)[0], len(numbers))
-                   for _, line in read_lines(path)])  # fmt: skip
+  return np.array(
+    [
+      numbers.setdefault(re.split(r"\s", line, maxsplit=1)[0], len(numbers))
+      for _, line in read_lines(path)
+    ]
+  )
 
 
 def read_side(path, count, encode, document_B):
@@ -155,15 +163,20 @@ def _on_disk(count, width):
 def hits(foreign, english):
   """Whether the nearest of all has the text of the line beside it, in both directions, [B, 2]."""
   near = top_k_both(foreign.vectors_BD, english.vectors_BD, 1)
-  return np.stack([candidate.hash_B[near_B1[:, 0]] == candidate.hash_B
-                   for candidate, (_, near_B1) in zip((english, foreign), near, strict=True)],
-                  1)  # fmt: skip
+  return np.stack(
+    [
+      candidate.hash_B[near_B1[:, 0]] == candidate.hash_B
+      for candidate, (_, near_B1) in zip((english, foreign), near, strict=True)
+    ],
+    1,
+  )
 
 
 def _by_document(foreign, english, key):
   x_GD, y_GD = (_unit(side.sums_GD) for side in (foreign, english))
-  right_G2 = np.concatenate([near_G1 == np.arange(len(near_G1))[:, None]
-                             for _, near_G1 in top_k_both(x_GD, y_GD, 1)], 1)  # fmt: skip
+  right_G2 = np.concatenate(
+    [near_G1 == np.arange(len(near_G1))[:, None] for _, near_G1 in top_k_both(x_GD, y_GD, 1)], 1
+  )
   draws = resampled_totals(right_G2, key=key).mean(1) / len(right_G2)
   return {"document_p_at_1": interval(right_G2.mean(), draws), "documents": len(right_G2)}
 
@@ -174,7 +187,9 @@ def _unit(sums_GD):
 
 
 def _average(results, draws):
-  mean = lambda name: np.mean([result[name] for result in results.values()])
+  def mean(name):
+    return np.mean([result[name] for result in results.values()])
+
   average = both_directions("p_at_1", mean("forward"), mean("backward"), draws)
   found = [result.get("document_p_at_1", {}).get("value") for result in results.values()]
   if None not in found:

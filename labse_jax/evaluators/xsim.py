@@ -30,8 +30,10 @@ class Evaluator:
     others = [name for name in files if name != pivot]
     if not others:
       raise InputError(f"{data}: holds no language beside {pivot!r}.")
-    aligned = {language: read_aligned(files[language], files[pivot])
-               for language in choose(languages, others, data)}  # fmt: skip
+    aligned = {
+      language: read_aligned(files[language], files[pivot])
+      for language in choose(languages, others, data)
+    }
     self.pairs, self.skipped = large_enough(aligned, minimum, data)
     self.margin, self.k = known("margin", margin, MARGINS), k
     count = len(next(iter(self.pairs.values()))[0])
@@ -97,5 +99,6 @@ def best(x_BD, y_BD, *, margin, k):
   As in LASER, candidates are the k nearest by cosine; the nearest, then the first, wins a tie.
   """
   scored = neighbour_scores(*top_k_both(x_BD, y_BD, k), margin)
-  return tuple(place_BK[np.arange(len(place_BK)), score_BK.argmax(1)]
-               for score_BK, place_BK in scored)  # fmt: skip
+  return tuple(
+    place_BK[np.arange(len(place_BK)), score_BK.argmax(1)] for score_BK, place_BK in scored
+  )

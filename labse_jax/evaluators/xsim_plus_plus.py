@@ -31,14 +31,18 @@ class Evaluator(xsim.Evaluator):
     kind_C = np.array([*["other"] * len(english), *(kind for _, kind, _ in look_alikes)])
     columns = [candidates, *(texts for texts, _ in self.pairs.values())]
     row_of, vectors_ND = encode_distinct([columns], encode)
-    of = lambda texts: vectors_ND[[row_of[text] for text in texts]]
+
+    def of(texts):
+      return vectors_ND[[row_of[text] for text in texts]]
+
     results, wrong_NB = {}, []
     for language, (texts, _) in self.pairs.items():
       x_BD = of(texts)
       alone_B, _ = xsim.best(x_BD, of(english), margin=self.margin, k=self.k)
       found_B, _ = xsim.best(x_BD, of(candidates), margin=self.margin, k=self.k)
-      wrong_B = np.array([candidates[place] != gold
-                          for place, gold in zip(found_B, english, strict=True)])  # fmt: skip
+      wrong_B = np.array(
+        [candidates[place] != gold for place, gold in zip(found_B, english, strict=True)]
+      )
       wrong_NB.append(wrong_B)
       results[language] = {"xsim": float(np.mean(xsim.misses(alone_B, english)))} | {
         kind: float((wrong_B & (kind_C[found_B] == kind)).mean()) for kind in (*KINDS, "other")
@@ -49,14 +53,18 @@ class Evaluator(xsim.Evaluator):
     # As in xsim: languages are aligned, so that one draw of sentences is one for all.
     count = wrong_NB.shape[1]
     draws_RN = resampled(lambda counts_rB: counts_rB @ wrong_NB.T / count, count, key=0)
-    mean = lambda name: float(np.mean([shares[name] for shares in results.values()]))
+
+    def mean(name):
+      return float(np.mean([shares[name] for shares in results.values()]))
+
     average = {"error": interval(wrong_NB.mean(), draws_RN.mean(1))}
     average |= {name: mean(name) for name in ("xsim", *KINDS, "other")}
     results = {
       language: {"error": interval(wrong_B.mean(), draws_R), **shares, "pairs": count}
       for (language, shares), wrong_B, draws_R in zip(
-        results.items(), wrong_NB, draws_RN.T, strict=True)
-    }  # fmt: skip
+        results.items(), wrong_NB, draws_RN.T, strict=True
+      )
+    }
     return {
       "suite": "xsim_plus_plus",
       "results": results,

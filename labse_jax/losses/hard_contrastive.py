@@ -10,4 +10,5 @@ def hard_contrastive(x_bD, y_bD, ids_b2, mask_b, *, temperature, spread):
   of `margin_softmax`, of which it is the case without a margin.
   """
   return margin_softmax(
-      x_bD, y_bD, ids_b2, mask_b, scale=1 / temperature, margin=0.0, spread=spread)  # fmt: skip
+    x_bD, y_bD, ids_b2, mask_b, scale=1 / temperature, margin=0.0, spread=spread
+  )

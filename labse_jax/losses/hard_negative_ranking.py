@@ -7,8 +7,19 @@ from labse_jax.losses.shared.pair_sums import softmax_sums
 from labse_jax.losses.shared.ranking import mean_over, of_pairs, rank
 
 
-def hard_negative_ranking(x_bD, y_bD, ids_b2, mask_b, *, negatives_bKD, negative_ids_bK,
-                          negative_mask_bK, scale, margin, spread):  # fmt: skip
+def hard_negative_ranking(
+  x_bD,
+  y_bD,
+  ids_b2,
+  mask_b,
+  *,
+  negatives_bKD,
+  negative_ids_bK,
+  negative_mask_bK,
+  scale,
+  margin,
+  spread,
+):
   """`margin_softmax` whose sources are also ranked against K negatives that each pair brings.
 
   Sources choose among the targets and the hard negatives of all pairs of all devices; targets
@@ -17,15 +28,22 @@ def hard_negative_ranking(x_bD, y_bD, ids_b2, mask_b, *, negatives_bKD, negative
   arguments and the result are those of that.
   """
   positive_b, rows, columns, metrics = rank(
-      x_bD, y_bD, ids_b2, mask_b, scale=scale, margin=margin, spread=spread)  # fmt: skip
+    x_bD, y_bD, ids_b2, mask_b, scale=scale, margin=margin, spread=spread
+  )
   b, K, D = negatives_bKD.shape
   forward_b, mean = rows["lse"], mean_over(mask_b, spread.axis_name)[0]
   if K:
-    of_negatives = {"ids": negative_ids_bK.reshape(b * K, 1),
-                    "mask": (negative_mask_bK & mask_b[:, None]).reshape(b * K)}  # fmt: skip
-    hard, _ = softmax_sums(scale * x_bD, negatives_bKD.reshape(b * K, D), of_pairs(ids_b2, mask_b),
-                           of_negatives, spread)  # fmt: skip
+    of_negatives = {
+      "ids": negative_ids_bK.reshape(b * K, 1),
+      "mask": (negative_mask_bK & mask_b[:, None]).reshape(b * K),
+    }
+    hard, _ = softmax_sums(
+      scale * x_bD, negatives_bKD.reshape(b * K, D), of_pairs(ids_b2, mask_b), of_negatives, spread
+    )
     forward_b = jnp.logaddexp(forward_b, hard["lse"])
     metrics |= {"hard_negatives": mean(hard["count"])}
-  one_way = lambda lse_b: mean(jax.nn.softplus(lse_b - positive_b))
+
+  def one_way(lse_b):
+    return mean(jax.nn.softplus(lse_b - positive_b))
+
   return one_way(forward_b) + one_way(columns["lse"]), metrics

@@ -15,8 +15,12 @@ def margin_softmax(x_bD, y_bD, ids_b2, mask_b, *, scale, margin, spread):
   real pairs of the sum of both directions.
   """
   positive_b, rows, columns, metrics = rank(
-      x_bD, y_bD, ids_b2, mask_b, scale=scale, margin=margin, spread=spread)  # fmt: skip
+    x_bD, y_bD, ids_b2, mask_b, scale=scale, margin=margin, spread=spread
+  )
   mean, _ = mean_over(mask_b, spread.axis_name)
+
   # log(e^p + sum e^n) - p = softplus(lse(n) - p).
-  one_way = lambda sums: mean(jax.nn.softplus(sums["lse"] - positive_b))
+  def one_way(sums):
+    return mean(jax.nn.softplus(sums["lse"] - positive_b))
+
   return one_way(rows) + one_way(columns), metrics

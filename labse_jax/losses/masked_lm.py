@@ -18,19 +18,29 @@ def masked_lm(x_mD, labels_m, table_vD, bias_v, *, chunk, axis_name):
   other entry has a higher logit.
   """
   data, fsdp = axis_name
-  gather = lambda a: jax.lax.all_gather(a, fsdp, tiled=True)
+
+  def gather(a):
+    return jax.lax.all_gather(a, fsdp, tiled=True)
+
   m, own = x_mD.shape[0], jax.lax.axis_index(fsdp)
   x_MD = gather(x_mD)
   labels_M = gather(labels_m) - own * table_vD.shape[0]
   # Each data group sees the same part of the table: its gradient is the sum over the groups.
   table_vD, bias_v = (jax.lax.pcast(a, data, to="varying") for a in (table_vD, bias_v))
   lse_M, label_M, best_M = vocabulary_lse(
-      x_MD, labels_M, table_vD, bias_v, min(chunk, table_vD.shape[0]))  # fmt: skip
-  largest = lambda a_M: jax.lax.pmax(jax.lax.stop_gradient(a_M), fsdp)
+    x_MD, labels_M, table_vD, bias_v, min(chunk, table_vD.shape[0])
+  )
+
+  def largest(a_M):
+    return jax.lax.pmax(jax.lax.stop_gradient(a_M), fsdp)
+
   top_M, best_M = largest(lse_M), largest(best_M)
   lse_M = top_M + jnp.log(jax.lax.psum(jnp.exp(lse_M - top_M), fsdp))
   label_M = jax.lax.psum(label_M, fsdp)
-  mine = lambda a_M: jax.lax.dynamic_slice_in_dim(a_M, own * m, m)
+
+  def mine(a_M):
+    return jax.lax.dynamic_slice_in_dim(a_M, own * m, m)
+
   # The label's logit is summed in another order than the products: equal up to rounding.
   hit_M = label_M >= best_M - 1e-5 * jnp.maximum(1, jnp.abs(best_M))
   return mine(lse_M - label_M), mine(hit_M)

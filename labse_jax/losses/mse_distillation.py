@@ -15,5 +15,8 @@ def mse_distillation(x_bD, y_bD, ids_b2, mask_b, *, teacher_bP, spread):
   """
   target_bD = jax.lax.stop_gradient(teacher_bP.astype(jnp.float32))
   mean, count = mean_over(mask_b, spread.axis_name)
-  distance = lambda z_bD: mean(((z_bD.astype(jnp.float32) - target_bD) ** 2).sum(1))
+
+  def distance(z_bD):
+    return mean(((z_bD.astype(jnp.float32) - target_bD) ** 2).sum(1))
+
   return distance(x_bD) + distance(y_bD), {"pairs": count}

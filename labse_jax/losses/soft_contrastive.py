@@ -7,8 +7,9 @@ from labse_jax.losses.shared.pair_sums import softmax_sums
 from labse_jax.losses.shared.ranking import mean_over, of_pairs, rank
 
 
-def soft_contrastive(x_bD, y_bD, ids_b2, mask_b, *, teacher_bP, temperature, teacher_temperature,
-                     spread):  # fmt: skip
+def soft_contrastive(
+  x_bD, y_bD, ids_b2, mask_b, *, teacher_bP, temperature, teacher_temperature, spread
+):
   """Cross entropy between softmax_j(x_i . y_j / temperature) and the teacher's, both directions.
 
   Label w_ij is softmax_j(t_i . t_j / teacher_temperature) (eq. 2-7). With t_i the teacher's unit
@@ -39,9 +40,14 @@ def cross_entropy(x_bD, y_bD, ids_b2, mask_b, labels, temperature, spread):
   """The loss of two sets of vectors of the same pairs, and its metrics, as `soft_contrastive`."""
   streamed = {name: labels[name] for name in ("label", "label_lse")}
   positive_b, rows, columns, metrics = rank(
-      x_bD, y_bD, ids_b2, mask_b, scale=1 / temperature, margin=0.0, spread=spread,
-      labels=streamed)  # fmt: skip
+    x_bD, y_bD, ids_b2, mask_b, scale=1 / temperature, margin=0.0, spread=spread, labels=streamed
+  )
   mean, _ = mean_over(mask_b, spread.axis_name)
-  soft_b = lambda sums: sums["soft"] + labels["own"] * positive_b
-  one_way = lambda sums: mean(jnp.logaddexp(sums["lse"], positive_b) - soft_b(sums))
+
+  def soft_b(sums):
+    return sums["soft"] + labels["own"] * positive_b
+
+  def one_way(sums):
+    return mean(jnp.logaddexp(sums["lse"], positive_b) - soft_b(sums))
+
   return one_way(rows) + one_way(columns), metrics

@@ -10,7 +10,10 @@ def tcm(x_bD, y_bD, ids_b2, mask_b, *, teacher_bP, temperature, teacher_temperat
   are those of L(x, y).
   """
   labels = teacher_labels(ids_b2, mask_b, teacher_bP, teacher_temperature, spread)
-  of = lambda a_bD, c_bD: cross_entropy(a_bD, c_bD, ids_b2, mask_b, labels, temperature, spread)
+
+  def of(a_bD, c_bD):
+    return cross_entropy(a_bD, c_bD, ids_b2, mask_b, labels, temperature, spread)
+
   loss, metrics = of(x_bD, y_bD)
   within = (of(x_bD, x_bD)[0] + of(y_bD, y_bD)[0]) / 2
   return cross * loss + (1 - cross) * within, metrics | {"loss_across": loss, "loss_within": within}

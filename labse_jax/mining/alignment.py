@@ -99,8 +99,9 @@ def _doubled(links, sizes):
 
   Skips are left out, since their order means nothing: a straight line leads over them.
   """
-  ends = [(2 * link.source[-1] + 2, 2 * link.target[-1] + 2)
-          for link in links if link.score is not None]  # fmt: skip
+  ends = [
+    (2 * link.source[-1] + 2, 2 * link.target[-1] + 2) for link in links if link.score is not None
+  ]
   return [(min(i, sizes[0]), min(j, sizes[1])) for i, j in ends]
 
 
@@ -139,8 +140,8 @@ def _costs(x_KND, y_KMD, lengths, steps, low_A, width):
     for cost_CW, (n, m) in zip(cost_TCW, steps, strict=True):
       if n and m:
         distance_NM = relative_distances(
-            x_KND[n - 1, rows], y_KMD[m - 1, columns], x_mean_KD[n - 1],
-            y_mean_KD[m - 1])  # fmt: skip
+          x_KND[n - 1, rows], y_KMD[m - 1, columns], x_mean_KD[n - 1], y_mean_KD[m - 1]
+        )
         if spans:
           apart_NM = spans[0][n - 1, rows, None] - spans[1][m - 1, columns]
           distance_NM *= 1 + LENGTH * np.abs(apart_NM)
@@ -174,7 +175,10 @@ def _least(costs, steps, low_A, width):
 def _traced(total_AW, step_AW, steps, low_A, sizes):
   """The Links of the least path, from its end back to its beginning."""
   (i, j), links = sizes, []
-  total = lambda i, j: total_AW[i + j, j - low_A[i + j]]
+
+  def total(i, j):
+    return total_AW[i + j, j - low_A[i + j]]
+
   while i or j:
     n, m = steps[step_AW[i + j, j - low_A[i + j]]]
     score = 1 - (total(i, j) - total(i - n, j - m)) / (n * m) if n and m else None

@@ -24,8 +24,9 @@ def read_gold(path, sizes):
     link = tuple(tuple(map(int, re.findall(r"\d+", side))) for side in match.groups()[:2])
     for name, places, size in zip(("source", "target"), link, sizes, strict=True):
       if places and max(places) >= size:
-        raise InputError(f"{path}:{number}: place {max(places)}, and the {name} has lines 0 to "
-                         f"{size - 1}.")  # fmt: skip
+        raise InputError(
+          f"{path}:{number}: place {max(places)}, and the {name} has lines 0 to {size - 1}."
+        )
     links.append(link)
   if not any(source and target for source, target in links):
     raise InputError(f"{path}: has no pair; lines such as [0, 1]:[0] are needed.")
@@ -39,8 +40,10 @@ def scores(found, gold):
   source and a target sentence with one. Links with an empty side count in precision only.
   """
   precision, recall = _right(found, gold), _right(_pairs(gold), _pairs(found))
-  return {name: {"precision": p, "recall": r, "f1": 2 * p * r / (p + r) if p + r else 0.0}
-          for name, p, r in zip(("strict", "lax"), precision, recall, strict=True)}  # fmt: skip
+  return {
+    name: {"precision": p, "recall": r, "f1": 2 * p * r / (p + r) if p + r else 0.0}
+    for name, p, r in zip(("strict", "lax"), precision, recall, strict=True)
+  }
 
 
 def _right(links, others):
@@ -48,8 +51,11 @@ def _right(links, others):
   links, others = set(links), set(others)
   joined = {(i, j) for source, target in others for i in source for j in target}
   strict = links & others
-  lax = {(source, target) for source, target in links - strict
-         if any((i, j) in joined for i in source for j in target)}  # fmt: skip
+  lax = {
+    (source, target)
+    for source, target in links - strict
+    if any((i, j) in joined for i in source for j in target)
+  }
   count = max(1, len(links))
   return len(strict) / count, (len(strict) + len(lax)) / count
 

@@ -19,8 +19,9 @@ class AllowedPairs:
   `languages`, those of the two sides, lines that are not in them.
   """
 
-  def __init__(self, sources, targets, *, min_characters, max_ratio, one_script=False,
-               languages=None):  # fmt: skip
+  def __init__(
+    self, sources, targets, *, min_characters, max_ratio, one_script=False, languages=None
+  ):
     sides = (sources, targets)
     self._targets = len(targets)
     self._filters = _pair_filters(*sides, min_characters, max_ratio)
@@ -30,8 +31,10 @@ class AllowedPairs:
       )
     if languages:
       judges = [language_id.foreign_to(language) for language in languages]
-      foreign = (np.fromiter(map(judge, side), bool, len(side))
-                 for judge, side in zip(judges, sides, strict=True))  # fmt: skip
+      foreign = (
+        np.fromiter(map(judge, side), bool, len(side))
+        for judge, side in zip(judges, sides, strict=True)
+      )
       self._filters.append(_line_filter("not in its side's language", foreign))
     self._refused = collections.defaultdict(list)
 
@@ -53,8 +56,7 @@ class AllowedPairs:
 def _pair_filters(sources, targets, min_characters, max_ratio):
   length_N, length_M = (np.fromiter(map(len, side), int, len(side)) for side in (sources, targets))
   text_N, text_M = _equal_texts(sources, targets)
-  rules = pair_rules(
-      min_characters=min_characters, max_characters=UNLIMITED, max_ratio=max_ratio)  # fmt: skip
+  rules = pair_rules(min_characters=min_characters, max_characters=UNLIMITED, max_ratio=max_ratio)
 
   def of_rows(drops):
     return lambda x_P, y_P: drops(text_N[x_P] == text_M[y_P], length_N[x_P], length_M[y_P])

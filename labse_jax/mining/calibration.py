@@ -39,8 +39,9 @@ class Calibration(NamedTuple):
   decoys: tuple
 
 
-def calibrated(x_ND, y_MD, *, k, margin="ratio", search=top_k_both, allowed=None, gold_2G=None,
-               copied=None):  # fmt: skip
+def calibrated(
+  x_ND, y_MD, *, k, margin="ratio", search=top_k_both, allowed=None, gold_2G=None, copied=None
+):
   """The Calibration of what retrieval "max" mines, as `margin.candidates` does.
 
   Decoys come of the true pairs `gold_2G`, (rows of x, rows of y), if given, else of the best that
@@ -65,8 +66,9 @@ def calibrated(x_ND, y_MD, *, k, margin="ratio", search=top_k_both, allowed=None
 
 def _alone(pairs_2G, copied):
   """Those of the pairs of which no side has a near copy."""
-  return pairs_2G if copied is None else pairs_2G[
-      :, ~(copied[0][pairs_2G[0]] | copied[1][pairs_2G[1]])]  # fmt: skip
+  return (
+    pairs_2G if copied is None else pairs_2G[:, ~(copied[0][pairs_2G[0]] | copied[1][pairs_2G[1]])]
+  )
 
 
 def _neighbours(cosine_NK, place_NK, allowed):
@@ -83,9 +85,11 @@ def _calibration(near, found, true_2G, margin):
     decoy_scores(near[0], near[1], true_2G, found, margin),
     decoy_scores(near[1], near[0], true_2G[::-1], (row_y_P, row_x_P, score_P), margin),
   )
-  sides = [expected_wrong(score_P, decoys_G, len(side.place_NK))
-           for decoys_G, side in zip(decoys, near, strict=True)
-           if np.isfinite(decoys_G).sum() >= FEWEST_PAIRED]  # fmt: skip
+  sides = [
+    expected_wrong(score_P, decoys_G, len(side.place_NK))
+    for decoys_G, side in zip(decoys, near, strict=True)
+    if np.isfinite(decoys_G).sum() >= FEWEST_PAIRED
+  ]
   if not sides:
     _refuse(true_2G)
   wrong_SP, shape_SP = np.stack(sides, 1)

@@ -38,28 +38,37 @@ def embed(documents, encode, *, sizes):
   """Vectors [sizes, N, D] of each document, as `alignment.align` takes them."""
   texts = [joined(document.sentences, sizes) for document in documents]
   row_of, vectors_VD = encode_distinct(texts, encode)
-  return [vectors_VD[[[row_of[text] for text in text_N] for text_N in text_KN]]
-          for text_KN in texts]  # fmt: skip
+  return [
+    vectors_VD[[[row_of[text] for text in text_N] for text_N in text_KN]] for text_KN in texts
+  ]
 
 
 def joined(sentences, sizes):
   """Lists [sizes][N]: each sentence with up to 0, 1, ... of those before it."""
-  return [[" ".join(sentences[max(0, i - k) : i + 1]) for i in range(len(sentences))]
-          for k in range(sizes)]  # fmt: skip
+  return [
+    [" ".join(sentences[max(0, i - k) : i + 1]) for i in range(len(sentences))]
+    for k in range(sizes)
+  ]
 
 
 def places_of(link, documents):
-  return tuple(tuple(document.places[i] for i in side)
-               for side, document in zip(link[:2], documents, strict=True))  # fmt: skip
+  return tuple(
+    tuple(document.places[i] for i in side)
+    for side, document in zip(link[:2], documents, strict=True)
+  )
 
 
 def pair_of(link, documents):
-  texts = [" ".join(document.sentences[i] for i in side)
-           for side, document in zip(link[:2], documents, strict=True)]  # fmt: skip
+  texts = [
+    " ".join(document.sentences[i] for i in side)
+    for side, document in zip(link[:2], documents, strict=True)
+  ]
   return Pair(link.score, *texts, *places_of(link, documents))
 
 
 def alone(links, side):
-  count, skipped = (sum(len(link[side]) for link in links if skip in (None, link.score is None))
-                    for skip in (None, True))  # fmt: skip
+  count, skipped = (
+    sum(len(link[side]) for link in links if skip in (None, link.score is None))
+    for skip in (None, True)
+  )
   return f"{skipped:,} of {count:,}"

@@ -32,8 +32,10 @@ def paths(output, format, languages):
   if format != "moses":
     return [pathlib.Path(output)]
   if languages[0] == languages[1]:
-    raise InputError(f"--format moses names its files by the languages, and both are "
-                     f"{languages[0]!r}; say --source-language and --target-language.")  # fmt: skip
+    raise InputError(
+      f"--format moses names its files by the languages, and both are "
+      f"{languages[0]!r}; say --source-language and --target-language."
+    )
   return [pathlib.Path(f"{output}.{ending}") for ending in (*languages, "scores")]
 
 
@@ -64,9 +66,14 @@ def _moses(score, source, target, source_line, target_line, languages, *precisio
 
 def _jsonl(score, source, target, source_line, target_line, languages, *precision):
   row = {
-      "score": round(float(score), 6), "source": source, "target": target,
-      "source_language": languages[0], "target_language": languages[1],
-      "source_line": source_line, "target_line": target_line}  # fmt: skip
+    "score": round(float(score), 6),
+    "source": source,
+    "target": target,
+    "source_language": languages[0],
+    "target_language": languages[1],
+    "source_line": source_line,
+    "target_line": target_line,
+  }
   if precision:
     row["precision"] = round(precision[0], 4)
   return [json.dumps(row, ensure_ascii=False)]
@@ -103,11 +110,16 @@ def write_tmx(file, units, source_language, target_language, *, segment="sentenc
   A unit's score stands in a <prop type="x-score">. `segment` is TMX's segtype: "sentence", or
   "block" where a text may be several. Characters that XML cannot hold become spaces.
   """
-  languages = {"source_language": quoteattr(source_language),
-               "target_language": quoteattr(target_language)}  # fmt: skip
+  languages = {
+    "source_language": quoteattr(source_language),
+    "target_language": quoteattr(target_language),
+  }
   version, count = quoteattr(__version__), 0
-  file.write(TMX_HEADER.format(version=version, segment=quoteattr(segment),
-                           source=languages["source_language"]))  # fmt: skip
+  file.write(
+    TMX_HEADER.format(
+      version=version, segment=quoteattr(segment), source=languages["source_language"]
+    )
+  )
   for score, source, target in units:
     count += 1
     prop = "" if score is None else f'<prop type="x-score">{score:.6f}</prop>'

@@ -26,10 +26,16 @@ def vectors_beside(output, texts, encoder, args):
   """
   folder = folder_of(output)
   files.check_replaceable(folder, marker=MARKER)
-  identity = {"model": fingerprint.model(args.model), "precision": args.dtype,
-              "prompt": args.prompt}  # fmt: skip
-  about = identity | {side: _file(getattr(args, side)) for side in SIDES} | {
-      "score_only": args.score_only}  # fmt: skip
+  identity = {
+    "model": fingerprint.model(args.model),
+    "precision": args.dtype,
+    "prompt": args.prompt,
+  }
+  about = (
+    identity
+    | {side: _file(getattr(args, side)) for side in SIDES}
+    | {"score_only": args.score_only}
+  )
   if files.read_json(folder / MARKER, {}) != about:
     with files.replacing_folder(folder, marker=MARKER) as partial:
       files.write_json(partial / MARKER, about)
@@ -49,5 +55,6 @@ def _encode(encoder, text, lines, output, identity, prompt):
     with files.replacing(lines) as file:
       file.writelines(f"{line}\n" for line in text.lines)
   if not output.exists():
-    encode_file(encoder, lines, output, identity=identity, prompt=prompt,
-                progress=sys.stderr.isatty())  # fmt: skip
+    encode_file(
+      encoder, lines, output, identity=identity, prompt=prompt, progress=sys.stderr.isatty()
+    )

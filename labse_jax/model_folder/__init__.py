@@ -16,8 +16,14 @@ from labse_jax.tokenizer.files import tokenizer_file
 from labse_jax.tokenizer.tokenizer import SPECIAL, Tokenizer
 
 TOKEN_NAMES = {  # transformers' names of the special tokens, ours.
-    "pad_token": "pad", "unk_token": "unk", "cls_token": "cls", "sep_token": "sep",
-    "mask_token": "mask", "bos_token": "cls", "eos_token": "sep"}  # fmt: skip
+  "pad_token": "pad",
+  "unk_token": "unk",
+  "cls_token": "cls",
+  "sep_token": "sep",
+  "mask_token": "mask",
+  "bos_token": "cls",
+  "eos_token": "sep",
+}
 LIMITS_OF = ("bert", "distilbert", "xlm-roberta")  # The first sentence-transformers named by type.
 INT8_ROWS = "int8_rows"
 DTYPES = {np.dtype(kind).name: kind for kind in FLOATS.values()} | {INT8_ROWS: np.float32}
@@ -65,10 +71,12 @@ def read(folder, *, pretraining=False):
   tensors = Tensors(encoder)
   names = weights.NAMES[transformers_config.model_type(content.model)]
   content.params, content.pooler = weights.read(
-      tensors, content.model, names, pretraining=pretraining)  # fmt: skip
+    tensors, content.model, names, pretraining=pretraining
+  )
   if dense:
     content.params["dense"] = sentence_modules.read_dense_params(
-        dense, content.model["width"], content.head["dense"])  # fmt: skip
+      dense, content.model["width"], content.head["dense"]
+    )
   content.dtype = weights.stored_as(tensors)
   return content
 
@@ -91,8 +99,14 @@ def describe(folder):
     head |= sentence_modules.read_dense(dense, model["width"])
   prompts, default_prompt = _read_prompts(folder / "config_sentence_transformers.json")
   return ModelFolder(
-      model, head, None, tokenizer_file(encoder), _read_max_length(encoder, model),
-      prompts, default_prompt)  # fmt: skip
+    model,
+    head,
+    None,
+    tokenizer_file(encoder),
+    _read_max_length(encoder, model),
+    prompts,
+    default_prompt,
+  )
 
 
 def _write_encoder(folder, content, pad):
@@ -105,10 +119,14 @@ def _write_encoder(folder, content, pad):
   if content.dtype == INT8_ROWS:
     rows = weights.quantised(tensors.pop(prefix + weights.TABLE))
     tensors |= {prefix + name: value for name, value in rows.items()}
-  fit = lambda value: value if value.dtype == np.int8 else value.astype(stored, copy=False)
+
+  def fit(value):
+    return value if value.dtype == np.int8 else value.astype(stored, copy=False)
+
   save({name: fit(value) for name, value in tensors.items()}, folder / "model.safetensors")
   config = transformers_config.config_of(
-      model, head="masked_lm" in params, dtype=np.dtype(stored).name, pad=pad)  # fmt: skip
+    model, head="masked_lm" in params, dtype=np.dtype(stored).name, pad=pad
+  )
   if content.dtype == INT8_ROWS:  # Or transformers would open it, with a table of random rows.
     config["quantization_config"] = {"quant_method": INT8_ROWS}
   write_json(folder / "config.json", config)
@@ -135,20 +153,31 @@ def _write_tokenizer(folder, content):
     token = old.get(name) or next((one for one in SPECIAL[ours] if one in added), None)
     names[name] = token["content"] if isinstance(token, dict) else token
   # Any other class, or none, makes transformers build a tokenizer of its own with other ids.
-  write_json(folder / "tokenizer_config.json", {
-      "tokenizer_class": "PreTrainedTokenizerFast", "model_max_length": content.max_length,
-      **{name: token for name, token in names.items() if token}})  # fmt: skip
+  write_json(
+    folder / "tokenizer_config.json",
+    {
+      "tokenizer_class": "PreTrainedTokenizerFast",
+      "model_max_length": content.max_length,
+      **{name: token for name, token in names.items() if token},
+    },
+  )
   return added.get(names["pad_token"], 0)
 
 
 def _write_modules(folder, content):
-  sentence_modules.write(
-      folder, content.head, content.params.get("dense"), content.model["width"])  # fmt: skip
-  write_json(folder / "sentence_bert_config.json",
-             {"max_seq_length": content.max_length, "do_lower_case": False})  # fmt: skip
-  write_json(folder / "config_sentence_transformers.json", {
-      "prompts": content.prompts, "default_prompt_name": content.default_prompt,
-      "similarity_fn_name": "cosine"})  # fmt: skip
+  sentence_modules.write(folder, content.head, content.params.get("dense"), content.model["width"])
+  write_json(
+    folder / "sentence_bert_config.json",
+    {"max_seq_length": content.max_length, "do_lower_case": False},
+  )
+  write_json(
+    folder / "config_sentence_transformers.json",
+    {
+      "prompts": content.prompts,
+      "default_prompt_name": content.default_prompt,
+      "similarity_fn_name": "cosine",
+    },
+  )
 
 
 def _read_prompts(path):
@@ -156,13 +185,16 @@ def _read_prompts(path):
   config = read_json(path, {})
   prompts, default = config.get("prompts") or {}, config.get("default_prompt_name")
   if not isinstance(prompts, dict) or not all(
-      isinstance(text, str | None) for text in prompts.values()):  # fmt: skip
+    isinstance(text, str | None) for text in prompts.values()
+  ):
     raise InputError(f"{path}: prompts is {prompts!r}; an object of texts is needed.")
   if default is not None and default not in [*prompts]:
     raise InputError(f"{path}: default_prompt_name is {default!r}; one of {sorted(prompts)}.")
   if config.get("truncate_dim") is not None:
-    raise InputError(f"{path}: truncate_dim is not supported; take it away, and ask for "
-                     "truncate_dim where the vectors are made.")  # fmt: skip
+    raise InputError(
+      f"{path}: truncate_dim is not supported; take it away, and ask for "
+      "truncate_dim where the vectors are made."
+    )
   return {name: text or "" for name, text in prompts.items()}, default
 
 
@@ -171,8 +203,9 @@ def _read_max_length(encoder, model):
   path = next((path for path in paths if path.is_file()), encoder / "sentence_bert_config.json")
   limits = read_json(path, {})
   if limits.get("do_lower_case"):
-    raise InputError(f"{path}: do_lower_case is not supported; "
-                     "put a Lowercase normalizer into tokenizer.json.")  # fmt: skip
+    raise InputError(
+      f"{path}: do_lower_case is not supported; put a Lowercase normalizer into tokenizer.json."
+    )
   tokenizer = read_json(encoder / "tokenizer_config.json", {})
   length = limits.get("max_seq_length") or tokenizer.get("model_max_length") or math.inf
   if not isinstance(length, int | float) or not length >= 3:  # NaN is neither.

@@ -9,40 +9,57 @@ from labse_jax.model_folder.tensor_file import Tensors, aligned, save
 MODULE = "sentence_transformers.models."
 MODULES = ("Transformer", "Pooling", "Dense", "Normalize")  # In this order.
 POOLING = {  # Ours: the key of sentence-transformers before its version 6, and its name from then.
-    "cls": ("pooling_mode_cls_token", "cls"),
-    "max": ("pooling_mode_max_tokens", "max"),
-    "mean": ("pooling_mode_mean_tokens", "mean"),
-    "mean_sqrt_len": ("pooling_mode_mean_sqrt_len_tokens", "mean_sqrt_len_tokens"),
-    "weighted_mean": ("pooling_mode_weightedmean_tokens", "weightedmean"),
-}  # fmt: skip
+  "cls": ("pooling_mode_cls_token", "cls"),
+  "max": ("pooling_mode_max_tokens", "max"),
+  "mean": ("pooling_mode_mean_tokens", "mean"),
+  "mean_sqrt_len": ("pooling_mode_mean_sqrt_len_tokens", "mean_sqrt_len_tokens"),
+  "weighted_mean": ("pooling_mode_weightedmean_tokens", "weightedmean"),
+}
 ACTIVATIONS = {
-    "gelu": "torch.nn.modules.activation.GELU",
-    "identity": "torch.nn.modules.linear.Identity",
-    "relu": "torch.nn.modules.activation.ReLU",
-    "sigmoid": "torch.nn.modules.activation.Sigmoid",
-    "tanh": "torch.nn.modules.activation.Tanh"}  # fmt: skip
+  "gelu": "torch.nn.modules.activation.GELU",
+  "identity": "torch.nn.modules.linear.Identity",
+  "relu": "torch.nn.modules.activation.ReLU",
+  "sigmoid": "torch.nn.modules.activation.Sigmoid",
+  "tanh": "torch.nn.modules.activation.Tanh",
+}
 PLAIN = {"pooling": "mean", "dense": 0, "dense_activation": "tanh", "normalize": False}
 
 
 def write(folder, head, dense, width):
   """Writes modules.json and the folders it names; `dense` are the layer's parameters, if any."""
   modules = [("", "Transformer"), ("1_Pooling", "Pooling")]
-  write_json(folder / "1_Pooling" / "config.json", {
+  write_json(
+    folder / "1_Pooling" / "config.json",
+    {
       "word_embedding_dimension": width,
-      **{key: name == head["pooling"] for name, (key, _) in POOLING.items()}})  # fmt: skip
+      **{key: name == head["pooling"] for name, (key, _) in POOLING.items()},
+    },
+  )
   if head.get("dense"):
     modules.append(("2_Dense", "Dense"))
-    write_json(folder / "2_Dense" / "config.json", {
-        "in_features": width, "out_features": head["dense"], "bias": True,
-        "activation_function": ACTIVATIONS[head.get("dense_activation", "tanh")]})  # fmt: skip
-    save({"linear.weight": np.asarray(dense["kernel"]).T, "linear.bias": np.asarray(dense["bias"])},
-         folder / "2_Dense" / "model.safetensors")  # fmt: skip
+    write_json(
+      folder / "2_Dense" / "config.json",
+      {
+        "in_features": width,
+        "out_features": head["dense"],
+        "bias": True,
+        "activation_function": ACTIVATIONS[head.get("dense_activation", "tanh")],
+      },
+    )
+    save(
+      {"linear.weight": np.asarray(dense["kernel"]).T, "linear.bias": np.asarray(dense["bias"])},
+      folder / "2_Dense" / "model.safetensors",
+    )
   if head.get("normalize", True):
     modules.append((f"{len(modules)}_Normalize", "Normalize"))
     (folder / modules[-1][0]).mkdir()
-  write_json(folder / "modules.json", [
+  write_json(
+    folder / "modules.json",
+    [
       {"idx": i, "name": str(i), "path": path, "type": MODULE + kind}
-      for i, (path, kind) in enumerate(modules)])  # fmt: skip
+      for i, (path, kind) in enumerate(modules)
+    ],
+  )
 
 
 def read(folder):
@@ -73,8 +90,10 @@ def read(folder):
       _needs_sentence_vectors(read_json(inside / "config.json", {}), inside)
   head["normalize"] = "Normalize" in kinds
   if kinds != [kind for kind in MODULES if kind in {"Transformer", "Pooling", *kinds}]:
-    raise InputError(f"{path}: modules {kinds}; needed: Transformer, Pooling, then at most one "
-                     "Dense and one Normalize, in this order.")  # fmt: skip
+    raise InputError(
+      f"{path}: modules {kinds}; needed: Transformer, Pooling, then at most one "
+      "Dense and one Normalize, in this order."
+    )
   return encoder, head, dense
 
 
@@ -82,15 +101,15 @@ def read_dense(folder, width):
   """{"dense": outputs, "dense_activation": name} of a dense layer that takes `width` values."""
   path = folder / "config.json"
   config = read_json(path)
-  inputs, outputs, name = _take(
-      config, path, "in_features", "out_features", "activation_function")  # fmt: skip
+  inputs, outputs, name = _take(config, path, "in_features", "out_features", "activation_function")
   _needs_sentence_vectors(config, folder)
   ours = {theirs: ours for ours, theirs in ACTIVATIONS.items()}
   if name not in [*ours]:  # A list, for what JSON may hold has no hash.
     raise InputError(f"{path}: activation {name!r}; known: {list(ours)}.")
   if inputs != width or config.get("use_residual"):
-    raise InputError(f"{path}: in_features {inputs}, the encoder's width is {width}; a residual "
-                     "is not supported.")  # fmt: skip
+    raise InputError(
+      f"{path}: in_features {inputs}, the encoder's width is {width}; a residual is not supported."
+    )
   if type(outputs) is not int or outputs < 1:
     raise InputError(f"{path}: out_features is {outputs!r}; 1 or more is needed.")
   return {"dense": outputs, "dense_activation": ours[name]}
@@ -135,8 +154,10 @@ def _inside(folder, place, path):
 def _needs_sentence_vectors(config, folder):
   for key in ("module_input_name", "module_output_name"):
     if (config.get(key) or "sentence_embedding") != "sentence_embedding":
-      raise InputError(f"{folder / 'config.json'}: {key} is {config[key]!r}; only "
-                       "'sentence_embedding' is supported.")  # fmt: skip
+      raise InputError(
+        f"{folder / 'config.json'}: {key} is {config[key]!r}; only "
+        "'sentence_embedding' is supported."
+      )
 
 
 def _take(values, path, *keys):

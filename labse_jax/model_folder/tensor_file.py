@@ -56,10 +56,12 @@ class Tensors:
     if not path.is_file():
       pickled = path.with_name("pytorch_model.bin")
       raise InputError(
-          f"{pickled}: is a pickle, which may run any code; convert it once with transformers: "
-          "AutoModel.from_pretrained(FOLDER).save_pretrained(FOLDER), or, with all its modules, "
-          "SentenceTransformer(FOLDER).save(NEW_FOLDER)." if pickled.is_file()
-          else f"{path}: no such file.")  # fmt: skip
+        f"{pickled}: is a pickle, which may run any code; convert it once with transformers: "
+        "AutoModel.from_pretrained(FOLDER).save_pretrained(FOLDER), or, with all its modules, "
+        "SentenceTransformer(FOLDER).save(NEW_FOLDER)."
+        if pickled.is_file()
+        else f"{path}: no such file."
+      )
     try:
       safe_open(path, framework="numpy").__exit__(None, None, None)  # The library's own checks.
     except (SafetensorError, OSError) as error:

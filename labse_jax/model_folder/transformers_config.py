@@ -5,25 +5,39 @@ from labse_jax.model_folder.weights import NAMES
 from labse_jax.models.bert import ACTIVATIONS
 
 _BERT = {
-    "vocab_size": "vocab_size", "width": "hidden_size", "depth": "num_hidden_layers",
-    "heads": "num_attention_heads", "mlp_width": "intermediate_size",
-    "positions": "max_position_embeddings", "types": "type_vocab_size",
-    "dropout": "hidden_dropout_prob", "epsilon": "layer_norm_eps",
-    "activation": "hidden_act"}  # fmt: skip
+  "vocab_size": "vocab_size",
+  "width": "hidden_size",
+  "depth": "num_hidden_layers",
+  "heads": "num_attention_heads",
+  "mlp_width": "intermediate_size",
+  "positions": "max_position_embeddings",
+  "types": "type_vocab_size",
+  "dropout": "hidden_dropout_prob",
+  "epsilon": "layer_norm_eps",
+  "activation": "hidden_act",
+}
 _MPNET = {ours: theirs for ours, theirs in _BERT.items() if ours != "types"}
 KEYS = {  # Of each model_type: our keys, theirs.
-    "bert": _BERT, "xlm-roberta": _BERT,
-    "mpnet": _MPNET | {"relative_buckets": "relative_attention_num_buckets"},
-    "distilbert": {
-        "vocab_size": "vocab_size", "width": "dim", "depth": "n_layers", "heads": "n_heads",
-        "mlp_width": "hidden_dim", "positions": "max_position_embeddings", "dropout": "dropout",
-        "activation": "activation"}}  # fmt: skip
+  "bert": _BERT,
+  "xlm-roberta": _BERT,
+  "mpnet": _MPNET | {"relative_buckets": "relative_attention_num_buckets"},
+  "distilbert": {
+    "vocab_size": "vocab_size",
+    "width": "dim",
+    "depth": "n_layers",
+    "heads": "n_heads",
+    "mlp_width": "hidden_dim",
+    "positions": "max_position_embeddings",
+    "dropout": "dropout",
+    "activation": "activation",
+  },
+}
 FIXED = {  # What transformers computes a model_type with, whatever a config says.
-    "bert": {"position_offset": 0, "relative_buckets": 0},
-    "xlm-roberta": {"relative_buckets": 0},
-    "mpnet": {"position_offset": 2, "relative_buckets": 32, "types": 0},
-    "distilbert": {"epsilon": 1e-12, "types": 0, "position_offset": 0, "relative_buckets": 0},
-}  # fmt: skip
+  "bert": {"position_offset": 0, "relative_buckets": 0},
+  "xlm-roberta": {"relative_buckets": 0},
+  "mpnet": {"position_offset": 2, "relative_buckets": 32, "types": 0},
+  "distilbert": {"epsilon": 1e-12, "types": 0, "position_offset": 0, "relative_buckets": 0},
+}
 EXAMPLES = {"activation": "gelu", "dropout": 0.1, "epsilon": 1e-12}  # Any other: a whole number.
 
 
@@ -34,8 +48,10 @@ def model_type(model):
   kind = kind if buckets or model.get("types", 2) else "distilbert"
   for key, value in FIXED[kind].items():
     if model.get(key, value) != value:
-      raise InputError(f"model.{key} = {model[key]}: no architecture of transformers has that with "
-                       f"the rest of the model; {kind} has {value}.")  # fmt: skip
+      raise InputError(
+        f"model.{key} = {model[key]}: no architecture of transformers has that with "
+        f"the rest of the model; {kind} has {value}."
+      )
   return kind
 
 
@@ -46,12 +62,18 @@ def config_of(model, *, head, dtype, pad):
   defaults = {"types": 2, "epsilon": 1e-12, "activation": "gelu", "dropout": 0.1, "positions": 512}
   values = defaults | model
   if model.get("position_offset") and pad != model["position_offset"] - 1:
-    raise InputError(f"the tokenizer's padding id is {pad}; a model that counts positions from "
-                     f"{model['position_offset']} needs one id less.")  # fmt: skip
+    raise InputError(
+      f"the tokenizer's padding id is {pad}; a model that counts positions from "
+      f"{model['position_offset']} needs one id less."
+    )
   return {
-      "architectures": [NAMES[kind].kind + ("ForMaskedLM" if head else "Model")],
-      "model_type": kind, "pad_token_id": pad, "torch_dtype": dtype, attention: values["dropout"],
-      **{theirs: values[ours] for ours, theirs in KEYS[kind].items()}}  # fmt: skip
+    "architectures": [NAMES[kind].kind + ("ForMaskedLM" if head else "Model")],
+    "model_type": kind,
+    "pad_token_id": pad,
+    "torch_dtype": dtype,
+    attention: values["dropout"],
+    **{theirs: values[ours] for ours, theirs in KEYS[kind].items()},
+  }
 
 
 def model_of(config, path):
@@ -61,8 +83,10 @@ def model_of(config, path):
   missing = [theirs for theirs in KEYS[kind].values() if theirs not in config]
   if missing:
     raise InputError(f"{path}: lacks {missing}.")
-  model = {ours: _checked(config[theirs], theirs, EXAMPLES.get(ours, 1), path)
-           for ours, theirs in KEYS[kind].items()}  # fmt: skip
+  model = {
+    ours: _checked(config[theirs], theirs, EXAMPLES.get(ours, 1), path)
+    for ours, theirs in KEYS[kind].items()
+  }
   for ours, value in FIXED[kind].items():
     if model.setdefault(ours, value) != value:
       raise InputError(f"{path}: {KEYS[kind][ours]} is {model[ours]}; only {value} is read.")

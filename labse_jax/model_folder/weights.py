@@ -31,34 +31,55 @@ class Names:
 
 
 _BERT = Names(
-    kind="Bert", prefix="bert.", layer="encoder.layer.{}.",
-    query_key_value=tuple(f"attention.self.{name}" for name in ("query", "key", "value")),
-    dense={"attention_out": "attention.output.dense", "up": "intermediate.dense",
-           "down": "output.dense"},
-    norms={"attention_norm": "attention.output.LayerNorm", "mlp_norm": "output.LayerNorm"},
-    head={"transform": "cls.predictions.transform.dense", "output_bias": "cls.predictions.bias",
-          "norm": "cls.predictions.transform.LayerNorm"})  # fmt: skip
+  kind="Bert",
+  prefix="bert.",
+  layer="encoder.layer.{}.",
+  query_key_value=tuple(f"attention.self.{name}" for name in ("query", "key", "value")),
+  dense={
+    "attention_out": "attention.output.dense",
+    "up": "intermediate.dense",
+    "down": "output.dense",
+  },
+  norms={"attention_norm": "attention.output.LayerNorm", "mlp_norm": "output.LayerNorm"},
+  head={
+    "transform": "cls.predictions.transform.dense",
+    "output_bias": "cls.predictions.bias",
+    "norm": "cls.predictions.transform.LayerNorm",
+  },
+)
 _XLM_R = dataclasses.replace(
-    _BERT, kind="XLMRoberta", prefix="roberta.",
-    head={"transform": "lm_head.dense", "output_bias": "lm_head.bias",
-          "norm": "lm_head.layer_norm"})  # fmt: skip
+  _BERT,
+  kind="XLMRoberta",
+  prefix="roberta.",
+  head={"transform": "lm_head.dense", "output_bias": "lm_head.bias", "norm": "lm_head.layer_norm"},
+)
 _MPNET = dataclasses.replace(
-    _XLM_R, kind="MPNet", prefix="mpnet.",
-    query_key_value=tuple(f"attention.attn.{name}" for name in "qkv"),
-    dense=_BERT.dense | {"attention_out": "attention.attn.o"},
-    norms=_BERT.norms | {"attention_norm": "attention.LayerNorm"})  # fmt: skip
+  _XLM_R,
+  kind="MPNet",
+  prefix="mpnet.",
+  query_key_value=tuple(f"attention.attn.{name}" for name in "qkv"),
+  dense=_BERT.dense | {"attention_out": "attention.attn.o"},
+  norms=_BERT.norms | {"attention_norm": "attention.LayerNorm"},
+)
 _DISTILBERT = Names(
-    kind="DistilBert", prefix="distilbert.", layer="transformer.layer.{}.",
-    query_key_value=tuple(f"attention.{name}_lin" for name in "qkv"),
-    dense={"attention_out": "attention.out_lin", "up": "ffn.lin1", "down": "ffn.lin2"},
-    norms={"attention_norm": "sa_layer_norm", "mlp_norm": "output_layer_norm"},
-    head={"transform": "vocab_transform", "output_bias": "vocab_projector.bias",
-          "norm": "vocab_layer_norm"})  # fmt: skip
+  kind="DistilBert",
+  prefix="distilbert.",
+  layer="transformer.layer.{}.",
+  query_key_value=tuple(f"attention.{name}_lin" for name in "qkv"),
+  dense={"attention_out": "attention.out_lin", "up": "ffn.lin1", "down": "ffn.lin2"},
+  norms={"attention_norm": "sa_layer_norm", "mlp_norm": "output_layer_norm"},
+  head={
+    "transform": "vocab_transform",
+    "output_bias": "vocab_projector.bias",
+    "norm": "vocab_layer_norm",
+  },
+)
 NAMES = {"bert": _BERT, "distilbert": _DISTILBERT, "mpnet": _MPNET, "xlm-roberta": _XLM_R}
 # What may lie beside an encoder and is not of it: a buffer, the pooler, the heads of pretraining.
 UNUSED = re.compile(
-    r"(\w+\.)?(embeddings\.position_ids|pooler\.dense\.\w+)"
-    r"|(cls|lm_head|vocab_\w+)\.[\w.]+")  # fmt: skip
+  r"(\w+\.)?(embeddings\.position_ids|pooler\.dense\.\w+)"
+  r"|(cls|lm_head|vocab_\w+)\.[\w.]+"
+)
 OLD_NAMES = {"LayerNorm.weight": "LayerNorm.gamma", "LayerNorm.bias": "LayerNorm.beta"}
 
 
@@ -66,14 +87,26 @@ def allocate(model, *, masked_lm=False):
   """Uninitialised parameters of the encoder, and of its head; the table's padding is zero."""
   N, D, F, H = (model[key] for key in ("depth", "width", "mlp_width", "heads"))
   V, P, K = model["vocab_size"], model["positions"], D // H
-  dense = lambda *shape, out: {"kernel": aligned((N, *shape, *out)), "bias": aligned((N, *out))}
-  norm = lambda *shape: {"scale": aligned((*shape, D)), "bias": aligned((*shape, D))}
+
+  def dense(*shape, out):
+    return {"kernel": aligned((N, *shape, *out)), "bias": aligned((N, *out))}
+
+  def norm(*shape):
+    return {"scale": aligned((*shape, D)), "bias": aligned((*shape, D))}
+
   bert = {
-      "word_embedding": aligned((table_rows(V), D)), "position_embedding": aligned((P, D)),
-      "embedding_norm": norm(), "blocks": {
-          "query_key_value": dense(D, out=(3, H, K)), "attention_out": dense(D, out=(D,)),
-          "up": dense(D, out=(F,)), "down": dense(F, out=(D,)),
-          "attention_norm": norm(N), "mlp_norm": norm(N)}}  # fmt: skip
+    "word_embedding": aligned((table_rows(V), D)),
+    "position_embedding": aligned((P, D)),
+    "embedding_norm": norm(),
+    "blocks": {
+      "query_key_value": dense(D, out=(3, H, K)),
+      "attention_out": dense(D, out=(D,)),
+      "up": dense(D, out=(F,)),
+      "down": dense(F, out=(D,)),
+      "attention_norm": norm(N),
+      "mlp_norm": norm(N),
+    },
+  }
   bert["word_embedding"][V:] = 0
   if model.get("types", 2):
     bert["type_embedding"] = aligned((model.get("types", 2), D))
@@ -81,8 +114,11 @@ def allocate(model, *, masked_lm=False):
     bert["relative"] = {"bias": aligned((model["relative_buckets"], H))}
   if not masked_lm:
     return {"bert": bert}
-  head = {"transform": {"kernel": aligned((D, D)), "bias": aligned((D,))}, "norm": norm(),
-          "output_bias": np.zeros(table_rows(V), np.float32)}  # fmt: skip
+  head = {
+    "transform": {"kernel": aligned((D, D)), "bias": aligned((D,))},
+    "norm": norm(),
+    "output_bias": np.zeros(table_rows(V), np.float32),
+  }
   return {"bert": bert, "masked_lm": head}
 
 
@@ -96,9 +132,11 @@ def _count(model):
 def views(params, model, names):
   """{transformers' name: a view of our array in its layout}, for all that `params` holds."""
   bert, D = params["bert"], model["width"]
-  found = {TABLE: bert["word_embedding"][: model["vocab_size"]],
-           "embeddings.position_embeddings.weight": bert["position_embedding"],
-           **_norm("embeddings.LayerNorm", bert["embedding_norm"])}  # fmt: skip
+  found = {
+    TABLE: bert["word_embedding"][: model["vocab_size"]],
+    "embeddings.position_embeddings.weight": bert["position_embedding"],
+    **_norm("embeddings.LayerNorm", bert["embedding_norm"]),
+  }
   if "type_embedding" in bert:
     found["embeddings.token_type_embeddings.weight"] = bert["type_embedding"]
   if "relative" in bert:
@@ -106,7 +144,10 @@ def views(params, model, names):
   blocks = bert["blocks"]
   for n in range(model["depth"]):
     layer = names.layer.format(n)
-    at = lambda leaves, n=n: {key: leaf[n] for key, leaf in leaves.items()}
+
+    def at(leaves, n=n):
+      return {key: leaf[n] for key, leaf in leaves.items()}
+
     for i, name in enumerate(names.query_key_value):
       kernel, bias = blocks["query_key_value"]["kernel"], blocks["query_key_value"]["bias"]
       found[f"{layer}{name}.weight"] = kernel[n, :, i].reshape(D, D).T
@@ -118,10 +159,12 @@ def views(params, model, names):
   if "masked_lm" not in params:
     return found
   head = params["masked_lm"]
-  return ({names.prefix + name: view for name, view in found.items()}
-          | _dense(names.head["transform"], head["transform"])
-          | _norm(names.head["norm"], head["norm"])
-          | {names.head["output_bias"]: head["output_bias"][: model["vocab_size"]]})  # fmt: skip
+  return (
+    {names.prefix + name: view for name, view in found.items()}
+    | _dense(names.head["transform"], head["transform"])
+    | _norm(names.head["norm"], head["norm"])
+    | {names.head["output_bias"]: head["output_bias"][: model["vocab_size"]]}
+  )
 
 
 def _dense(name, leaves):

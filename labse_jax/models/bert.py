@@ -103,15 +103,17 @@ class Block(nn.Module):
     qkv_BL3HK = Dense((3, H, K), self.dtype, name="query_key_value")(x_BLD).astype(self.dtype)
     # The way back of a split joins three gradients; that of indexing pads each and adds them.
     q_BHLK, k_BHLK, v_BHLK = (
-        jnp.transpose(part_BL1HK[:, :, 0], (0, 2, 1, 3))
-        for part_BL1HK in jax.lax.split(qkv_BL3HK, (1, 1, 1), axis=2))  # fmt: skip
+      jnp.transpose(part_BL1HK[:, :, 0], (0, 2, 1, 3))
+      for part_BL1HK in jax.lax.split(qkv_BL3HK, (1, 1, 1), axis=2)
+    )
     s_BHLL = product("bhlk,bhmk->bhlm", q_BHLK * K**-0.5, k_BHLK, self.dtype)
     s_BHLL = s_BHLL if bias_HLL is None else s_BHLL + bias_HLL
     s_BHLL = jnp.where(mask_BLL[:, None], s_BHLL, jnp.finfo(jnp.float32).min)
     p_BHLL = drop(jax.nn.softmax(s_BHLL)).astype(self.dtype)
     a_BHLK = product("bhlm,bhmk->bhlk", p_BHLL, v_BHLK, self.dtype)
     a_BLD = Dense((D,), self.dtype, name="attention_out")(
-        jnp.transpose(a_BHLK, (0, 2, 1, 3)).reshape(x_BLD.shape))  # fmt: skip
+      jnp.transpose(a_BHLK, (0, 2, 1, 3)).reshape(x_BLD.shape)
+    )
     x_BLD = self.norm(x_BLD + drop(a_BLD), "attention_norm")
     h_BLF = ACTIVATIONS[self.activation](Dense((self.mlp_width,), self.dtype, name="up")(x_BLD))
     y_BLD = Dense((D,), self.dtype, name="down")(h_BLF)
@@ -165,12 +167,15 @@ class Bert(nn.Module):
       return x_BLD
     # The weights of all layers are stacked on axis 0; `self` is argument 0 of remat. A loop keeps
     # the compiler from merging what is computed again with the first time.
-    block = (nn.remat(Block, prevent_cse=self.unroll, static_argnums=(4,)) if self.remat
-             else Block)  # fmt: skip
+    block = nn.remat(Block, prevent_cse=self.unroll, static_argnums=(4,)) if self.remat else Block
     x_BLD, _ = nn.scan(
-        block, length=self.depth, in_axes=nn.broadcast, variable_axes={"params": 0},
-        split_rngs={"params": True, "dropout": True}, unroll=self.depth if self.unroll else 1,
-    )(*fields, name="blocks")(x_BLD, mask_BLL, bias_HLL, train)  # fmt: skip
+      block,
+      length=self.depth,
+      in_axes=nn.broadcast,
+      variable_axes={"params": 0},
+      split_rngs={"params": True, "dropout": True},
+      unroll=self.depth if self.unroll else 1,
+    )(*fields, name="blocks")(x_BLD, mask_BLL, bias_HLL, train)
     return x_BLD
 
 

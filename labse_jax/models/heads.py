@@ -8,8 +8,12 @@ from labse_jax.base.errors import InputError, known
 from labse_jax.models.bert import ACTIVATIONS, INIT, Bert, Dense, layer_norm, table_rows
 
 DENSE_ACTIVATIONS = {
-    "gelu": ACTIVATIONS["gelu"], "identity": lambda x: x, "relu": nn.relu, "tanh": jnp.tanh,
-    "sigmoid": nn.sigmoid}  # fmt: skip
+  "gelu": ACTIVATIONS["gelu"],
+  "identity": lambda x: x,
+  "relu": nn.relu,
+  "tanh": jnp.tanh,
+  "sigmoid": nn.sigmoid,
+}
 
 
 def _member_BSL(segments_BL, slots):
@@ -17,8 +21,9 @@ def _member_BSL(segments_BL, slots):
 
 
 def _weigh(weight_BSL, x_BLD):
-  return jnp.einsum("bsl,bld->bsd", weight_BSL, x_BLD.astype(jnp.float32),
-                    precision=jax.lax.Precision.HIGHEST)  # fmt: skip
+  return jnp.einsum(
+    "bsl,bld->bsd", weight_BSL, x_BLD.astype(jnp.float32), precision=jax.lax.Precision.HIGHEST
+  )
 
 
 def pool_cls(x_BLD, segments_BL, slots):
@@ -49,14 +54,21 @@ def pool_weighted_mean(x_BLD, segments_BL, slots):
 
 def pool_max(x_BLD, segments_BL, slots):
   """The largest value of each dimension over a sentence's tokens, [B, slots, D]."""
-  one = lambda x_LD, segments_L: jax.ops.segment_max(x_LD, segments_L, slots + 1)[1:]
+
+  def one(x_LD, segments_L):
+    return jax.ops.segment_max(x_LD, segments_L, slots + 1)[1:]
+
   z_BSD = jax.vmap(one)(x_BLD.astype(jnp.float32), segments_BL)
   return jnp.where(_member_BSL(segments_BL, slots).any(-1)[..., None], z_BSD, 0)
 
 
 POOLING = {
-    "cls": pool_cls, "max": pool_max, "mean": pool_mean, "mean_sqrt_len": pool_mean_sqrt_len,
-    "weighted_mean": pool_weighted_mean}  # fmt: skip
+  "cls": pool_cls,
+  "max": pool_max,
+  "mean": pool_mean,
+  "mean_sqrt_len": pool_mean_sqrt_len,
+  "weighted_mean": pool_weighted_mean,
+}
 
 
 class SentenceModel(nn.Module):
@@ -121,8 +133,9 @@ class MaskedLM(nn.Module):
     x_BLD = self.bert(tokens_BL, segments_BL, positions_BL, train=train)
     x_BMD = jnp.take_along_axis(x_BLD, predicted_BM[..., None], axis=1)
     bert = self.bert
-    return Predictions(bert.vocab_size, bert.epsilon, bert.activation, bert.dtype,
-                       name="masked_lm")(x_BMD)  # fmt: skip
+    return Predictions(
+      bert.vocab_size, bert.epsilon, bert.activation, bert.dtype, name="masked_lm"
+    )(x_BMD)
 
 
 def build(model, head, *, dtype="float32", remat=False, unroll=False):

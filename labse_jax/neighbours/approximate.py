@@ -37,8 +37,10 @@ def top_k_both(x_ND, y_MD, k, *, sample=1000):
   for queries, candidates in ((x_ND, y_MD), (y_MD, x_ND)):
     exact.check(queries, candidates, k)
     if len(candidates) < FEWEST:
-      raise InputError(f"{len(candidates):,} vectors are too few for an index; {FEWEST:,} are "
-                       "needed, and for fewer exact search is fast.")  # fmt: skip
+      raise InputError(
+        f"{len(candidates):,} vectors are too few for an index; {FEWEST:,} are "
+        "needed, and for fewer exact search is fast."
+      )
   of_x, recall_x = _top_k(x_ND, y_MD, k, sample)
   of_y, recall_y = _top_k(y_MD, x_ND, k, sample)
   return Found(of_x, of_y, recall_x, recall_y)
@@ -67,8 +69,9 @@ def _index(candidates_CD):
   index = faiss.index_factory(width, f"IVF{lists},PQ{code}np", faiss.METRIC_INNER_PRODUCT)
   index.nprobe = PROBED
   step = max(1, count // max(FEWEST, PER_LIST * lists))
-  index.train(np.concatenate([
-      block_ND[::step].copy() for block_ND in _blocks(candidates_CD, "candidate")]))  # fmt: skip
+  index.train(
+    np.concatenate([block_ND[::step].copy() for block_ND in _blocks(candidates_CD, "candidate")])
+  )
   for block_ND in _blocks(candidates_CD, "candidate"):
     index.add(block_ND)
   return index
@@ -84,7 +87,8 @@ def _search(index, queries_ND, candidates_CD, k):
   """The k best of the index's 8 k + 64, scored exactly; searched exactly where it had too few."""
   length = min(8 * k + 64, len(candidates_CD))
   scores_Nk, ids_Nk = exact.rescored(
-      index.search(queries_ND, length)[1], queries_ND, candidates_CD, k)  # fmt: skip
+    index.search(queries_ND, length)[1], queries_ND, candidates_CD, k
+  )
   few_S = np.flatnonzero(ids_Nk[:, -1] < 0)
   if len(few_S):
     scores_Nk[few_S], ids_Nk[few_S] = exact.top_k(queries_ND[few_S], candidates_CD, k)

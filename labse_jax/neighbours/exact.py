@@ -73,8 +73,10 @@ def check(queries_ND, candidates_CD, k, dtype="float32"):
   """Raises InputError where they cannot be searched."""
   known("dtype", dtype, DTYPES)
   if queries_ND.shape[1] != candidates_CD.shape[1]:
-    raise InputError(f"Queries have {queries_ND.shape[1]} dimensions, candidates "
-                     f"{candidates_CD.shape[1]}; they must be of one model.")  # fmt: skip
+    raise InputError(
+      f"Queries have {queries_ND.shape[1]} dimensions, candidates "
+      f"{candidates_CD.shape[1]}; they must be of one model."
+    )
   if not 1 <= k <= len(candidates_CD):
     raise InputError(f"k = {k}: 1 to {len(candidates_CD):,}, the number of candidates, is allowed.")
 
@@ -87,10 +89,11 @@ def _search(queries_ND, candidates_CD, lengths, block, rows, dtype, state):
   devices = _devices(len(queries_ND), len(candidates_CD))
   rows = len(devices) * _even(-(-len(queries_ND) // len(devices)), rows)
   block = len(devices) * max(
-      GROUP, _power_of_two(lengths[0]),
-      _even(-(-len(candidates_CD) // len(devices)), -(-block // len(devices))))  # fmt: skip
-  kept = SearchState(state, (queries_ND, candidates_CD),
-                     lengths=lengths, block=block, dtype=dtype)  # fmt: skip
+    GROUP,
+    _power_of_two(lengths[0]),
+    _even(-(-len(candidates_CD) // len(devices)), -(-block // len(devices))),
+  )
+  kept = SearchState(state, (queries_ND, candidates_CD), lengths=lengths, block=block, dtype=dtype)
   seen, found = kept.read()
   of_queries = _tiles(found and found[0], len(queries_ND), rows, lengths[0])
   of_candidates = [found[1]] if found and len(lengths) == 2 else []
@@ -100,8 +103,8 @@ def _search(queries_ND, candidates_CD, lengths, block, rows, dtype, state):
       candidates_cD = _put(read_block(candidates_CD, first, block, "candidate"))
       of_block = _nothing(block, lengths[1]) if len(lengths) == 2 else None
       of_block = _search_block(
-          of_queries, of_block, queries_ND, candidates_cD, first, len(candidates_CD), rows,
-          dtype)  # fmt: skip
+        of_queries, of_block, queries_ND, candidates_cD, first, len(candidates_CD), rows, dtype
+      )
       of_candidates.append(of_block)
       kept.write(first + block, lambda: [_joined(*side) for side in sides])
   return [_joined(*side) for side in sides], kept
@@ -114,9 +117,13 @@ def _search_block(of_queries, of_block, queries_ND, candidates_cD, first, end, r
     queries_qD = read_block(queries_ND, start, rows, "query", check=first == 0)
     starts_2 = np.array([start, first], np.int32)
     of_queries[n], of_block = merge(
-        *_put((of_queries[n], of_block, queries_qD)), candidates_cD, starts_2, ends_2,
-        whole=bool((starts_2 + (rows, len(candidates_cD)) <= ends_2).all()),
-        dtype=dtype)  # fmt: skip
+      *_put((of_queries[n], of_block, queries_qD)),
+      candidates_cD,
+      starts_2,
+      ends_2,
+      whole=bool((starts_2 + (rows, len(candidates_cD)) <= ends_2).all()),
+      dtype=dtype,
+    )
     jax.block_until_ready(of_queries[n])  # Tiles in flight would each have their scores.
   return of_block
 
@@ -138,8 +145,10 @@ def _tiles(found, count, rows, k):
   if found is None:
     return tiles
   padded = [np.concatenate([part, empty]) for part, empty in zip(found, tiles[0], strict=True)]
-  return [tuple(part[start : start + rows] for part in padded)
-          for start in range(0, len(tiles) * rows, rows)]  # fmt: skip
+  return [
+    tuple(part[start : start + rows] for part in padded)
+    for start in range(0, len(tiles) * rows, rows)
+  ]
 
 
 def _nothing(count, k):
@@ -170,9 +179,10 @@ def _finished(found, queries_ND, candidates_CD, k, dtype):
 def rescored(ids_NK, queries_ND, candidates_CD, k):
   """The k best of each query's own candidates: (scores, ids) as of `top_k`; id -1 is none."""
   ids_NK = np.sort(ids_NK, 1)  # So that the first of equals is that of the lower id.
-  parts = [_scores(queries_ND[start : start + RESCORED],
-                   candidates_CD, ids_NK[start : start + RESCORED])
-           for start in range(0, max(1, len(ids_NK)), RESCORED)]  # fmt: skip
+  parts = [
+    _scores(queries_ND[start : start + RESCORED], candidates_CD, ids_NK[start : start + RESCORED])
+    for start in range(0, max(1, len(ids_NK)), RESCORED)
+  ]
   scores_NK = np.where(ids_NK < 0, np.float32(-np.inf), np.concatenate(parts))
   order_Nk = np.argsort(-scores_NK, axis=1, kind="stable")[:, :k]
   return np.take_along_axis(scores_NK, order_Nk, 1), np.take_along_axis(ids_NK, order_Nk, 1)

@@ -33,8 +33,9 @@ def aligned_scores(x_ND, y_MD, row_x_P, row_y_P, *, k, margin="ratio", search=to
   """The margin scores of given pairs of rows, float32 [P]."""
   score = MARGINS[known("margin", margin, MARGINS)]
   (near_xNK, _), (near_yMK, _) = search(x_ND, y_MD, k)
-  cosine_P = [np.einsum("pd,pd->p", x_ND[row_x_P[part]], y_MD[row_y_P[part]])
-              for part in _parts(len(row_x_P))]  # fmt: skip
+  cosine_P = [
+    np.einsum("pd,pd->p", x_ND[row_x_P[part]], y_MD[row_y_P[part]]) for part in _parts(len(row_x_P))
+  ]
   mean_P = (near_xNK.mean(1)[row_x_P] + near_yMK.mean(1)[row_y_P]) / 2
   return score(np.concatenate(cosine_P), mean_P)
 

@@ -49,8 +49,13 @@ class SearchState:
       return
     lists = [part for side in found() for part in side]
     with files.replacing(self._path, "wb") as file:
-      np.savez(file, of=self._of, seen=seen, lists=len(lists),
-               **{f"list_{n}": part for n, part in enumerate(lists)})  # fmt: skip
+      np.savez(
+        file,
+        of=self._of,
+        seen=seen,
+        lists=len(lists),
+        **{f"list_{n}": part for n, part in enumerate(lists)},
+      )
     self._written = time.monotonic()
 
   def remove(self):

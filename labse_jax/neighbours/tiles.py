@@ -26,8 +26,8 @@ def merge(of_queries, of_candidates, queries_qD, candidates_cD, starts_2, ends_2
     return one(of_queries, of_candidates, queries, candidates, starts_2)
   split = jax.P(BATCH)
   return jax.shard_map(
-      functools.partial(_ring, one), in_specs=(split,) * 4 + (jax.P(),), out_specs=split)(
-          of_queries, of_candidates, queries, candidates, starts_2)  # fmt: skip
+    functools.partial(_ring, one), in_specs=(split,) * 4 + (jax.P(),), out_specs=split
+  )(of_queries, of_candidates, queries, candidates, starts_2)
 
 
 def _rounded(x_ND, dtype):
@@ -41,16 +41,19 @@ def _rounded(x_ND, dtype):
 def _products(queries, candidates):
   (queries_qD, factor_q), (candidates_cD, factor_c) = queries, candidates
   total = jnp.float32 if factor_q is None else jnp.int32
-  score_qc = jnp.einsum("qd,cd->qc", queries_qD, candidates_cD,
-                        precision="highest", preferred_element_type=total)  # fmt: skip
+  score_qc = jnp.einsum(
+    "qd,cd->qc", queries_qD, candidates_cD, precision="highest", preferred_element_type=total
+  )
   return score_qc if factor_q is None else score_qc * (factor_q[:, None] * factor_c)
 
 
 def _one_device(of_queries, of_candidates, queries, candidates, starts_2, *, ends_2, whole):
   score_qc = _products(queries, candidates)
   if not whole:
-    id_q, id_c = (start + jnp.arange(size, dtype=jnp.int32)
-                  for start, size in zip(starts_2, score_qc.shape, strict=True))  # fmt: skip
+    id_q, id_c = (
+      start + jnp.arange(size, dtype=jnp.int32)
+      for start, size in zip(starts_2, score_qc.shape, strict=True)
+    )
     score_qc = jnp.where((id_q < ends_2[0])[:, None] & (id_c < ends_2[1]), score_qc, -jnp.inf)
   if of_candidates is not None:
     of_candidates = _better(of_candidates, starts_2[0], score_qc, axis=0)

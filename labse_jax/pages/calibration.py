@@ -22,17 +22,21 @@ def page_of(found, lowest, precision, title):
     html.tiles(tiles),
     html.element("h2", "Precision"),
     html.element(
-      "p", "Estimated precision of all pairs at least as good. The threshold stands where it is"
-      " sure, not where it is expected: between the two lies what few decoys leave open."),
+      "p",
+      "Estimated precision of all pairs at least as good. The threshold stands where it is"
+      " sure, not where it is expected: between the two lies what few decoys leave open.",
+    ),
     html.figure(precision_chart(found, pairs, precision), "precision over the number of pairs"),
     html.element("h2", "Scores"),
     html.element(
-      "p", "Decoys are sentences whose translation was kept away: what they are paired with is"
-      " wrong, and the wrong pairs among the mined ones score alike."),
+      "p",
+      "Decoys are sentences whose translation was kept away: what they are paired with is"
+      " wrong, and the wrong pairs among the mined ones score alike.",
+    ),
     html.figure(score_chart(found, lowest), "scores of pairs and of decoys"),
     html.element("h2", "Thresholds"),
     html.table(["estimated precision", "threshold", "pairs"], rows(found)),
-  ]  # fmt: skip
+  ]
   return html.page(f"{title} · labse_jax", body)
 
 

@@ -64,7 +64,10 @@ def tests(comparisons):
   """The paired tests: averages in a table, languages behind a line that opens them."""
   if not comparisons:
     return []
-  line = lambda name, test: [name, *comparison.test_cells(test)]
+
+  def line(name, test):
+    return [name, *comparison.test_cells(test)]
+
   said = (
     "Differences with their 95 % intervals and two-sided p-values by the paired bootstrap: both"
     " models are given the same resampled items. The p-values of single languages are not corrected"
@@ -102,8 +105,12 @@ def language_map(result, scripts):
 def at_work(shown):
   """The heat map, the projection and the hubs of each model."""
   if not all(shown.values()):
-    return [html.notice("Sentences in many languages and hubs are shown of suites that keep pairs"
-                        " of translations in memory; this one does not.")]  # fmt: skip
+    return [
+      html.notice(
+        "Sentences in many languages and hubs are shown of suites that keep pairs"
+        " of translations in memory; this one does not."
+      )
+    ]
   body = [html.element("h2", "One sentence in many languages")]
   for name, one in shown.items():
     body += heat(name, one["heat"])
@@ -148,13 +155,20 @@ def projection(name, shown):
 
 def hubs(name, found):
   """Skewness of the languages in which it is largest, and the sentence that is found most."""
-  mean = lambda side: sum(one[side] for one in found.values()) / len(found)
+
+  def mean(side):
+    return sum(one[side] for one in found.values()) / len(found)
+
   worst = sorted(found, key=lambda language: (-found[language]["forward"], language))[:SHOWN_HUBS]
   lines = [
-    [language, *(metric_text(found[language][side]) for side in DIRECTIONS),
-     f"{found[language]['found']:,} of {found[language]['queries']:,}", found[language]["hub"]]
+    [
+      language,
+      *(metric_text(found[language][side]) for side in DIRECTIONS),
+      f"{found[language]['found']:,} of {found[language]['queries']:,}",
+      found[language]["hub"],
+    ]
     for language in worst
-  ]  # fmt: skip
+  ]
   total = [f"mean of {len(found)}", *(metric_text(mean(side)) for side in DIRECTIONS), "", ""]
   head = ["language", *DIRECTIONS, "largest hub is found by", "largest hub"]
   return [html.element("p", name), html.table(head, lines, total=total)]

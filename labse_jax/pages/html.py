@@ -120,9 +120,10 @@ def figure(png, alt, caption=""):
 
 def table(head, rows, *, total=None):
   """A table of plain texts; `total` is its last row."""
-  line = lambda cells, kind=None: (
-    f"<tr{_class(kind)}>{''.join(element('td', cell) for cell in cells)}</tr>"
-  )
+
+  def line(cells, kind=None):
+    return f"<tr{_class(kind)}>{''.join(element('td', cell) for cell in cells)}</tr>"
+
   body = "\n".join([*map(line, rows), *([line(total, "total")] if total else [])])
   titles = "".join(element("th", cell) for cell in head)
   return f"<table><thead><tr>{titles}</tr></thead><tbody>\n{body}\n</tbody></table>"

@@ -93,8 +93,14 @@ def dots(series, *, metric):
     _name_rows(axes, names)
     margin = 0.04 * (high - low)
     axes.set_xlim(low - margin, high + margin)
-  figure.legend(*figure.axes[0].get_legend_handles_labels(), loc="outside upper left", ncols=4,
-                frameon=False, fontsize=9, labelcolor=QUIET)  # fmt: skip
+  figure.legend(
+    *figure.axes[0].get_legend_handles_labels(),
+    loc="outside upper left",
+    ncols=4,
+    frameon=False,
+    fontsize=9,
+    labelcolor=QUIET,
+  )
   return png(figure)
 
 
@@ -128,8 +134,15 @@ def _bar_column(axes, values):
       axes.plot([value["low"], value["high"]], [row, row], color=ACCENT, linewidth=1.8)
     end = value["high"] if isinstance(value, dict) else value
     text = f"{number(value):.2f}"
-    axes.annotate(text, (max(end, 0), row), (4, 0), textcoords="offset points", va="center",
-                  fontsize=8, color=INK)  # fmt: skip
+    axes.annotate(
+      text,
+      (max(end, 0), row),
+      (4, 0),
+      textcoords="offset points",
+      va="center",
+      fontsize=8,
+      color=INK,
+    )
   _name_rows(axes, values)
 
 
@@ -149,8 +162,14 @@ def projection(points_N2, group_N, label_N, *, share_2):
     middle = np.median(points_N2[here_N], axis=0)
     axes.text(*middle, group + 1, fontsize=17, color=colour, weight="bold", alpha=0.55)
   for point_2, group, label in zip(points_N2, group_N, label_N, strict=True):
-    axes.annotate(plain(label), point_2, (3, 2), textcoords="offset points", fontsize=6.5,
-                  color=GROUPS[group % len(GROUPS)])  # fmt: skip
+    axes.annotate(
+      plain(label),
+      point_2,
+      (3, 2),
+      textcoords="offset points",
+      fontsize=6.5,
+      color=GROUPS[group % len(GROUPS)],
+    )
   for set_label, share in zip((axes.set_xlabel, axes.set_ylabel), share_2, strict=True):
     set_label(f"{share:.0%} of the variance", fontsize=9, color=QUIET)
   quiet(axes, "both")

@@ -12,8 +12,10 @@ _INSTRUCTION = re.compile(r"^\s+(?:ROOT )?%?([\w.\-]+) = ")
 _OPCODE = re.compile(r"\s*([\w\-]+)\(")
 _SHAPE = re.compile(r"\b([a-z]\w*)\[([\d,]*)\]")
 _CALLED = re.compile(r"\b(?:calls|to_apply|called_computations)=\{?(%?[\w.\-]+(?:, *%?[\w.\-]+)*)")
-_BRANCHES = re.compile(r"\b(?:branch_computations|true_computation|false_computation)=\{?"
-                       r"(%?[\w.\-]+(?:, *%?[\w.\-]+)*)")  # fmt: skip
+_BRANCHES = re.compile(
+  r"\b(?:branch_computations|true_computation|false_computation)=\{?"
+  r"(%?[\w.\-]+(?:, *%?[\w.\-]+)*)"
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -56,8 +58,10 @@ def largest(found, count=10):
   for c in found:
     alike[c.kind, c.shape, c.group] += c.times
   each = {(c.kind, c.shape, c.group): c.bytes for c in found}
-  rows = [{"kind": key[0], "shape": key[1], "chips": key[2], "times": times,
-           "bytes": each[key] * times} for key, times in alike.items()]  # fmt: skip
+  rows = [
+    {"kind": key[0], "shape": key[1], "chips": key[2], "times": times, "bytes": each[key] * times}
+    for key, times in alike.items()
+  ]
   return sorted(rows, key=lambda row: -row["bytes"])[:count]
 
 
@@ -136,10 +140,11 @@ class _Reader:
     body = _names(re.compile(r"\bbody=(%?[\w.\-]+)"), instruction.rest)[0]
     times = self._trips(instruction, name)
     return [
-      dataclasses.replace(c, times=c.times * (times or 1), known=c.known and times is not None,
-                          chain=None)
+      dataclasses.replace(
+        c, times=c.times * (times or 1), known=c.known and times is not None, chain=None
+      )
       for c in self.read(body)
-    ]  # fmt: skip
+    ]
 
   def _trips(self, loop, name):
     """How often a loop runs: said by the compiler, else `i < N` with i from a constant on."""

@@ -12,10 +12,14 @@ from jax.experimental import topologies
 from labse_jax.base.errors import InputError
 
 LIBTPU = {  # What libtpu would ask a TPU machine, or say about there being none.
-    "TPU_SKIP_MDS_QUERY": "1", "TPU_ACCELERATOR_TYPE": "v3-8", "TPU_WORKER_HOSTNAMES": "localhost",
-    "TPU_MIN_LOG_LEVEL": "3", "TPU_STDERR_LOG_LEVEL": "3", "TPU_LOG_DIR": "disabled",
-    "ALLOW_MULTIPLE_LIBTPU_LOAD": "true",
-}  # fmt: skip
+  "TPU_SKIP_MDS_QUERY": "1",
+  "TPU_ACCELERATOR_TYPE": "v3-8",
+  "TPU_WORKER_HOSTNAMES": "localhost",
+  "TPU_MIN_LOG_LEVEL": "3",
+  "TPU_STDERR_LOG_LEVEL": "3",
+  "TPU_LOG_DIR": "disabled",
+  "ALLOW_MULTIPLE_LIBTPU_LOAD": "true",
+}
 REFUSED = (  # Of the TPU compiler: with the arguments in it, or without.
   re.compile(r"Used (?P<used>[\d.]+[KMGT]?) of (?P<limit>[\d.]+[KMGT]?) hbm"),
   re.compile(r"HLO temporaries \((?P<temporaries>[\d.]+[KMGT]?)\) exceeds available HBM"),
@@ -37,8 +41,10 @@ def devices_of(topology):
   if topology == "local":
     return jax.devices()
   if importlib.util.find_spec("libtpu") is None:
-    raise InputError(f"--topology {topology} needs the TPU compiler: pip install "
-                     "'libtpu==0.0.42.*' (the extra [plan]).")  # fmt: skip
+    raise InputError(
+      f"--topology {topology} needs the TPU compiler: pip install "
+      "'libtpu==0.0.42.*' (the extra [plan])."
+    )
   for name, value in LIBTPU.items():
     os.environ.setdefault(name, value)
   jax.config.update("jax_platforms", "cpu")  # A TPU that is there stays free for others.
@@ -48,8 +54,10 @@ def devices_of(topology):
     return list(topologies.get_topology_desc(topology, platform="tpu", **options).devices)
   except (RuntimeError, ValueError, NotImplementedError) as error:
     said = str(error).removeprefix("INVALID_ARGUMENT: ")
-    raise InputError(f"--topology {topology}: {said}. It must be one that libtpu knows, such as "
-                     "v3:4x4, v4:2x2x2, v5e:4x8 or v6e:4x4, or local.") from error  # fmt: skip
+    raise InputError(
+      f"--topology {topology}: {said}. It must be one that libtpu knows, such as "
+      "v3:4x4, v4:2x2x2, v5e:4x8 or v6e:4x4, or local."
+    ) from error
 
 
 def memory_by_kind(stats, held, platform):
@@ -76,8 +84,9 @@ def refusal(message, held):
     if match := pattern.search(message):
       parts = match.groupdict()
       arguments = sum(held.values())
-      used = _number(parts["used"]) if "used" in parts else (
-          arguments + _number(parts["temporaries"]))  # fmt: skip
+      used = (
+        _number(parts["used"]) if "used" in parts else (arguments + _number(parts["temporaries"]))
+      )
       said = message.removeprefix("RESOURCE_EXHAUSTED: ").splitlines()[0]
       return Compiled(held | {"temporaries": used - arguments}, used, said, None)
   return None
@@ -90,5 +99,5 @@ def _number(text):
 def tree_bytes(tree):
   """Bytes of a tree of sharded shapes on one device."""
   return sum(
-      math.prod(x.sharding.shard_shape(x.shape)) * x.dtype.itemsize
-      for x in jax.tree.leaves(tree))  # fmt: skip
+    math.prod(x.sharding.shard_shape(x.shape)) * x.dtype.itemsize for x in jax.tree.leaves(tree)
+  )

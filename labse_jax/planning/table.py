@@ -65,8 +65,9 @@ def _collectives(plan):
   lines = ["Sent by a chip in a step", *_table(rows), "  the largest:"]
   for one in plan["largest_collectives"][:5]:
     shape = one["shape"] if len(one["shape"]) < 50 else one["shape"][:47] + "..."
-    lines.append(f"  {amount(one['bytes'])}  {one['kind']} {shape}, {one['chips']} chips, "
-                 f"{one['times']}x")  # fmt: skip
+    lines.append(
+      f"  {amount(one['bytes'])}  {one['kind']} {shape}, {one['chips']} chips, {one['times']}x"
+    )
   unknown = plan["collectives_in_loops_of_unknown_length"]
   if unknown:
     lines.append(f"  {unknown} of them stand in loops whose length is not known: counted once.")
@@ -81,8 +82,10 @@ def _batch(plan):
   if batch["rows_per_chip"] is None:
     return [f"Largest batch that fits: none was found; {more:,} rows a chip do not fit."]
   tail = f"; {more:,} do not" if more else "; more was not tried"
-  return [f"Largest batch that fits: {batch['rows_per_chip']:,} rows a chip{tail} "
-          f"({batch['batch_rows']:,} rows in all)."]  # fmt: skip
+  return [
+    f"Largest batch that fits: {batch['rows_per_chip']:,} rows a chip{tail} "
+    f"({batch['batch_rows']:,} rows in all)."
+  ]
 
 
 def _table(rows):

@@ -19,26 +19,34 @@ from labse_jax.supervision.negative_mining import CANDIDATES, MARGIN, Rule, mine
 LEAST = 5  # What training mines for each pair, so that a larger k does not mine all again.
 MANIFEST = "manifest.json"
 DIFFERS = {
-  "model": "by another model", "prompt": "with another prompt", "data": "in another text",
-  "pairs": "in another number of pairs", "margin": "with another margin",
-  "candidates": "among another number of candidates", "step": "at another step",
-}  # fmt: skip
+  "model": "by another model",
+  "prompt": "with another prompt",
+  "data": "in another text",
+  "pairs": "in another number of pairs",
+  "margin": "with another margin",
+  "candidates": "among another number of candidates",
+  "step": "at another step",
+}
 
 
 def checked(config):
   """config.hard_negatives as arguments of `look_up`, and `every`; InputError where it is wrong."""
   section = config.get("hard_negatives")
   if not section:
-    raise InputError(f"Loss {config.loss!r} needs hard negatives: config.hard_negatives = "
-                     "dict(model=FOLDER, k=5).")  # fmt: skip
+    raise InputError(
+      f"Loss {config.loss!r} needs hard negatives: config.hard_negatives = dict(model=FOLDER, k=5)."
+    )
   names = inspect.signature(look_up).parameters.keys() - {"dataset"} | {"every"}
-  options = {known("name in config.hard_negatives", name, names): value
-             for name, value in section.items()}  # fmt: skip
+  options = {
+    known("name in config.hard_negatives", name, names): value for name, value in section.items()
+  }
   if lacking := [name for name in ("model", "k") if not options.get(name)]:
     raise InputError(f"config.hard_negatives lacks {lacking}.")
   if options.setdefault("every", 0) < 0:
-    raise InputError(f"config.hard_negatives.every = {options['every']}: a number of steps is "
-                     "allowed, or 0 for never.")  # fmt: skip
+    raise InputError(
+      f"config.hard_negatives.every = {options['every']}: a number of steps is "
+      "allowed, or 0 for never."
+    )
   rule_of(**options)  # Whether its numbers make sense.
   return options
 
@@ -56,13 +64,17 @@ def look_up(dataset, *, model, k, margin=MARGIN, candidates=CANDIDATES, prompt=N
   """
   rule = Rule(k, margin, candidates)
   folder, about = place(dataset, model, rule, prompt)
-  command = (f"python -m labse_jax.hard_negatives --model {model} --data {dataset.folder} --k {k} "
-             f"--margin {margin} --candidates {candidates}")  # fmt: skip
+  command = (
+    f"python -m labse_jax.hard_negatives --model {model} --data {dataset.folder} --k {k} "
+    f"--margin {margin} --candidates {candidates}"
+  )
   command += "" if prompt is None else f" --prompt {prompt!r}"
   if not folder.exists():
     if jax.process_count() > 1:
-      raise InputError(f"{folder}: no hard negatives are mined, and there are several hosts; run "
-                       f"this on one of them first: {command}")  # fmt: skip
+      raise InputError(
+        f"{folder}: no hard negatives are mined, and there are several hosts; run "
+        f"this on one of them first: {command}"
+      )
     more = dataclasses.replace(rule, k=max(k, min(LEAST, candidates)))
     mine_by_folder(dataset, model, more, folder, about)
   return texts_of(dataset, read(folder, about, k, f"remove it, or run: {command}"))
@@ -88,13 +100,19 @@ def mine_by_folder(dataset, model, rule, folder, about, *, precision="float32"):
   say(f"{folder}: {model} mines hard negatives of {len(dataset):,} pairs, once.")
   encoder = SentenceEncoder.load(model, precision=precision)
   options = {"prompt": about["prompt"], "show_progress_bar": sys.stderr.isatty()}
-  encode = lambda texts: encoder.encode(texts, normalize_embeddings=True, **options)
+
+  def encode(texts):
+    return encoder.encode(texts, normalize_embeddings=True, **options)
+
   return _write(folder, *mine(dataset, encode, rule), about | {"precision": precision})
 
 
 def mine_in_run(dataset, encoder, rule, run, step):
   """Mines by what a run has learned until `step`, into the run's folder of hard negatives."""
-  encode = lambda texts: encoder.encode(texts, normalize_embeddings=True, warn=False)
+
+  def encode(texts):
+    return encoder.encode(texts, normalize_embeddings=True, warn=False)
+
   _write(run / str(step), *mine(dataset, encode, rule), {"step": step} | _about(dataset, rule))
 
 
@@ -113,15 +131,19 @@ def read(folder, about, k, advice):
   manifest = files.read_json(folder / MANIFEST)
   for name, wanted in about.items():
     if manifest.get(name) != wanted:
-      raise InputError(f"{folder}: was mined {DIFFERS[name]} ({name} is {manifest.get(name)!r} in "
-                       f"its {MANIFEST}, {wanted!r} is asked for); {advice}")  # fmt: skip
+      raise InputError(
+        f"{folder}: was mined {DIFFERS[name]} ({name} is {manifest.get(name)!r} in "
+        f"its {MANIFEST}, {wanted!r} is asked for); {advice}"
+      )
   try:
     negatives_NK = np.load(folder / "negatives.npy", mmap_mode="r")
   except (OSError, ValueError, EOFError) as error:
     raise InputError(f"{folder}: is damaged ({error}); {advice}") from error
   if k > negatives_NK.shape[1]:
-    raise InputError(f"{folder}: {negatives_NK.shape[1]} hard negatives were mined for each pair, "
-                     f"k = {k} is asked for; {advice}")  # fmt: skip
+    raise InputError(
+      f"{folder}: {negatives_NK.shape[1]} hard negatives were mined for each pair, "
+      f"k = {k} is asked for; {advice}"
+    )
   return negatives_NK[:, :k]
 
 
@@ -141,8 +163,12 @@ def texts_of(dataset, negatives_NK):
 def _about(dataset, rule):
   if dataset.monolingual:
     raise InputError(f"{dataset.folder}: has no translations; hard negatives are of pairs.")
-  return {"data": fingerprint.dataset(dataset.folder), "pairs": len(dataset),
-          "margin": rule.margin, "candidates": rule.candidates}  # fmt: skip
+  return {
+    "data": fingerprint.dataset(dataset.folder),
+    "pairs": len(dataset),
+    "margin": rule.margin,
+    "candidates": rule.candidates,
+  }
 
 
 def _write(folder, negatives_NK, counts, about):

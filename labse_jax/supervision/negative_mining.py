@@ -28,8 +28,10 @@ class Rule:
 
   def __post_init__(self):
     if not 1 <= self.k <= self.candidates:
-      raise InputError(f"Hard negatives: k = {self.k}, candidates = {self.candidates}; k is at "
-                       "least 1, and candidates at least k.")  # fmt: skip
+      raise InputError(
+        f"Hard negatives: k = {self.k}, candidates = {self.candidates}; k is at "
+        "least 1, and candidates at least k."
+      )
     if not -2 <= self.margin <= 2:  # Nor NaN.
       raise InputError(f"Hard negatives: margin = {self.margin}; it is of cosines, -2 to 2.")
 
@@ -53,7 +55,8 @@ def mine(dataset, encode, rule):
     for start in range(0, len(record_n), PART):
       part = slice(start, start + PART)
       place_pK, found = nearest_others(
-          x_SD, y_UD, source_N[record_n[part]], target_n[part], pair_n, rule)  # fmt: skip
+        x_SD, y_UD, source_N[record_n[part]], target_n[part], pair_n, rule
+      )
       record_pK = np.where(place_pK < 0, -1, record_n[first_U][place_pK])
       negatives_NK[record_n[part], : record_pK.shape[1]] = record_pK
       counts.update(found)
@@ -74,8 +77,11 @@ def nearest_others(x_SD, y_UD, source_p, target_p, pair_n, rule):
   near_pC = other_pC & (score_pC >= own_p1 - rule.margin)
   kept_pC = other_pC & ~near_pC
   order_pK = np.argsort(~kept_pC, axis=1, kind="stable")[:, : rule.k]
-  counts = {"looked_at": int(other_pC.sum()), "likely_translations": int(near_pC.sum()),
-            "pairs_with_likely_translations": int(near_pC.any(1).sum())}  # fmt: skip
+  counts = {
+    "looked_at": int(other_pC.sum()),
+    "likely_translations": int(near_pC.sum()),
+    "pairs_with_likely_translations": int(near_pC.any(1).sum()),
+  }
   return np.take_along_axis(np.where(kept_pC, place_pC, -1), order_pK, 1), counts
 
 

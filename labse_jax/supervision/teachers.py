@@ -15,12 +15,23 @@ from labse_jax.supervision import vector_store
 from labse_jax.tokenizer.tokenizer import Tokenizer
 
 CHOICES = {
-  "labels": ("priority", "average"), "where": ("stored", "step"), "projection": ("", "pca"),
-}  # fmt: skip
+  "labels": ("priority", "average"),
+  "where": ("stored", "step"),
+  "projection": ("", "pca"),
+}
 
 
-def look_up(dataset, *, model, labels, student_width=None, order=(), prompt=None, where="stored",
-            projection=""):  # fmt: skip
+def look_up(
+  dataset,
+  *,
+  model,
+  labels,
+  student_width=None,
+  order=(),
+  prompt=None,
+  where="stored",
+  projection="",
+):
   """A function of N indices that gives {"teacher": float16 [N, P], unit vectors} of the pairs.
 
   labels "priority": the vector of the side whose language comes first in `order`; "average": both
@@ -54,9 +65,10 @@ def _stored(dataset, model, prompt):
   if missing and jax.process_count() > 1:
     words = "" if prompt is None else f" --prompt {prompt!r}"
     raise InputError(
-        f"{store.folder}: the teacher's vectors are not there ({missing} files missing), and there "
-        "are several hosts; run this on one of them first: python -m labse_jax.teach --model "
-        f"{model} --data {dataset.folder}{words}")  # fmt: skip
+      f"{store.folder}: the teacher's vectors are not there ({missing} files missing), and there "
+      "are several hosts; run this on one of them first: python -m labse_jax.teach --model "
+      f"{model} --data {dataset.folder}{words}"
+    )
   if missing:
     say(f"{store.folder}: the teacher {model} encodes {len(dataset):,} pairs, once.")
     store.compute()
@@ -80,9 +92,11 @@ def anchor_sides(dataset, order):
   if missing:
     names, more = sorted(missing)[:10], len(missing) - 10
     raise InputError(
-        f"config.teacher.order = {tuple(order)}: misses {', '.join(names)}"
-        + (f" and {more} more" if more > 0 else "") + f" of {dataset.folder}; Priority needs all "
-        "of its languages, the best first.")  # fmt: skip
+      f"config.teacher.order = {tuple(order)}: misses {', '.join(names)}"
+      + (f" and {more} more" if more > 0 else "")
+      + f" of {dataset.folder}; Priority needs all "
+      "of its languages, the best first."
+    )
   return side_of_pair[dataset.language_numbers]
 
 
@@ -94,11 +108,12 @@ def checked(config, student_width):
   """config.teacher as arguments of `look_up`; InputError for what it lacks or has too much."""
   section = config.get("teacher")
   if not section:
-    raise InputError(f"Loss {config.loss!r} needs a teacher: config.teacher = dict(model=FOLDER, "
-                     f"labels=...), labels one of {CHOICES['labels']}.")  # fmt: skip
+    raise InputError(
+      f"Loss {config.loss!r} needs a teacher: config.teacher = dict(model=FOLDER, "
+      f"labels=...), labels one of {CHOICES['labels']}."
+    )
   names = inspect.signature(look_up).parameters.keys() - {"dataset", "student_width"}
-  teacher = {known("name in config.teacher", name, names): value
-             for name, value in section.items()}  # fmt: skip
+  teacher = {known("name in config.teacher", name, names): value for name, value in section.items()}
   if lacking := [name for name in ("model", "labels") if not teacher.get(name)]:
     raise InputError(f"config.teacher lacks {lacking}.")
   for name, choices in CHOICES.items():
@@ -113,34 +128,41 @@ def _check_step(config, teacher):
     raise InputError("config.teacher.projection: is of stored vectors; where = 'step' has none.")
   for name in ("row_sparse", "stages"):
     if config.get(name):
-      raise InputError(f"config.teacher.where = 'step': cannot be combined with config.{name}; "
-                       "take 'stored'.")  # fmt: skip
+      raise InputError(
+        f"config.teacher.where = 'step': cannot be combined with config.{name}; take 'stored'."
+      )
 
 
 def width(*, model, labels, student_width, projection="", **_):
   """P, by what the teacher's folder says; InputError where a projection would have to widen."""
   own = vector_store.width(model_folder.describe(model))
   if projection and own < student_width:
-    raise InputError(f"config.teacher.projection: {model} has {own} dimensions, fewer than the "
-                     f"student's {student_width}; take a wider teacher, or a loss of "
-                     "similarities without a projection.")  # fmt: skip
+    raise InputError(
+      f"config.teacher.projection: {model} has {own} dimensions, fewer than the "
+      f"student's {student_width}; take a wider teacher, or a loss of "
+      "similarities without a projection."
+    )
   return (student_width if projection else own) * (2 if labels == "average" else 1)
 
 
 def check_comparable(teacher, loss, widths):
   """Raises InputError where the loss subtracts vectors of the student, of `widths`, and cannot."""
   if teacher["labels"] == "average":  # Two vectors side by side, whatever their dimensions.
-    raise InputError(f"{loss}: takes one vector of the teacher for each pair, and config.teacher."
-                     "labels = 'average' gives two; what helps is labels = 'priority', or a loss "
-                     "of similarities.")  # fmt: skip
+    raise InputError(
+      f"{loss}: takes one vector of the teacher for each pair, and config.teacher."
+      "labels = 'average' gives two; what helps is labels = 'priority', or a loss "
+      "of similarities."
+    )
   found = width(**teacher)
   if any(found != other for other in widths):
     helps = ["projection = 'pca' in config.teacher"] if found > max(widths) else []
     helps += ["no config.matryoshka"] if len(widths) > 1 else []
     settings = [" and ".join(helps)] if helps else []
-    raise InputError(f"{loss}: the teacher {teacher['model']} gives vectors of {found} dimensions, "
-                     f"the student of {', '.join(map(str, widths))}; what helps is "
-                     f"{', or '.join([*settings, 'a loss of similarities'])}.")  # fmt: skip
+    raise InputError(
+      f"{loss}: the teacher {teacher['model']} gives vectors of {found} dimensions, "
+      f"the student of {', '.join(map(str, widths))}; what helps is "
+      f"{', or '.join([*settings, 'a loss of similarities'])}."
+    )
 
 
 def module(teacher, dtype):

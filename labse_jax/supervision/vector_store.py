@@ -17,10 +17,13 @@ from labse_jax.encoding.encode_functions import encode_once
 SHARD = 8_192  # Pairs in a file: what is lost where the encoding is stopped.
 SAMPLE = 50_000  # Pairs whose vectors make a projection.
 OTHERS = {
-  "model": "of another model", "prompt": "with another prompt", "data": "of another text",
-  "pairs": "of another number of pairs", "width": "of another width",
+  "model": "of another model",
+  "prompt": "with another prompt",
+  "data": "of another text",
+  "pairs": "of another number of pairs",
+  "width": "of another width",
   "shard": "in files of another size",
-}  # fmt: skip
+}
 
 
 class Store:
@@ -40,10 +43,13 @@ class Store:
     self.dataset, self.model, self.prompt = dataset, model, prompt
     self.width = width(content)
     self._about = {
-      "model": fingerprint.model(model), "prompt": prompt,
+      "model": fingerprint.model(model),
+      "prompt": prompt,
       "data": fingerprint.dataset(dataset.folder),
-      "pairs": len(dataset), "width": self.width, "shard": SHARD,
-    }  # fmt: skip
+      "pairs": len(dataset),
+      "width": self.width,
+      "shard": SHARD,
+    }
     key = hashlib.blake2b(json.dumps([self._about["model"], prompt]).encode(), digest_size=8)
     self.folder = dataset.folder / "vectors" / key.hexdigest()
     self._manifest = self._checked_manifest()
@@ -72,8 +78,10 @@ class Store:
     """
     begun = self._manifest.get("precision")
     if begun and precision not in (None, begun):
-      raise InputError(f"{self.folder}: was begun in {begun}, {precision} is asked for; go on in "
-                       f"{begun}, or remove the folder.")  # fmt: skip
+      raise InputError(
+        f"{self.folder}: was begun in {begun}, {precision} is asked for; go on in "
+        f"{begun}, or remove the folder."
+      )
     missing, precision = self.missing(), precision or begun or "float32"
     if not missing:
       return
@@ -120,8 +128,9 @@ class Store:
       found = manifest.get(name)
       if found != wanted:
         raise InputError(
-            f"{self.folder}: holds vectors {OTHERS[name]}: in its manifest.json {name} is "
-            f"{found!r}, not {wanted!r}; remove the folder to make them anew.")  # fmt: skip
+          f"{self.folder}: holds vectors {OTHERS[name]}: in its manifest.json {name} is "
+          f"{found!r}, not {wanted!r}; remove the folder to make them anew."
+        )
     return manifest
 
   def _path(self, number):

@@ -30,10 +30,11 @@ def certify(folders, kept, text, *, exact):
     lines = (line for (_, line), wanted in zip(text(), wanted_N, strict=True) if wanted)
     cosine_N[wanted_N] = cosines(*encoders, with_progress(lines, "encoding"))
   return {
-      "lines": len(same_N),
-      "identical": {"lines": int(same_N.sum()), "share": float(same_N.mean())},
-      "drift": None if exact else summary(cosine_N[wanted_N & same_N]),
-      "others": summary(cosine_N[~same_N]) | {"places": places}}  # fmt: skip
+    "lines": len(same_N),
+    "identical": {"lines": int(same_N.sum()), "share": float(same_N.mean())},
+    "drift": None if exact else summary(cosine_N[wanted_N & same_N]),
+    "others": summary(cosine_N[~same_N]) | {"places": places},
+  }
 
 
 def same_ids(full, trimmed, kept, text, prompt):

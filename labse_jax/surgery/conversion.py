@@ -39,8 +39,10 @@ def _newest(folder):
   newest = re.search(r'^model_checkpoint_path: "(?:.*/)?(.+)"', text, re.MULTILINE)
   found = [prefix for prefix in found if newest and prefix.name == newest[1]] or found
   if len(found) != 1:
-    raise InputError(f"{folder}: holds {len(found)} checkpoints {[p.name for p in found]}; name "
-                     "one, as FOLDER/bert_model.ckpt, or a SavedModel's folder.")  # fmt: skip
+    raise InputError(
+      f"{folder}: holds {len(found)} checkpoints {[p.name for p in found]}; name "
+      "one, as FOLDER/bert_model.ckpt, or a SavedModel's folder."
+    )
   return found[0]
 
 
@@ -62,8 +64,11 @@ def build_tokenizer(vocabulary, scratch, asked, stored):
   pieces = [line.rstrip() for _, line in files.read_lines(vocabulary)]
   capital = sum(piece != piece.lower() and piece[:1] != "[" for piece in pieces)
   share = capital / max(1, len(pieces))
-  reasons = [(asked, "asked for"), (stored, "as the SavedModel says"),
-             (share < CAPITALS, f"{share:.1%} of the word pieces have capitals")]  # fmt: skip
+  reasons = [
+    (asked, "asked for"),
+    (stored, "as the SavedModel says"),
+    (share < CAPITALS, f"{share:.1%} of the word pieces have capitals"),
+  ]
   lower, reason = next((value, why) for value, why in reasons if value is not None)
   (scratch / "vocab.txt").write_text("".join(f"{piece}\n" for piece in pieces), "utf-8")
   files.write_json(scratch / "tokenizer_config.json", {"do_lower_case": lower})
@@ -78,33 +83,49 @@ def model_of(variables, config, activation):
     raise InputError(f"{variables.path}: has no word embeddings under a name of BERT's.")
   values = files.read_json(config) if config else _config_from_shapes(variables)
   if variables.heads and variables.heads != values.get("num_attention_heads"):
-    raise InputError(f"{config}: num_attention_heads is {values.get('num_attention_heads')}; the "
-                     f"checkpoint has {variables.heads}.")  # fmt: skip
+    raise InputError(
+      f"{config}: num_attention_heads is {values.get('num_attention_heads')}; the "
+      f"checkpoint has {variables.heads}."
+    )
   theirs = values.get("hidden_act", "gelu")
-  values |= {"model_type": "bert", "layer_norm_eps": 1e-12,
-             "hidden_act": activation or ("gelu_new" if theirs == "gelu" else theirs)}  # fmt: skip
+  values |= {
+    "model_type": "bert",
+    "layer_norm_eps": 1e-12,
+    "hidden_act": activation or ("gelu_new" if theirs == "gelu" else theirs),
+  }
   return transformers_config.model_of(values, config or variables.path)
 
 
 def _config_from_shapes(variables):
   if not variables.heads:
-    raise InputError(f"{variables.path}: no {CONFIG} beside it, and a TF1 checkpoint does not tell "
-                     "the number of heads; --config FILE is needed.")  # fmt: skip
-  shape = lambda name: variables.shape(name) or (0, 0)
+    raise InputError(
+      f"{variables.path}: no {CONFIG} beside it, and a TF1 checkpoint does not tell "
+      "the number of heads; --config FILE is needed."
+    )
+
+  def shape(name):
+    return variables.shape(name) or (0, 0)
+
   return {
-      "vocab_size": shape(TABLE)[0], "hidden_size": shape(TABLE)[1],
-      "max_position_embeddings": shape(POSITIONS)[0], "type_vocab_size": shape(TYPES)[0],
-      "intermediate_size": shape("encoder.layer.0.intermediate.dense.weight")[-1],
-      "num_hidden_layers": variables.depth, "num_attention_heads": variables.heads,
-      "hidden_dropout_prob": 0.1}  # fmt: skip
+    "vocab_size": shape(TABLE)[0],
+    "hidden_size": shape(TABLE)[1],
+    "max_position_embeddings": shape(POSITIONS)[0],
+    "type_vocab_size": shape(TYPES)[0],
+    "intermediate_size": shape("encoder.layer.0.intermediate.dense.weight")[-1],
+    "num_hidden_layers": variables.depth,
+    "num_attention_heads": variables.heads,
+    "hidden_dropout_prob": 0.1,
+  }
 
 
 def convert(variables, model, tokenizer_file, *, pooling, max_length):
   """(the ModelFolder of a checkpoint's Variables, what was decided on pooling)."""
   entries = len(Tokenizer(tokenizer_file))
   if entries != model["vocab_size"]:
-    raise InputError(f"{variables.path}: its table has {model['vocab_size']:,} rows, the "
-                     f"vocabulary {entries:,} pieces; they must be as many.")  # fmt: skip
+    raise InputError(
+      f"{variables.path}: its table has {model['vocab_size']:,} rows, the "
+      f"vocabulary {entries:,} pieces; they must be as many."
+    )
   params, pooler = weights.read(variables, model, weights.NAMES["bert"], pretraining=True)
   pretrained = "masked_lm" in params or "next-sentence head" in variables.left_out
   pooling, reason = _choose_pooling(pooling, bool(pooler), pretrained)
@@ -116,8 +137,7 @@ def convert(variables, model, tokenizer_file, *, pooling, max_length):
     kernel, bias = (pooler[name] for name in weights.POOLER)
     params["dense"], pooler = {"kernel": np.ascontiguousarray(kernel.T), "bias": bias}, {}
   length = min(max_length or LENGTH, model["positions"])
-  content = model_folder.ModelFolder(
-      model, head, params, tokenizer_file, length, pooler=pooler)  # fmt: skip
+  content = model_folder.ModelFolder(model, head, params, tokenizer_file, length, pooler=pooler)
   return content, f"{pooling} ({reason})"
 
 

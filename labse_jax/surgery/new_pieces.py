@@ -45,7 +45,10 @@ def learn(tokenizer, text, count):
   kind = content["model"]["type"]
   wanted = CANDIDATES * count + STEPS_BETWEEN
   first, known = tokenizer_edits.next_id(content), tokenizer_edits.ids_of(content)
-  normalised = lambda: (piece_usage.normalised(tokenizer, line) for line in text())
+
+  def normalised():
+    return (piece_usage.normalised(tokenizer, line) for line in text())
+
   characters = Counter(character for line in normalised() for character in line)
   if kind == "WordPiece":
     words = Counter(word for line in normalised() for word in piece_usage.words(tokenizer, line))
@@ -101,9 +104,16 @@ def _unigram(lines, size):
   model = io.BytesIO()
   try:
     sentencepiece.SentencePieceTrainer.train(
-        sentence_iterator=lines, model_writer=model, vocab_size=size, hard_vocab_limit=False,
-        model_type="unigram", normalization_rule_name="identity", character_coverage=0.9995,
-        num_threads=2, minloglevel=2)  # fmt: skip
+      sentence_iterator=lines,
+      model_writer=model,
+      vocab_size=size,
+      hard_vocab_limit=False,
+      model_type="unigram",
+      normalization_rule_name="identity",
+      character_coverage=0.9995,
+      num_threads=2,
+      minloglevel=2,
+    )
   except RuntimeError as error:
     reason = " ".join(str(error).split()).rpartition("] ")[2]
     raise InputError(f"No pieces can be learned from this text: {reason}") from error

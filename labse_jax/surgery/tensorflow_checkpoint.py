@@ -12,40 +12,46 @@ from labse_jax.model_folder.tensor_file import Tensors
 
 # Hugging Face's name, google-research/bert's (TF1), the model garden's (TF2): single variables,
 TABLES = [
-    ("embeddings.word_embeddings.weight",
-     "embeddings/word_embeddings", "word_embeddings/embeddings"),
-    ("embeddings.position_embeddings.weight",
-     "embeddings/position_embeddings", "position_embedding/embeddings"),
-    ("embeddings.token_type_embeddings.weight",
-     "embeddings/token_type_embeddings", "type_embeddings/embeddings"),
-    ("cls.predictions.bias",
-     "cls/predictions/output_bias", "cls/predictions/output_bias/bias")]  # fmt: skip
+  ("embeddings.word_embeddings.weight", "embeddings/word_embeddings", "word_embeddings/embeddings"),
+  (
+    "embeddings.position_embeddings.weight",
+    "embeddings/position_embeddings",
+    "position_embedding/embeddings",
+  ),
+  (
+    "embeddings.token_type_embeddings.weight",
+    "embeddings/token_type_embeddings",
+    "type_embeddings/embeddings",
+  ),
+  ("cls.predictions.bias", "cls/predictions/output_bias", "cls/predictions/output_bias/bias"),
+]
 # pairs of a kernel or gain and a bias,
 MODULES = [
-    ("embeddings.LayerNorm", "embeddings/LayerNorm", "embeddings/layer_norm"),
-    ("pooler.dense", "pooler/dense", "pooler_transform"),
-    ("cls.predictions.transform.dense", *["cls/predictions/transform/dense"] * 2),
-    ("cls.predictions.transform.LayerNorm",
-     *["cls/predictions/transform/LayerNorm"] * 2)]  # fmt: skip
+  ("embeddings.LayerNorm", "embeddings/LayerNorm", "embeddings/layer_norm"),
+  ("pooler.dense", "pooler/dense", "pooler_transform"),
+  ("cls.predictions.transform.dense", *["cls/predictions/transform/dense"] * 2),
+  ("cls.predictions.transform.LayerNorm", *["cls/predictions/transform/LayerNorm"] * 2),
+]
 # and the pairs of each layer.
 LAYER = ("encoder.layer.{}.", "encoder/layer_{}/", "transformer/layer_{}/")
 LAYER_MODULES = [
-    ("attention.self.query", "attention/self/query", "self_attention/query"),
-    ("attention.self.key", "attention/self/key", "self_attention/key"),
-    ("attention.self.value", "attention/self/value", "self_attention/value"),
-    ("attention.output.dense", "attention/output/dense", "self_attention/attention_output"),
-    ("attention.output.LayerNorm", "attention/output/LayerNorm", "self_attention_layer_norm"),
-    ("intermediate.dense", "intermediate/dense", "intermediate"),
-    ("output.dense", "output/dense", "output"),
-    ("output.LayerNorm", "output/LayerNorm", "output_layer_norm")]  # fmt: skip
+  ("attention.self.query", "attention/self/query", "self_attention/query"),
+  ("attention.self.key", "attention/self/key", "self_attention/key"),
+  ("attention.self.value", "attention/self/value", "self_attention/value"),
+  ("attention.output.dense", "attention/output/dense", "self_attention/attention_output"),
+  ("attention.output.LayerNorm", "attention/output/LayerNorm", "self_attention_layer_norm"),
+  ("intermediate.dense", "intermediate/dense", "intermediate"),
+  ("output.dense", "output/dense", "output"),
+  ("output.LayerNorm", "output/LayerNorm", "output_layer_norm"),
+]
 QUERY_0 = "encoder.layer.0.attention.self.query.weight"
 LEFT_OUT = {  # What vectors do not depend on, by a variable's key in the checkpoint or its name.
-    "optimizer": r"(.*/)?(optimizer|\.OPTIMIZER_SLOT)/.*|\w+/[mv]/.*|.*/(adam|lamb|lars)_[mv]"
-                 r"|.*/(Adam|LAMB)\w*|beta[12]_power\w*",
-    "counter": r"(save_counter|global_step)(/.*)?",
-    "metric": r"(.*/)?metrics/.*",
-    "next-sentence head": r"(.*/)?(cls/seq_relationship|next_sentence|transform/logits)/.*",
-}  # fmt: skip
+  "optimizer": r"(.*/)?(optimizer|\.OPTIMIZER_SLOT)/.*|\w+/[mv]/.*|.*/(adam|lamb|lars)_[mv]"
+  r"|.*/(Adam|LAMB)\w*|beta[12]_power\w*",
+  "counter": r"(save_counter|global_step)(/.*)?",
+  "metric": r"(.*/)?metrics/.*",
+  "next-sentence head": r"(.*/)?(cls/seq_relationship|next_sentence|transform/logits)/.*",
+}
 QUIET = {"TF_CPP_MIN_LOG_LEVEL": "3", "TF_ENABLE_ONEDNN_OPTS": "0"}  # It greets at its import.
 GRAPH = "_CHECKPOINTABLE_OBJECT_GRAPH"
 
@@ -53,8 +59,11 @@ GRAPH = "_CHECKPOINTABLE_OBJECT_GRAPH"
 def hugging_face_names(depth):
   """{a variable's name in either code: Hugging Face's} of a BERT of `depth` layers."""
   found = {name: theirs for theirs, *names in TABLES for name in names}
-  layers = [[scope.format(n) + module for scope, module in zip(LAYER, modules, strict=True)]
-            for n in range(depth) for modules in LAYER_MODULES]  # fmt: skip
+  layers = [
+    [scope.format(n) + module for scope, module in zip(LAYER, modules, strict=True)]
+    for n in range(depth)
+    for modules in LAYER_MODULES
+  ]
   for theirs, *paths in MODULES + layers:
     weight, bias = ("gamma", "beta") if theirs.endswith("LayerNorm") else ("kernel", "bias")
     for path in paths:
@@ -129,8 +138,14 @@ def _inside(name, names):
 
 
 def _left_out(key, name):
-  return next((kind for kind, pattern in LEFT_OUT.items()
-               if re.fullmatch(pattern, key) or re.fullmatch(pattern, name)), None)  # fmt: skip
+  return next(
+    (
+      kind
+      for kind, pattern in LEFT_OUT.items()
+      if re.fullmatch(pattern, key) or re.fullmatch(pattern, name)
+    ),
+    None,
+  )
 
 
 def open_checkpoint(prefix):
@@ -142,8 +157,9 @@ def open_checkpoint(prefix):
     from tensorflow.core.protobuf.trackable_object_graph_pb2 import TrackableObjectGraph
   except ImportError as error:
     raise InputError(
-        f"{prefix}: a TensorFlow checkpoint is read by TensorFlow; "
-        "pip install 'labse_jax[tensorflow]'.") from error  # fmt: skip
+      f"{prefix}: a TensorFlow checkpoint is read by TensorFlow; "
+      "pip install 'labse_jax[tensorflow]'."
+    ) from error
   failures = (tf.errors.OpError, ValueError, RuntimeError, IndexError)  # Of its reader.
 
   def read(key):

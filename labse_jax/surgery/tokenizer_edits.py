@@ -25,8 +25,9 @@ def load(tokenizer):
   if unknown(content) is None:
     raise InputError(f"{tokenizer.path}: has no piece for what it does not know.")
   if needed(content) - set(tokenizer.backend.get_vocab().values()):
-    raise InputError(f"{tokenizer.path}: its special tokens have ids that are not in its "
-                     "vocabulary.")  # fmt: skip
+    raise InputError(
+      f"{tokenizer.path}: its special tokens have ids that are not in its vocabulary."
+    )
   return content
 
 
@@ -60,8 +61,11 @@ def needed(content):
 def spelling(content, characters):
   """The ids, a set, of the pieces of one character each that spell words of these characters."""
   ids, model = ids_of(content), content["model"]
-  pieces = {*characters, SPACE} if model["type"] == "Unigram" else {
-      *characters, *(model["continuing_subword_prefix"] + one for one in characters)}  # fmt: skip
+  pieces = (
+    {*characters, SPACE}
+    if model["type"] == "Unigram"
+    else {*characters, *(model["continuing_subword_prefix"] + one for one in characters)}
+  )
   return {ids[piece] for piece in pieces if piece in ids}
 
 
@@ -74,9 +78,10 @@ def cut(content, kept):
     model["vocab"] = [model["vocab"][i] for i in new if i < len(model["vocab"])]
     model["unk_id"] = new[model["unk_id"]]
   return content | {
-      "model": model,
-      "added_tokens": [token | {"id": new[token["id"]]} for token in content["added_tokens"]],
-      "post_processor": _renumber(content["post_processor"], new.__getitem__)}  # fmt: skip
+    "model": model,
+    "added_tokens": [token | {"id": new[token["id"]]} for token in content["added_tokens"]],
+    "post_processor": _renumber(content["post_processor"], new.__getitem__),
+  }
 
 
 def _renumber(processor, new):
@@ -87,8 +92,9 @@ def _renumber(processor, new):
     processor[name] = [token, new(number)]
   if "special_tokens" in processor:  # TemplateProcessing.
     processor["special_tokens"] = {
-        name: token | {"ids": [new(number) for number in token["ids"]]}
-        for name, token in processor["special_tokens"].items()}  # fmt: skip
+      name: token | {"ids": [new(number) for number in token["ids"]]}
+      for name, token in processor["special_tokens"].items()
+    }
   if "processors" in processor:  # Sequence.
     processor["processors"] = [_renumber(part, new) for part in processor["processors"]]
   return processor or None
@@ -110,8 +116,10 @@ def next_id(content):
   ids = ids_of(content)
   taken = {*ids.values(), *(token["id"] for token in content["added_tokens"])}
   if taken != set(range(len(ids))):
-    raise InputError(f"The tokenizer's {len(ids):,} pieces do not have the ids 0 to "
-                     f"{len(ids) - 1:,}, or tokens were added after them.")  # fmt: skip
+    raise InputError(
+      f"The tokenizer's {len(ids):,} pieces do not have the ids 0 to "
+      f"{len(ids) - 1:,}, or tokens were added after them."
+    )
   return len(ids)
 
 

@@ -25,8 +25,10 @@ def read_vectors(path):
     norm = np.linalg.norm(vector)
     same = vector.ndim == 1 and vector.shape == (vectors or [vector])[0].shape
     if not isinstance(text, str) or not same or not 0 < norm < math.inf:
-      raise InputError(f"{path}:{number}: a text and a vector of finite numbers, as many as on the "
-                       "first line, are needed.")  # fmt: skip
+      raise InputError(
+        f"{path}:{number}: a text and a vector of finite numbers, as many as on the "
+        "first line, are needed."
+      )
     texts.append(text)
     vectors.append(vector / norm)
   if not texts:
@@ -37,12 +39,16 @@ def read_vectors(path):
 def compare(encoder, texts, expected_ND):
   """How near an encoder's vectors come, in words; raises InputError for more than LIMIT apart."""
   if encoder.dimension != expected_ND.shape[1]:
-    raise InputError(f"The vectors to compare with have {expected_ND.shape[1]} numbers, the "
-                     f"model's {encoder.dimension}.")  # fmt: skip
+    raise InputError(
+      f"The vectors to compare with have {expected_ND.shape[1]} numbers, the "
+      f"model's {encoder.dimension}."
+    )
   z_ND = encoder.encode(texts, normalize_embeddings=True)
   largest = float(np.abs(z_ND - expected_ND).max())
-  report = (f"{len(texts):,} texts, largest difference {largest:.1e}, smallest cosine "
-            f"{float((z_ND * expected_ND).sum(1).min()):.7f}")  # fmt: skip
+  report = (
+    f"{len(texts):,} texts, largest difference {largest:.1e}, smallest cosine "
+    f"{float((z_ND * expected_ND).sum(1).min()):.7f}"
+  )
   if not largest <= LIMIT:
     raise InputError(f"Other vectors than expected: {report}; {LIMIT:.0e} is allowed.")
   return report

@@ -83,16 +83,20 @@ class Task(EncoderTask):
     config = self.config
     dataset, tokenizer = open_dataset(config.data), self.tokenizer()
     if dataset.monolingual:
-      raise InputError(f"{config.data}: has no translations (it is text of one language a record); "
-                       "the dual encoder trains on pairs.")  # fmt: skip
+      raise InputError(
+        f"{config.data}: has no translations (it is text of one language a record); "
+        "the dual encoder trains on pairs."
+      )
     # A wrong pattern is said here, before a teacher has encoded for hours.
     languages = streams.chosen_languages(
-        dataset.indices_by_language, config.get("language_pairs", ()))  # fmt: skip
+      dataset.indices_by_language, config.get("language_pairs", ())
+    )
     drawn = np.concatenate([*languages.values()])
-    share = pairs.share_cut(
-        dataset.source, drawn, tokenizer, config.length, prompt=self.prompt)  # fmt: skip
-    say(f"{config.data}: {len(drawn):,} pairs in {len(languages)} pairs of languages; "
-        f"{share:.2%} of sentences are cut at {config.length} tokens.")  # fmt: skip
+    share = pairs.share_cut(dataset.source, drawn, tokenizer, config.length, prompt=self.prompt)
+    say(
+      f"{config.data}: {len(drawn):,} pairs in {len(languages)} pairs of languages; "
+      f"{share:.2%} of sentences are cut at {config.length} tokens."
+    )
     if self.frozen:
       teachers.check_same_tokens(self.teacher, tokenizer, self.prompt, config.length)
     negatives = supervision_hard_negatives.look_up(dataset, **self.hard) if self.hard else None
@@ -102,11 +106,20 @@ class Task(EncoderTask):
     config = self.config
     beside = [teachers.look_up(dataset, **self.teacher)] if self.teacher else []
     return pairs.batches(
-        dataset, tokenizer, rows=config.batch_rows, slots=config.slots, length=config.length,
-        exponent=config.exponent, seed=config.seed, prompt=self.prompt, negatives=negatives,
-        beside=beside, language_pairs=config.get("language_pairs", ()),
-        homogeneous=config.get("homogeneous", False),
-        no_repeats=config.get("no_repeats", False))  # fmt: skip
+      dataset,
+      tokenizer,
+      rows=config.batch_rows,
+      slots=config.slots,
+      length=config.length,
+      exponent=config.exponent,
+      seed=config.seed,
+      prompt=self.prompt,
+      negatives=negatives,
+      beside=beside,
+      language_pairs=config.get("language_pairs", ()),
+      homogeneous=config.get("homogeneous", False),
+      no_repeats=config.get("no_repeats", False),
+    )
 
   def refreshed(self, data, step, workdir, params=None):
     """`data` as it goes on at `step`, with the hard negatives mined last: now, if by `params`."""
@@ -146,8 +159,10 @@ class Task(EncoderTask):
   def init(self, key):
     """Fresh parameters; options of the loss that are learned begin as the config has them."""
     params = heads.init(self.module, key)
-    start = {name: jnp.log(float(value)) if name in POSITIVE else jnp.float32(value)
-             for name, value in self.learned.items()}  # fmt: skip
+    start = {
+      name: jnp.log(float(value)) if name in POSITIVE else jnp.float32(value)
+      for name, value in self.learned.items()
+    }
     taught = {name: heads.init(self.teacher_module, key) for name in self.frozen}
     return params | ({LEARNED: start} if start else {}) | taught
 
@@ -156,11 +171,15 @@ class Task(EncoderTask):
     vectors = self.vectors(self.encode(params, batch, key), batch)
     if self.frozen:
       vectors["teacher_bP"] = self.taught(params[TEACHER], batch)
-    learned = {name: jnp.exp(value) if name in POSITIVE else value
-               for name, value in params.get(LEARNED, {}).items()}  # fmt: skip
+    learned = {
+      name: jnp.exp(value) if name in POSITIVE else value
+      for name, value in params.get(LEARNED, {}).items()
+    }
     loss = jax.shard_map(
-        lambda vectors, learned: self.pair_loss(**vectors, **learned),
-        in_specs=(jax.P(BATCH), jax.P()), out_specs=(jax.P(), jax.P()))  # fmt: skip
+      lambda vectors, learned: self.pair_loss(**vectors, **learned),
+      in_specs=(jax.P(BATCH), jax.P()),
+      out_specs=(jax.P(), jax.P()),
+    )
     value, metrics = loss(vectors, learned)
     metrics |= monitors.of_batch(vectors) | learned
     return value, metrics | {"tokens": (batch["segments"] > 0).sum()}
@@ -206,8 +225,10 @@ def flat(a):
 def sides(z_RISD, turned_RS):
   """(x_bD, y_bD), sources and targets: packing turned some pairs round to fill the rows."""
   turned_RS1 = turned_RS[..., None]
-  return (flat(jnp.where(turned_RS1, z_RISD[:, 1], z_RISD[:, 0])),
-          flat(jnp.where(turned_RS1, z_RISD[:, 0], z_RISD[:, 1])))  # fmt: skip
+  return (
+    flat(jnp.where(turned_RS1, z_RISD[:, 1], z_RISD[:, 0])),
+    flat(jnp.where(turned_RS1, z_RISD[:, 0], z_RISD[:, 1])),
+  )
 
 
 def encode(module, params, batch, key, chunks):
@@ -224,15 +245,23 @@ def encode(module, params, batch, key, chunks):
     r, sides, L = inputs_RIL[0].shape
     rngs = None if key is None else {"dropout": jax.random.fold_in(key, number)}
     z_BSD = module.apply(  # All sides of a row lie together: the reshape moves nothing.
-        {"params": params}, *(a.reshape(r * sides, L) for a in inputs_RIL),
-        slots=batch["mask"].shape[1], train=key is not None, rngs=rngs)  # fmt: skip
+      {"params": params},
+      *(a.reshape(r * sides, L) for a in inputs_RIL),
+      slots=batch["mask"].shape[1],
+      train=key is not None,
+      rngs=rngs,
+    )
     return split_rows(z_BSD.reshape(r, sides, *z_BSD.shape[1:]))
 
   if chunks == 1:
     return encode_chunk((0, *(batch[name] for name in INPUTS)))
+
   # Row i goes to chunk i mod chunks: every device keeps its own rows.
-  fold = lambda a: jnp.moveaxis(a.reshape(rows // chunks, chunks, *a.shape[1:]), 1, 0)
+  def fold(a):
+    return jnp.moveaxis(a.reshape(rows // chunks, chunks, *a.shape[1:]), 1, 0)
+
   z_CRISD = jax.lax.map(
-      jax.checkpoint(encode_chunk, prevent_cse=False),
-      (jnp.arange(chunks), *(fold(batch[name]) for name in INPUTS)))  # fmt: skip
+    jax.checkpoint(encode_chunk, prevent_cse=False),
+    (jnp.arange(chunks), *(fold(batch[name]) for name in INPUTS)),
+  )
   return jnp.moveaxis(z_CRISD, 0, 1).reshape(rows, *z_CRISD.shape[2:])

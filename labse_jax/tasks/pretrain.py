@@ -26,13 +26,16 @@ class Task(EncoderTask):
     super().__init__(config)
     self.predictor = heads.MaskedLM(self.module.bert)
     if self.head.get("dense"):
-      raise InputError(f"head.dense = {self.head['dense']}: pretraining trains no layer after "
-                       "pooling; 0 is needed.")  # fmt: skip
+      raise InputError(
+        f"head.dense = {self.head['dense']}: pretraining trains no layer after "
+        "pooling; 0 is needed."
+      )
     known("rows_of", config.rows_of, masked.ROWS)
     masking.check_kind(config.masking.kind)
     if config.masking.slots > config.length:
-      raise InputError(f"masking.slots = {config.masking.slots}: a row has only {config.length} "
-                       "tokens.")  # fmt: skip
+      raise InputError(
+        f"masking.slots = {config.masking.slots}: a row has only {config.length} tokens."
+      )
     if config.rows_of == "documents" and not config.text:
       raise InputError("rows_of = documents needs config.text, a dataset of documents.")
 
@@ -48,26 +51,37 @@ class Task(EncoderTask):
     if config.share_tlm:
       pairs = opened[config.data]
       if pairs.monolingual:
-        raise InputError(f"{config.data}: has no translations; set share_tlm = 0, and give this "
-                         "folder as config.text.")  # fmt: skip
+        raise InputError(
+          f"{config.data}: has no translations; set share_tlm = 0, and give this "
+          "folder as config.text."
+        )
       sources["tlm"] = pairs, masked.translations
     text = opened[config.text or config.data]
     if config.text and not text.monolingual:
-      raise InputError(f"{config.text}: holds pairs; config.text is for documents, and sides of "
-                       "pairs are read where it is empty.")  # fmt: skip
+      raise InputError(
+        f"{config.text}: holds pairs; config.text is for documents, and sides of "
+        "pairs are read where it is empty."
+      )
     sources["mlm"] = text, getattr(masked, config.rows_of)
     if config.rows_of == "documents":
       masked.check_long_enough(text, tokenizer, config.length, config.text)
     for folder, dataset in opened.items():
       share = masked.share_cut(dataset, tokenizer, config)
       kind = "documents" if dataset.monolingual else "pairs"
-      say(f"{folder}: {len(dataset):,} {kind} in {len(dataset.indices_by_language)} languages; "
-          f"{share:.2%} of what a row takes is cut at {config.length} tokens.")  # fmt: skip
+      say(
+        f"{folder}: {len(dataset):,} {kind} in {len(dataset.indices_by_language)} languages; "
+        f"{share:.2%} of what a row takes is cut at {config.length} tokens."
+      )
     return masked.batches(
-        sources, tokenizer, share_tlm=config.share_tlm, rows=config.batch_rows,
-        length=config.length, exponent=config.exponent, seed=config.seed,
-        options=dict(restart_positions=config.restart_positions,
-                     masking=config.masking.to_dict()))  # fmt: skip
+      sources,
+      tokenizer,
+      share_tlm=config.share_tlm,
+      rows=config.batch_rows,
+      length=config.length,
+      exponent=config.exponent,
+      seed=config.seed,
+      options=dict(restart_positions=config.restart_positions, masking=config.masking.to_dict()),
+    )
 
   def batch_shapes(self):
     """The global batch, {name: jax.ShapeDtypeStruct}, without the data or the tokenizer."""
@@ -85,28 +99,41 @@ class Task(EncoderTask):
   def loss_fn(self, params, batch, key):
     """(loss, metrics) of a global batch: the mean over all predictions of all devices."""
     x_RMD, bias_V = self.predictor.apply(
-        {"params": params}, *(batch[n] for n in ("tokens", "segments", "positions", "predicted")),
-        train=True, rngs={"dropout": key})  # fmt: skip
+      {"params": params},
+      *(batch[n] for n in ("tokens", "segments", "positions", "predicted")),
+      train=True,
+      rngs={"dropout": key},
+    )
     # The table's padding rows are no word pieces.
     V = self.model["vocab_size"]
     bias_V = jnp.where(jnp.arange(table_rows(V)) < V, bias_V, NEVER)
     loss_RM, hit_RM = self._cross_entropy(
-        x_RMD, batch["labels"], params["bert"]["word_embedding"], bias_V)  # fmt: skip
+      x_RMD, batch["labels"], params["bert"]["word_embedding"], bias_V
+    )
     weight_RM = batch["weights"]
-    mean = lambda a_RM, of_RM: (a_RM * of_RM).sum() / jnp.maximum(of_RM.sum(), 1)
+
+    def mean(a_RM, of_RM):
+      return (a_RM * of_RM).sum() / jnp.maximum(of_RM.sum(), 1)
+
     tlm_RM = weight_RM & batch["tlm"][:, None]
+
     # Of a batch without rows of a kind there is no mean: NaN, which the trainer leaves out.
-    only = lambda of_RM: jnp.where(of_RM.any(), mean(loss_RM, of_RM), jnp.nan)
+    def only(of_RM):
+      return jnp.where(of_RM.any(), mean(loss_RM, of_RM), jnp.nan)
+
     return mean(loss_RM, weight_RM), {
-        "masked_accuracy": mean(hit_RM, weight_RM), "predictions": weight_RM.sum(),
-        "mlm_loss": only(weight_RM & ~tlm_RM), "tlm_loss": only(tlm_RM),
-        "tokens": (batch["segments"] > 0).sum()}  # fmt: skip
+      "masked_accuracy": mean(hit_RM, weight_RM),
+      "predictions": weight_RM.sum(),
+      "mlm_loss": only(weight_RM & ~tlm_RM),
+      "tlm_loss": only(tlm_RM),
+      "tokens": (batch["segments"] > 0).sum(),
+    }
 
   def _cross_entropy(self, x_RMD, labels_RM, table_VD, bias_V):
     R, M, D = x_RMD.shape
     split, vocabulary = jax.P(BATCH), jax.P("fsdp")
     loss = functools.partial(masked_lm, chunk=self.config.vocabulary_chunk, axis_name=BATCH)
     loss_P, hit_P = jax.shard_map(
-        loss, in_specs=(split, split, vocabulary, vocabulary), out_specs=(split, split))(
-            x_RMD.reshape(R * M, D), labels_RM.reshape(R * M), table_VD, bias_V)  # fmt: skip
+      loss, in_specs=(split, split, vocabulary, vocabulary), out_specs=(split, split)
+    )(x_RMD.reshape(R * M, D), labels_RM.reshape(R * M), table_VD, bias_V)
     return loss_P.reshape(R, M), hit_P.reshape(R, M)

@@ -24,13 +24,26 @@ from labse_jax.base.errors import InputError
 from labse_jax.tokenizer import settings
 
 NAMES = ("tokenizer.json", "vocab.txt", "sentencepiece.bpe.model")  # The first that is there.
-BERT = {"unk_token": "[UNK]", "cls_token": "[CLS]", "sep_token": "[SEP]", "pad_token": "[PAD]",
-        "mask_token": "[MASK]"}  # fmt: skip
-XLM_R = {"bos_token": "<s>", "pad_token": "<pad>", "eos_token": "</s>", "unk_token": "<unk>",
-         "cls_token": "<s>", "sep_token": "</s>", "mask_token": "<mask>"}  # fmt: skip
+BERT = {
+  "unk_token": "[UNK]",
+  "cls_token": "[CLS]",
+  "sep_token": "[SEP]",
+  "pad_token": "[PAD]",
+  "mask_token": "[MASK]",
+}
+XLM_R = {
+  "bos_token": "<s>",
+  "pad_token": "<pad>",
+  "eos_token": "</s>",
+  "unk_token": "<unk>",
+  "cls_token": "<s>",
+  "sep_token": "</s>",
+  "mask_token": "<mask>",
+}
 MPNET = XLM_R | {
-    "unk_token": "[UNK]",
-    "mask_token": {"content": "<mask>", "lstrip": True, "normalized": False}}  # fmt: skip
+  "unk_token": "[UNK]",
+  "mask_token": {"content": "<mask>", "lstrip": True, "normalized": False},
+}
 REBUILT = ("BertTokenizer", "DistilBertTokenizer", "MPNetTokenizer")  # By transformers.
 PROTO = sentencepiece_model_pb2
 
@@ -65,14 +78,19 @@ def case_mismatch(tokenizer, folder):
   config = settings.read(folder)
   has, wants = _does(tokenizer.backend.normalizer), settings.normaliser(config, folder)
   wants = _does(normalizers.BertNormalizer(**wants))
-  wrong = [key for key, (argument, _) in settings.NORMALISER.items()
-           if has.get(argument, wants[argument]) != wants[argument]]  # fmt: skip
+  wrong = [
+    key
+    for key, (argument, _) in settings.NORMALISER.items()
+    if has.get(argument, wants[argument]) != wants[argument]
+  ]
   if not wrong:
     return None
   silent = "" if set(wrong) <= set(config) else " (where it is silent, its defaults)"
-  return (f"{folder}: tokenizer.json and tokenizer_config.json disagree on {', '.join(wrong)}. Ids "
-          f"here follow tokenizer.json; in transformers' {name} they follow tokenizer_config.json"
-          f"{silent}. Make the two agree.")  # fmt: skip
+  return (
+    f"{folder}: tokenizer.json and tokenizer_config.json disagree on {', '.join(wrong)}. Ids "
+    f"here follow tokenizer.json; in transformers' {name} they follow tokenizer_config.json"
+    f"{silent}. Make the two agree."
+  )
 
 
 def _does(normaliser):
@@ -110,8 +128,10 @@ def _from_vocabulary(path):
   tokenizer.decoder = decoders.WordPiece(prefix="##")
   cls, sep = (cls, ids[cls]), (sep, ids[sep])
   tokenizer.post_processor = (
-      processors.RobertaProcessing(sep, cls, add_prefix_space=False) if mpnet
-      else _template(cls, sep, f"$B:1 {sep[0]}:1"))  # fmt: skip
+    processors.RobertaProcessing(sep, cls, add_prefix_space=False)
+    if mpnet
+    else _template(cls, sep, f"$B:1 {sep[0]}:1")
+  )
   _add(tokenizer, config, special, folder)
   return tokenizer
 
@@ -128,14 +148,21 @@ def _from_sentencepiece(path):
   tokenizer = Tokenizer(models.Unigram(pieces, unk_id=3, byte_fallback=False))
   tokenizer.normalizer = _precompiled(proto.normalizer_spec.precompiled_charsmap, path)
   tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
-      [pre_tokenizers.WhitespaceSplit(), pre_tokenizers.Metaspace()])  # fmt: skip
+    [pre_tokenizers.WhitespaceSplit(), pre_tokenizers.Metaspace()]
+  )
   tokenizer.decoder = decoders.Metaspace()
   tokenizer.post_processor = _template((bos, 0), (eos, 2), f"{eos} $B {eos}")
-  kinds = {PROTO.ModelProto.SentencePiece.CONTROL: True,
-           PROTO.ModelProto.SentencePiece.USER_DEFINED: False}  # fmt: skip
-  tokenizer.add_tokens([
+  kinds = {
+    PROTO.ModelProto.SentencePiece.CONTROL: True,
+    PROTO.ModelProto.SentencePiece.USER_DEFINED: False,
+  }
+  tokenizer.add_tokens(
+    [
       AddedToken(piece.piece, normalized=False, special=kinds[piece.type])
-      for piece in proto.pieces[3:] if piece.type in kinds])  # fmt: skip
+      for piece in proto.pieces[3:]
+      if piece.type in kinds
+    ]
+  )
   _add(tokenizer, config, special, folder)
   return tokenizer
 
@@ -150,7 +177,8 @@ def _precompiled(rules, path):
 def _template(cls, sep, second):
   single = f"{cls[0]} $A {sep[0]}"
   return processors.TemplateProcessing(
-      single=single, pair=f"{single} {second}", special_tokens=[cls, sep])  # fmt: skip
+    single=single, pair=f"{single} {second}", special_tokens=[cls, sep]
+  )
 
 
 def _add(tokenizer, config, special, folder):
@@ -161,8 +189,10 @@ def _add(tokenizer, config, special, folder):
     tokenizer.add_tokens([token])
     got = tokenizer.token_to_id(token.content)
     if got != number:
-      raise InputError(f"{folder}: the added token {token.content!r} is to have the id {number}; "
-                       f"behind its vocabulary it has {got}.")  # fmt: skip
+      raise InputError(
+        f"{folder}: the added token {token.content!r} is to have the id {number}; "
+        f"behind its vocabulary it has {got}."
+      )
   added = {token.content for token in tokenizer.get_added_tokens_decoder().values()}
   # A mask or pad that the vocabulary lacks would be given a row that the model lacks.
   there = [t for t in special.values() if tokenizer.token_to_id(t.content) is not None]
@@ -193,8 +223,9 @@ def _read_proto(path):
     raise InputError(f"{path}: not a sentencepiece model, or cut short ({error}).") from error
   first = [piece.piece for piece in proto.pieces[:3]]
   if first != ["<unk>", "<s>", "</s>"]:
-    raise InputError(f"{path}: its first pieces are {first}; ['<unk>', '<s>', '</s>'], as in "
-                     "XLM-R's, are needed.")  # fmt: skip
+    raise InputError(
+      f"{path}: its first pieces are {first}; ['<unk>', '<s>', '</s>'], as in XLM-R's, are needed."
+    )
   unigram = proto.trainer_spec.model_type == PROTO.TrainerSpec.UNIGRAM
   if not unigram or proto.trainer_spec.byte_fallback:
     raise InputError(f"{path}: a Unigram model without byte pieces, as XLM-R's, is needed.")

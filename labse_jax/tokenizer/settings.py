@@ -10,8 +10,11 @@ from labse_jax.base.errors import InputError
 from labse_jax.base.files import read_json
 
 # In tokenizer_config.json: the name that BertNormalizer has for it, the default.
-NORMALISER = {"do_lower_case": ("lowercase", True), "strip_accents": ("strip_accents", None),
-              "tokenize_chinese_chars": ("handle_chinese_chars", True)}  # fmt: skip
+NORMALISER = {
+  "do_lower_case": ("lowercase", True),
+  "strip_accents": ("strip_accents", None),
+  "tokenize_chinese_chars": ("handle_chinese_chars", True),
+}
 NAMED = ("bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token")
 FLAGS = ("single_word", "lstrip", "rstrip", "normalized")
 
@@ -25,8 +28,9 @@ def read(folder):
     named = [_token(config[name], folder) for name in NAMED if config.get(name)]
     special = {token.content for token in named + more}
     config["added_tokens_decoder"] = {
-        number: {"content": token, "special": token in special, "normalized": token not in special}
-        for token, number in read_json(folder / "added_tokens.json", {}).items()}  # fmt: skip
+      number: {"content": token, "special": token in special, "normalized": token not in special}
+      for token, number in read_json(folder / "added_tokens.json", {}).items()
+    }
   return config
 
 
@@ -88,7 +92,8 @@ def _token(value, folder):
   if isinstance(value, str):
     return AddedToken(value)
   if not isinstance(value, dict) or not isinstance(value.get("content"), str):
-    raise InputError(f"{folder}: {value!r} in its tokenizer_config.json or special_tokens_map.json "
-                     "is no token.")  # fmt: skip
+    raise InputError(
+      f"{folder}: {value!r} in its tokenizer_config.json or special_tokens_map.json is no token."
+    )
   flags = {name: bool(value[name]) for name in FLAGS if name in value}
   return AddedToken(value["content"], special=bool(value.get("special")), **flags)

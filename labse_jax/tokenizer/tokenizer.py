@@ -13,8 +13,12 @@ from labse_jax.tokenizer import files as tokenizer_files
 
 # As BERT and as XLM-R spell them.
 SPECIAL = {
-    "pad": ("[PAD]", "<pad>"), "unk": ("[UNK]", "<unk>"), "cls": ("[CLS]", "<s>"),
-    "sep": ("[SEP]", "</s>"), "mask": ("[MASK]", "<mask>")}  # fmt: skip
+  "pad": ("[PAD]", "<pad>"),
+  "unk": ("[UNK]", "<unk>"),
+  "cls": ("[CLS]", "<s>"),
+  "sep": ("[SEP]", "</s>"),
+  "mask": ("[MASK]", "<mask>"),
+}
 
 
 class Tokenizer:
@@ -129,6 +133,7 @@ def _begins_word(content, path):
   sign = next((part["replacement"] for part in parts if part["type"] == "Metaspace"), None)
   if model["type"] != "Unigram" or sign is None:
     raise InputError(
-        f"{path}: its {model['type']} pieces do not say where a word begins; WordPiece, or Unigram "
-        "with Metaspace, is needed.")  # fmt: skip
+      f"{path}: its {model['type']} pieces do not say where a word begins; WordPiece, or Unigram "
+      "with Metaspace, is needed."
+    )
   return lambda piece: piece.startswith(sign)

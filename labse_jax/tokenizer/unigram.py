@@ -14,9 +14,9 @@ from labse_jax.base.errors import InputError
 SPECIAL = {"pad": "[PAD]", "unk": "[UNK]", "cls": "[CLS]", "sep": "[SEP]", "mask": "[MASK]"}
 
 # SentencePiece reads "\u2581", its own sign for a space, as one; so must every other reader.
-NORMALISER = normalizers.Sequence([
-    normalizers.NFKC(), normalizers.Replace(Regex(r"[\s\u2581]+"), " "),
-    normalizers.Strip()])  # fmt: skip
+NORMALISER = normalizers.Sequence(
+  [normalizers.NFKC(), normalizers.Replace(Regex(r"[\s\u2581]+"), " "), normalizers.Strip()]
+)
 # Scores are multiples of this, so that sums down to -65,536 are exact in float32 and float64.
 SCORE_STEP = 2.0**-8
 
@@ -41,12 +41,25 @@ def train_unigram(sentences, size):
   model = io.BytesIO()
   try:
     sentencepiece.SentencePieceTrainer.train(
-        sentence_iterator=itertools.chain([first], sentences), model_writer=model, vocab_size=size,
-        model_type="unigram", normalization_rule_name="identity", character_coverage=0.9995,
-        pad_id=0, unk_id=1, bos_id=2, eos_id=3, control_symbols=[SPECIAL["mask"]],
-        pad_piece=SPECIAL["pad"], unk_piece=SPECIAL["unk"],
-        bos_piece=SPECIAL["cls"], eos_piece=SPECIAL["sep"], num_threads=2,
-        max_sentence_length=2048, minloglevel=2)  # fmt: skip
+      sentence_iterator=itertools.chain([first], sentences),
+      model_writer=model,
+      vocab_size=size,
+      model_type="unigram",
+      normalization_rule_name="identity",
+      character_coverage=0.9995,
+      pad_id=0,
+      unk_id=1,
+      bos_id=2,
+      eos_id=3,
+      control_symbols=[SPECIAL["mask"]],
+      pad_piece=SPECIAL["pad"],
+      unk_piece=SPECIAL["unk"],
+      bos_piece=SPECIAL["cls"],
+      eos_piece=SPECIAL["sep"],
+      num_threads=2,
+      max_sentence_length=2048,
+      minloglevel=2,
+    )
   except RuntimeError as error:
     # What stands before the last bracket is SentencePiece's own source line.
     reason = " ".join(str(error).split()).rpartition("] ")[2]
@@ -89,12 +102,19 @@ def save(tokenizer, folder, *, second_type=0):
   tokenizer.add_special_tokens(list(SPECIAL.values()))
   cls, sep = SPECIAL["cls"], SPECIAL["sep"]
   tokenizer.post_processor = processors.TemplateProcessing(
-      single=f"{cls} $A {sep}", pair=f"{cls} $A {sep} $B:{second_type} {sep}:{second_type}",
-      special_tokens=[(cls, ids["cls"]), (sep, ids["sep"])])  # fmt: skip
+    single=f"{cls} $A {sep}",
+    pair=f"{cls} $A {sep} $B:{second_type} {sep}:{second_type}",
+    special_tokens=[(cls, ids["cls"]), (sep, ids["sep"])],
+  )
   tokenizer.save(str(folder / "tokenizer.json"))
   names = {f"{name}_token": token for name, token in SPECIAL.items()}
-  settings = {"tokenizer_class": "PreTrainedTokenizerFast", "model_max_length": 512, **names,
-              "bos_token": cls, "eos_token": sep}  # fmt: skip
+  settings = {
+    "tokenizer_class": "PreTrainedTokenizerFast",
+    "model_max_length": 512,
+    **names,
+    "bos_token": cls,
+    "eos_token": sep,
+  }
   (folder / "tokenizer_config.json").write_text(json.dumps(settings, indent=2) + "\n")
 
 

@@ -30,7 +30,9 @@ def steps_within(seconds, start, train_step, state, batches, key, mesh):
   each, left = statistics.median(times[1:]), seconds - (time.monotonic() - start)
   steps = int(multihost_utils.broadcast_one_to_all(np.int32(left / each)))
   if steps < 1:
-    raise InputError(f"seconds = {seconds:g}: compiling and timing the first steps took "
-                     f"{seconds - left:.0f} s; give more.")  # fmt: skip
+    raise InputError(
+      f"seconds = {seconds:g}: compiling and timing the first steps took "
+      f"{seconds - left:.0f} s; give more."
+    )
   say(f"{steps:,} steps of {each:.2f} s for the {left:.0f} s that are left of {seconds:g}.")
   return steps

@@ -23,8 +23,10 @@ class Checkpoints:
 
   def _open(self):
     self.orbax = ocp.training.Checkpointer(
-        self.directory, cleanup_tmp_directories=True,
-        preservation_policy=ocp.training.preservation_policies.LatestN(KEEP))  # fmt: skip
+      self.directory,
+      cleanup_tmp_directories=True,
+      preservation_policy=ocp.training.preservation_policies.LatestN(KEEP),
+    )
 
   def save(self, step, state, data):
     """Starts to write a checkpoint; the arrays are copied first, so training may go on."""
@@ -55,8 +57,11 @@ class Checkpoints:
     return None
 
   def _set_aside(self, step, error):
-    say(f"labse-jax: the checkpoint of step {step} is damaged ({error}); it is set aside and the "
-        "one before it is taken.", file=sys.stderr)  # fmt: skip
+    say(
+      f"labse-jax: the checkpoint of step {step} is damaged ({error}); it is set aside and the "
+      "one before it is taken.",
+      file=sys.stderr,
+    )
     self.orbax.close()
     if is_main():
       place = self.directory / f"damaged-{step}-{time.time_ns()}"

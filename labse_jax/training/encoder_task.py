@@ -27,20 +27,28 @@ class EncoderTask:
   def __init__(self, config):
     self.config = config
     self.model, self.head = config.model.to_dict(), config.head.to_dict()
-    self.module = heads.build(self.model, self.head, dtype=config.dtype, remat=config.remat,
-                              unroll=config.get("unroll", False))  # fmt: skip
+    self.module = heads.build(
+      self.model,
+      self.head,
+      dtype=config.dtype,
+      remat=config.remat,
+      unroll=config.get("unroll", False),
+    )
     prompts, name = dict(config.get("prompts", {})), config.get("default_prompt")
     self.prompt = prompts[known("default_prompt", name, prompts)] if name else ""
-    self.limits = dict(max_length=config.get("max_length", config.length), prompts=prompts,
-                       default_prompt=name)  # fmt: skip
+    self.limits = dict(
+      max_length=config.get("max_length", config.length), prompts=prompts, default_prompt=name
+    )
     self._encoder = None
 
   def tokenizer(self):
     """The tokenizer of config.tokenizer; raises where it does not fit the model."""
     tokenizer = Tokenizer(tokenizer_file(self.config.tokenizer))
     if len(tokenizer) > self.model["vocab_size"]:
-      raise InputError(f"{tokenizer.path} has {len(tokenizer):,} entries; model.vocab_size is only "
-                       f"{self.model['vocab_size']:,}.")  # fmt: skip
+      raise InputError(
+        f"{tokenizer.path} has {len(tokenizer):,} entries; model.vocab_size is only "
+        f"{self.model['vocab_size']:,}."
+      )
     return tokenizer
 
   def datasets(self):
@@ -75,6 +83,13 @@ class EncoderTask:
 
   def export(self, params, folder):
     """Writes the model folder."""
-    model_folder.write(folder, model_folder.ModelFolder(
-        self.model, self.head, jax.tree.map(np.asarray, self.own(params)),
-        tokenizer_file(self.config.tokenizer), **self.limits))  # fmt: skip
+    model_folder.write(
+      folder,
+      model_folder.ModelFolder(
+        self.model,
+        self.head,
+        jax.tree.map(np.asarray, self.own(params)),
+        tokenizer_file(self.config.tokenizer),
+        **self.limits,
+      ),
+    )

@@ -21,8 +21,10 @@ class Evaluation:
     """{"NAME/METRIC": the average over languages}."""
     encode = functools.partial(encoder.encode, normalize_embeddings=True)
     average = self.evaluator.run(encode)["average"]
-    return {f"{self.name}/{metric}": value["value"] if isinstance(value, dict) else value
-            for metric, value in average.items()}  # fmt: skip
+    return {
+      f"{self.name}/{metric}": value["value"] if isinstance(value, dict) else value
+      for metric, value in average.items()
+    }
 
 
 def make_evals(sections):

@@ -23,8 +23,13 @@ class Writer:
     self._cut_back(first_step)
     self.file = open(self.path, "a", encoding="utf-8")  # noqa: SIM115
     self.total_steps, self.board = total_steps, _tensorboard(workdir)
-    self.bar = tqdm(total=total_steps, initial=first_step, unit=" steps", dynamic_ncols=True,
-                    disable=not sys.stderr.isatty())  # fmt: skip
+    self.bar = tqdm(
+      total=total_steps,
+      initial=first_step,
+      unit=" steps",
+      dynamic_ncols=True,
+      disable=not sys.stderr.isatty(),
+    )
 
   def write(self, step, metrics):
     """Adds one object {"step": step, ...} of plain numbers."""
@@ -101,8 +106,9 @@ def finished(step, metrics, batch, clock, workdir):
     with files.replacing(path, "wb") as file:
       np.savez(file, **batch)
     raise FloatingPointError(
-        f"step {step}: loss {metrics['loss']}, gradient norm {metrics['grad_norm']}; its batch is "
-        f"{path}. The checkpoints from before it are kept.")  # fmt: skip
+      f"step {step}: loss {metrics['loss']}, gradient norm {metrics['grad_norm']}; its batch is "
+      f"{path}. The checkpoints from before it are kept."
+    )
   # Of a kind of which the batch had nothing there is no mean.
   metrics = {name: value for name, value in metrics.items() if np.isfinite(value)}
   return metrics | clock.speeds(metrics)
@@ -115,8 +121,14 @@ def report(writer, config, total, step, metrics):
   evaluated = [name for name in metrics if "/" in name]
   if step % config.log_every == 0 or step + 1 == total or evaluated:
     writer.write(step, metrics)
-    shown = ("stage", "loss", "in_batch_accuracy", "masked_accuracy", "sentences_per_second",
-             "negatives")  # fmt: skip
+    shown = (
+      "stage",
+      "loss",
+      "in_batch_accuracy",
+      "masked_accuracy",
+      "sentences_per_second",
+      "negatives",
+    )
     averages = [name for name in evaluated if name.endswith("/accuracy")]
     writer.show(step, {name: metrics[name] for name in (*shown, *averages) if name in metrics})
     if warning := monitors.warning(metrics, step, total):

@@ -19,8 +19,10 @@ def of_batch(vectors):
   vectors = jax.lax.stop_gradient(vectors)
   mask_b, count = vectors["mask_b"], jnp.maximum(vectors["mask_b"].sum(), 1)
   distance_b = ((vectors["x_bD"] - vectors["y_bD"]) ** 2).sum(1)
-  sides = [of_sample(vectors[name][:SAMPLE], mask_b[:SAMPLE], vectors.get("teacher_bP"))
-           for name in ("x_bD", "y_bD")]  # fmt: skip
+  sides = [
+    of_sample(vectors[name][:SAMPLE], mask_b[:SAMPLE], vectors.get("teacher_bP"))
+    for name in ("x_bD", "y_bD")
+  ]
   averages = jax.tree.map(lambda x, y: (x + y) / 2, *sides)
   return averages | {"alignment": jnp.where(mask_b, distance_b, 0).sum() / count}
 
@@ -33,9 +35,11 @@ def warning(metrics, step, total):
   mean = metrics.get("similarity_of_others", 0)
   if mean <= COLLAPSED or 10 * step < total:
     return None
-  return (f"labse-jax: warning: step {step}: sentences that are no translations have a mean cosine "
-          f"of {mean:.4f}: the vectors collapse; a smaller learning rate, a larger batch or "
-          "another temperature may help.")  # fmt: skip
+  return (
+    f"labse-jax: warning: step {step}: sentences that are no translations have a mean cosine "
+    f"of {mean:.4f}: the vectors collapse; a smaller learning rate, a larger batch or "
+    "another temperature may help."
+  )
 
 
 def of_sample(z_nD, mask_n, teacher_nP=None):
@@ -45,7 +49,10 @@ def of_sample(z_nD, mask_n, teacher_nP=None):
   s_nn = similarities(z_nD)
   other_nn = mask_n[:, None] & mask_n & ~jnp.eye(n, dtype=bool)
   count = jnp.maximum(other_nn.sum(), 1)
-  mean = lambda a_nn: jnp.where(other_nn, a_nn, 0).sum() / count
+
+  def mean(a_nn):
+    return jnp.where(other_nn, a_nn, 0).sum() / count
+
   square_n = jnp.linalg.eigvalsh(s_nn)
   # What rounding leaves of a zero would count: the root of it is not small.
   noise = n * jnp.finfo(jnp.float32).eps * square_n.max()

@@ -25,9 +25,10 @@ def decay_mask(params):
 def transformation(*, clip, b1, b2, epsilon, weight_decay):
   """AdamW (Loshchilov and Hutter 2019) after clipping by global norm, before the learning rate."""
   return optax.chain(
-      optax.clip_by_global_norm(clip),
-      optax.scale_by_adam(b1=b1, b2=b2, eps=epsilon),
-      optax.add_decayed_weights(weight_decay, mask=decay_mask))  # fmt: skip
+    optax.clip_by_global_norm(clip),
+    optax.scale_by_adam(b1=b1, b2=b2, eps=epsilon),
+    optax.add_decayed_weights(weight_decay, mask=decay_mask),
+  )
 
 
 WHOLE = math.inf
@@ -39,8 +40,10 @@ def frozen_rows(params, paths):
   A path is keys joined by "/", as "bert/word_embedding" or "bert/blocks"; ":k" after it freezes a
   stack's lowest k layers, a table's first k rows. Raises InputError for what is not there.
   """
-  shapes = {jax.tree_util.keystr(path, simple=True, separator="/"): leaf.shape
-            for path, leaf in jax.tree_util.tree_leaves_with_path(params)}  # fmt: skip
+  shapes = {
+    jax.tree_util.keystr(path, simple=True, separator="/"): leaf.shape
+    for path, leaf in jax.tree_util.tree_leaves_with_path(params)
+  }
   rows = dict.fromkeys(shapes, 0)
   for entry in paths:
     path, _, count = entry.partition(":")
@@ -60,25 +63,33 @@ def _prefixes(names):
 def _first_rows(entry, count, lengths):
   """The number after the colon, WHOLE where it is all; `lengths` are what axis 0 may be."""
   if len(lengths) > 1 or () in lengths:
-    raise InputError(f"config.freeze: {entry!r}: a number is for leaves of one length, as those "
-                     "of bert/blocks, whose layers are stacked.")  # fmt: skip
+    raise InputError(
+      f"config.freeze: {entry!r}: a number is for leaves of one length, as those "
+      "of bert/blocks, whose layers are stacked."
+    )
   ((length,),) = lengths
   if not (count.isdecimal() and 1 <= int(count) <= length):
-    raise InputError(f"config.freeze: {entry!r}: the number must be 1 to {length}, as many as "
-                     "there are.")  # fmt: skip
+    raise InputError(
+      f"config.freeze: {entry!r}: the number must be 1 to {length}, as many as there are."
+    )
   return WHOLE if int(count) == length else int(count)
 
 
 def take_free(params, rows):
   """What is left to train of `params`: None for a frozen leaf, the later rows of a part of one."""
-  take = lambda k, leaf: None if k == WHOLE else leaf[k:] if k else leaf
+
+  def take(k, leaf):
+    return None if k == WHOLE else leaf[k:] if k else leaf
+
   return jax.tree.map(take, rows, params)
 
 
 def put_free(params, free, rows):
   """`params` with the leaves and rows of `take_free` in their places."""
-  put = lambda k, leaf, new: (
-      leaf if k == WHOLE else jnp.concatenate([leaf[:k], new]) if k else new)  # fmt: skip
+
+  def put(k, leaf, new):
+    return leaf if k == WHOLE else jnp.concatenate([leaf[:k], new]) if k else new
+
   return jax.tree.map(put, rows, params, free)
 
 

@@ -32,16 +32,21 @@ CHUNK = 4_096  # Rows that `settle` works on at once.
 def check(task, *, fsdp, stages, b1, b2, **_):
   """Raises InputError where row-sparse AdamW would not be dense AdamW."""
   if not getattr(task, "looks_up_only", False):
-    raise InputError("row_sparse: this task's loss reads all rows of the word table, so that "
-                     "every row has a gradient; set row_sparse = False.")  # fmt: skip
+    raise InputError(
+      "row_sparse: this task's loss reads all rows of the word table, so that "
+      "every row has a gradient; set row_sparse = False."
+    )
   if fsdp > 1:
-    raise InputError(f"row_sparse: needs the whole table on each device; mesh.fsdp = {fsdp}, "
-                     "set 1.")  # fmt: skip
+    raise InputError(
+      f"row_sparse: needs the whole table on each device; mesh.fsdp = {fsdp}, set 1."
+    )
   if stages:
     raise InputError("row_sparse: cannot be combined with config.stages.")
   if not 0 < b1 < math.sqrt(b2) < 1:
-    raise InputError(f"row_sparse: optim.b1 = {b1} must be less than the square root of "
-                     f"optim.b2 = {b2}, both between 0 and 1.")  # fmt: skip
+    raise InputError(
+      f"row_sparse: optim.b1 = {b1} must be less than the square root of "
+      f"optim.b2 = {b2}, both between 0 and 1."
+    )
 
 
 def narrow_task(task):
@@ -59,8 +64,7 @@ def init(params):
   far, and what its rounding left out; decay_V2: the same when the row was touched.
   """
   (V,) = (p.shape[0] for path, p in jax.tree.leaves_with_path(params) if _row(path))
-  return {"touched": jnp.zeros(V, jnp.int32), "decay": jnp.zeros((V, 2)),
-          "log_decay": jnp.zeros(2)}  # fmt: skip
+  return {"touched": jnp.zeros(V, jnp.int32), "decay": jnp.zeros((V, 2)), "log_decay": jnp.zeros(2)}
 
 
 def narrow(state, tokens, rate_at, **adam):
@@ -73,8 +77,10 @@ def narrow(state, tokens, rate_at, **adam):
   U = min(table_rows(tokens.size), V)
   # Ids beyond the table fill up what the batch leaves free: they read 0 and are not written.
   ids_U, small_tokens = jnp.unique(tokens, return_inverse=True, size=U, fill_value=V)
-  own = {name: table.at[ids_U].get(mode="fill", fill_value=0, indices_are_sorted=True)
-         for name, table in _rows(state).items()}  # fmt: skip
+  own = {
+    name: table.at[ids_U].get(mode="fill", fill_value=0, indices_are_sorted=True)
+    for name, table in _rows(state).items()
+  }
   own = _caught_up(own, step, state["rows"]["log_decay"], rate_at, **adam)
   log_decay_2 = _add(state["rows"]["log_decay"], jnp.log1p(-rate_at(step) * adam["weight_decay"]))
   own |= {"touched": own["touched"] + 1, "decay": jnp.broadcast_to(log_decay_2, (U, 2))}
@@ -86,9 +92,13 @@ def narrow(state, tokens, rate_at, **adam):
 def widen(state, small, ids_U):
   """The small state after its step, with all the rows of `state`; donate that, and it is cheap."""
   own = _rows(small)
-  return _with_rows(small, {
+  return _with_rows(
+    small,
+    {
       name: table.at[ids_U].set(own[name], mode="drop", indices_are_sorted=True)
-      for name, table in _rows(state).items()})  # fmt: skip
+      for name, table in _rows(state).items()
+    },
+  )
 
 
 def settle(state, rate_at, **adam):
@@ -96,7 +106,10 @@ def settle(state, rate_at, **adam):
   rows, log_decay_2 = _rows(state), state["rows"]["log_decay"]
   V = rows["touched"].shape[0]
   size = max(n for n in range(1, CHUNK + 1) if V % n == 0)
-  catch_up = lambda own: _caught_up(own, state["step"], log_decay_2, rate_at, **adam)
+
+  def catch_up(own):
+    return _caught_up(own, state["step"], log_decay_2, rate_at, **adam)
+
   settled = jax.lax.map(catch_up, {n: x.reshape(-1, size, *x.shape[1:]) for n, x in rows.items()})
   return _with_rows(state, {name: x.reshape(rows[name].shape) for name, x in settled.items()})
 
@@ -116,10 +129,12 @@ def _caught_up(own, step, log_decay_2, rate_at, *, b1, b2, epsilon, weight_decay
   x_U1 = jnp.where(near_U1 > 0, far_U1 / near_U1, 1)
   motion_UD = far_U1 * own["mu"] / (jnp.sqrt(own["nu"]) + epsilon * x_U1)
   return {
-      "weights": decay_U1 * own["weights"] - motion_UD,
-      "mu": own["mu"] * b1**missed_U1, "nu": own["nu"] * b2**missed_U1,
-      "touched": jnp.full_like(own["touched"], step),
-      "decay": jnp.broadcast_to(log_decay_2, own["decay"].shape)}  # fmt: skip
+    "weights": decay_U1 * own["weights"] - motion_UD,
+    "mu": own["mu"] * b1**missed_U1,
+    "nu": own["nu"] * b2**missed_U1,
+    "touched": jnp.full_like(own["touched"], step),
+    "decay": jnp.broadcast_to(log_decay_2, own["decay"].shape),
+  }
 
 
 def _add(sum_2, x):

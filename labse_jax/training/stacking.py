@@ -41,13 +41,17 @@ def spans(config):
       raise InputError(f"config.stages: stage {number} is {stage!r}; (layers, steps) is needed.")
     depth, steps = stage
     if found and depth % found[-1].depth:
-      raise InputError(f"config.stages: {found[-1].depth} layers cannot be stacked to {depth}; "
-                       f"a multiple of {found[-1].depth} is needed.")  # fmt: skip
+      raise InputError(
+        f"config.stages: {found[-1].depth} layers cannot be stacked to {depth}; "
+        f"a multiple of {found[-1].depth} is needed."
+      )
     found.append(Span(number, depth, first, first + steps))
     first += steps
   if found[-1].depth != config.model.depth:
-    raise InputError(f"config.stages ends with {found[-1].depth} layers; config.model.depth is "
-                     f"{config.model.depth}.")  # fmt: skip
+    raise InputError(
+      f"config.stages ends with {found[-1].depth} layers; config.model.depth is "
+      f"{config.model.depth}."
+    )
   return found
 
 
@@ -60,11 +64,16 @@ def schedule_of(config, span):
   restarts = span.end is not None and config.stacking.schedule == "restart"
   for name, value in options.items():
     if isinstance(value, tuple | list) and len(value) != (len(config.stages) if restarts else 0):
-      raise InputError(f"config.schedule.{name} = {value}: one value, or one for each stage of a "
-                       "schedule that restarts.")  # fmt: skip
+      raise InputError(
+        f"config.schedule.{name} = {value}: one value, or one for each stage of a "
+        "schedule that restarts."
+      )
   if not restarts:
     return 0, None, options
-  own = lambda value: value[span.number - 1] if isinstance(value, tuple | list) else value
+
+  def own(value):
+    return value[span.number - 1] if isinstance(value, tuple | list) else value
+
   return span.first, span.end - span.first, {name: own(value) for name, value in options.items()}
 
 

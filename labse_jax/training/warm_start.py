@@ -34,7 +34,10 @@ def warm_start(params, task):
   """Fresh `params` of a task with those of config.init and of `task.frozen` in their place."""
   taken = _of_init(params, task) if task.config.get("init") else {}
   taken |= {name: model_folder.read(folder).params for name, folder in task.frozen.items()}
-  put = lambda old, new: jax.make_array_from_callback(new.shape, old.sharding, new.__getitem__)
+
+  def put(old, new):
+    return jax.make_array_from_callback(new.shape, old.sharding, new.__getitem__)
+
   return params | jax.tree.map(put, {name: params[name] for name in taken}, taken)
 
 
@@ -43,9 +46,15 @@ def _of_init(params, task):
   folder = task.config.init
   content = model_folder.read(folder, pretraining=True)
   _check(content, task)
-  shapes = lambda tree: jax.tree.map(np.shape, tree)
-  taken = {name: value for name, value in content.params.items()
-           if name in params and shapes(value) == shapes(params[name])}  # fmt: skip
+
+  def shapes(tree):
+    return jax.tree.map(np.shape, tree)
+
+  taken = {
+    name: value
+    for name, value in content.params.items()
+    if name in params and shapes(value) == shapes(params[name])
+  }
   if "dense" in taken and any(content.head[name] != task.head.get(name) for name in HEAD):
     del taken["dense"]  # Trained under another pooling or activation, it says something else.
   fresh = sorted(task.own(params).keys() - taken.keys())
@@ -70,5 +79,7 @@ def _check(content, task):
     raise InputError(f"config.init = {folder}: another vocabulary than {task.config.tokenizer}.")
   prompt = content.prompts.get(content.default_prompt)
   if prompt and prompt != task.prompt:
-    raise InputError(f"config.init = {folder}: puts {prompt!r} before each text, this config "
-                     f"{task.prompt!r}; give its prompts and default_prompt.")  # fmt: skip
+    raise InputError(
+      f"config.init = {folder}: puts {prompt!r} before each text, this config "
+      f"{task.prompt!r}; give its prompts and default_prompt."
+    )

@@ -8,7 +8,9 @@ from labse_jax.base.sharding import BATCH, make_mesh, rows_of
 
 
 def place(mesh, table_VD, indices_BL):
-  put = lambda a, *spec: jax.device_put(a, jax.NamedSharding(mesh, jax.P(*spec)))
+  def put(a, *spec):
+    return jax.device_put(a, jax.NamedSharding(mesh, jax.P(*spec)))
+
   return put(jnp.asarray(table_VD), "fsdp"), put(jnp.asarray(indices_BL), BATCH)
 
 
@@ -19,7 +21,10 @@ def test_rows_of_a_split_table_and_their_gradient(devices, fsdp):
   weight_BLD = rng.normal(size=(16, 5, 4))
   mesh = make_mesh(fsdp, jax.devices()[:devices])
   with jax.set_mesh(mesh):
-    total = lambda table_VD, indices_BL: (rows_of(table_VD, indices_BL) * weight_BLD).sum()
+
+    def total(table_VD, indices_BL):
+      return (rows_of(table_VD, indices_BL) * weight_BLD).sum()
+
     split = place(mesh, np.float32(table_VD), indices_BL)
     found = jax.jit(rows_of)(*split)
     gradient_VD = jax.jit(jax.grad(total))(*split)
@@ -37,7 +42,10 @@ def test_the_table_stays_where_it_is():
     split = place(mesh, np.ones((V, D), np.float32), np.zeros((8, 4), np.int32))
     texts = []
     for find in (rows_of, lambda table_VD, indices_BL: table_VD[indices_BL]):
-      total = lambda *arrays, find=find: find(*arrays).sum()
+
+      def total(*arrays, find=find):
+        return find(*arrays).sum()
+
       texts.append(jax.jit(jax.value_and_grad(total)).lower(*split).compile().as_text())
   assert f"f32[{V},{D}]" not in texts[0] and f"f32[{V},{D}]" in texts[1]
 

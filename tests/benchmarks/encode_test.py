@@ -77,8 +77,12 @@ def test_batches_of_like_length_come_back_in_order(tiny_folder, real_lines):
 
 
 def run(*arguments):
-  done = subprocess.run([sys.executable, BENCHMARKS / "encode.py", *map(str, arguments)],
-                        capture_output=True, text=True, timeout=400)  # fmt: skip
+  done = subprocess.run(
+    [sys.executable, BENCHMARKS / "encode.py", *map(str, arguments)],
+    capture_output=True,
+    text=True,
+    timeout=400,
+  )
   assert done.returncode == 0, done.stderr[-2000:]
   return done.stdout
 
@@ -91,8 +95,20 @@ def text(tmp_path, real_lines):
 
 
 def test_it_runs_with_what_is_there(tiny_folder, text, tmp_path):
-  said = run("--model", tiny_folder, "--text", text, "--lines", 40, "--samples", 1,
-             "--only", "labse_jax bfloat16", "--output", tmp_path / "o.json")  # fmt: skip
+  said = run(
+    "--model",
+    tiny_folder,
+    "--text",
+    text,
+    "--lines",
+    40,
+    "--samples",
+    1,
+    "--only",
+    "labse_jax bfloat16",
+    "--output",
+    tmp_path / "o.json",
+  )
   assert "| labse_jax bfloat16 | its own |" in said
   content = json.loads((tmp_path / "o.json").read_text())
   assert content["model"] == "tiny" and content["lines"] == 40 and content["cores"]
@@ -106,8 +122,18 @@ def test_all_contenders_give_one_models_vectors(tiny_folder, text, tmp_path):
   need_torch()
   pytest.importorskip("onnxruntime")
   pytest.importorskip("openvino")
-  run("--model", tiny_folder, "--text", text, "--lines", 40, "--samples", 1,
-      "--output", tmp_path / "o.json")  # fmt: skip
+  run(
+    "--model",
+    tiny_folder,
+    "--text",
+    text,
+    "--lines",
+    40,
+    "--samples",
+    1,
+    "--output",
+    tmp_path / "o.json",
+  )
   results = json.loads((tmp_path / "o.json").read_text())["results"]
   assert results.keys() == contenders.CONTENDERS.keys()
   for name, result in results.items():

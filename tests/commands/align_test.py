@@ -27,10 +27,15 @@ def command(tiny_folder, tmp_path, real_lines, capsys):
   target = write(tmp_path / "b.txt", ["", " ".join(lines[:2]), *lines[2:]])
 
   def call(**flags):
-    flags = {"model": tiny_folder, "source": source, "target": target,
-             "output": tmp_path / "out"} | flags  # fmt: skip
-    argv = [part for name, value in flags.items()
-            for part in (f"--{name.replace('_', '-')}", str(value))]  # fmt: skip
+    flags = {
+      "model": tiny_folder,
+      "source": source,
+      "target": target,
+      "output": tmp_path / "out",
+    } | flags
+    argv = [
+      part for name, value in flags.items() for part in (f"--{name.replace('_', '-')}", str(value))
+    ]
     with pytest.raises(SystemExit) as status:
       errors.run(align.main, argv)
     return status.value.code, tmp_path / "out", capsys.readouterr()
@@ -68,18 +73,19 @@ def test_wrong_input_is_one_line_and_writes_nothing(command, tmp_path):
   before = (tmp_path / "a.txt").read_bytes()
   gold = write(tmp_path / "gold", ["[0]:[99]"])
   for flags, message in (
-      ({"source": write(tmp_path / "empty", [])}, "empty: has no sentence"),
-      ({"target": write(tmp_path / "blank", ["", " "])}, "blank: has no sentence"),
-      ({"source": tmp_path / "none"}, "none: no such file"),
-      ({"gold": tmp_path / "none"}, "none: no such file"),
-      ({"gold": gold}, "gold:1: place 99, and the target has lines 0 to 11"),
-      ({"output": tmp_path / "a.txt"}, "a.txt: is an input"),
-      ({"output": tmp_path / "x" / ".." / "b.txt"}, "b.txt: is an input"),
-      ({"gold": write(tmp_path / "out.scores.json", ["[0]:[0]"])}, "json: is an input"),
-      ({"output": tmp_path}, "is a folder; a file is needed"),
-      ({"output": "/dev/null"}, "/dev/null: is a device; a file is needed"),
-      ({"largest": 1}, "--largest 1: 2 to 10 is allowed"),
-      ({"model": tmp_path / "none"}, "none")):  # fmt: skip
+    ({"source": write(tmp_path / "empty", [])}, "empty: has no sentence"),
+    ({"target": write(tmp_path / "blank", ["", " "])}, "blank: has no sentence"),
+    ({"source": tmp_path / "none"}, "none: no such file"),
+    ({"gold": tmp_path / "none"}, "none: no such file"),
+    ({"gold": gold}, "gold:1: place 99, and the target has lines 0 to 11"),
+    ({"output": tmp_path / "a.txt"}, "a.txt: is an input"),
+    ({"output": tmp_path / "x" / ".." / "b.txt"}, "b.txt: is an input"),
+    ({"gold": write(tmp_path / "out.scores.json", ["[0]:[0]"])}, "json: is an input"),
+    ({"output": tmp_path}, "is a folder; a file is needed"),
+    ({"output": "/dev/null"}, "/dev/null: is a device; a file is needed"),
+    ({"largest": 1}, "--largest 1: 2 to 10 is allowed"),
+    ({"model": tmp_path / "none"}, "none"),
+  ):
     status, output, said = call(**flags)
     assert status == 2 and message in said.err and said.err.count("\n") == 1, said.err
     assert not output.exists() and said.out == ""
@@ -88,7 +94,10 @@ def test_wrong_input_is_one_line_and_writes_nothing(command, tmp_path):
 
 def test_texts_are_joined_with_those_before_them():
   assert documents.joined(["a", "b", "c"], 3) == [
-    ["a", "b", "c"], ["a", "a b", "b c"], ["a", "a b", "a b c"]]  # fmt: skip
+    ["a", "b", "c"],
+    ["a", "a b", "b c"],
+    ["a", "a b", "a b c"],
+  ]
 
 
 def test_each_text_is_encoded_once(tmp_path):
@@ -107,8 +116,9 @@ def test_each_text_is_encoded_once(tmp_path):
 
 def test_documents_are_split_where_they_say():
   lines = [f"{number} begins here, and it ends there." for number in range(200)]
-  source, target, links = split_documents.make(lines, [line.upper() for line in lines],
-                                               seed=0, dropped=0.05)  # fmt: skip
+  source, target, links = split_documents.make(
+    lines, [line.upper() for line in lines], seed=0, dropped=0.05
+  )
   kinds = {tuple(map(len, link)) for link in links}
   assert kinds == {(1, 1), (2, 1), (1, 2), (1, 0), (0, 1)}
   for left, right in links:
@@ -125,10 +135,23 @@ def test_split_and_merged_news_is_aligned(tmp_path, language):
   lines = [(news / f"{name}.txt").read_text("utf-8").splitlines() for name in (language, "eng")]
   source, target, links = split_documents.make(*(side[:300] for side in lines), seed=1)
   gold = [f"{[*left]}:{[*right]}" for left, right in links]
-  files = [write(tmp_path / name, part)
-           for name, part in (("a", source), ("b", target), ("gold", gold))]  # fmt: skip
-  argv = ["--model", real.folder("me5-small"), "--precision", "bfloat16", "--source", files[0],
-          "--target", files[1], "--gold", files[2], "--output", tmp_path / "pairs"]  # fmt: skip
+  files = [
+    write(tmp_path / name, part) for name, part in (("a", source), ("b", target), ("gold", gold))
+  ]
+  argv = [
+    "--model",
+    real.folder("me5-small"),
+    "--precision",
+    "bfloat16",
+    "--source",
+    files[0],
+    "--target",
+    files[1],
+    "--gold",
+    files[2],
+    "--output",
+    tmp_path / "pairs",
+  ]
   align.main([str(part) for part in argv])
   scores = json.loads((tmp_path / "pairs.scores.json").read_text())
   assert min(scores["strict"]["f1"], scores["lax"]["f1"]) >= 0.97

@@ -68,14 +68,19 @@ def run(place, *options):
 
 
 def vectors_jsonl(path, lines, z_ND):
-  path.write_text("".join(json.dumps({"text": text, "vector": [float(x) for x in z_D]}) + "\n"
-                          for text, z_D in zip(lines, z_ND, strict=True)))  # fmt: skip
+  path.write_text(
+    "".join(
+      json.dumps({"text": text, "vector": [float(x) for x in z_D]}) + "\n"
+      for text, z_D in zip(lines, z_ND, strict=True)
+    )
+  )
   return str(path)
 
 
 @pytest.mark.parametrize("style", ["research", "garden"])
 def test_a_converted_folder_gives_the_model_s_own_vectors(
-    place, stand_in, style, tiny_content, tiny_wordpiece, real_lines, capsys):  # fmt: skip
+  place, stand_in, style, tiny_content, tiny_wordpiece, real_lines, capsys
+):
   stand_in(style)
   got = SentenceEncoder.load(run(place)).encode(real_lines[:50])
   module = heads.build(MODEL | {"activation": "gelu_new"}, tiny_content.head)
@@ -103,13 +108,17 @@ def no_pooler(arrays):
     del arrays[name]
 
 
-@pytest.mark.parametrize(("options", "settings", "pooling", "said"), [
+@pytest.mark.parametrize(
+  ("options", "settings", "pooling", "said"),
+  [
     ([], {}, "cls", "pooler (as LaBSE's"),
     ([], {"extra": NEXT_SENTENCE}, "mean", "mean (a head of pretraining"),
     ([], {"masked_lm": masked_lm_head(1)}, "mean", "mean (a head of pretraining"),
     ([], {"change": no_pooler}, "mean", "mean (there is no pooler)"),
     (["--pooling", "pooler"], {"extra": NEXT_SENTENCE}, "cls", "pooler (asked for)"),
-    (["--pooling", "max"], {}, "max", "max (asked for)")])  # fmt: skip
+    (["--pooling", "max"], {}, "max", "max (asked for)"),
+  ],
+)
 def test_pooling(place, stand_in, options, settings, pooling, said, capsys):
   stand_in(**settings)
   content = model_folder.read(run(place, *options), pretraining=True)
@@ -122,10 +131,16 @@ def test_pooling(place, stand_in, options, settings, pooling, said, capsys):
   assert ("masked-LM head" in out) == ("masked_lm" in settings)
 
 
-@pytest.mark.parametrize(("options", "stored", "lower", "said"), [
-    ([], None, False, "% of the word pieces have capitals"), ([], True, True, "as the SavedModel"),
-    ([], False, False, "as the SavedModel"), (["--uncased"], False, True, "asked for"),
-    (["--cased"], True, False, "asked for")])  # fmt: skip
+@pytest.mark.parametrize(
+  ("options", "stored", "lower", "said"),
+  [
+    ([], None, False, "% of the word pieces have capitals"),
+    ([], True, True, "as the SavedModel"),
+    ([], False, False, "as the SavedModel"),
+    (["--uncased"], False, True, "asked for"),
+    (["--cased"], True, False, "asked for"),
+  ],
+)
 def test_letter_case(place, stand_in, options, stored, lower, said, capsys):
   stand_in(lower_case=stored)
   output = run(place, *options)
@@ -136,7 +151,10 @@ def test_letter_case(place, stand_in, options, stored, lower, said, capsys):
 
 def test_a_vocabulary_without_capitals_is_uncased(place, stand_in, capsys):
   pieces = (place / "vocab.txt").read_text().split("\n")[:-1]
-  small = lambda piece: piece[0] == "[" or piece == piece.lower()
+
+  def small(piece):
+    return piece[0] == "[" or piece == piece.lower()
+
   lowered = [p if small(p) else f"{p.lower()}{i}" for i, p in enumerate(pieces)]
   (place / "vocab.txt").write_text("\n".join(lowered) + "\n")
   stand_in()
@@ -144,9 +162,15 @@ def test_a_vocabulary_without_capitals_is_uncased(place, stand_in, capsys):
   assert "lowercased, accents removed (0.0%" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize(("act", "options", "expected"), [
-    ("gelu", [], "gelu_new"), ("relu", [], "relu"), ("gelu", ["--activation", "gelu"], "gelu"),
-    (None, [], "gelu_new")])  # fmt: skip
+@pytest.mark.parametrize(
+  ("act", "options", "expected"),
+  [
+    ("gelu", [], "gelu_new"),
+    ("relu", [], "relu"),
+    ("gelu", ["--activation", "gelu"], "gelu"),
+    (None, [], "gelu_new"),
+  ],
+)
 def test_activation_and_length(place, stand_in, act, options, expected):
   config = {key: value for key, value in BERT_CONFIG.items() if key != "hidden_act" or act}
   (place / "bert_config.json").write_text(json.dumps(config | ({"hidden_act": act} if act else {})))
@@ -159,8 +183,12 @@ def test_the_garden_s_shapes_stand_for_a_config(place, stand_in):
   (place / "bert_config.json").unlink()
   stand_in("garden")
   content = model_folder.describe(run(place))
-  assert content.model == {**MODEL, "activation": "gelu_new", "position_offset": 0,
-                           "relative_buckets": 0}  # fmt: skip
+  assert content.model == {
+    **MODEL,
+    "activation": "gelu_new",
+    "position_offset": 0,
+    "relative_buckets": 0,
+  }
   assert content.max_length == 64, "no more than there are positions"
 
 
@@ -188,11 +216,16 @@ def touch(place, *names):
     (place / name).touch()
 
 
-@pytest.mark.parametrize(("names", "given", "prefix"), [
-    (["m.ckpt.index"], ".", "m.ckpt"), (["m.ckpt.index"], "m.ckpt", "m.ckpt"),
+@pytest.mark.parametrize(
+  ("names", "given", "prefix"),
+  [
+    (["m.ckpt.index"], ".", "m.ckpt"),
+    (["m.ckpt.index"], "m.ckpt", "m.ckpt"),
     (["m.ckpt.index"], "m.ckpt.index", "m.ckpt"),
     (["ckpt-1.index", "ckpt-2.index", "ckpt-3.index"], ".", "ckpt-2"),
-    (["saved_model.pb", "variables/variables.index"], ".", "variables/variables")])  # fmt: skip
+    (["saved_model.pb", "variables/variables.index"], ".", "variables/variables"),
+  ],
+)
 def test_where_a_checkpoint_lies(tmp_path, names, given, prefix):
   touch(tmp_path, *names)
   note = 'model_checkpoint_path: "/far/away/ckpt-2"\nall_model_checkpoint_paths: "ckpt-1"\n'
@@ -210,22 +243,25 @@ def short_vocabulary(place):
 
 
 BAD = {
-    "nothing there": (lambda p: (p / "bert_model.ckpt.index").unlink(), {}, "holds 0 checkpoints"),
-    "two checkpoints": (lambda p: touch(p, "b.index"), {}, r"\['b', 'bert_model.ckpt'\]; name one"),
-    "no vocabulary": (lambda p: (p / "vocab.txt").unlink(), {}, "--vocab FILE is needed"),
-    "two vocabularies": (lambda p: touch(p, "a_vocab.txt"), {}, "choose by --vocab FILE"),
-    "other vocabulary": (short_vocabulary, {}, "has 1,000 rows, the vocabulary 999 pieces"),
-    "no config": (lambda p: (p / "bert_config.json").unlink(), {}, "--config FILE is needed"),
-    "broken config": (lambda p: (p / "bert_config.json").write_text("{"), {}, "read as JSON"),
-    "other width": (config(hidden_size=16), {}, "misshapen: "),
-    "other depth": (config(num_hidden_layers=3), {}, "missing: encoder.layer.2"),
-    "unknown activation": (config(hidden_act="swish"), {}, "'swish'"),
-    "other heads": (config(num_attention_heads=8), {"style": "garden"}, "the checkpoint has 4"),
-    "no BERT": (lambda p: None, {"change": dict.clear}, "no word embeddings"),
-    "an adapter": (lambda p: None, {"change": lambda a: a.update({"adapter/x": np.ones(2)})},
-                   "not of this model: scope/adapter/x"),
-    "output taken": (lambda p: touch(p.parent, "model/other.txt"), {}, "holds other files"),
-}  # fmt: skip
+  "nothing there": (lambda p: (p / "bert_model.ckpt.index").unlink(), {}, "holds 0 checkpoints"),
+  "two checkpoints": (lambda p: touch(p, "b.index"), {}, r"\['b', 'bert_model.ckpt'\]; name one"),
+  "no vocabulary": (lambda p: (p / "vocab.txt").unlink(), {}, "--vocab FILE is needed"),
+  "two vocabularies": (lambda p: touch(p, "a_vocab.txt"), {}, "choose by --vocab FILE"),
+  "other vocabulary": (short_vocabulary, {}, "has 1,000 rows, the vocabulary 999 pieces"),
+  "no config": (lambda p: (p / "bert_config.json").unlink(), {}, "--config FILE is needed"),
+  "broken config": (lambda p: (p / "bert_config.json").write_text("{"), {}, "read as JSON"),
+  "other width": (config(hidden_size=16), {}, "misshapen: "),
+  "other depth": (config(num_hidden_layers=3), {}, "missing: encoder.layer.2"),
+  "unknown activation": (config(hidden_act="swish"), {}, "'swish'"),
+  "other heads": (config(num_attention_heads=8), {"style": "garden"}, "the checkpoint has 4"),
+  "no BERT": (lambda p: None, {"change": dict.clear}, "no word embeddings"),
+  "an adapter": (
+    lambda p: None,
+    {"change": lambda a: a.update({"adapter/x": np.ones(2)})},
+    "not of this model: scope/adapter/x",
+  ),
+  "output taken": (lambda p: touch(p.parent, "model/other.txt"), {}, "holds other files"),
+}
 
 
 @pytest.mark.parametrize("name", BAD)

@@ -44,7 +44,8 @@ def test_order_is_kept_and_batches_change_nothing(tiny_encoder, lines):
   np.testing.assert_allclose(together, apart, atol=1e-6)
   for batch_size in (1, 7, 64):
     np.testing.assert_allclose(
-        tiny_encoder.encode(lines, batch_size=batch_size), together, atol=1e-6)  # fmt: skip
+      tiny_encoder.encode(lines, batch_size=batch_size), together, atol=1e-6
+    )
   assert np.abs(together[:-1] - together[1:]).max(1).min() > 1e-3  # No two neighbours are one.
 
 
@@ -58,9 +59,15 @@ def test_one_device_and_eight_give_the_same(tiny_content, lines):
   module = heads.build(tiny_content.model, tiny_content.head)
   tokenizer = sentence_encoder.Tokenizer(tiny_content.tokenizer_file)
   vectors = [
-      SentenceEncoder(module, tiny_content.params, tokenizer, max_length=64,
-                      mesh=make_mesh(devices=jax.devices()[:count])).encode(lines)
-      for count in (1, 8)]  # fmt: skip
+    SentenceEncoder(
+      module,
+      tiny_content.params,
+      tokenizer,
+      max_length=64,
+      mesh=make_mesh(devices=jax.devices()[:count]),
+    ).encode(lines)
+    for count in (1, 8)
+  ]
   assert jax.device_count() == 8
   np.testing.assert_allclose(*vectors, atol=1e-6)
 
@@ -92,8 +99,9 @@ def test_normalisation_and_truncation_as_in_sentence_transformers(tmp_path, with
 
 
 def test_the_default_prompt_is_applied_and_can_be_replaced(tmp_path, tiny_content, tiny_encoder):
-  content = dataclasses.replace(tiny_content, prompts={"query": "query: ", "other": "o "},
-                                default_prompt="query")  # fmt: skip
+  content = dataclasses.replace(
+    tiny_content, prompts={"query": "query: ", "other": "o "}, default_prompt="query"
+  )
   model_folder.write(tmp_path / "m", content)
   encoder = SentenceEncoder.load(tmp_path / "m")
   for prompt, text in ((None, "query: Hello"), ("", "Hello"), ("say: ", "say: Hello")):
@@ -160,9 +168,9 @@ def test_the_last_batch_is_no_larger_than_it_must_be(tiny_content, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("max_length", "rows"),
-    [(3, (3,)), (31, (31,)), (32, (32,)), (33, (32, 33)), (128, (32, 128)), (512, (32, 128, 512))],
-)  # fmt: skip
+  ("max_length", "rows"),
+  [(3, (3,)), (31, (31,)), (32, (32,)), (33, (32, 33)), (128, (32, 128)), (512, (32, 128, 512))],
+)
 def test_row_lengths_ascend_to_the_limit(tiny_content, max_length, rows, monkeypatch):
   module = heads.build(dict(tiny_content.model, positions=512), tiny_content.head)
   tokenizer = sentence_encoder.Tokenizer(tiny_content.tokenizer_file)
@@ -188,10 +196,14 @@ def test_a_limit_that_the_model_cannot_hold_is_refused(tiny_content, max_length)
 
 
 @pytest.mark.parametrize(
-    ("arguments", "options", "message"),
-    [([["a", None]], {}, "got NoneType"), ([[b"a"]], {}, "got bytes"),
-     (["a"], {"truncate_dim": 0}, "truncate_dim = 0"), (["a"], {"batch_size": -1}, "batch_size")],
-)  # fmt: skip
+  ("arguments", "options", "message"),
+  [
+    ([["a", None]], {}, "got NoneType"),
+    ([[b"a"]], {}, "got bytes"),
+    (["a"], {"truncate_dim": 0}, "truncate_dim = 0"),
+    (["a"], {"batch_size": -1}, "batch_size"),
+  ],
+)
 def test_arguments_that_cannot_be(tiny_encoder, arguments, options, message):
   with pytest.raises(InputError, match=message):
     tiny_encoder.encode(*arguments, **options)
@@ -210,8 +222,9 @@ def text(tmp_path, lines, monkeypatch):
 
 
 def encode_file(encoder, source, output, model="m", **options):
-  return streaming.encode_file(encoder, source, output, identity={"model": model}, progress=False,
-                            **options)  # fmt: skip
+  return streaming.encode_file(
+    encoder, source, output, identity={"model": model}, progress=False, **options
+  )
 
 
 def test_a_file_gives_its_lines_vectors(tiny_encoder, text, lines, tmp_path, capsys):
@@ -251,8 +264,8 @@ def test_lines_are_not_held(tiny_encoder, text, tmp_path, monkeypatch):
   one = tiny_encoder.encode
   monkeypatch.setattr(streaming.files, "read_lines", read_lines)
   monkeypatch.setattr(
-      tiny_encoder, "encode",
-      lambda *a, **k: (most.append(len(alive)), one(*a, **k))[1])  # fmt: skip
+    tiny_encoder, "encode", lambda *a, **k: (most.append(len(alive)), one(*a, **k))[1]
+  )
   encode_file(tiny_encoder, text, tmp_path / "o.npy")
   assert len(most) == 30 and max(most) <= 21
 
@@ -284,7 +297,8 @@ def kill_after(tiny_encoder, monkeypatch):
 @pytest.mark.parametrize("chunks", [0, 1, 4, 7])
 @pytest.mark.parametrize("tear", [0, 1, 130, 1280, 2000])
 def test_a_killed_run_goes_on_and_writes_the_same_bytes(
-    tiny_encoder, text, lines, tmp_path, kill_after, capsys, chunks, tear):  # fmt: skip
+  tiny_encoder, text, lines, tmp_path, kill_after, capsys, chunks, tear
+):
   expected = encode_file(tiny_encoder, text, tmp_path / "straight.npy")
   kill_after(chunks)
   with pytest.raises(Killed):
@@ -315,7 +329,8 @@ def test_a_torn_note_costs_a_chunk(tiny_encoder, text, lines, tmp_path, kill_aft
 
 @pytest.mark.parametrize("what", ["input", "model", "note"])
 def test_another_input_or_model_starts_over_and_says_so(
-    tiny_encoder, text, tmp_path, kill_after, capsys, what):  # fmt: skip
+  tiny_encoder, text, tmp_path, kill_after, capsys, what
+):
   kill_after(3)
   with pytest.raises(Killed):
     encode_file(tiny_encoder, text, tmp_path / "out.npy")
@@ -331,8 +346,10 @@ def test_another_input_or_model_starts_over_and_says_so(
 
 def command(model, source, output, *options):
   with pytest.raises(SystemExit) as caught:
-    run(encode.main, ["--model", f"{model}", "--input", f"{source}", "--output", f"{output}",
-                      *options])  # fmt: skip
+    run(
+      encode.main,
+      ["--model", f"{model}", "--input", f"{source}", "--output", f"{output}", *options],
+    )
   return caught.value.code
 
 
@@ -380,10 +397,14 @@ def test_bfloat16_is_near(tiny_folder, tiny_encoder, text, lines, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("content", "message"),
-    [(None, "no such file"), (b"", "is empty"), (b"a\nb\n\xff\xfe\n", r"in.txt:3: not UTF-8"),
-     ("folder", "is a folder")],
-)  # fmt: skip
+  ("content", "message"),
+  [
+    (None, "no such file"),
+    (b"", "is empty"),
+    (b"a\nb\n\xff\xfe\n", r"in.txt:3: not UTF-8"),
+    ("folder", "is a folder"),
+  ],
+)
 def test_bad_input_is_one_line(tiny_folder, tmp_path, content, message, capsys):
   source, output = tmp_path / "in.txt", tmp_path / "o.npy"
   output.write_bytes(b"old")
@@ -405,7 +426,8 @@ def test_other_bad_arguments_are_one_line(tiny_folder, text, tmp_path, capsys):
 
 
 def test_ctrl_c_is_130_without_a_traceback_and_can_go_on(
-    tiny_folder, text, tmp_path, monkeypatch, capsys):  # fmt: skip
+  tiny_folder, text, tmp_path, monkeypatch, capsys
+):
   plain, calls = SentenceEncoder.encode, itertools.count()
 
   def interrupted(self, *args, **options):
@@ -421,9 +443,11 @@ def test_ctrl_c_is_130_without_a_traceback_and_can_go_on(
 
 
 def test_no_torch_is_imported():
-  code = ("import sys, pkgutil, importlib, labse_jax\n"
-          "for m in pkgutil.walk_packages(labse_jax.__path__, 'labse_jax.'):\n"
-          "  if not m.name.endswith(('__main__', '.mteb')): importlib.import_module(m.name)\n"
-          "print([m for m in ('torch', 'transformers') if m in sys.modules])")  # fmt: skip
+  code = (
+    "import sys, pkgutil, importlib, labse_jax\n"
+    "for m in pkgutil.walk_packages(labse_jax.__path__, 'labse_jax.'):\n"
+    "  if not m.name.endswith(('__main__', '.mteb')): importlib.import_module(m.name)\n"
+    "print([m for m in ('torch', 'transformers') if m in sys.modules])"
+  )
   done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
   assert json.loads(done.stdout.replace("'", '"')) == []

@@ -18,13 +18,24 @@ WORDS = ["ⴰⵣⵓⵍ", "ⵜⴰⵎⴰⵣⵉⵖⵜ", "fezzetru", "waggulimp"]
 def model(request, tmp_path_factory, tiny_content):
   """A model folder with a masked-LM head."""
   rng = np.random.default_rng(0)
-  drawn = lambda *shape: rng.normal(size=shape).astype(np.float32)
-  head = {"transform": {"kernel": drawn(32, 32), "bias": drawn(32)},
-          "norm": {"scale": drawn(32), "bias": drawn(32)}, "output_bias": drawn(1024)}  # fmt: skip
+
+  def drawn(*shape):
+    return rng.normal(size=shape).astype(np.float32)
+
+  head = {
+    "transform": {"kernel": drawn(32, 32), "bias": drawn(32)},
+    "norm": {"scale": drawn(32), "bias": drawn(32)},
+    "output_bias": drawn(1024),
+  }
   path = tmp_path_factory.mktemp("extend") / "model"
-  model_folder.write(path, dataclasses.replace(
-      tiny_content, params=tiny_content.params | {"masked_lm": head},
-      tokenizer_file=request.getfixturevalue(request.param) / "tokenizer.json"))  # fmt: skip
+  model_folder.write(
+    path,
+    dataclasses.replace(
+      tiny_content,
+      params=tiny_content.params | {"masked_lm": head},
+      tokenizer_file=request.getfixturevalue(request.param) / "tokenizer.json",
+    ),
+  )
   return path
 
 
@@ -112,12 +123,14 @@ def test_wrong_input_is_one_line_and_writes_nothing(command, model, tmp_path):
   content.model["vocab_size"] = 900
   model_folder.write(tmp_path / "short", content)
   for flags, message in (
-      ({"text": tmp_path / "none"}, "none: no such file or folder"),
-      ({"text": tmp_path / "empty"}, "o piece"), ({"pieces": 0}, "--pieces 0: at least 1"),
-      ({"model": tmp_path / "full"}, "not a model folder"),
-      ({"model": tmp_path / "short"}, "has the ids 0 to 999, the model has 900 rows"),
-      ({"output": tmp_path / "full"}, "holds other files (and no new_pieces.json)"),
-      ({"output": model}, "holds other files (and no new_pieces.json)")):  # fmt: skip
+    ({"text": tmp_path / "none"}, "none: no such file or folder"),
+    ({"text": tmp_path / "empty"}, "o piece"),
+    ({"pieces": 0}, "--pieces 0: at least 1"),
+    ({"model": tmp_path / "full"}, "not a model folder"),
+    ({"model": tmp_path / "short"}, "has the ids 0 to 999, the model has 900 rows"),
+    ({"output": tmp_path / "full"}, "holds other files (and no new_pieces.json)"),
+    ({"output": model}, "holds other files (and no new_pieces.json)"),
+  ):
     status, output, said = command(**flags)
     assert status == 2 and message in said.err and said.err.count("\n") == 1, said.err
     assert not output.exists() and said.out == ""

@@ -172,7 +172,10 @@ def negatives_in(batch):
 
 def hashes_of(dataset, negatives):
   """The same of a whole dataset."""
-  crc = lambda text: zlib.crc32(text.encode()) if text else 0
+
+  def crc(text):
+    return zlib.crc32(text.encode()) if text else 0
+
   pairs = [
     (crc(x["source"]), crc(x["target"])) for x in map(dataset.source.__getitem__, range(PAIRS))
   ]
@@ -184,7 +187,8 @@ def test_the_batch_after_mining_has_the_new_negatives(folder, mined, tiny_folder
   dataset, params = open_dataset(folder / "data"), task.init(jax.random.key(0))
   data = iter(task.batches())
   assert {name: array.shape for name, array in next(data).items()} == {
-      name: shape.shape for name, shape in task.batch_shapes().items()}  # fmt: skip
+    name: shape.shape for name, shape in task.batch_shapes().items()
+  }
   expected = hashes_of(dataset, look_up(dataset, **task.hard))
   assert negatives_in(next(data)).items() <= expected.items()
   assert task.refreshed(data, 3, tmp_path) is data  # Nothing is mined yet.

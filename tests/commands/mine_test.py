@@ -37,8 +37,17 @@ def command(tiny_folder, texts, tmp_path, monkeypatch, capsys):
   monkeypatch.setattr(sentence_encoder, "CHUNK", 16)
 
   def call(*words):
-    argv = ["--model", tiny_folder, "--source", tmp_path / "a.deu", "--target",
-            tmp_path / "b.eng.gz", "--output", tmp_path / "out", *words]  # fmt: skip
+    argv = [
+      "--model",
+      tiny_folder,
+      "--source",
+      tmp_path / "a.deu",
+      "--target",
+      tmp_path / "b.eng.gz",
+      "--output",
+      tmp_path / "out",
+      *words,
+    ]
     with pytest.raises(SystemExit) as status:
       errors.run(mine.main, [str(word) for word in argv])
     return status.value.code, capsys.readouterr()
@@ -55,7 +64,10 @@ def expected(texts, encoder, **options):
   """[(score, source, target)] by the library, of the distinct lines."""
   sides = [list(dict.fromkeys(line.strip() for line in side if line.strip())) for side in texts]
   vectors = [encoder.encode(side, normalize_embeddings=True) for side in sides]
-  allowed = lambda n, m: np.array([sides[0][i] != sides[1][j] for i, j in zip(n, m, strict=True)])
+
+  def allowed(n, m):
+    return np.array([sides[0][i] != sides[1][j] for i, j in zip(n, m, strict=True)])
+
   found = margin.candidates(*vectors, k=4, allowed=allowed, **options)
   return [(score, sides[0][n], sides[1][m]) for n, m, score in zip(*found, strict=True)]
 
@@ -67,8 +79,11 @@ def same(rows, wanted):
 
 def test_pairs_of_a_search_in_int8(command, texts, tiny_encoder, tmp_path, monkeypatch):
   given = []  # Scores are float32's, so that pairs do not tell how they were searched for.
-  monkeypatch.setattr(mine, "top_k_both", lambda *arguments, **options: (
-      given.append(options), top_k_both(*arguments, **options))[1])  # fmt: skip
+  monkeypatch.setattr(
+    mine,
+    "top_k_both",
+    lambda *arguments, **options: (given.append(options), top_k_both(*arguments, **options))[1],
+  )
   assert command("--search", "int8")[0] == 0
   assert given == [{"dtype": "int8", "state": tmp_path / "out.vectors" / "search"}]
   search = functools.partial(top_k_both, dtype="int8")
@@ -87,7 +102,9 @@ def test_the_recall_of_an_index_is_said(command, texts, tiny_encoder, tmp_path, 
   pytest.importorskip("faiss", reason="faiss is an extra")
   from labse_jax.neighbours import approximate
 
-  found = lambda *arguments: approximate.Found(*top_k_both(*arguments), 0.9, 0.8765)
+  def found(*arguments):
+    return approximate.Found(*top_k_both(*arguments), 0.9, 0.8765)
+
   monkeypatch.setattr(approximate, "top_k_both", found)
   monkeypatch.setattr(approximate, "FEWEST", 1)
   status, said = command("--search", "faiss")
@@ -181,8 +198,11 @@ def test_a_killed_run_goes_on_to_the_same_bytes(command, tmp_path, monkeypatch, 
   with monkeypatch.context() as patch:
     patch.setattr(sentence_encoder.SentenceEncoder, "encode", stopping)
     assert command()[0] == 130 and not (tmp_path / "out").exists()
-  monkeypatch.setattr(sentence_encoder.SentenceEncoder, "encode", lambda *a, **o: (
-      calls.append(1), original(*a, **o))[1])  # fmt: skip
+  monkeypatch.setattr(
+    sentence_encoder.SentenceEncoder,
+    "encode",
+    lambda *a, **o: (calls.append(1), original(*a, **o))[1],
+  )
   calls.clear()
   assert command()[0] == 0 and (tmp_path / "out").read_bytes() == whole
   assert len(calls) == 5 + 6 - chunks  # Of 71 and 81 lines; what was done was not done again.
@@ -251,8 +271,13 @@ def test_a_precision_finds_the_threshold(command, texts, tiny_encoder, tmp_path,
   """With fewer gold pairs than are believed outside of a test, near copies among them."""
   monkeypatch.setattr(calibration, "FEWEST", 15)
   given, calibrated = [], calibration.calibrated
-  monkeypatch.setattr(calibration, "calibrated", lambda *arguments, copied, **options: (
-      given.extend(copied), calibrated(*arguments, **options))[1])  # fmt: skip
+  monkeypatch.setattr(
+    calibration,
+    "calibrated",
+    lambda *arguments, copied, **options: (given.extend(copied), calibrated(*arguments, **options))[
+      1
+    ],
+  )
   gold = [(line, f"{line} ...") for line in dict.fromkeys(texts[0][32:72])]
   (tmp_path / "gold.tsv").write_text("".join(f"{a}\t{b}\n" for a, b in gold[:20]), "utf-8")
   words = ("--precision", 0.6, "--gold", tmp_path / "gold.tsv", "--report", tmp_path / "page.html")

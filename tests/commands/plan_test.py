@@ -119,12 +119,20 @@ def test_the_search_compiles_other_batches_until_one_does_not_fit(config, monkey
 
 
 @pytest.mark.parametrize(
-    ("message", "used"),
-    [("RESOURCE_EXHAUSTED: Ran out of memory in memory space hbm. Used 24.50G of 15.48G hbm. "
-      "Exceeded hbm capacity by 9.03G.", 24.5 * GIB),
-     ("RESOURCE_EXHAUSTED: Ran out of memory on HBM, the total memory required for HLO "
-      "temporaries (512.50M) exceeds available HBM (15.48G).", 512.5 * 2**20 + 30)],
-)  # fmt: skip
+  ("message", "used"),
+  [
+    (
+      "RESOURCE_EXHAUSTED: Ran out of memory in memory space hbm. Used 24.50G of 15.48G hbm. "
+      "Exceeded hbm capacity by 9.03G.",
+      24.5 * GIB,
+    ),
+    (
+      "RESOURCE_EXHAUSTED: Ran out of memory on HBM, the total memory required for HLO "
+      "temporaries (512.50M) exceeds available HBM (15.48G).",
+      512.5 * 2**20 + 30,
+    ),
+  ],
+)
 def test_a_refusal_says_what_was_needed(message, used):
   refused = compilation.refusal(message, {"parameters": 10, "batch": 20})
   assert refused.used == used == sum(refused.memory.values())
@@ -172,14 +180,16 @@ def test_without_the_compiler_one_line_says_what_to_install(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("words", "message"),
-    [(["--config=none.py"], "none.py: no such config file"),
-     (["--config", CONFIG, "--output=/nowhere/plan.json"], "there is no folder /nowhere"),
-     (["--config", CONFIG, "--output=/tmp"], "/tmp: is a folder"),
-     (["--config", CONFIG, "--config.batch_rows=12"], "not divisible by 8 devices"),
-     (["--config", CONFIG, "--config.model.widht=12"], "did you mean 'width'"),
-     (["--config", CONFIG, "--topolgy=local"], "topolgy")],
-)  # fmt: skip
+  ("words", "message"),
+  [
+    (["--config=none.py"], "none.py: no such config file"),
+    (["--config", CONFIG, "--output=/nowhere/plan.json"], "there is no folder /nowhere"),
+    (["--config", CONFIG, "--output=/tmp"], "/tmp: is a folder"),
+    (["--config", CONFIG, "--config.batch_rows=12"], "not divisible by 8 devices"),
+    (["--config", CONFIG, "--config.model.widht=12"], "did you mean 'width'"),
+    (["--config", CONFIG, "--topolgy=local"], "topolgy"),
+  ],
+)
 def test_wrong_input_is_one_line_and_exit_2(words, message, capsys):
   with pytest.raises(SystemExit) as stop:
     run(planner.main, words)
@@ -190,17 +200,40 @@ def test_wrong_input_is_one_line_and_exit_2(words, message, capsys):
 def test_the_command_itself(tmp_path):
   output = tmp_path / "plan.json"
   done = subprocess.run(
-      [sys.executable, "-m", "labse_jax.plan", "--config", CONFIG, "--config.model.depth=1",
-       "--no-search", "--output", str(output)],
-      capture_output=True, text=True)  # fmt: skip
+    [
+      sys.executable,
+      "-m",
+      "labse_jax.plan",
+      "--config",
+      CONFIG,
+      "--config.model.depth=1",
+      "--no-search",
+      "--output",
+      str(output),
+    ],
+    capture_output=True,
+    text=True,
+  )
   assert done.returncode == 0 and done.stderr == "", done.stderr[-2000:]
   made = json.loads(output.read_text())
-  assert {"fits", "bytes_per_chip", "bytes_used_per_chip", "flops_per_step",
-          "collective_bytes"} <= set(made)  # fmt: skip
+  assert {
+    "fits",
+    "bytes_per_chip",
+    "bytes_used_per_chip",
+    "flops_per_step",
+    "collective_bytes",
+  } <= set(made)
   assert "--no-search" in made["command"]
   assert made["largest_batch"] is None and made["seconds_at_peak"] is None
-  for words in ("An estimate", "nothing was run", "optimiser state", "of matrix products only",
-                "all-reduce", "It fits.", f"written: {output}"):  # fmt: skip
+  for words in (
+    "An estimate",
+    "nothing was run",
+    "optimiser state",
+    "of matrix products only",
+    "all-reduce",
+    "It fits.",
+    f"written: {output}",
+  ):
     assert words in done.stdout
   assert "time at the peak" not in done.stdout
 
@@ -208,7 +241,10 @@ def test_the_command_itself(tmp_path):
 def test_numbers_have_the_units_that_suit_them():
   assert [seconds(x) for x in (2.5, 0.372, 8e-7)] == ["2.5 s", "372 ms", "0.8 us"]
   assert [amount(x).split() for x in (0, 3 * 2**20, 5 * GIB)] == [
-      ["0", "B"], ["3.00", "MiB"], ["5.00", "GiB"]]  # fmt: skip
+    ["0", "B"],
+    ["3.00", "MiB"],
+    ["5.00", "GiB"],
+  ]
   assert [flops(x) for x in (7, 4e9, 1.234e15)] == ["7 FLOP", "4.00 GFLOP", "1,234.00 TFLOP"]
 
 
@@ -232,8 +268,10 @@ def test_the_papers_runs_fit_as_the_readme_says(path):
   made, readme = json.loads(path.read_text()), (ROOT / "README.md").read_text()
   assert made["fits"] and made["bytes_used_per_chip"] < made["bytes_per_chip"] == 16 * GIB
   used, usable = made["bytes_used_per_chip"] / GIB, made["bytes_usable_per_chip"] / GIB
-  moved = [made["collective_bytes"][kind] / 2**20
-           for kind in ("all-gather", "all-reduce", "reduce-scatter")]  # fmt: skip
+  moved = [
+    made["collective_bytes"][kind] / 2**20
+    for kind in ("all-gather", "all-reduce", "reduce-scatter")
+  ]
   said = f"{used:.2f} of {usable:.2f} GiB"
   row = next(
     line for line in readme.splitlines() if f"{made['topology']}," in line and said in line

@@ -84,7 +84,10 @@ def test_each_filter_counts_what_it_drops(tmp_path, capsys):
 @pytest.fixture
 def judge_of_languages(monkeypatch):
   """One that knows English and German, and takes what begins with "Dies" for German."""
-  is_foreign = lambda code: lambda text: (code == "deu") != text.startswith("Dies")
+
+  def is_foreign(code):
+    return lambda text: (code == "deu") != text.startswith("Dies")
+
   monkeypatch.setattr(language_id, "_identifier", lambda: None)
   monkeypatch.setattr(language_id, "_labels", lambda code: {"eng", "deu"} & {code})
   monkeypatch.setattr(language_id, "foreign_to", is_foreign)

@@ -63,7 +63,10 @@ def workdir(tmp_path, monkeypatch):
   (run / "metrics.jsonl").write_text("".join(json.dumps(row) + "\n" for row in log))
   config = {"seed": 7, "model": {"layers": 6, "name": "<bert>"}, "languages": None}
   (run / "config.json").write_text(json.dumps(config))
-  row = lambda value: {"accuracy": metric(value), "forward": value, "backward": value, "pairs": 3}
+
+  def row(value):
+    return {"accuracy": metric(value), "forward": value, "backward": value, "pairs": 3}
+
   evaluation = {
     "suite": "tatoeba",
     "results": {"jpn": row(1 / 3), "fra": row(1.0)},

@@ -42,7 +42,8 @@ def test_wrong_input_ends_with_one_line_and_status_2(folder, tiny_folder):
   shutil.copytree(store.folder, other)
   argv = ["--model", str(tiny_folder), "--data", str(folder / "data"), "--prompt", "passage: "]
   done = subprocess.run(
-      [sys.executable, "-m", "labse_jax.teach", *argv], capture_output=True, text=True)  # fmt: skip
+    [sys.executable, "-m", "labse_jax.teach", *argv], capture_output=True, text=True
+  )
   assert done.returncode == 2 and done.stderr.count("\n") == 1, done.stderr
   assert done.stderr.startswith(f"labse-jax: {other}: holds vectors with another prompt")
   assert (other / "manifest.json").read_bytes() == (store.folder / "manifest.json").read_bytes()

@@ -39,8 +39,17 @@ def straight(folder):
 def test_a_run_leaves_what_it_promises(straight):
   rows = [json.loads(line) for line in (straight / "metrics.jsonl").read_text().splitlines()]
   assert [row["step"] for row in rows] == list(range(STEPS))
-  for name in ("loss", "grad_norm", "learning_rate", "sentences_per_second", "tokens_per_second",
-               "negatives", "pairs", "tokens", "in_batch_accuracy"):  # fmt: skip
+  for name in (
+    "loss",
+    "grad_norm",
+    "learning_rate",
+    "sentences_per_second",
+    "tokens_per_second",
+    "negatives",
+    "pairs",
+    "tokens",
+    "in_batch_accuracy",
+  ):
     assert all(np.isfinite(row[name]) for row in rows), name
   assert rows[-1]["loss"] < rows[0]["loss"]
   assert (straight / "model" / "modules.json").exists()
@@ -163,8 +172,9 @@ def test_weights_split_over_fsdp_train_the_same(folder, straight, tmp_path, fsdp
   config = tiny.config(folder, total_steps=3)
   trainer.train(config, tmp_path / "whole")
   config.mesh.fsdp = fsdp
-  monkeypatch.setattr("labse_jax.train.weight_sharding",
-                      lambda shape, mesh: _weight_sharding(shape, mesh, min_size=1))  # fmt: skip
+  monkeypatch.setattr(
+    "labse_jax.train.weight_sharding", lambda shape, mesh: _weight_sharding(shape, mesh, min_size=1)
+  )
   trainer.train(config, tmp_path / "split")
   a, b = (np.array(losses(tmp_path / name)) for name in ("whole", "split"))
   np.testing.assert_allclose(a, b, rtol=1e-4)

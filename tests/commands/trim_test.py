@@ -106,8 +106,10 @@ def test_a_budget_keeps_what_is_used_most(command, model, texts):
   assert status == 0 and facts["rows"]["after"] == 400
   others, lines = facts["others"], lines_of(texts)
   assert others["lines"] + facts["identical"]["lines"] == 301 and 0 < others["lines"] < 301
-  files = {str(texts[0]): texts[0].read_text("utf-8").split("\n"),
-           str(texts[1]): gzip.decompress(texts[1].read_bytes()).decode().split("\n")}  # fmt: skip
+  files = {
+    str(texts[0]): texts[0].read_text("utf-8").split("\n"),
+    str(texts[1]): gzip.decompress(texts[1].read_bytes()).decode().split("\n"),
+  }
   named = []
   for place in others["places"]:
     path, number = place.rsplit(":", 1)
@@ -186,8 +188,10 @@ def test_an_xlmr_of_a_sentencepiece_model_keeps_its_padding_id(
   for view in weights.views(params, sizes, weights.NAMES["xlm-roberta"]).values():
     view[...] = rng.normal(size=view.shape) * 0.2
   head = {"pooling": "mean", "dense": 0, "dense_activation": "tanh", "normalize": True}
-  model_folder.write(tmp_path / "xlmr", model_folder.ModelFolder(
-      sizes, head, params, xlmr_vocabulary / "sentencepiece.bpe.model", 62))  # fmt: skip
+  model_folder.write(
+    tmp_path / "xlmr",
+    model_folder.ModelFolder(sizes, head, params, xlmr_vocabulary / "sentencepiece.bpe.model", 62),
+  )
   (tmp_path / "xlmr" / "tokenizer.json").unlink()
   shutil.copy(xlmr_vocabulary / "sentencepiece.bpe.model", tmp_path / "xlmr")
   status, output, _ = command(model=tmp_path / "xlmr")
@@ -205,18 +209,20 @@ def test_wrong_input_is_one_line_and_writes_nothing(command, model, texts, tmp_p
   (tmp_path / "full").mkdir()
   (tmp_path / "full" / "thesis.txt").write_text("ten years of work")
   for flags, message in (
-      ({"text": tmp_path / "none"}, "none: no such file or folder"),
-      ({"text": tmp_path / "empty"}, "The text has no line"),
-      ({"text": tmp_path / "pipe"}, "pipe: is read more than once"),
-      ({"model": tmp_path / "none"}, "none: no such file or folder"),
-      ({"model": tmp_path / "full"}, "not a model folder"),
-      ({"output": tmp_path / "full"}, "holds other files (and no certificate.json)"),
-      ({"output": model}, "holds other files (and no certificate.json)"),
-      ({"rows": 0}, "--rows 0: a number more than 0"),
-      ({"megabytes": "nan"}, "--megabytes nan: a number"),
-      ({"megabytes": "inf"}, "--megabytes inf: a number"),
-      ({"rows": 6}, "characters alone need"), ({"megabytes": 0.001}, "megabytes (float32)"),
-      ({"languages": "deu"}, "--languages is of --data")):  # fmt: skip
+    ({"text": tmp_path / "none"}, "none: no such file or folder"),
+    ({"text": tmp_path / "empty"}, "The text has no line"),
+    ({"text": tmp_path / "pipe"}, "pipe: is read more than once"),
+    ({"model": tmp_path / "none"}, "none: no such file or folder"),
+    ({"model": tmp_path / "full"}, "not a model folder"),
+    ({"output": tmp_path / "full"}, "holds other files (and no certificate.json)"),
+    ({"output": model}, "holds other files (and no certificate.json)"),
+    ({"rows": 0}, "--rows 0: a number more than 0"),
+    ({"megabytes": "nan"}, "--megabytes nan: a number"),
+    ({"megabytes": "inf"}, "--megabytes inf: a number"),
+    ({"rows": 6}, "characters alone need"),
+    ({"megabytes": 0.001}, "megabytes (float32)"),
+    ({"languages": "deu"}, "--languages is of --data"),
+  ):
     status, output, said = command(**flags)
     assert status == 2 and message in said.err and said.err.count("\n") == 1, said.err
     assert not output.exists() and said.out == ""

@@ -72,12 +72,16 @@ def test_a_wrong_word_is_named_with_the_nearest(file, name):
 
 
 @pytest.mark.parametrize(
-    ("arg", "message"),
-    [("stepz=3", "Unknown option 'stepz' of the config; did you mean 'steps'?"),
-     ("zzz", "Unknown option 'zzz' of the config; choose from"),
-     ("steps=x", "steps=x: not of the kind int."), ("steps", "steps=: not of the kind int."),
-     ("runlocal=perhaps", "not of the kind bool."), ("rate=fast", "not of the kind float.")],
-)  # fmt: skip
+  ("arg", "message"),
+  [
+    ("stepz=3", "Unknown option 'stepz' of the config; did you mean 'steps'?"),
+    ("zzz", "Unknown option 'zzz' of the config; choose from"),
+    ("steps=x", "steps=x: not of the kind int."),
+    ("steps", "steps=: not of the kind int."),
+    ("runlocal=perhaps", "not of the kind bool."),
+    ("rate=fast", "not of the kind float."),
+  ],
+)
 def test_a_wrong_argument_of_the_file(file, arg, message):
   with pytest.raises(InputError) as caught:
     load("--config", f"{file}:{arg}", "--workdir=w")
@@ -92,12 +96,14 @@ def test_options_have_the_types_of_their_defaults():
 
 
 @pytest.mark.parametrize(
-    ("argv", "message"),
-    [(["--config=none.py", "--workdir=w"], "none.py: no such config file."),
-     (["--config", "none.py:a=1", "--workdir=w"], "none.py: no such config file."),
-     (["--workdir=w"], "--config FILE.py is missing"),
-     (["--config"], "no such config file")],
-)  # fmt: skip
+  ("argv", "message"),
+  [
+    (["--config=none.py", "--workdir=w"], "none.py: no such config file."),
+    (["--config", "none.py:a=1", "--workdir=w"], "none.py: no such config file."),
+    (["--workdir=w"], "--config FILE.py is missing"),
+    (["--config"], "no such config file"),
+  ],
+)
 def test_a_missing_file(argv, message):
   with pytest.raises(InputError, match=message.replace(".", r"\.")):
     load(*argv)
@@ -109,10 +115,13 @@ def test_a_missing_workdir(file):
 
 
 @pytest.mark.parametrize(
-    ("text", "message"),
-    [("", "get_config"), ("def get_config(arg=None):\n  return {}\n  x = = 1", "experiment.py"),
-     ("import nothing_of_this_name", "nothing_of_this_name")],
-)  # fmt: skip
+  ("text", "message"),
+  [
+    ("", "get_config"),
+    ("def get_config(arg=None):\n  return {}\n  x = = 1", "experiment.py"),
+    ("import nothing_of_this_name", "nothing_of_this_name"),
+  ],
+)
 def test_a_file_that_is_no_config(tmp_path, text, message, monkeypatch):
   monkeypatch.delitem(sys.modules, "config_config", raising=False)  # What the last file was.
   (tmp_path / "experiment.py").write_text(text)
@@ -136,8 +145,9 @@ def test_one_line_and_exit_status_2(file, capsys):
 
 def test_the_command_itself(file):
   done = subprocess.run(
-      [sys.executable, "-m", "labse_jax.train", "--config", f"{file}:stepz=3", "--workdir=w"],
-      capture_output=True, text=True)  # fmt: skip
+    [sys.executable, "-m", "labse_jax.train", "--config", f"{file}:stepz=3", "--workdir=w"],
+    capture_output=True,
+    text=True,
+  )
   assert done.returncode == 2 and done.stdout == ""
-  assert done.stderr == (
-      "labse-jax: Unknown option 'stepz' of the config; did you mean 'steps'?\n")  # fmt: skip
+  assert done.stderr == ("labse-jax: Unknown option 'stepz' of the config; did you mean 'steps'?\n")

@@ -15,17 +15,24 @@ def test_lines_of_files_with_their_places(tmp_path):
   (tmp_path / "a").write_text("one\n\n \ntwo", "utf-8")
   (tmp_path / "b.gz").write_bytes(gzip.compress("drei\u2028\n".encode()))
   assert list(lines.of_files([tmp_path / "a", tmp_path / "b.gz"])) == [
-    (f"{tmp_path}/a:1", "one"), (f"{tmp_path}/a:4", "two"),
-    (f"{tmp_path}/b.gz:1", "drei\u2028")]  # fmt: skip
+    (f"{tmp_path}/a:1", "one"),
+    (f"{tmp_path}/a:4", "two"),
+    (f"{tmp_path}/b.gz:1", "drei\u2028"),
+  ]
 
 
 @pytest.fixture(scope="module")
 def pairs(tmp_path_factory):
   folder = tmp_path_factory.mktemp("pairs") / "d"
-  write_dataset(folder, [
-      Pair("eng", "deu", "-", "one", "eins"), Pair("eng", "zho-Hant", "-", "two", "二"),
+  write_dataset(
+    folder,
+    [
+      Pair("eng", "deu", "-", "one", "eins"),
+      Pair("eng", "zho-Hant", "-", "two", "二"),
       Pair("deu", "eng", "-", "drei", "three"),
-      Pair("eng", "deu", "-", "four", "vier")])  # fmt: skip
+      Pair("eng", "deu", "-", "four", "vier"),
+    ],
+  )
   return open_dataset(folder)
 
 

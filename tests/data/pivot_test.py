@@ -13,15 +13,21 @@ from labse_jax.data.sources import Pair
 
 def random_columns(seed, count=60, texts=9, codes=4):
   rng = np.random.default_rng(seed)
-  return (rng.integers(1, texts, count).astype(np.uint64), rng.integers(0, codes, count),
-          rng.permutation(count).astype(np.uint64))  # fmt: skip
+  return (
+    rng.integers(1, texts, count).astype(np.uint64),
+    rng.integers(0, codes, count),
+    rng.permutation(count).astype(np.uint64),
+  )
 
 
 @pytest.mark.parametrize("seed", range(5))
 def test_all_pairs_of_equal_texts_without_a_limit(seed):
   text_N, code_N, order_N = random_columns(seed)
-  expected = {frozenset((i, j)) for i, j in itertools.combinations(range(60), 2)
-              if text_N[i] == text_N[j] and code_N[i] != code_N[j]}  # fmt: skip
+  expected = {
+    frozenset((i, j))
+    for i, j in itertools.combinations(range(60), 2)
+    if text_N[i] == text_N[j] and code_N[i] != code_N[j]
+  }
   found = pairs_of_equal(text_N, code_N, order_N, most=10_000).tolist()
   assert len(found) == len(expected) and set(map(frozenset, found)) == expected
 
@@ -53,9 +59,13 @@ def made(rows, language="eng", most=100, filters=()):
 
 
 ROWS = [
-    ("eng", "jpn", "Yes.", "はい。"), ("fra", "eng", "Oui.", "Yes."), ("eng", "fra", "Yes.", "Si."),
-    ("eng", "deu", "No.", "Nein."), ("deu", "fra", "Nein.", "Non."), ("eng", "eng", "Yes.", "Yep."),
-]  # fmt: skip
+  ("eng", "jpn", "Yes.", "はい。"),
+  ("fra", "eng", "Oui.", "Yes."),
+  ("eng", "fra", "Yes.", "Si."),
+  ("eng", "deu", "No.", "Nein."),
+  ("deu", "fra", "Nein.", "Non."),
+  ("eng", "eng", "Yes.", "Yep."),
+]
 
 
 def test_codes_are_ordered_and_one_language_makes_no_pair():

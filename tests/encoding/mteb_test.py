@@ -25,11 +25,25 @@ from labse_jax.evaluators.bucc_retrieval import weighted_f1  # noqa: E402
 
 def metadata(name, kind, main_score):
   return TaskMetadata(
-      name=name, description=name, type=kind, main_score=main_score, reference=None,
-      dataset={"path": "none", "revision": "1"}, modalities=["text"], category="t2t",
-      eval_splits=["test"], eval_langs=["eng-Latn"], bibtex_citation=None, date=None, domains=[],
-      task_subtypes=[], license=None, annotations_creators=None, dialect=[],
-      sample_creation=None)  # fmt: skip
+    name=name,
+    description=name,
+    type=kind,
+    main_score=main_score,
+    reference=None,
+    dataset={"path": "none", "revision": "1"},
+    modalities=["text"],
+    category="t2t",
+    eval_splits=["test"],
+    eval_langs=["eng-Latn"],
+    bibtex_citation=None,
+    date=None,
+    domains=[],
+    task_subtypes=[],
+    license=None,
+    annotations_creators=None,
+    dialect=[],
+    sample_creation=None,
+  )
 
 
 def local(base, name, kind, main_score, columns):
@@ -85,8 +99,9 @@ def test_sts_is_scipys(encoder, pairs):
   gold_B = np.random.default_rng(0).uniform(0, 5, 40).tolist()
   columns = {"sentence1": pairs[0], "sentence2": pairs[1][::-1], "score": gold_B}
   task = local(AbsTaskSTS, "LocalSTS", "STS", "cosine_spearman", columns)
-  x_BD, y_BD = (encoder.model.encode(columns[f"sentence{n}"], normalize_embeddings=True)
-                for n in (1, 2))  # fmt: skip
+  x_BD, y_BD = (
+    encoder.model.encode(columns[f"sentence{n}"], normalize_embeddings=True) for n in (1, 2)
+  )
   expected = stats.spearmanr((x_BD * y_BD).sum(1), gold_B)[0]
   assert score(encoder, task)["cosine_spearman"] == pytest.approx(expected, abs=1e-5)
 
@@ -116,14 +131,21 @@ def test_prompts_are_chosen_by_task(tiny_folder, monkeypatch, prompts, prompt_ty
   asked = []
   monkeypatch.setattr(encoder.model, "encode", lambda texts, **given: asked.append((texts, given)))
   task = {"task_metadata": metadata("Local", "STS", "x"), "hf_split": "test", "hf_subset": "d"}
-  encoder.encode([{"text": ["a", "b"]}, {"text": ["c"]}], prompt_type=prompt_type,
-                 batch_size=8, **task)  # fmt: skip
+  encoder.encode(
+    [{"text": ["a", "b"]}, {"text": ["c"]}], prompt_type=prompt_type, batch_size=8, **task
+  )
   assert asked == [(["a", "b", "c"], {"prompt": expected, "batch_size": 8})]
 
 
 def test_results_are_kept_apart_by_prompts_and_precision(tiny_folder):
-  asked = [{}, {"prompts": {"query": "q: "}}, {"prompts": {"query": "Q/ "}}, {"prompts": {}},
-           {"precision": "bfloat16"}, {"precision": "bfloat16", "prompts": {}}]  # fmt: skip
+  asked = [
+    {},
+    {"prompts": {"query": "q: "}},
+    {"prompts": {"query": "Q/ "}},
+    {"prompts": {}},
+    {"precision": "bfloat16"},
+    {"precision": "bfloat16", "prompts": {}},
+  ]
   metas = [Encoder(str(tiny_folder), **given).mteb_model_meta for given in asked]
   assert metas[0].experiment_name is None
   assert len({meta.experiment_name for meta in metas}) == len(set(metas)) == len(asked)

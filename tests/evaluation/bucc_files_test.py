@@ -8,8 +8,9 @@ from tests.support.suites import write_bucc
 
 
 def test_sentences_are_unified_and_pairs_are_rows(tmp_path):
-  write_bucc(tmp_path, [("x3", "y1"), ("x1", "y3"), ("x1", "y1")], de=["a", "b", "a\tc"],
-        en=["A", "", "A"])  # fmt: skip
+  write_bucc(
+    tmp_path, [("x3", "y1"), ("x1", "y3"), ("x1", "y1")], de=["a", "b", "a\tc"], en=["A", "", "A"]
+  )
   task = bucc_files.read_task(tmp_path, "de", "training")
   assert task == ([(2, 0), (0, 0)], ["a", "b", "a\tc"], ["A", ""])
   assert bucc_files.languages_in(tmp_path) == ["de"]

@@ -62,8 +62,12 @@ def test_a_model_equals_itself_and_the_order_turns_the_sign():
 
 def test_under_no_difference_p_is_even(monkeypatch):
   monkeypatch.setattr(resampling, "RESAMPLES", 500)
-  values = [compared({"x": random_outcomes(n, 0.5, 50)}, {"x": random_outcomes(n + 999, 0.5, 50)})
-            ["average"]["p"] for n in range(100)]  # fmt: skip
+  values = [
+    compared({"x": random_outcomes(n, 0.5, 50)}, {"x": random_outcomes(n + 999, 0.5, 50)})[
+      "average"
+    ]["p"]
+    for n in range(100)
+  ]
   assert 0 < np.mean(np.array(values) < 0.05) < 0.12
   assert 0.35 < np.mean(np.array(values) < 0.5) < 0.65
 
@@ -73,13 +77,17 @@ def test_counts_are_tested_by_the_f1_of_what_was_drawn_for_both():
   gold_B = rng.random(300) < 0.4
   mined_2B = rng.random((2, 300)) < np.array([0.5, 0.4])[:, None]
   counts = [np.stack([mined_B & gold_B, mined_B, gold_B], 1).astype(int) for mined_B in mined_2B]
-  results = {name: results_of({"x": [comparison.f1(counts_B3.sum(0))]}, metric="f1")
-             for name, counts_B3 in zip("ab", counts, strict=True)}  # fmt: skip
+  results = {
+    name: results_of({"x": [comparison.f1(counts_B3.sum(0))]}, metric="f1")
+    for name, counts_B3 in zip("ab", counts, strict=True)
+  }
   paired = {name: {"counts": {"x": one}} for name, one in zip("ab", counts, strict=True)}
   (one,) = comparison.compare(results, paired)
   drawn = np.random.default_rng(5).integers(0, 300, (4000, 300))
-  f1 = [2 * (mined_B & gold_B)[drawn].sum(1) / (mined_B[drawn].sum(1) + gold_B[drawn].sum(1))
-        for mined_B in mined_2B]  # fmt: skip
+  f1 = [
+    2 * (mined_B & gold_B)[drawn].sum(1) / (mined_B[drawn].sum(1) + gold_B[drawn].sum(1))
+    for mined_B in mined_2B
+  ]
   low, high = np.quantile(f1[0] - f1[1], [0.025, 0.975])
   assert one["metric"] == "f1" and one["average"] == one["results"]["x"]
   assert one["average"]["difference"]["low"] == pytest.approx(low, abs=0.01)
@@ -113,8 +121,9 @@ def test_every_two_models_are_compared():
 
 def test_published_figures_are_read(tmp_path):
   path = tmp_path / "p.json"
-  path.write_text(json.dumps({"A": {"source": "x", "average": 1}, "B": {"source": "y",
-                  "results": {"fra": 0.5}}}))  # fmt: skip
+  path.write_text(
+    json.dumps({"A": {"source": "x", "average": 1}, "B": {"source": "y", "results": {"fra": 0.5}}})
+  )
   read = comparison.read_published(path)
   assert read["A"] == {"source": "x", "average": 1, "results": {}}
   assert read["B"]["results"] == {"fra": 0.5}

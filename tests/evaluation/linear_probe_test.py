@@ -40,12 +40,16 @@ def test_fits_are_those_of_scipy_whatever_rows_and_strengths(classes):
   x_ND = linear_probe.principal_axes(x_ND)
   fitted_MN = np.random.default_rng(1).random((3, 150)) < 0.7
   strengths = np.array([1, 10, 1000.0])
-  weights_DMC, bias_MC = linear_probe.fit(x_ND, np.eye(classes, dtype=np.float32)[label_N],
-                                   fitted_MN, strengths)  # fmt: skip
+  weights_DMC, bias_MC = linear_probe.fit(
+    x_ND, np.eye(classes, dtype=np.float32)[label_N], fitted_MN, strengths
+  )
   for m, (fitted_N, strength) in enumerate(zip(fitted_MN, strengths, strict=True)):
     weights_DC, bias_C = oracle(x_ND[fitted_N].astype(float), label_N[fitted_N], strength)
     np.testing.assert_allclose(weights_DMC[:, m], weights_DC, atol=4e-3)
-    center = lambda value_C: value_C - value_C.mean()
+
+    def center(value_C):
+      return value_C - value_C.mean()
+
     np.testing.assert_allclose(center(bias_MC[m]), center(bias_C), atol=4e-3)
 
 
@@ -94,8 +98,9 @@ def test_cross_validation_never_sees_the_fold_that_it_labels():
   expected_N = np.empty(120, int)
   for fold in range(10):
     # The nine others, from the next on, in three parts of three.
-    part_N = np.select([fold_N == (fold + 1 + place) % 10 for place in range(9)],
-                       [0, 0, 0, 1, 1, 1, 2, 2, 2], -1)  # fmt: skip
+    part_N = np.select(
+      [fold_N == (fold + 1 + place) % 10 for place in range(9)], [0, 0, 0, 1, 1, 1, 2, 2, 2], -1
+    )
     strength = best_strength(turned_ND, label_N, part_N)
     weights_DC, bias_C = oracle(turned_ND[part_N >= 0], label_N[part_N >= 0], strength)
     expected_N[part_N < 0] = (turned_ND[part_N < 0] @ weights_DC + bias_C).argmax(1)

@@ -32,8 +32,10 @@ def test_numbers_keep_their_length_and_are_others():
 
 def test_names_come_from_other_sentences():
   found = variants("name", SENTENCES[1], ["Berlin", "Maria Lopez", "John Smith"])
-  assert found == {"Yesterday Maria Lopez did not go to Berlin.",
-                   "Yesterday John Smith did not go to Maria Lopez."}  # fmt: skip
+  assert found == {
+    "Yesterday Maria Lopez did not go to Berlin.",
+    "Yesterday John Smith did not go to Maria Lopez.",
+  }
   assert variants("name", "Yesterday it rained.", ["Paris"]) == {None}
   assert variants("name", "We saw Paris.", ["Paris"]) == {None}
 
@@ -87,5 +89,8 @@ def test_the_seed_and_the_sentence_alone_decide():
   found = perturbations.perturbed(SENTENCES)
   assert found == perturbations.perturbed(SENTENCES)
   assert found != perturbations.perturbed(SENTENCES, seed=1)
-  numbers = lambda found: [text for row, kind, text in found if (row, kind) == (0, "number")]
+
+  def numbers(found):
+    return [text for row, kind, text in found if (row, kind) == (0, "number")]
+
   assert numbers(found) == numbers(perturbations.perturbed(SENTENCES[:1]))

@@ -14,7 +14,9 @@ GROUPS = {"14": {"error": 0.3, "languages": 2}}
 
 
 def result(metric):
-  renamed = lambda row: {metric if name == "M" else name: value for name, value in row.items()}
+  def renamed(row):
+    return {metric if name == "M" else name: value for name, value in row.items()}
+
   rows = {language: renamed(row) for language, row in RESULTS["results"].items()}
   return {"suite": "s", "results": rows, "average": renamed(RESULTS["average"])}
 
@@ -56,5 +58,7 @@ def test_groups_and_what_was_scored_on_are_shown():
   assert [line.split("  ")[0].strip("-") for line in lines[3:6]] == ["", "group 14 (2)", "average"]
   assert lines[4].split()[-1] == "0.300"
   assert lines[6:] == [
-    "left out, with too few pairs: xho (2)", "scored on half: fra, rus", "scored on test: deu"
-  ]  # fmt: skip
+    "left out, with too few pairs: xho (2)",
+    "scored on half: fra, rus",
+    "scored on test: deu",
+  ]

@@ -17,7 +17,7 @@ FILES = {
   "MRPC/msr_paraphrase_train.txt": "\ufeffQuality\t#1 ID\t#2 ID\t#1 String\t#2 String\n"
   '1\t7\t8\tHe "said so\tSo he said\n0\t1\t2\tx\ty\n',
   "MRPC/msr_paraphrase_test.txt": "Quality\t#1 ID\t#2 ID\t#1 String\t#2 String\n1\t3\t4\tp\tq\n",
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize(

@@ -16,15 +16,19 @@ def test_finds_the_other_sides_of_gold_pairs_alone(tmp_path):
   table["hub"] = sum(table[text] for text in x_texts)
   write_bucc(tmp_path, ids, de=x_texts, en=y_texts)
   asked, encode = [], look_up(table)
-  result = bucc_retrieval.Evaluator(data=tmp_path).run(lambda texts: asked.extend(texts) or
-                                                       encode(texts))  # fmt: skip
+  result = bucc_retrieval.Evaluator(data=tmp_path).run(
+    lambda texts: asked.extend(texts) or encode(texts)
+  )
   gold = [(x_texts[int(x[1:]) - 1], y_texts[int(y[1:]) - 1]) for x, y in ids]
   assert sorted(asked) == sorted(text for pair in gold for text in pair)
   accuracy = []
   for side in (0, 1):
-    near = lambda pair, side=side: max(
-      gold, key=lambda other: float(encode([pair[side]])[0] @ encode([other[1 - side]])[0])
-    )
+
+    def near(pair, side=side):
+      return max(
+        gold, key=lambda other: float(encode([pair[side]])[0] @ encode([other[1 - side]])[0])
+      )
+
     accuracy.append(sum(near(pair) == pair for pair in gold) / len(gold))
   row = result["results"]["de"]
   assert [row["forward"], row["backward"], row["pairs"]] == [*accuracy, 30]

@@ -16,12 +16,17 @@ def oracle_pairs(x_texts, y_texts, encode, *, margin, k):
   x_texts, y_texts = (list(dict.fromkeys(texts)) for texts in (x_texts, y_texts))
   cosine = encode(x_texts).astype(np.float64) @ encode(y_texts).astype(np.float64).T
   mean_x, mean_y = (np.sort(table, 1)[:, -k:].mean(1) for table in (cosine, cosine.T))
-  score = lambda x, y: {
-    "ratio": 2 * cosine[x, y] / (mean_x[x] + mean_y[y]),
-    "distance": cosine[x, y] - (mean_x[x] + mean_y[y]) / 2,
-    "absolute": cosine[x, y],
-  }[margin]
-  near = lambda row: sorted(range(len(row)), key=lambda place: -row[place])[:k]
+
+  def score(x, y):
+    return {
+      "ratio": 2 * cosine[x, y] / (mean_x[x] + mean_y[y]),
+      "distance": cosine[x, y] - (mean_x[x] + mean_y[y]) / 2,
+      "absolute": cosine[x, y],
+    }[margin]
+
+  def near(row):
+    return sorted(range(len(row)), key=lambda place: -row[place])[:k]
+
   forward = [(x, max(near(row), key=lambda y, x=x: score(x, y))) for x, row in enumerate(cosine)]
   backward = [(max(near(row), key=lambda x, y=y: score(x, y)), y) for y, row in enumerate(cosine.T)]
   greedy = []
@@ -106,9 +111,13 @@ def test_without_a_test_half_is_scored_by_the_threshold_of_the_other(tmp_path):
   rest = [row for row in range(120) if row not in gold]
   first = {x_texts[row] for rows in (gold[::2], rest[::2]) for row in rows}
   pairs = oracle_pairs(x_texts, y_texts, look_up(table), margin="ratio", k=4)["forward"]
-  halves = {side: ([pair for pair in pairs if (pair[1] in first) is side],
-                   {pair for pair in texts_of(ids, x_texts, y_texts) if (pair[0] in first) is side})
-            for side in (True, False)}  # fmt: skip
+  halves = {
+    side: (
+      [pair for pair in pairs if (pair[1] in first) is side],
+      {pair for pair in texts_of(ids, x_texts, y_texts) if (pair[0] in first) is side},
+    )
+    for side in (True, False)
+  }
   row, cut = result["results"]["de"], oracle_threshold(*halves[True])
   assert measures(*halves[True], row["threshold"]) == measures(*halves[True], cut)
   assert (row["f1"]["value"], row["precision"], row["recall"]) == pytest.approx(

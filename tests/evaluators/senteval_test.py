@@ -18,10 +18,14 @@ def encode(texts):
 
 
 def test_probes_find_what_vectors_hold(tmp_path):
-  opinions = {f"MR/rt-polarity.{label}": "".join(f"{word} {row}\n" for row in range(60))
-              for label, word in (("pos", "good"), ("neg", "bad"))}  # fmt: skip
-  nothing = {f"CR/custrev.{label}": "".join(f"{label} {row}\n" for row in range(60))
-             for label in ("pos", "neg")}  # fmt: skip
+  opinions = {
+    f"MR/rt-polarity.{label}": "".join(f"{word} {row}\n" for row in range(60))
+    for label, word in (("pos", "good"), ("neg", "bad"))
+  }
+  nothing = {
+    f"CR/custrev.{label}": "".join(f"{label} {row}\n" for row in range(60))
+    for label in ("pos", "neg")
+  }
   write_senteval(tmp_path, opinions | nothing)
   result = senteval.Evaluator(data=tmp_path).run(encode)
   held, none = (result["results"][name]["accuracy"] for name in ("MR", "CR"))
@@ -36,13 +40,17 @@ def test_probes_find_what_vectors_hold(tmp_path):
 
 def test_paraphrases_have_an_f1_of_pairs(tmp_path):
   header = "Quality\t#1 ID\t#2 ID\t#1 String\t#2 String\n"
-  row = lambda number: (
-    f"{number % 2}\t1\t2\tgood {number}\t{('bad', 'good')[number % 2]} {number}x\n"
+
+  def row(number):
+    return f"{number % 2}\t1\t2\tgood {number}\t{('bad', 'good')[number % 2]} {number}x\n"
+
+  write_senteval(
+    tmp_path,
+    {
+      "MRPC/msr_paraphrase_train.txt": header + "".join(map(row, range(120))),
+      "MRPC/msr_paraphrase_test.txt": header + "".join(map(row, range(120, 190))),
+    },
   )
-  write_senteval(tmp_path, {
-    "MRPC/msr_paraphrase_train.txt": header + "".join(map(row, range(120))),
-    "MRPC/msr_paraphrase_test.txt": header + "".join(map(row, range(120, 190))),
-  })  # fmt: skip
   evaluator = senteval.Evaluator(data=tmp_path)
   asked = []
   result = evaluator.run(lambda texts: asked.extend(texts) or encode(texts))["results"]["MRPC"]
@@ -60,13 +68,21 @@ def test_features_of_pairs_do_not_know_their_order():
   x_ND, y_ND = np.random.default_rng(0).normal(size=(2, 5, 3))
   features = senteval.pair_features(x_ND, y_ND)
   np.testing.assert_allclose(features, senteval.pair_features(y_ND, x_ND))
-  np.testing.assert_allclose(features[1, [0, 3]],
-                             [abs(x_ND[1, 0] - y_ND[1, 0]), x_ND[1, 0] * y_ND[1, 0]])  # fmt: skip
+  np.testing.assert_allclose(
+    features[1, [0, 3]], [abs(x_ND[1, 0] - y_ND[1, 0]), x_ND[1, 0] * y_ND[1, 0]]
+  )
 
 
 def test_tasks_are_chosen_by_name(tmp_path):
-  write_senteval(tmp_path, {"MR/rt-polarity.pos": "a\n", "MR/rt-polarity.neg": "b\n",
-                   "CR/custrev.pos": "a\nb\n", "CR/custrev.neg": "c\n"})  # fmt: skip
+  write_senteval(
+    tmp_path,
+    {
+      "MR/rt-polarity.pos": "a\n",
+      "MR/rt-polarity.neg": "b\n",
+      "CR/custrev.pos": "a\nb\n",
+      "CR/custrev.neg": "c\n",
+    },
+  )
   assert list(senteval.Evaluator(data=tmp_path, languages="CR").tasks) == ["CR"]
   few = senteval.Evaluator(data=tmp_path, minimum=3)
   assert list(few.tasks) == ["CR"] and few.skipped == {"MR": 2}

@@ -25,7 +25,10 @@ def write(path, pairs, *, form="plain"):
 
 def encode(texts):
   """Unit vectors that depend on the text alone."""
-  rng = lambda text: np.random.default_rng(list(text.encode()))
+
+  def rng(text):
+    return np.random.default_rng(list(text.encode()))
+
   rows = np.array([rng(text).normal(size=5) for text in texts], np.float32)
   return rows / np.linalg.norm(rows, axis=1, keepdims=True)
 
@@ -76,14 +79,19 @@ def test_the_interval_is_that_of_resampled_pairs(tmp_path):
   for score, first, second in pairs:  # So that the cosines say something of the scores.
     table[second] = table[first] + table[second] * (3 - score)
     table[second] /= np.linalg.norm(table[second])
-  near = lambda texts: np.array([table[text] for text in texts])
+
+  def near(texts):
+    return np.array([table[text] for text in texts])
+
   result = sts.Evaluator(data=write(tmp_path / "set.tsv", pairs)).run(near)
   metric = result["results"]["set"]["spearman"]
   cosine_B = (near([pair[1] for pair in pairs]) * near([pair[2] for pair in pairs])).sum(1)
   gold_B = np.array([pair[0] for pair in pairs])
   rng = np.random.default_rng(5)
-  draws = [stats.spearmanr(cosine_B[items], gold_B[items])[0]
-           for items in rng.integers(0, 120, (2000, 120))]  # fmt: skip
+  draws = [
+    stats.spearmanr(cosine_B[items], gold_B[items])[0]
+    for items in rng.integers(0, 120, (2000, 120))
+  ]
   assert 0.3 < metric["value"] < 0.9
   low, high = np.quantile(draws, [0.025, 0.975])
   assert (metric["low"], metric["high"]) == pytest.approx((low, high), abs=0.02)

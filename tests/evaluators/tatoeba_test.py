@@ -138,7 +138,10 @@ def test_the_interval_of_the_average_is_narrower_than_each(tmp_path):
     write(tmp_path, language, pairs)
     table |= more
   result = tatoeba.Evaluator(data=tmp_path).run(Encoder(table))
-  width = lambda row: row["accuracy"]["high"] - row["accuracy"]["low"]
+
+  def width(row):
+    return row["accuracy"]["high"] - row["accuracy"]["low"]
+
   # Independent draws of equal spread: the mean of three is narrower by the root of three.
   each = np.mean([width(row) for row in result["results"].values()])
   assert width(result["average"]) == pytest.approx(each / 3**0.5, rel=0.1)

@@ -19,8 +19,10 @@ TAB = "\t"
 def noisy(count, language="fr", noise=0.5):
   """({side: lines}, {text: vector}); some lines stand twice."""
   rng = np.random.default_rng(count)
-  sides = {language: [f"{language} {row}" for row in range(count)],
-           "en": [f"en {row}" for row in range(count)]}  # fmt: skip
+  sides = {
+    language: [f"{language} {row}" for row in range(count)],
+    "en": [f"en {row}" for row in range(count)],
+  }
   table = {}
   for x, y in zip(*sides.values(), strict=True):
     table[y] = rng.normal(size=5)
@@ -69,13 +71,17 @@ def test_documents_are_averaged_vectors(tmp_path, monkeypatch, block):
   monkeypatch.setattr(un, "LINES", block)
   sides, table = noisy(64, noise=1)
   document_B = np.random.default_rng(0).integers(0, 20, 64)
-  ids = [f"doc/{number}.xml{' ' if row % 2 else TAB}other\t1:{row}"
-         for row, number in enumerate(document_B)]  # fmt: skip
+  ids = [
+    f"doc/{number}.xml{' ' if row % 2 else TAB}other\t1:{row}"
+    for row, number in enumerate(document_B)
+  ]
   write_un(tmp_path, "UNv1.0.6way", ids=ids, **sides)
   result = un.Evaluator(data=tmp_path).run(Encoder(table))
   vectors = [Encoder(table)(lines).astype(np.float64) for lines in sides.values()]
-  means = [np.array([side[document_B == number].mean(0) for number in dict.fromkeys(document_B)])
-           for side in vectors]  # fmt: skip
+  means = [
+    np.array([side[document_B == number].mean(0) for number in dict.fromkeys(document_B)])
+    for side in vectors
+  ]
   x, y = (side / np.linalg.norm(side, axis=1, keepdims=True) for side in means)
   right = [(x @ y.T).argmax(1) == np.arange(len(x)), (y @ x.T).argmax(1) == np.arange(len(x))]
   row = result["results"]["fr"]

@@ -45,7 +45,10 @@ def best_texts(x_texts, y_texts, encode, margin, k):
   mean_x, mean_y = (np.sort(table, 1)[:, -k:].mean(1) for table in (cosine, cosine.T))
   found = []
   for x, row in enumerate(cosine):
-    mean = lambda y, x=x: (mean_x[x] + mean_y[y]) / 2
+
+    def mean(y, x=x):
+      return (mean_x[x] + mean_y[y]) / 2
+
     score = {}
     for y in sorted(range(len(row)), key=lambda y, row=row: -row[y])[:k]:
       values = {"ratio": row[y] / mean(y), "distance": row[y] - mean(y), "absolute": row[y]}

@@ -36,7 +36,10 @@ def oracle(x_texts, y_texts, encode, *, margin, k=4):
   """The errors of x -> y by plain loops, and those of the nearest neighbours alone."""
   x_BD, y_CD = (encode(texts).astype(np.float64) for texts in (x_texts, y_texts))
   cosine = [[float(x_D @ y_D) for y_D in y_CD] for x_D in x_BD]
-  mean_of = lambda row: sum(sorted(row, reverse=True)[:k]) / k
+
+  def mean_of(row):
+    return sum(sorted(row, reverse=True)[:k]) / k
+
   mean_x = [mean_of(row) for row in cosine]
   mean_y = [mean_of(column) for column in zip(*cosine, strict=True)]
   wrong = 0
@@ -66,8 +69,11 @@ def test_agrees_with_float64_loops(tmp_path, margin, k):
 def test_margins_and_neighbours_differ(tmp_path):
   """Else the test above would not tell them apart."""
   texts, encode = noisy(110, ["eng", "fra"])
-  errors = {(margin, k): oracle(texts["eng"], texts["fra"], encode, margin=margin, k=k)
-            for margin in MARGINS for k in (4, 7)}  # fmt: skip
+  errors = {
+    (margin, k): oracle(texts["eng"], texts["fra"], encode, margin=margin, k=k)
+    for margin in MARGINS
+    for k in (4, 7)
+  }
   assert errors["ratio", 4] < errors["absolute", 4] and errors["ratio", 4] != errors["ratio", 7]
   assert errors["ratio", 7] != errors["distance", 7]
 
@@ -77,8 +83,10 @@ def test_scores_of_a_case_worked_by_hand():
   # y1. So x0's ratios are 0.6 / 0.5 and 0.8 / 0.75, its distances 0.6 - 0.5 and 0.8 - 0.75.
   x_BD = np.array([[0.6, 0.8, 0], [0, 0.8, 0.6]], np.float32)
   y_BD = np.array([[1, 0, 0], [0, 1, 0]], np.float32)
-  found = {name: [side.tolist() for side in xsim.best(x_BD, y_BD, margin=name, k=2)]
-           for name in xsim.MARGINS}  # fmt: skip
+  found = {
+    name: [side.tolist() for side in xsim.best(x_BD, y_BD, margin=name, k=2)]
+    for name in xsim.MARGINS
+  }
   assert found["absolute"][0] == [1, 1] and found["ratio"][0] == [0, 1]
   assert found["distance"][0] == [0, 1]
 
@@ -107,8 +115,7 @@ def test_intervals_draw_the_same_sentences_for_all_languages(tmp_path):
   assert result["results"]["copy"] == result["results"]["fra"]
   # Drawn apart, the average of two equal languages would be narrower by the root of two.
   assert result["average"]["error"] == pytest.approx(result["results"]["fra"]["error"])
-  found = xsim.best(
-    encode(texts["fra"]), encode(texts["eng"]), margin="ratio", k=4)  # fmt: skip
+  found = xsim.best(encode(texts["fra"]), encode(texts["eng"]), margin="ratio", k=4)
   wrong_B = np.mean([side != np.arange(100) for side in found], axis=0)
   rng = np.random.default_rng(7)
   expected = np.quantile(wrong_B[rng.integers(0, 100, (20_000, 100))].mean(1), [0.025, 0.975])

@@ -14,7 +14,8 @@ OPTIONS = {"scale": 20.0, "margin": 0.3}
 @pytest.mark.parametrize("where", oracles.WHERE)
 def test_value_and_gradient_equal_the_oracle(where):
   metrics = oracles.check(
-      hard_negative_ranking, oracles.hard_negative_ranking, where, *NAMES, **OPTIONS)  # fmt: skip
+    hard_negative_ranking, oracles.hard_negative_ranking, where, *NAMES, **OPTIONS
+  )
   for kind in oracles.KINDS[:3]:
     arguments = oracles.inputs(kind, *NAMES)
     here = arguments["mask_b"]

@@ -16,8 +16,9 @@ def test_value_and_gradient_equal_the_oracle(where):
 
 def test_the_gradient_of_a_learned_scale_equals_the_oracle():
   learned = [("scale", 20.0)]
-  oracles.check(margin_softmax, oracles.margin_softmax, oracles.WHERE[2], learned=learned,
-                margin=0.3)  # fmt: skip
+  oracles.check(
+    margin_softmax, oracles.margin_softmax, oracles.WHERE[2], learned=learned, margin=0.3
+  )
 
 
 def test_duplicates_and_empty_slots_are_no_negatives():

@@ -32,8 +32,11 @@ def on_mesh(mesh, chunk):
   """x, labels, table, bias -> (loss_M, hit_M), split as the task splits them."""
   split, vocabulary = jax.P(BATCH), jax.P("fsdp")
   return jax.shard_map(
-      functools.partial(masked_lm, chunk=chunk, axis_name=BATCH), mesh=mesh,
-      in_specs=(split, split, vocabulary, vocabulary), out_specs=(split, split))  # fmt: skip
+    functools.partial(masked_lm, chunk=chunk, axis_name=BATCH),
+    mesh=mesh,
+    in_specs=(split, split, vocabulary, vocabulary),
+    out_specs=(split, split),
+  )
 
 
 def close(got, wanted, tolerance=1e-5):
@@ -41,8 +44,9 @@ def close(got, wanted, tolerance=1e-5):
 
 
 @pytest.mark.parametrize("chunk", [1, 5, 8, 48, 1000])
-@pytest.mark.parametrize(("devices", "fsdp"), [(1, 1), (2, 1), (2, 2), (4, 2), (8, 1), (8, 4),
-                                               (8, 8)])  # fmt: skip
+@pytest.mark.parametrize(
+  ("devices", "fsdp"), [(1, 1), (2, 1), (2, 2), (4, 2), (8, 1), (8, 4), (8, 8)]
+)
 def test_loss_and_gradients_equal_a_dense_float64_oracle(devices, fsdp, chunk):
   x_MD, labels_M, table_VD, bias_V, weight_M = inputs()
   mesh = make_mesh(fsdp, jax.devices()[:devices])
@@ -79,7 +83,10 @@ def test_rows_with_the_bias_never_are_no_entries():
   short = oracle_lse(x_MD, table_VD[:40], bias_V[:40])
   bias_V[40:] = NEVER
   x_MD, bias_V, labels_M = jnp.float32(x_MD), jnp.float32(bias_V), jnp.int32(labels_M)
-  value = lambda table_VD: vocabulary_lse(x_MD, labels_M, table_VD, bias_V, 9)[0].sum()
+
+  def value(table_VD):
+    return vocabulary_lse(x_MD, labels_M, table_VD, bias_V, 9)[0].sum()
+
   total, gradient_VD = jax.value_and_grad(value)(jnp.float32(table_VD))
   np.testing.assert_allclose(total, short.sum(), rtol=1e-6)
   assert np.all(np.asarray(gradient_VD)[40:] == 0) and np.any(np.asarray(gradient_VD)[:40])
@@ -128,9 +135,13 @@ def test_a_split_table_stays_where_it_is(fsdp):
   mesh, M, V, D = make_mesh(fsdp), 16, 4_096, 8
   arrays = [jnp.ones((M, D)), jnp.zeros(M, jnp.int32), jnp.ones((V, D)), jnp.zeros(V)]
   specs = [jax.P(BATCH), jax.P(BATCH), jax.P("fsdp"), jax.P("fsdp")]
-  arrays = [jax.device_put(a, jax.NamedSharding(mesh, spec))
-            for a, spec in zip(arrays, specs, strict=True)]  # fmt: skip
-  total = lambda *a: on_mesh(mesh, 512)(*a)[0].sum()
+  arrays = [
+    jax.device_put(a, jax.NamedSharding(mesh, spec)) for a, spec in zip(arrays, specs, strict=True)
+  ]
+
+  def total(*a):
+    return on_mesh(mesh, 512)(*a)[0].sum()
+
   text = jax.jit(jax.grad(total, argnums=2)).lower(*arrays).compile().as_text()
   assert f"f32[{V},{D}]" not in text
   gathers = [line for line in text.splitlines() if " all-gather(" in line]

@@ -9,8 +9,7 @@ from tests.support import loss_oracles as oracles
 
 @pytest.mark.parametrize("where", oracles.WHERE)
 def test_value_and_gradient_equal_the_oracle(where):
-  oracles.check(
-      similarity_distillation, oracles.similarity_distillation, where, "teacher_bP")  # fmt: skip
+  oracles.check(similarity_distillation, oracles.similarity_distillation, where, "teacher_bP")
 
 
 def test_any_vectors_with_the_teachers_similarities_will_do():

@@ -63,6 +63,8 @@ def test_the_loss_of_the_teachers_own_vectors_is_the_entropy_of_its_labels():
 def test_the_teacher_has_no_gradient():
   arguments = oracles.inputs("plain", "teacher_bP")
   arguments["teacher_bP"] = np.float32(arguments["teacher_bP"])
-  value = lambda teacher_bP: oracles.ours(
-      soft_contrastive, arguments | {"teacher_bP": teacher_bP}, **OPTIONS)[0][0]  # fmt: skip
+
+  def value(teacher_bP):
+    return oracles.ours(soft_contrastive, arguments | {"teacher_bP": teacher_bP}, **OPTIONS)[0][0]
+
   assert not np.any(jax.grad(value)(arguments["teacher_bP"]))

@@ -15,9 +15,12 @@ def test_value_and_gradient_equal_the_oracle(where):
   metrics = oracles.check(tcm, oracles.tcm, where, "teacher_bP", cross=1 / 3, **OPTIONS)
   arguments = oracles.inputs("plain")
   teacher = oracles.inputs("plain", "teacher_bP")["teacher_bP"]
-  of = lambda a, b: oracles.soft_contrastive(
-      np.float64(arguments[a]), np.float64(arguments[b]), arguments["ids_b2"], teacher,
-      **OPTIONS)  # fmt: skip
+
+  def of(a, b):
+    return oracles.soft_contrastive(
+      np.float64(arguments[a]), np.float64(arguments[b]), arguments["ids_b2"], teacher, **OPTIONS
+    )
+
   within = (of("x_bD", "x_bD") + of("y_bD", "y_bD")) / 2
   np.testing.assert_allclose(metrics["plain"]["loss_across"], of("x_bD", "y_bD"), rtol=1e-5)
   np.testing.assert_allclose(metrics["plain"]["loss_within"], within, rtol=1e-5)

@@ -33,12 +33,18 @@ def test_gold_is_read_as_vecalign_writes_it(tmp_path):
   assert alignment_scores.read_gold(path, (3, 3)) == links
 
 
-@pytest.mark.parametrize(("text", "message"), [
+@pytest.mark.parametrize(
+  ("text", "message"),
+  [
     ("[0]:[0]\n[3]:[1]\n", "gold:2: place 3, and the source has lines 0 to 2."),
     ("[0]:[0, 4]\n", "gold:1: place 4, and the target has lines 0 to 3."),
-    ("0:0\n", "gold:1: not of the form"), ("[-1]:[0]\n", "gold:1: not of the form"),
-    ("[1 2, a]:[0]\n", "gold:1: not of the form"), ("", "has no pair"),
-    ("[]:[0]\n", "has no pair")])  # fmt: skip
+    ("0:0\n", "gold:1: not of the form"),
+    ("[-1]:[0]\n", "gold:1: not of the form"),
+    ("[1 2, a]:[0]\n", "gold:1: not of the form"),
+    ("", "has no pair"),
+    ("[]:[0]\n", "has no pair"),
+  ],
+)
 def test_wrong_gold_is_said_with_its_line(tmp_path, text, message):
   (tmp_path / "gold").write_text(text)
   with pytest.raises(InputError, match=message.replace("[", r"\[")):

@@ -11,9 +11,14 @@ def unit(x):
 def document(rng, sentences_ND, sizes):
   """text_KND of unit vectors, where a joined text is the mean of its sentences, and some noise."""
   noise_KND = 0.2 * unit(rng.normal(size=(sizes, *sentences_ND.shape)))
-  first = lambda i, k: max(0, i - k)
-  mean_KND = [[sentences_ND[first(i, k) : i + 1].mean(0) for i in range(len(sentences_ND))]
-              for k in range(sizes)]  # fmt: skip
+
+  def first(i, k):
+    return max(0, i - k)
+
+  mean_KND = [
+    [sentences_ND[first(i, k) : i + 1].mean(0) for i in range(len(sentences_ND))]
+    for k in range(sizes)
+  ]
   return unit(unit(np.array(mean_KND)) + noise_KND).astype(np.float32)
 
 
@@ -39,14 +44,21 @@ def oracle(x_KND, y_KMD, largest):
 
   def distance(k, i, m, j):
     x_D, y_D = x_KND[k, i], y_KMD[m, j]
-    usual = [np.mean([1 - x_D @ other for other in y_KMD[m]]),
-             np.mean([1 - y_D @ other for other in x_KND[k]])]  # fmt: skip
+    usual = [
+      np.mean([1 - x_D @ other for other in y_KMD[m]]),
+      np.mean([1 - y_D @ other for other in x_KND[k]]),
+    ]
     return (1 - x_D @ y_D) / np.mean(usual)
 
   short, long = (0, 1) if sizes[0] <= sizes[1] else (1, 0)
-  place = lambda a, b: (a, b) if short == 0 else (b, a)
-  nearest = [min(distance(0, place(a, b)[0], 0, place(a, b)[1]) for b in range(sizes[long]))
-             for a in range(sizes[short])]  # fmt: skip
+
+  def place(a, b):
+    return (a, b) if short == 0 else (b, a)
+
+  nearest = [
+    min(distance(0, place(a, b)[0], 0, place(a, b)[1]) for b in range(sizes[long]))
+    for a in range(sizes[short])
+  ]
   skip = max(1.25 * np.median(nearest), 0.2)
 
   def all_from(i, j):
@@ -62,8 +74,10 @@ def oracle(x_KND, y_KMD, largest):
 
 
 def total(links, skip):
-  costs = [skip if link.score is None else len(link.source) * len(link.target) * (1 - link.score)
-           for link in links]  # fmt: skip
+  costs = [
+    skip if link.score is None else len(link.source) * len(link.target) * (1 - link.score)
+    for link in links
+  ]
   return sum(costs)
 
 
@@ -73,8 +87,9 @@ def total(links, skip):
 def test_the_least_of_all_monotone_alignments_is_found(n, m, largest):
   for seed in range(3):
     rng = np.random.default_rng(seed)
-    x_KND, y_KMD = (unit(rng.normal(size=(4, size, 3)) + [1, 0, 0]).astype(np.float32)
-                    for size in (n, m))  # fmt: skip
+    x_KND, y_KMD = (
+      unit(rng.normal(size=(4, size, 3)) + [1, 0, 0]).astype(np.float32) for size in (n, m)
+    )
     (cost, links), skip = oracle(x_KND, y_KMD, largest)
     found = alignment.align(x_KND, y_KMD, largest=largest)
     np.testing.assert_allclose(alignment.skip_cost(x_KND[0], y_KMD[0]), skip, atol=1e-5)
@@ -86,7 +101,15 @@ def test_the_least_of_all_monotone_alignments_is_found(n, m, largest):
 def test_steps_are_all_sizes_up_to_the_largest():
   assert alignment.steps_up_to(2) == [(1, 1), (1, 0), (0, 1)]
   assert sorted(alignment.steps_up_to(4)) == [
-    (0, 1), (1, 0), (1, 1), (1, 2), (1, 3), (2, 1), (2, 2), (3, 1)]  # fmt: skip
+    (0, 1),
+    (1, 0),
+    (1, 1),
+    (1, 2),
+    (1, 3),
+    (2, 1),
+    (2, 2),
+    (3, 1),
+  ]
 
 
 def test_each_sentence_stands_in_one_link_and_in_order():
@@ -103,8 +126,9 @@ def test_a_long_document_is_aligned_as_all_places_would_be(monkeypatch):
   monkeypatch.setattr(alignment, "EXACT", 40)  # Three times half as long.
   near = alignment.align(x_KND, y_KMD)
   assert [link[:2] for link in near] == [link[:2] for link in exact]
-  np.testing.assert_allclose([link.score or 0 for link in near],
-                             [link.score or 0 for link in exact], atol=1e-4)  # fmt: skip
+  np.testing.assert_allclose(
+    [link.score or 0 for link in near], [link.score or 0 for link in exact], atol=1e-4
+  )
   pairs = {link for link in gold if all(link)}
   assert len(pairs & {link[:2] for link in near}) > 0.95 * len(pairs)
 

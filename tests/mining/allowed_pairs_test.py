@@ -21,29 +21,35 @@ def verdicts(sources, targets, **options):
 
 def test_copies_are_dropped():
   assert verdicts(["Paris", "Rom"], ["Rome", "Paris"]) == (
-      [[True, False], [True, True]], {"identical sides": 1})  # fmt: skip
+    [[True, False], [True, True]],
+    {"identical sides": 1},
+  )
 
 
 def test_short_and_lopsided_pairs_are_dropped():
   assert verdicts(["ja"], ["yes", "no"], min_characters=3)[0] == [[True, False]]
   assert verdicts(["我"], ["a" * 16, "a" * 17]) == (  # 6 x 1 and ten of grace.
-      [[True, False]], {"one side over 6 times longer": 1})  # fmt: skip
+    [[True, False]],
+    {"one side over 6 times longer": 1},
+  )
   assert verdicts(["a" * 41, "a" * 40], ["b" * 15], max_ratio=2.0)[0] == [[False], [True]]
 
 
 def test_verdicts_are_those_of_prepare():
   rng = np.random.default_rng(0)
   sources, targets = (
-      ["".join(rng.choice(["a", "b"], size)) for size in rng.integers(1, 30, 80)]
-      for _ in range(2))  # fmt: skip
+    ["".join(rng.choice(["a", "b"], size)) for size in rng.integers(1, 30, 80)] for _ in range(2)
+  )
   limits = {"min_characters": 4, "max_ratio": 1.2}
   found, refused = verdicts(sources, targets, **limits)
   filters = row_filters(**limits, max_characters=float("inf"))
   wanted, counts = [], {}
   for source in sources:
     row = Pair("", "", "", source, "")
-    names = [next((name for name, drops in filters if drops(row._replace(target=target))), None)
-             for target in targets]  # fmt: skip
+    names = [
+      next((name for name, drops in filters if drops(row._replace(target=target))), None)
+      for target in targets
+    ]
     wanted.append([name is None for name in names])
     for name in filter(None, names):
       counts[name] = counts.get(name, 0) + 1
@@ -58,12 +64,15 @@ def test_lines_in_another_script_are_dropped():
 
 
 def test_lines_in_another_language_are_dropped(monkeypatch):
-  foreign_to = lambda language: lambda text: not text.startswith(language)
+  def foreign_to(language):
+    return lambda text: not text.startswith(language)
+
   monkeypatch.setattr(language_id, "foreign_to", foreign_to)
   options = {"languages": ["de", "en"]}
   assert verdicts(["de 1", "fr 1"], ["en 1", "de 1"], **options) == (
-      [[True, False], [False, False]],
-      {"identical sides": 1, "not in its side's language": 2})  # fmt: skip
+    [[True, False], [False, False]],
+    {"identical sides": 1, "not in its side's language": 2},
+  )
 
 
 def test_a_pair_counts_once_however_often_it_is_asked_for():

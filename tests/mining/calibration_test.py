@@ -45,8 +45,9 @@ def test_the_rate_is_counted_and_its_tail_exponential():
 def test_the_rate_is_as_sure_as_its_shape_says():
   """The variance of the estimate over samples is rate^2 / shape."""
   rng, score_P = np.random.default_rng(0), np.array([6.0, 4.0, 2.0])
-  rates, shapes = zip(*(exceedance(score_P, rng.exponential(size=400)) for _ in range(500)),
-                      strict=True)  # fmt: skip
+  rates, shapes = zip(
+    *(exceedance(score_P, rng.exponential(size=400)) for _ in range(500)), strict=True
+  )
   variance_P = np.var(np.log(rates), axis=0)
   np.testing.assert_allclose(1 / np.mean(shapes, axis=0), variance_P, rtol=0.4)
 
@@ -122,7 +123,10 @@ def test_gold_pairs_make_the_decoys():
 
 def test_pairs_that_are_not_allowed_are_not_found_by_decoys_either():
   x_ND, y_MD, ids_x, ids_y = pool(200, 100, 150, noise=0.5)
-  right_only = lambda n, m: ids_x[n] == ids_y[m]
+
+  def right_only(n, m):
+    return ids_x[n] == ids_y[m]
+
   gold_2G = [[np.flatnonzero(ids == one)[0] for one in range(200)] for ids in (ids_x, ids_y)]
   with pytest.raises(InputError, match="200 pairs .* needs 50 or more: give them with --gold"):
     calibrated(x_ND, y_MD, k=4, allowed=right_only, gold_2G=gold_2G)
@@ -171,6 +175,9 @@ def test_a_precision_out_of_reach_is_said():
 def test_two_means_part_where_the_variance_is_least():
   score_P = np.sort(np.random.default_rng(0).normal(size=60))[::-1]
   score_P[:15] += 3
-  spread = lambda cut: np.var(score_P[:cut]) * cut + np.var(score_P[cut:]) * (60 - cut)
+
+  def spread(cut):
+    return np.var(score_P[:cut]) * cut + np.var(score_P[cut:]) * (60 - cut)
+
   best = min(range(1, 60), key=spread)
   assert two_means(score_P) == score_P[best - 1] and np.isinf(two_means(score_P[:1]))

@@ -29,18 +29,29 @@ def both_sides(cosine_NM, allowed):
 
 def mined(near, margin, allowed):
   nearest = [(side.cosine_NK[:, :-1], side.place_NK[:, :-1]) for side in near]
-  each = lambda n, m: np.array([allowed(*pair) for pair in zip(n, m, strict=True)], bool)
+
+  def each(n, m):
+    return np.array([allowed(*pair) for pair in zip(n, m, strict=True)], bool)
+
   return retrieved(*neighbour_scores(*nearest, margin), "max", each)
 
 
 def found_without(cosine, source, partner, found, score, allowed):
   """The best score of a source among what it could be paired with, by loops."""
-  near = lambda values: sorted(range(len(values)), key=lambda i: -values[i])[:K]
-  mean = lambda values: sum(sorted(values)[-K:]) / K
+
+  def near(values):
+    return sorted(range(len(values)), key=lambda i: -values[i])[:K]
+
+  def mean(values):
+    return sum(sorted(values)[-K:]) / K
+
   others = [m for m in range(cosine.shape[1]) if m != partner]
   means = {n: mean(row) for n, row in enumerate(cosine)}
   means[source] = mean([cosine[source, m] for m in others])
-  value = lambda n, m: score(cosine[n, m], (means[n] + mean(cosine[:, m])) / 2)
+
+  def value(n, m):
+    return score(cosine[n, m], (means[n] + mean(cosine[:, m])) / 2)
+
   nearest = [others[i] for i in near([cosine[source, m] for m in others])]
   possible = [m for m in nearest if allowed(source, m)]
   wanted = {max(possible, key=lambda m: value(source, m))} if possible else set()
@@ -49,9 +60,10 @@ def found_without(cosine, source, partner, found, score, allowed):
     if source in rivals and max(rivals, key=lambda n: value(n, m)) == source:
       wanted.add(m)
   holders = {m: (n, s) for n, m, s in zip(*found, strict=True)}
-  free = lambda m: (
-    m not in holders or holders[m][0] == source or value(source, m) > holders[m][1] + 1e-6
-  )
+
+  def free(m):
+    return m not in holders or holders[m][0] == source or value(source, m) > holders[m][1] + 1e-6
+
   return max((value(source, m) for m in wanted if free(m)), default=-np.inf)
 
 
@@ -76,7 +88,10 @@ def test_scores_are_those_of_plain_loops(margin, filtered, wrong):
 def test_they_are_what_mining_finds_with_the_partner_removed():
   """But where the removal moves other pairs, which is rare."""
   x_ND, y_MD = pool()
-  everything = lambda n, m: True
+
+  def everything(n, m):
+    return True
+
   cosine, rows = x_ND @ y_MD.T, np.arange(20)
   near = both_sides(cosine, everything)
   found = mined(near, "ratio", everything)
@@ -92,7 +107,10 @@ def test_they_are_what_mining_finds_with_the_partner_removed():
 
 def test_nothing_is_found_where_nothing_is_allowed():
   x_ND, y_MD = pool()
-  nothing = lambda n, m: False
+
+  def nothing(n, m):
+    return False
+
   near = both_sides(x_ND @ y_MD.T, nothing)
   none = (np.zeros(0, int), np.zeros(0, int), np.zeros(0))
   got = decoy_scores(*near, np.array([[0, 1], [0, 1]]), none, MARGINS["ratio"])

@@ -100,7 +100,11 @@ def test_a_written_header_has_what_the_standard_requires():
   assert root.get("version") == "1.4"
   assert {"creationtool", "creationtoolversion", "adminlang"} < header.keys()
   assert [header[name] for name in ("segtype", "o-tmf", "srclang", "datatype")] == [
-    "block", "text", 'e"n', "plaintext"]  # fmt: skip
+    "block",
+    "text",
+    'e"n',
+    "plaintext",
+  ]
   scores = [unit.findtext("prop[@type='x-score']") for unit in root.iter("tu")]
   assert scores == ["0.500000", None]
 

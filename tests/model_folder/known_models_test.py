@@ -16,8 +16,10 @@ LABSE = {"pooling": "cls", "dense": 768, "dense_activation": "tanh", "normalize"
 MEAN = {"pooling": "mean", "dense": 0, "dense_activation": "tanh", "normalize": True}
 QUERY = {"prompts": {"query": "query: "}, "default_prompt": "query"}
 SIZES = {
-    "labse": dict(vocab_size=501_153, width=768), "mbert": dict(vocab_size=119_547, width=768),
-    "lealla": dict(vocab_size=501_153, width=192)}  # fmt: skip
+  "labse": dict(vocab_size=501_153, width=768),
+  "mbert": dict(vocab_size=119_547, width=768),
+  "lealla": dict(vocab_size=501_153, width=192),
+}
 
 
 @pytest.fixture
@@ -36,24 +38,30 @@ def said(tmp_path, tiny_content):
     (path / "config.json").write_text(json.dumps({"_name_or_path": options.pop("says", "")}))
     (path / "tokenizer_config.json").write_text('{"tokenizer_class": "PreTrainedTokenizerFast"}')
     model = {"position_offset": 0, **tiny_content.model, **(model or {})}
-    content = dataclasses.replace(tiny_content, model=model, head=head, params=None,
-                                  tokenizer_file=path / "tokenizer.json", **options)  # fmt: skip
+    content = dataclasses.replace(
+      tiny_content,
+      model=model,
+      head=head,
+      params=None,
+      tokenizer_file=path / "tokenizer.json",
+      **options,
+    )
     return known_models.warnings(path, content, Tokenizer(path / "tokenizer.json"))
 
   return warnings
 
 
 GOOD = {
-    "LaBSE": (LABSE, dict(model=SIZES["labse"])),
-    "LEALLA": (LABSE | {"dense": 192}, dict(model=SIZES["lealla"])),
-    "multilingual-e5-base": (MEAN, QUERY),
-    "e5-small-v2": (MEAN, QUERY | dict(lowercases=True)),
-    "bert-base-multilingual-cased": (MEAN, dict(model=SIZES["mbert"])),
-    "mine": (MEAN | {"pooling": "max"}, {}),
-    "multilingual-e5-large-instruct": (MEAN, {}),  # Has prompts of its own.
-    "bge5-base": (MEAN, {}),
-    "e5-base": (LABSE, dict(model=SIZES["labse"])),  # Its sizes say more than where it lies.
-}  # fmt: skip
+  "LaBSE": (LABSE, dict(model=SIZES["labse"])),
+  "LEALLA": (LABSE | {"dense": 192}, dict(model=SIZES["lealla"])),
+  "multilingual-e5-base": (MEAN, QUERY),
+  "e5-small-v2": (MEAN, QUERY | dict(lowercases=True)),
+  "bert-base-multilingual-cased": (MEAN, dict(model=SIZES["mbert"])),
+  "mine": (MEAN | {"pooling": "max"}, {}),
+  "multilingual-e5-large-instruct": (MEAN, {}),  # Has prompts of its own.
+  "bge5-base": (MEAN, {}),
+  "e5-base": (LABSE, dict(model=SIZES["labse"])),  # Its sizes say more than where it lies.
+}
 
 
 @pytest.mark.parametrize("name", GOOD)
@@ -63,27 +71,48 @@ def test_what_is_right_is_silent(said, name):
 
 
 WRONG = {
-    "LaBSE, mean": (MEAN, dict(model=SIZES["labse"]),
-                    ["LaBSE needs cls pooling, not mean; a dense layer of 768 with tanh"]),
-    "LaBSE, no dense": (LABSE | {"dense": 0}, dict(model=SIZES["labse"]), ["a dense layer of 768"]),
-    "LaBSE, identity": (LABSE | {"dense_activation": "identity"}, dict(model=SIZES["labse"]),
-                        ["with tanh"]),
-    "LaBSE, uncased": (LABSE, dict(model=SIZES["labse"], lowercases=True), ["keeps capitals"]),
-    "LaBSE, plain": (MEAN, dict(model=SIZES["labse"], modules=False),
-                     ["has no modules.json, so the mean", "LaBSE needs cls pooling"]),
-    "LEALLA, mean": (MEAN, dict(model=SIZES["lealla"]), ["LEALLA needs cls pooling"]),
-    "my-multilingual-e5-small": (MEAN, {}, ["multilingual E5 needs 'query: ' or 'passage: ' before "
-                                            "each text, not ''"]),
-    "x": (MEAN, dict(says="intfloat/multilingual-e5-large"), ["'query: ' or 'passage: '"]),
-    "e5-large": (MEAN, QUERY, ["E5 needs a tokenizer that lowercases"]),
-    "e5-base": (LABSE, QUERY | dict(lowercases=True),
-                ["E5 needs mean pooling, not cls; no dense layer"]),
-    "mBERT": (MEAN, dict(model=SIZES["mbert"], modules=False),
-              ["has no modules.json", "mBERT was not trained for vectors of sentences"]),
-    "XLM-R": (MEAN, dict(model=dict(vocab_size=250_002, position_offset=2), lowercases=True),
-              ["XLM-R needs a tokenizer that keeps capitals"]),
-    "plain": (MEAN, dict(modules=False), ["has no modules.json"]),
-}  # fmt: skip
+  "LaBSE, mean": (
+    MEAN,
+    dict(model=SIZES["labse"]),
+    ["LaBSE needs cls pooling, not mean; a dense layer of 768 with tanh"],
+  ),
+  "LaBSE, no dense": (LABSE | {"dense": 0}, dict(model=SIZES["labse"]), ["a dense layer of 768"]),
+  "LaBSE, identity": (
+    LABSE | {"dense_activation": "identity"},
+    dict(model=SIZES["labse"]),
+    ["with tanh"],
+  ),
+  "LaBSE, uncased": (LABSE, dict(model=SIZES["labse"], lowercases=True), ["keeps capitals"]),
+  "LaBSE, plain": (
+    MEAN,
+    dict(model=SIZES["labse"], modules=False),
+    ["has no modules.json, so the mean", "LaBSE needs cls pooling"],
+  ),
+  "LEALLA, mean": (MEAN, dict(model=SIZES["lealla"]), ["LEALLA needs cls pooling"]),
+  "my-multilingual-e5-small": (
+    MEAN,
+    {},
+    ["multilingual E5 needs 'query: ' or 'passage: ' before each text, not ''"],
+  ),
+  "x": (MEAN, dict(says="intfloat/multilingual-e5-large"), ["'query: ' or 'passage: '"]),
+  "e5-large": (MEAN, QUERY, ["E5 needs a tokenizer that lowercases"]),
+  "e5-base": (
+    LABSE,
+    QUERY | dict(lowercases=True),
+    ["E5 needs mean pooling, not cls; no dense layer"],
+  ),
+  "mBERT": (
+    MEAN,
+    dict(model=SIZES["mbert"], modules=False),
+    ["has no modules.json", "mBERT was not trained for vectors of sentences"],
+  ),
+  "XLM-R": (
+    MEAN,
+    dict(model=dict(vocab_size=250_002, position_offset=2), lowercases=True),
+    ["XLM-R needs a tokenizer that keeps capitals"],
+  ),
+  "plain": (MEAN, dict(modules=False), ["has no modules.json"]),
+}
 
 
 @pytest.mark.parametrize("name", WRONG)

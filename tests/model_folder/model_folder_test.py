@@ -16,9 +16,16 @@ from labse_jax.model_folder import weights
 from tests.support.needs import need_torch
 from tests.support.odd_text import fuzzed
 
-HEADS = [("mean", 0, True), ("max", 0, False), ("cls", 0, True), ("cls", 32, True),
-         ("cls", 16, False), ("mean", 16, True),
-         ("mean_sqrt_len", 0, True), ("weighted_mean", 0, False)]  # fmt: skip
+HEADS = [
+  ("mean", 0, True),
+  ("max", 0, False),
+  ("cls", 0, True),
+  ("cls", 32, True),
+  ("cls", 16, False),
+  ("mean", 16, True),
+  ("mean_sqrt_len", 0, True),
+  ("weighted_mean", 0, False),
+]
 
 
 def edit(path, **changes):
@@ -48,7 +55,8 @@ def test_read_gives_back_what_was_written(tmp_path, with_head, head):
   assert tuple(again.head[key] for key in ("pooling", "dense", "normalize")) == head
   rows = content.params["bert"]["word_embedding"].shape[0]
   content.params["bert"]["word_embedding"] = np.where(
-      np.arange(rows)[:, None] < 1000, content.params["bert"]["word_embedding"], 0)  # fmt: skip
+    np.arange(rows)[:, None] < 1000, content.params["bert"]["word_embedding"], 0
+  )
   jax.tree.map(np.testing.assert_array_equal, again.params, content.params)
 
 
@@ -61,7 +69,8 @@ def test_the_table_is_cut_to_the_vocabulary(tiny_folder):
 
 def test_prompts_and_limits_are_kept(tmp_path, tiny_content):
   content = dataclasses.replace(
-      tiny_content, prompts={"query": "q: "}, default_prompt="query", max_length=20)  # fmt: skip
+    tiny_content, prompts={"query": "q: "}, default_prompt="query", max_length=20
+  )
   model_folder.write(tmp_path / "m", content)
   again = model_folder.read(tmp_path / "m")
   assert (again.prompts, again.default_prompt, again.max_length) == ({"query": "q: "}, "query", 20)
@@ -198,72 +207,76 @@ NORM = "embeddings.LayerNorm.weight"
 CONFIG, POOLING, DENSE = "config.json", "1_Pooling/config.json", "2_Dense/config.json"
 LIMITS, PROMPTS = "sentence_bert_config.json", "config_sentence_transformers.json"
 BAD = {
-    "no folder": (shutil.rmtree, "no such folder"),
-    "no config": (lambda p: (p / "config.json").unlink(), "not a model folder"),
-    "no weights": (lambda p: (p / "model.safetensors").unlink(), "model.safetensors: no such"),
-    "other type": (set_json(CONFIG, model_type="roberta"), "Unknown model_type.*'roberta'"),
-    "no type": (set_json(CONFIG, model_type=None), "Unknown model_type .*None"),
-    "missing key": (set_json(CONFIG, hidden_size=None), r"lacks \['hidden_size'\]"),
-    "text for a number": (set_json(CONFIG, hidden_size="32"), "hidden_size is '32'"),
-    "heads": (set_json(CONFIG, num_attention_heads=5), "5 heads do not divide 32"),
-    "hidden activation": (set_json(CONFIG, hidden_act="swish"), "'swish'"),
-    "relative": (set_json(CONFIG, position_embedding_type="relative_key"), "relative"),
-    "missing tensor": (drop(NORM), f"missing: {NORM}"),
-    "missing layer": (set_json(CONFIG, num_hidden_layers=3), "missing: encoder.layer.2"),
-    "unused layer": (set_json(CONFIG, num_hidden_layers=1), "not of this model: .*layer.1"),
-    "misshapen": (set_json(CONFIG, vocab_size=999), r"F32 \(1000, 32\); F32 \(999, 32\) is needed"),
-    "unused tensor": (
-        lambda p: edit_tensors(p / "model.safetensors", lambda t: t.update(extra=t[NORM])),
-        "not of this model: extra"),
-    "empty weights": (truncate(0), "damaged safetensors"),
-    "half a header": (truncate(100), "damaged safetensors"),
-    "cut weights": (truncate(-9), "damaged safetensors"),
-    "dense tensor": (set_json(DENSE, out_features=31), "misshapen: linear"),
-    "dense width": (set_json(DENSE, in_features=16), "in_features 16"),
-    "dense residual": (set_json(DENSE, use_residual=True), "residual"),
-    "dense activation": (set_json(DENSE, activation_function="torch.nn.GELU"),
-                         "activation 'torch.nn.GELU'"),
-    "dense without a key": (set_json(DENSE, activation_function=None), "lacks"),
-    "pooling": (set_json(POOLING, pooling_mode="lasttoken"), r"pooling \['lasttoken'\]"),
-    "old pooling": (
-        set_json(POOLING, pooling_mode_cls_token=False, pooling_mode_lasttoken=True),
-        "pooling_mode_lasttoken"),
-    "two poolings": (set_json(POOLING, pooling_mode_mean_tokens=True), "exactly one"),
-    "prompt pooling": (set_json(POOLING, include_prompt=False), "include_prompt"),
-    "lower case": (set_json(LIMITS, do_lower_case=True), "do_lower_case"),
-    "length": (set_json(LIMITS, max_seq_length=float("nan")), "max_seq_length is nan"),
-    "short": (set_json(LIMITS, max_seq_length=-1), "max_seq_length is -1; at least 3"),
-    "a list of prompts": (set_json(PROMPTS, prompts=["q: "]), r"prompts is \['q: '\]; an object"),
-    "a prompt that is none": (set_json(PROMPTS, prompts={"q": 3}), "an object of texts"),
-    "default prompt": (set_json(PROMPTS, default_prompt_name=["q"]), r"is \['q'\]; one of \[\]"),
-    "truncated": (set_json(PROMPTS, truncate_dim=8), "truncate_dim is not supported"),
-    "epsilon": (set_json(CONFIG, layer_norm_eps=-1e-12), "layer_norm_eps is -1e-12"),
-    "dropout": (set_json(CONFIG, hidden_dropout_prob=1), "hidden_dropout_prob is 1; like 0.1"),
-    "huge table": (set_json(CONFIG, vocab_size=10**15), "config.json asks for 32,000,0"),
-    "huge depth": (set_json(CONFIG, num_hidden_layers=10**9), "config.json asks for"),
-    "huge dense": (set_json(DENSE, out_features=10**15), "config.json asks for"),
-    "dense type": (set_json(DENSE, activation_function=["a"]), r"activation \['a'\]"),
-    "dense input": (set_json(DENSE, module_input_name="token_embeddings"), "module_input_name is"),
-    "pooling type": (set_json(POOLING, pooling_mode=[["cls"]]), r"pooling \[\['cls'\]\]"),
-    "path type": (modules(lambda m: [{**m[0], "path": None}]), "path None names no folder"),
-    "path of zeros": (modules(lambda m: [{**m[0], "path": "\0"}]), "names no folder"),
-    "deep JSON": (lambda p: (p / CONFIG).write_text("[" * 10**5), "config.json: cannot be read"),
-    "the id of [SEP]": (rewrite(far_frame), "5,001 entries, the model 1,000 rows"),
-    "leaves": (modules(lambda m: [m[0], {**m[1], "path": "../other"}]), "leaves the folder"),
-    "absolute": (modules(lambda m: [m[0], {**m[1], "path": "/etc"}]), "leaves the folder"),
-    "module": (modules(lambda m: [*m, {**m[1], "type": "a.LSTM"}]), "unknown module 'a.LSTM'"),
-    "two dense": (modules(lambda m: [*m[:3], m[2], m[3]]), "in this order"),
-    "order": (modules(lambda m: [m[0], m[1], m[3], m[2]]), "in this order"),
-    "no pooling": (modules(lambda m: [m[0]]), "needed: Transformer, Pooling"),
-    "no list": (modules(lambda m: {}), "list is needed"),
-    "no module": (modules(lambda m: [3]), "3 is no module"),
-    "module key": (modules(lambda m: [{"type": "a.Pooling"}]), r"lacks \['path'\]"),
-    "broken JSON": (lambda p: (p / "config.json").write_text("{"), "config.json: cannot be read"),
-    "no UTF-8": (lambda p: (p / "modules.json").write_bytes(b"\xff"), "modules.json: cannot be"),
-    "not an object": (lambda p: (p / "config.json").write_text("[1]"), "dict is needed"),
-    "tokenizer": (lambda p: (p / "tokenizer.json").write_text("{}"), "not a tokenizer.json"),
-    "no tokenizer": (lambda p: (p / "tokenizer.json").unlink(), "one of tokenizer.json, vocab.txt"),
-}  # fmt: skip
+  "no folder": (shutil.rmtree, "no such folder"),
+  "no config": (lambda p: (p / "config.json").unlink(), "not a model folder"),
+  "no weights": (lambda p: (p / "model.safetensors").unlink(), "model.safetensors: no such"),
+  "other type": (set_json(CONFIG, model_type="roberta"), "Unknown model_type.*'roberta'"),
+  "no type": (set_json(CONFIG, model_type=None), "Unknown model_type .*None"),
+  "missing key": (set_json(CONFIG, hidden_size=None), r"lacks \['hidden_size'\]"),
+  "text for a number": (set_json(CONFIG, hidden_size="32"), "hidden_size is '32'"),
+  "heads": (set_json(CONFIG, num_attention_heads=5), "5 heads do not divide 32"),
+  "hidden activation": (set_json(CONFIG, hidden_act="swish"), "'swish'"),
+  "relative": (set_json(CONFIG, position_embedding_type="relative_key"), "relative"),
+  "missing tensor": (drop(NORM), f"missing: {NORM}"),
+  "missing layer": (set_json(CONFIG, num_hidden_layers=3), "missing: encoder.layer.2"),
+  "unused layer": (set_json(CONFIG, num_hidden_layers=1), "not of this model: .*layer.1"),
+  "misshapen": (set_json(CONFIG, vocab_size=999), r"F32 \(1000, 32\); F32 \(999, 32\) is needed"),
+  "unused tensor": (
+    lambda p: edit_tensors(p / "model.safetensors", lambda t: t.update(extra=t[NORM])),
+    "not of this model: extra",
+  ),
+  "empty weights": (truncate(0), "damaged safetensors"),
+  "half a header": (truncate(100), "damaged safetensors"),
+  "cut weights": (truncate(-9), "damaged safetensors"),
+  "dense tensor": (set_json(DENSE, out_features=31), "misshapen: linear"),
+  "dense width": (set_json(DENSE, in_features=16), "in_features 16"),
+  "dense residual": (set_json(DENSE, use_residual=True), "residual"),
+  "dense activation": (
+    set_json(DENSE, activation_function="torch.nn.GELU"),
+    "activation 'torch.nn.GELU'",
+  ),
+  "dense without a key": (set_json(DENSE, activation_function=None), "lacks"),
+  "pooling": (set_json(POOLING, pooling_mode="lasttoken"), r"pooling \['lasttoken'\]"),
+  "old pooling": (
+    set_json(POOLING, pooling_mode_cls_token=False, pooling_mode_lasttoken=True),
+    "pooling_mode_lasttoken",
+  ),
+  "two poolings": (set_json(POOLING, pooling_mode_mean_tokens=True), "exactly one"),
+  "prompt pooling": (set_json(POOLING, include_prompt=False), "include_prompt"),
+  "lower case": (set_json(LIMITS, do_lower_case=True), "do_lower_case"),
+  "length": (set_json(LIMITS, max_seq_length=float("nan")), "max_seq_length is nan"),
+  "short": (set_json(LIMITS, max_seq_length=-1), "max_seq_length is -1; at least 3"),
+  "a list of prompts": (set_json(PROMPTS, prompts=["q: "]), r"prompts is \['q: '\]; an object"),
+  "a prompt that is none": (set_json(PROMPTS, prompts={"q": 3}), "an object of texts"),
+  "default prompt": (set_json(PROMPTS, default_prompt_name=["q"]), r"is \['q'\]; one of \[\]"),
+  "truncated": (set_json(PROMPTS, truncate_dim=8), "truncate_dim is not supported"),
+  "epsilon": (set_json(CONFIG, layer_norm_eps=-1e-12), "layer_norm_eps is -1e-12"),
+  "dropout": (set_json(CONFIG, hidden_dropout_prob=1), "hidden_dropout_prob is 1; like 0.1"),
+  "huge table": (set_json(CONFIG, vocab_size=10**15), "config.json asks for 32,000,0"),
+  "huge depth": (set_json(CONFIG, num_hidden_layers=10**9), "config.json asks for"),
+  "huge dense": (set_json(DENSE, out_features=10**15), "config.json asks for"),
+  "dense type": (set_json(DENSE, activation_function=["a"]), r"activation \['a'\]"),
+  "dense input": (set_json(DENSE, module_input_name="token_embeddings"), "module_input_name is"),
+  "pooling type": (set_json(POOLING, pooling_mode=[["cls"]]), r"pooling \[\['cls'\]\]"),
+  "path type": (modules(lambda m: [{**m[0], "path": None}]), "path None names no folder"),
+  "path of zeros": (modules(lambda m: [{**m[0], "path": "\0"}]), "names no folder"),
+  "deep JSON": (lambda p: (p / CONFIG).write_text("[" * 10**5), "config.json: cannot be read"),
+  "the id of [SEP]": (rewrite(far_frame), "5,001 entries, the model 1,000 rows"),
+  "leaves": (modules(lambda m: [m[0], {**m[1], "path": "../other"}]), "leaves the folder"),
+  "absolute": (modules(lambda m: [m[0], {**m[1], "path": "/etc"}]), "leaves the folder"),
+  "module": (modules(lambda m: [*m, {**m[1], "type": "a.LSTM"}]), "unknown module 'a.LSTM'"),
+  "two dense": (modules(lambda m: [*m[:3], m[2], m[3]]), "in this order"),
+  "order": (modules(lambda m: [m[0], m[1], m[3], m[2]]), "in this order"),
+  "no pooling": (modules(lambda m: [m[0]]), "needed: Transformer, Pooling"),
+  "no list": (modules(lambda m: {}), "list is needed"),
+  "no module": (modules(lambda m: [3]), "3 is no module"),
+  "module key": (modules(lambda m: [{"type": "a.Pooling"}]), r"lacks \['path'\]"),
+  "broken JSON": (lambda p: (p / "config.json").write_text("{"), "config.json: cannot be read"),
+  "no UTF-8": (lambda p: (p / "modules.json").write_bytes(b"\xff"), "modules.json: cannot be"),
+  "not an object": (lambda p: (p / "config.json").write_text("[1]"), "dict is needed"),
+  "tokenizer": (lambda p: (p / "tokenizer.json").write_text("{}"), "not a tokenizer.json"),
+  "no tokenizer": (lambda p: (p / "tokenizer.json").unlink(), "one of tokenizer.json, vocab.txt"),
+}
 
 
 @pytest.mark.parametrize("name", BAD)
@@ -332,7 +345,8 @@ def test_the_pooler_is_the_dense_layer(tiny_folder, real_lines):
   from transformers import AutoModel, AutoTokenizer
 
   inputs = AutoTokenizer.from_pretrained(tiny_folder)(
-      real_lines[:20], padding=True, truncation=True, return_tensors="pt")  # fmt: skip
+    real_lines[:20], padding=True, truncation=True, return_tensors="pt"
+  )
   with torch.no_grad():
     z_ND = AutoModel.from_pretrained(tiny_folder)(**inputs).pooler_output
   expected = torch.nn.functional.normalize(z_ND, dim=1)
@@ -348,8 +362,14 @@ def torch_folders(tmp_path_factory, tiny_folder):
   from transformers import AutoTokenizer, BertConfig, BertForMaskedLM, BertModel
 
   torch.manual_seed(0)
-  config = BertConfig(vocab_size=1000, hidden_size=32, num_hidden_layers=2, num_attention_heads=4,
-                      intermediate_size=64, max_position_embeddings=64)  # fmt: skip
+  config = BertConfig(
+    vocab_size=1000,
+    hidden_size=32,
+    num_hidden_layers=2,
+    num_attention_heads=4,
+    intermediate_size=64,
+    max_position_embeddings=64,
+  )
   folders = {}
   for kind in (BertModel, BertForMaskedLM):
     model = kind(config)
@@ -364,19 +384,26 @@ def torch_folders(tmp_path_factory, tiny_folder):
 
 @pytest.mark.parametrize("kind", ["BertModel", "BertForMaskedLM"])
 def test_a_folder_of_transformers_is_read_as_sentence_transformers_reads_it(
-    torch_folders, real_lines, kind):  # fmt: skip
+  torch_folders, real_lines, kind
+):
   names = load_file(torch_folders[kind] / "model.safetensors")
   assert any(name.startswith("bert.") for name in names) == (kind == "BertForMaskedLM")
   assert_same_vectors(torch_folders[kind], real_lines[:100])
 
 
 @pytest.mark.parametrize(
-    ("mode", "dense", "bias", "normalize"),
-    [("mean", 0, True, True), ("cls", 0, True, False), ("max", 0, True, True),
-     ("cls", 32, True, True), ("mean", 16, False, False)],
-)  # fmt: skip
+  ("mode", "dense", "bias", "normalize"),
+  [
+    ("mean", 0, True, True),
+    ("cls", 0, True, False),
+    ("max", 0, True, True),
+    ("cls", 32, True, True),
+    ("mean", 16, False, False),
+  ],
+)
 def test_a_folder_saved_by_sentence_transformers_is_read_and_written_again(
-    tmp_path, torch_folders, real_lines, mode, dense, bias, normalize):  # fmt: skip
+  tmp_path, torch_folders, real_lines, mode, dense, bias, normalize
+):
   from sentence_transformers import SentenceTransformer
   from sentence_transformers.models import Dense, Normalize, Pooling, Transformer
 

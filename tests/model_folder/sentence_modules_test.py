@@ -11,8 +11,10 @@ from labse_jax.models import heads
 from tests.support.needs import need_torch
 
 RNG = np.random.default_rng(0)
-DENSE = {"kernel": RNG.normal(size=(8, 3)).astype(np.float32),
-         "bias": RNG.normal(size=3).astype(np.float32)}  # fmt: skip
+DENSE = {
+  "kernel": RNG.normal(size=(8, 3)).astype(np.float32),
+  "bias": RNG.normal(size=3).astype(np.float32),
+}
 
 
 @pytest.mark.parametrize("activation", sentence_modules.ACTIVATIONS)
@@ -53,8 +55,14 @@ def test_what_is_written_is_read(tmp_path):
 
 @pytest.mark.parametrize("outputs", [0, -1, "3", 2.0])
 def test_a_width_that_is_none_is_refused(tmp_path, outputs):
-  (tmp_path / "config.json").write_text(json.dumps({
-      "in_features": 8, "out_features": outputs,
-      "activation_function": sentence_modules.ACTIVATIONS["tanh"]}))  # fmt: skip
+  (tmp_path / "config.json").write_text(
+    json.dumps(
+      {
+        "in_features": 8,
+        "out_features": outputs,
+        "activation_function": sentence_modules.ACTIVATIONS["tanh"],
+      }
+    )
+  )
   with pytest.raises(InputError, match="out_features is"):
     sentence_modules.read_dense(tmp_path, 8)

@@ -12,8 +12,10 @@ from labse_jax.model_folder import tensor_file
 from labse_jax.model_folder.tensor_file import Tensors, aligned
 
 RNG = np.random.default_rng(0)
-VALUES = {"a": RNG.normal(size=(5, 3)).astype(np.float32),
-          "b": RNG.normal(size=4).astype(np.float32)}  # fmt: skip
+VALUES = {
+  "a": RNG.normal(size=(5, 3)).astype(np.float32),
+  "b": RNG.normal(size=4).astype(np.float32),
+}
 
 
 @pytest.fixture
@@ -90,8 +92,11 @@ def shards(folder, weight_map, files):
 
 
 def test_shards_are_one_model(tmp_path):
-  shards(tmp_path, {"a": "1.safetensors", "b": "2.safetensors"},
-         {f"{n}.safetensors": {name: VALUES[name]} for n, name in enumerate("ab", 1)})  # fmt: skip
+  shards(
+    tmp_path,
+    {"a": "1.safetensors", "b": "2.safetensors"},
+    {f"{n}.safetensors": {name: VALUES[name]} for n, name in enumerate("ab", 1)},
+  )
   tensors = Tensors(tmp_path)
   for name, value in VALUES.items():
     np.testing.assert_array_equal(tensors.fill(name, aligned(value.shape)), value)
@@ -99,13 +104,16 @@ def test_shards_are_one_model(tmp_path):
 
 
 BAD_SHARDS = {
-    "a shard that is not there": ({"a": "1.safetensors"}, {}, "1.safetensors: no such file"),
-    "a path": ({"a": "../1.safetensors"}, {}, "a file in the same folder"),
-    "a number": ({"a": 3}, {}, "a file in the same folder"),
-    "a tensor twice": ({"a": "1.safetensors", "b": "2.safetensors"},
-                       {"1.safetensors": VALUES, "2.safetensors": VALUES}, "also in"),
-    "no map": ([], {}, "has no weight_map"),
-}  # fmt: skip
+  "a shard that is not there": ({"a": "1.safetensors"}, {}, "1.safetensors: no such file"),
+  "a path": ({"a": "../1.safetensors"}, {}, "a file in the same folder"),
+  "a number": ({"a": 3}, {}, "a file in the same folder"),
+  "a tensor twice": (
+    {"a": "1.safetensors", "b": "2.safetensors"},
+    {"1.safetensors": VALUES, "2.safetensors": VALUES},
+    "also in",
+  ),
+  "no map": ([], {}, "has no weight_map"),
+}
 
 
 @pytest.mark.parametrize("name", BAD_SHARDS)
@@ -130,19 +138,19 @@ def header(change):
 
 
 LIES = {
-    "empty": lambda data: b"",
-    "half the length": lambda data: data[:4],
-    "half the header": lambda data: data[:40],
-    "a byte short": lambda data: data[:-1],
-    "a byte more": lambda data: data + b"x",
-    "a header of exabytes": lambda data: (1 << 60).to_bytes(8, "little") + data[8:],
-    "no JSON": lambda data: data[:8] + b"x" * (len(data) - 8),
-    "another shape": header(lambda h: h["a"].update(shape=[50, 30])),
-    "a negative shape": header(lambda h: h["a"].update(shape=[-5, -3])),
-    "offsets past the end": header(lambda h: h["a"].update(data_offsets=[0, 6000])),
-    "offsets that overlap": header(lambda h: h["b"].update(data_offsets=h["a"]["data_offsets"])),
-    "another type": header(lambda h: h["a"].update(dtype="F64")),
-}  # fmt: skip
+  "empty": lambda data: b"",
+  "half the length": lambda data: data[:4],
+  "half the header": lambda data: data[:40],
+  "a byte short": lambda data: data[:-1],
+  "a byte more": lambda data: data + b"x",
+  "a header of exabytes": lambda data: (1 << 60).to_bytes(8, "little") + data[8:],
+  "no JSON": lambda data: data[:8] + b"x" * (len(data) - 8),
+  "another shape": header(lambda h: h["a"].update(shape=[50, 30])),
+  "a negative shape": header(lambda h: h["a"].update(shape=[-5, -3])),
+  "offsets past the end": header(lambda h: h["a"].update(data_offsets=[0, 6000])),
+  "offsets that overlap": header(lambda h: h["b"].update(data_offsets=h["a"]["data_offsets"])),
+  "another type": header(lambda h: h["a"].update(dtype="F64")),
+}
 
 
 @pytest.mark.parametrize("name", LIES)

@@ -13,15 +13,16 @@ from labse_jax.model_folder import transformers_config
 from labse_jax.models import heads
 from tests.support.needs import need_torch
 
-SIZES = dict(vocab_size=1000, hidden_size=32, num_hidden_layers=2, num_attention_heads=4,
-             intermediate_size=64)  # fmt: skip
+SIZES = dict(
+  vocab_size=1000, hidden_size=32, num_hidden_layers=2, num_attention_heads=4, intermediate_size=64
+)
 DISTILBERT = dict(vocab_size=1000, dim=32, n_layers=2, n_heads=4, hidden_dim=64)
 CONFIGS = {
-    "Bert": SIZES | dict(max_position_embeddings=64),
-    "XLMRoberta": SIZES | dict(max_position_embeddings=66, type_vocab_size=1, pad_token_id=1),
-    "MPNet": SIZES | dict(max_position_embeddings=66, layer_norm_eps=1e-5),
-    "DistilBert": DISTILBERT | dict(max_position_embeddings=64),
-}  # fmt: skip
+  "Bert": SIZES | dict(max_position_embeddings=64),
+  "XLMRoberta": SIZES | dict(max_position_embeddings=66, type_vocab_size=1, pad_token_id=1),
+  "MPNet": SIZES | dict(max_position_embeddings=66, layer_norm_eps=1e-5),
+  "DistilBert": DISTILBERT | dict(max_position_embeddings=64),
+}
 KINDS = [f"{name}{kind}" for name in CONFIGS for kind in ("Model", "ForMaskedLM")]
 
 
@@ -87,11 +88,16 @@ def test_read_and_written_again_every_byte_is_the_same(folder_of, tmp_path, kind
   model_folder.write(tmp_path / "again", content)
   after = load_file(tmp_path / "again" / "model.safetensors")
   assert {name: after[name].tobytes() for name in after} == {
-      name: before[name].tobytes() for name in before}  # fmt: skip
-  config = lambda path: json.loads((path / "config.json").read_text())
+    name: before[name].tobytes() for name in before
+  }
+
+  def config(path):
+    return json.loads((path / "config.json").read_text())
+
   ours, theirs = config(tmp_path / "again"), config(folder_of(kind))
   assert {key: theirs[key] for key in ours if key != "torch_dtype"} == {
-      key: ours[key] for key in ours if key != "torch_dtype"}  # fmt: skip
+    key: ours[key] for key in ours if key != "torch_dtype"
+  }
 
 
 @pytest.mark.parametrize("kind", [kind for kind in KINDS if kind.endswith("LM")])
@@ -101,10 +107,13 @@ def test_transformers_finds_the_same_words_behind_the_mask(folder_of, tmp_path, 
 
   model_folder.write(tmp_path / "m", model_folder.read(folder_of(kind), pretraining=True))
   inputs = AutoTokenizer.from_pretrained(tmp_path / "m")(
-      real_lines[:20], padding=True, truncation=True, return_tensors="pt")  # fmt: skip
+    real_lines[:20], padding=True, truncation=True, return_tensors="pt"
+  )
   with torch.no_grad():
-    logits = [AutoModelForMaskedLM.from_pretrained(path)(**inputs).logits
-              for path in (tmp_path / "m", folder_of(kind))]  # fmt: skip
+    logits = [
+      AutoModelForMaskedLM.from_pretrained(path)(**inputs).logits
+      for path in (tmp_path / "m", folder_of(kind))
+    ]
   assert logits[0].std() > 0.1
   torch.testing.assert_close(*logits, atol=1e-6, rtol=0)
 

@@ -9,14 +9,23 @@ from labse_jax.model_folder import weights
 from labse_jax.model_folder.tensor_file import Tensors
 from labse_jax.models import heads
 
-MODEL = {"vocab_size": 300, "width": 8, "depth": 2, "heads": 2, "mlp_width": 12, "positions": 20,
-         "types": 2, "position_offset": 0, "relative_buckets": 0}  # fmt: skip
+MODEL = {
+  "vocab_size": 300,
+  "width": 8,
+  "depth": 2,
+  "heads": 2,
+  "mlp_width": 12,
+  "positions": 20,
+  "types": 2,
+  "position_offset": 0,
+  "relative_buckets": 0,
+}
 MODELS = {
-    "bert": MODEL,
-    "xlm-roberta": MODEL | {"position_offset": 2, "types": 1},
-    "mpnet": MODEL | {"position_offset": 2, "types": 0, "relative_buckets": 32},
-    "distilbert": MODEL | {"types": 0},
-}  # fmt: skip
+  "bert": MODEL,
+  "xlm-roberta": MODEL | {"position_offset": 2, "types": 1},
+  "mpnet": MODEL | {"position_offset": 2, "types": 0, "relative_buckets": 32},
+  "distilbert": MODEL | {"types": 0},
+}
 
 
 def filled(kind):
@@ -33,8 +42,13 @@ def test_the_tree_is_the_module_s_own(kind):
   params, _ = filled(kind)
   bert = heads.build(MODELS[kind], {"pooling": "mean"}).bert
   rows, places = np.ones((3, 1, 4), int), np.zeros((1, 2), int)
-  init = lambda key: heads.MaskedLM(bert).init(key, *rows, places)["params"]
-  shapes = lambda tree: jax.tree.map(lambda leaf: leaf.shape, tree)
+
+  def init(key):
+    return heads.MaskedLM(bert).init(key, *rows, places)["params"]
+
+  def shapes(tree):
+    return jax.tree.map(lambda leaf: leaf.shape, tree)
+
   assert shapes(params) == shapes(jax.eval_shape(init, jax.random.key(0)))
 
 
@@ -46,7 +60,8 @@ def test_views_are_our_memory_and_all_of_it(kind):
   padding = params["bert"]["word_embedding"][300:]
   assert not padding.any() and len(padding) == 84
   assert sum(view.size for view in found.values()) == (
-      sum(leaf.size for leaf in leaves) - padding.size - 84)  # fmt: skip
+    sum(leaf.size for leaf in leaves) - padding.size - 84
+  )
   assert all(leaf.ctypes.data % 64 == 0 for leaf in jax.tree.leaves(params["bert"]))
 
 
@@ -68,12 +83,14 @@ def test_int8_rows_are_off_by_half_a_step_at_most(tmp_path):
   table[7] = 0  # A row without a scale.
   rows = weights.quantised(table)
   assert {name: value.dtype for name, value in rows.items()} == dict(
-      zip(weights.ROWS_INT8, (np.int8, np.float32), strict=True))  # fmt: skip
+    zip(weights.ROWS_INT8, (np.int8, np.float32), strict=True)
+  )
   found |= {"bert." + name: value for name, value in rows.items()}
-  save_file({name: np.ascontiguousarray(value) for name, value in found.items()},
-            tmp_path / "model.safetensors")  # fmt: skip
-  again, pooler = weights.read(
-      Tensors(tmp_path), MODEL, weights.NAMES["bert"], pretraining=True)  # fmt: skip
+  save_file(
+    {name: np.ascontiguousarray(value) for name, value in found.items()},
+    tmp_path / "model.safetensors",
+  )
+  again, pooler = weights.read(Tensors(tmp_path), MODEL, weights.NAMES["bert"], pretraining=True)
   got = again["bert"]["word_embedding"]
   step = np.abs(table).max(1, keepdims=True) / 127
   assert (np.abs(got[:300] - table) <= step * 0.5001).all() and not got[300:].any()

@@ -30,12 +30,15 @@ def params():
   return jax.tree.unflatten(tree, noisy)
 
 
-def encode(params, sentences, *, slots=SLOTS, length=LENGTH, extra_rows=0, pooling="mean",
-           **options):  # fmt: skip
+def encode(
+  params, sentences, *, slots=SLOTS, length=LENGTH, extra_rows=0, pooling="mean", **options
+):
   """[N, D] of sentences packed into rows of `slots`."""
   arrays, row_N, slot_N = pack([(s,) for s in sentences], length, slots)
-  inputs = [np.pad(arrays[name][:, 0], ((0, extra_rows), (0, 0)))
-            for name in ("tokens", "segments", "positions")]  # fmt: skip
+  inputs = [
+    np.pad(arrays[name][:, 0], ((0, extra_rows), (0, 0)))
+    for name in ("tokens", "segments", "positions")
+  ]
   module = heads.build(MODEL, dict(HEAD, pooling=pooling), **options)
   z_RSD = jax.jit(module.apply, static_argnames="slots")({"params": params}, *inputs, slots=slots)
   return np.asarray(z_RSD)[row_N, slot_N]
@@ -71,16 +74,18 @@ def test_order_of_tokens_and_their_positions_do_count(params):
 
 def gradient(params, **options):
   arrays, _, _ = pack([(s,) for s in make_sentences()], LENGTH, SLOTS)
-  inputs = [np.pad(arrays[name][:, 0], ((0, 2), (0, 0)))
-            for name in ("tokens", "segments", "positions")]  # fmt: skip
+  inputs = [
+    np.pad(arrays[name][:, 0], ((0, 2), (0, 0))) for name in ("tokens", "segments", "positions")
+  ]
   used = np.pad(arrays["mask"], ((0, 2), (0, 0)))
   assert not used.all()  # Empty slots and empty rows are in the batch.
   module = heads.build(MODEL, HEAD, **options)
   target = np.random.default_rng(4).normal(size=(*used.shape, 32))
 
   def loss(params):
-    z_RSD = module.apply({"params": params}, *inputs, slots=SLOTS, train=True,
-                         rngs={"dropout": jax.random.key(5)})  # fmt: skip
+    z_RSD = module.apply(
+      {"params": params}, *inputs, slots=SLOTS, train=True, rngs={"dropout": jax.random.key(5)}
+    )
     return jnp.sum(jnp.where(used[..., None], z_RSD * target, 0))
 
   return jax.jit(jax.value_and_grad(loss))(params)
@@ -91,8 +96,9 @@ def plain(params):
   return gradient(params)
 
 
-@pytest.mark.parametrize("options", [
-    dict(remat=True), dict(unroll=True), dict(remat=True, unroll=True)], ids=str)  # fmt: skip
+@pytest.mark.parametrize(
+  "options", [dict(remat=True), dict(unroll=True), dict(remat=True, unroll=True)], ids=str
+)
 def test_remat_and_unroll_give_the_same_values_and_gradients(params, plain, options):
   other = gradient(params, **options)
   for a, b in zip(jax.tree.leaves(plain), jax.tree.leaves(other), strict=True):
@@ -122,16 +128,22 @@ def test_bfloat16_multiplies_in_bfloat16_on_the_way_back_too(params):
 
   def gradient_of(dtype):
     module = heads.build(MODEL, HEAD, dtype=dtype)
-    return jax.grad(lambda params: (
-        module.apply({"params": params}, *inputs, slots=SLOTS) * weight_RSD).sum())  # fmt: skip
+    return jax.grad(
+      lambda params: (module.apply({"params": params}, *inputs, slots=SLOTS) * weight_RSD).sum()
+    )
 
-  flops = {dtype: matrix_flops(jax.make_jaxpr(gradient_of(dtype))(params))
-           for dtype in ("float32", "bfloat16")}  # fmt: skip
+  flops = {
+    dtype: matrix_flops(jax.make_jaxpr(gradient_of(dtype))(params))
+    for dtype in ("float32", "bfloat16")
+  }
   pooling = flops["bfloat16"].pop("float32 highest")
   assert pooling < 0.1 * flops["float32"]["float32 highest"]
   assert flops["bfloat16"] == {"bfloat16": flops["float32"]["float32 highest"] - pooling}
   got, expected = (jax.tree.leaves(gradient_of(dtype)(params)) for dtype in ("bfloat16", "float32"))
-  flat = lambda leaves: np.concatenate([np.ravel(leaf) for leaf in leaves])
+
+  def flat(leaves):
+    return np.concatenate([np.ravel(leaf) for leaf in leaves])
+
   got, expected = flat(got), flat(expected)
   assert got @ expected > 0.999 * np.linalg.norm(got) * np.linalg.norm(expected)
 
@@ -140,16 +152,21 @@ def test_bfloat16_multiplies_in_bfloat16_on_the_way_back_too(params):
 def test_layers_one_by_one_give_what_the_scan_gives(params, dtype):
   flat = {"bert": bert.unstack(params["bert"], dtype)}
   assert flat["bert"]["block_1"]["up"]["kernel"].shape == (32, 64)
-  assert {str(x.dtype) for path, x in jax.tree_util.tree_leaves_with_path(flat)
-          if path[-1].key == "kernel"} == {dtype}  # fmt: skip
+  assert {
+    str(x.dtype)
+    for path, x in jax.tree_util.tree_leaves_with_path(flat)
+    if path[-1].key == "kernel"
+  } == {dtype}
   arrays, _, _ = pack([(s,) for s in make_sentences()], LENGTH, SLOTS)
   inputs = [arrays[name][:, 0] for name in ("tokens", "segments", "positions")]
   module = heads.build(MODEL, HEAD, dtype=dtype)
   one_by_one = module.clone(bert=module.bert.clone(unstacked=True))
   scanned_RSD = module.apply({"params": params}, *inputs, slots=SLOTS)
   np.testing.assert_allclose(
-      one_by_one.apply({"params": flat}, *inputs, slots=SLOTS), scanned_RSD,
-      atol=1e-6 if dtype == "float32" else 1e-2)  # fmt: skip
+    one_by_one.apply({"params": flat}, *inputs, slots=SLOTS),
+    scanned_RSD,
+    atol=1e-6 if dtype == "float32" else 1e-2,
+  )
 
 
 def test_gelu_and_its_slope_are_those_of_float64():

@@ -11,13 +11,14 @@ from labse_jax.models import heads
 
 SEGMENTS = np.array([[1, 1, 1, 2, 2, 0], [1, 2, 2, 2, 3, 3], [1, 0, 0, 0, 0, 0], [0] * 6])
 ORACLES = {
-    "cls": lambda tokens: tokens[0],
-    "mean": lambda tokens: sum(tokens) / len(tokens),
-    "mean_sqrt_len": lambda tokens: sum(tokens) / len(tokens) ** 0.5,
-    "weighted_mean": lambda tokens: (
-        sum((n + 1) * x for n, x in enumerate(tokens)) / sum(range(1, len(tokens) + 1))),
-    "max": lambda tokens: [max(column) for column in zip(*tokens, strict=True)],
-}  # fmt: skip
+  "cls": lambda tokens: tokens[0],
+  "mean": lambda tokens: sum(tokens) / len(tokens),
+  "mean_sqrt_len": lambda tokens: sum(tokens) / len(tokens) ** 0.5,
+  "weighted_mean": lambda tokens: (
+    sum((n + 1) * x for n, x in enumerate(tokens)) / sum(range(1, len(tokens) + 1))
+  ),
+  "max": lambda tokens: [max(column) for column in zip(*tokens, strict=True)],
+}
 MODEL = dict(vocab_size=20, width=8, depth=1, heads=2, mlp_width=16, positions=8)
 
 
@@ -59,11 +60,15 @@ def test_an_empty_slot_is_the_zero_vector_with_a_finite_gradient(name, params):
 
 
 @pytest.mark.parametrize(
-    ("activation", "f"),
-    [("tanh", np.tanh), ("identity", lambda x: x), ("relu", lambda x: np.maximum(x, 0)),
-     ("sigmoid", lambda x: 1 / (1 + np.exp(-x))),
-     ("gelu", np.vectorize(lambda x: x * (1 + math.erf(x / math.sqrt(2))) / 2))],
-)  # fmt: skip
+  ("activation", "f"),
+  [
+    ("tanh", np.tanh),
+    ("identity", lambda x: x),
+    ("relu", lambda x: np.maximum(x, 0)),
+    ("sigmoid", lambda x: 1 / (1 + np.exp(-x))),
+    ("gelu", np.vectorize(lambda x: x * (1 + math.erf(x / math.sqrt(2))) / 2)),
+  ],
+)
 def test_dense_and_normalisation(activation, f, params):
   plain = heads.build(MODEL, dict(pooling="mean", dense=0, normalize=False))
   head = dict(pooling="mean", dense=3, dense_activation=activation, normalize=True)
@@ -71,23 +76,27 @@ def test_dense_and_normalisation(activation, f, params):
   inputs = (np.arange(8).reshape(1, 8), np.ones((1, 8), int), np.arange(8).reshape(1, 8))
   bias = np.array([0.5, -1, 2], np.float32)
   params = {**params, "dense": {**params["dense"], "bias": bias}}
-  apply = lambda module: jax.jit(module.apply, static_argnames="slots")(
-      {"params": params}, *inputs, slots=1)[0, 0]  # fmt: skip
+
+  def apply(module):
+    return jax.jit(module.apply, static_argnames="slots")({"params": params}, *inputs, slots=1)[
+      0, 0
+    ]
+
   z_D = np.float64(apply(plain))
   z_D = f(z_D @ np.float64(params["dense"]["kernel"]) + params["dense"]["bias"])
   np.testing.assert_allclose(apply(module), z_D / np.linalg.norm(z_D), atol=1e-5)
 
 
 @pytest.mark.parametrize(
-    ("model", "head", "options", "message"),
-    [
-        ({}, {"pooling": "avg"}, {}, "pooling 'avg'"),
-        ({}, {"dense_activation": "than"}, {}, "did you mean 'tanh'"),
-        ({"activation": "geLU"}, {}, {}, "'geLU'. Choose from"),
-        ({}, {}, {"dtype": "float16"}, "did you mean 'bfloat16'"),
-        ({"heads": 3}, {}, {}, "heads = 3 does not divide width = 8"),
-    ],
-)  # fmt: skip
+  ("model", "head", "options", "message"),
+  [
+    ({}, {"pooling": "avg"}, {}, "pooling 'avg'"),
+    ({}, {"dense_activation": "than"}, {}, "did you mean 'tanh'"),
+    ({"activation": "geLU"}, {}, {}, "'geLU'. Choose from"),
+    ({}, {}, {"dtype": "float16"}, "did you mean 'bfloat16'"),
+    ({"heads": 3}, {}, {}, "heads = 3 does not divide width = 8"),
+  ],
+)
 def test_build_names_what_it_does_not_know(model, head, options, message):
   with pytest.raises(InputError, match=message):
     heads.build({**MODEL, **model}, {"pooling": "cls", **head}, **options)

@@ -10,8 +10,17 @@ import pytest
 from labse_jax.data.batches.packing import pack
 from labse_jax.models import heads, mpnet
 
-MODEL = dict(vocab_size=50, width=8, depth=2, heads=2, mlp_width=16, positions=40,
-             position_offset=2, types=0, relative_buckets=32)  # fmt: skip
+MODEL = dict(
+  vocab_size=50,
+  width=8,
+  depth=2,
+  heads=2,
+  mlp_width=16,
+  positions=40,
+  position_offset=2,
+  types=0,
+  relative_buckets=32,
+)
 
 
 def bucket(distance, buckets):
@@ -30,8 +39,9 @@ def test_buckets(buckets):
   assert set(expected) == set(range(buckets)) - {buckets // 2}
   # At a border float32 may fall to the other side, as it does in any implementation.
   assert (np.asarray(got) != expected).sum() <= 2
-  np.testing.assert_array_equal(got[600 - buckets // 4 : 601 + buckets // 4],
-                                expected[600 - buckets // 4 : 601 + buckets // 4])  # fmt: skip
+  np.testing.assert_array_equal(
+    got[600 - buckets // 4 : 601 + buckets // 4], expected[600 - buckets // 4 : 601 + buckets // 4]
+  )
 
 
 def test_where_a_sentence_lies_in_its_row_changes_nothing():

@@ -41,7 +41,8 @@ def found(sides, tmp_path_factory):
 def test_most_neighbours_are_found_and_the_share_is_told(sides, found):
   exact = search.top_k_both(*sides, K)
   for (scores, ids), (true_scores, true_ids), recall in zip(
-      found[:2], exact, found[2:], strict=True):  # fmt: skip
+    found[:2], exact, found[2:], strict=True
+  ):
     assert scores.shape == true_scores.shape and scores.dtype == np.float32
     assert ids.shape == true_ids.shape and ids.dtype == np.int64
     same = np.mean([len(set(a) & set(b)) / K for a, b in zip(ids, true_ids, strict=True)])

@@ -99,8 +99,10 @@ def test_one_block_is_a_power_of_two():
 def test_both_directions_score_a_pair_alike(monkeypatch):
   monkeypatch.setattr(search, "QUERIES_BOTH", 128)
   x_ND, y_MD = unit(np.random.default_rng(5), 400, 48), unit(np.random.default_rng(6), 300, 48)
-  scores_of = [dict(zip(zip(*pairs, strict=True), scores.ravel().tolist(), strict=True))
-               for scores, pairs in both_as_pairs(top_k_both(x_ND, y_MD, 8, block=64))]  # fmt: skip
+  scores_of = [
+    dict(zip(zip(*pairs, strict=True), scores.ravel().tolist(), strict=True))
+    for scores, pairs in both_as_pairs(top_k_both(x_ND, y_MD, 8, block=64))
+  ]
   shared = scores_of[0].keys() & scores_of[1].keys()
   assert len(shared) > 500 and all(scores_of[0][pair] == scores_of[1][pair] for pair in shared)
 
@@ -150,7 +152,10 @@ def use_devices(monkeypatch, count):
 
 def test_few_vectors_take_one_device():
   assert [len(search._devices(*counts)) for counts in ((5, 10**6), (600, 300), (10**6,) * 2)] == [
-      1, 1, 8]  # fmt: skip
+    1,
+    1,
+    8,
+  ]
 
 
 @pytest.mark.parametrize("dtype", ["bfloat16", "int8"])

@@ -27,7 +27,10 @@ def texts(count_x=60, count_y=80, noise=0.5):
 def oracle(x_ND, y_MD, k, kind):
   """(score of every pair {(n, m): score}, the k nearest of each x, of each y) by loops."""
   cosine = x_ND.astype(np.float64) @ y_MD.astype(np.float64).T
-  nearest = lambda row: sorted(range(len(row)), key=lambda place: -row[place])[:k]
+
+  def nearest(row):
+    return sorted(range(len(row)), key=lambda place: -row[place])[:k]
+
   near_x, near_y = [nearest(row) for row in cosine], [nearest(row) for row in cosine.T]
   score = {}
   for n, m in itertools.product(range(len(x_ND)), range(len(y_MD))):
@@ -39,7 +42,10 @@ def oracle(x_ND, y_MD, k, kind):
 
 def mined(score, near_x, near_y, retrieval, allowed):
   """The pairs that a retrieval takes, best first."""
-  best = lambda pairs: max(pairs, key=score.get) if pairs else None
+
+  def best(pairs):
+    return max(pairs, key=score.get) if pairs else None
+
   forward = {best([(n, m) for m in near if allowed(n, m)]) for n, near in enumerate(near_x)}
   backward = {best([(n, m) for n in near if allowed(n, m)]) for m, near in enumerate(near_y)}
   kinds = {"forward": forward, "backward": backward, "intersection": forward & backward}
@@ -62,7 +68,8 @@ def test_agrees_with_float64_loops(kind, retrieval, filtered):
   allowed = (lambda n, m: (n + m) % 3 != 0) if filtered else None
   expected = mined(score, *near, retrieval, allowed or (lambda n, m: True))
   row_x, row_y, scores = candidates(
-      x_ND, y_MD, k=4, margin=kind, retrieval=retrieval, allowed=allowed)  # fmt: skip
+    x_ND, y_MD, k=4, margin=kind, retrieval=retrieval, allowed=allowed
+  )
   assert list(zip(row_x.tolist(), row_y.tolist(), strict=True)) == expected
   np.testing.assert_allclose(scores, [score[pair] for pair in expected], rtol=1e-5, atol=1e-6)
   assert len(expected) > 20 and (np.diff(scores) <= 0).all()
@@ -73,8 +80,11 @@ def test_retrievals_margins_and_filters_differ():
   seen = []
   for kind, k in (("ratio", 4), ("ratio", 7), ("distance", 4), ("absolute", 4)):
     scored = oracle(*texts(), k, kind)
-    seen += [mined(*scored, retrieval, allowed) for retrieval in margin.RETRIEVALS
-             for allowed in (lambda n, m: True, lambda n, m: (n + m) % 3 != 0)]  # fmt: skip
+    seen += [
+      mined(*scored, retrieval, allowed)
+      for retrieval in margin.RETRIEVALS
+      for allowed in (lambda n, m: True, lambda n, m: (n + m) % 3 != 0)
+    ]
   assert len({str(pairs) for pairs in seen}) == len(seen) == 40
 
 

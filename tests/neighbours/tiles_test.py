@@ -28,12 +28,18 @@ def test_a_tile_with_padding(devices, k):
   with jax.set_mesh(mesh):
     split = jax.device_put((nothing(64, k), nothing(1024, k), x_qD, y_cD), batch_sharding(mesh))
     of_x, of_y = tiles.merge(
-        *split, np.array([100, 3000], np.int32), np.array([150, 3900], np.int32),
-        whole=False, dtype="float32")  # fmt: skip
+      *split,
+      np.array([100, 3000], np.int32),
+      np.array([150, 3900], np.int32),
+      whole=False,
+      dtype="float32",
+    )
   score_qc = x_qD[:50] @ y_cD[:900].T
   for (scores, ids), (wanted, wanted_ids) in zip(
-      ([part[:50] for part in of_x], [part[:900] for part in of_y]),
-      (expected(score_qc, 3000, k), expected(score_qc.T, 100, k)), strict=True):  # fmt: skip
+    ([part[:50] for part in of_x], [part[:900] for part in of_y]),
+    (expected(score_qc, 3000, k), expected(score_qc.T, 100, k)),
+    strict=True,
+  ):
     np.testing.assert_array_equal(scores, wanted)
     np.testing.assert_array_equal(ids, wanted_ids)
 
@@ -42,9 +48,15 @@ def test_what_was_found_before_stands_before_its_equals():
   with jax.set_mesh(make_mesh(devices=jax.devices()[:1])):
     before = np.array([[3, 1, 1]], np.float32), np.array([[5, 2, 7]], np.int32)
     (scores, ids), _ = tiles.merge(
-        before, None, np.ones((1, 1), np.float32), np.array([[0], [1], [2], [1]], np.float32),
-        np.array([0, 8], np.int32), np.array([1, 12], np.int32), whole=True,
-        dtype="float32")  # fmt: skip
+      before,
+      None,
+      np.ones((1, 1), np.float32),
+      np.array([[0], [1], [2], [1]], np.float32),
+      np.array([0, 8], np.int32),
+      np.array([1, 12], np.int32),
+      whole=True,
+      dtype="float32",
+    )
   assert (scores.tolist(), ids.tolist()) == ([[3, 2, 1]], [[5, 10, 2]])
 
 

@@ -21,9 +21,13 @@ def test_the_page_holds_its_figures(found):
   html = calibration_page.page_of(found, found.score_P[99], 0.9, "a & b")
   assert "<h1>a &amp; b</h1>" in html and html.count("data:image/png;base64,") == 2
   tiles = re.findall(r"<b>(.*?)</b><span>(.*?)</span>", html)
-  assert tiles == [("100", "pairs written"), (f"{found.score_P[99]:.4f}", "threshold"),
-                   (f"{found.precision_P[99]:.4f}", "estimated precision"),
-                   ("0.9", "precision asked for"), ("200", "decoys")]  # fmt: skip
+  assert tiles == [
+    ("100", "pairs written"),
+    (f"{found.score_P[99]:.4f}", "threshold"),
+    (f"{found.precision_P[99]:.4f}", "estimated precision"),
+    ("0.9", "precision asked for"),
+    ("200", "decoys"),
+  ]
 
 
 def test_rows_are_the_lowest_scores_with_a_precision(found):

@@ -34,8 +34,13 @@ def folder(tmp_path_factory):
     (folder / f"{name}.txt").write_text("\n".join(meaning), "utf-8")
   published = {"LaBSE": {"source": "arXiv 2007.01852", "average": 0.837, "languages": 112}}
   (folder / "published.json").write_text(json.dumps(published))
-  arguments = {"suite": "tatoeba", "data": folder / "data", "output": folder / "both.json",
-               "report": folder / "both.html", "published": folder / "published.json"}  # fmt: skip
+  arguments = {
+    "suite": "tatoeba",
+    "data": folder / "data",
+    "output": folder / "both.json",
+    "report": folder / "both.html",
+    "published": folder / "published.json",
+  }
   argv = [str(part) for name, value in arguments.items() for part in (f"--{name}", value)]
   evaluate.main([*argv, "--model", f"{folder}/good.npy", "--model", f"{folder}/weak.npy"])
   return folder
@@ -99,9 +104,17 @@ def test_a_browser_shows_it(folder, tmp_path):
   browser = next(filter(None, map(shutil.which, ("chromium", "google-chrome"))), None)
   if browser is None:
     pytest.skip("no Chromium is installed")
-  command = [browser, "--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars",
-             f"--user-data-dir={tmp_path}/profile", "--window-size=1100,6000",
-             f"--screenshot={tmp_path}/page.png", (folder / "both.html").as_uri()]  # fmt: skip
+  command = [
+    browser,
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--hide-scrollbars",
+    f"--user-data-dir={tmp_path}/profile",
+    "--window-size=1100,6000",
+    f"--screenshot={tmp_path}/page.png",
+    (folder / "both.html").as_uri(),
+  ]
   subprocess.run(command, check=True, capture_output=True, timeout=120)
   pixels = image.imread(tmp_path / "page.png")[..., :3]
   assert pixels.shape[:2] == (6000, 1100)

@@ -38,5 +38,12 @@ def test_directions_are_drawn_and_long_tables_are_folded():
 def test_where_figures_come_from_is_said_in_words():
   made = {"model": "m", "precision": None, "hardware": {"devices": {}}, "other": 1}
   texts, _ = texts_of(result_sections.measured(made))
-  assert texts == ["How it was measured", "model", "m", "precision", "none", "hardware",
-                   "devices: none"]  # fmt: skip
+  assert texts == [
+    "How it was measured",
+    "model",
+    "m",
+    "precision",
+    "none",
+    "hardware",
+    "devices: none",
+  ]

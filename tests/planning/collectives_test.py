@@ -32,32 +32,56 @@ RESULT = 16 * 8 * 4
 
 
 @pytest.mark.parametrize(
-    ("groups", "n"),
-    [("{{0,1,2,3},{4,5,6,7}}", 4), ("{{0,1},{2,3},{4,5},{6,7}}", 2), ("{}", 8), ("[2,4]<=[8]", 4),
-     ("[4,2]<=[2,4]T(1,0)", 2), ("mesh['a'=4,'b'=2], device_ids=([2,4]T(1,0)) {'a'}", 4),
-     ("mesh['a'=4,'b'=1,'c'=2] {'a','c'}", 8), ("mesh['a'=8] {'a':(2)4}", 4)],
-)  # fmt: skip
+  ("groups", "n"),
+  [
+    ("{{0,1,2,3},{4,5,6,7}}", 4),
+    ("{{0,1},{2,3},{4,5},{6,7}}", 2),
+    ("{}", 8),
+    ("[2,4]<=[8]", 4),
+    ("[4,2]<=[2,4]T(1,0)", 2),
+    ("mesh['a'=4,'b'=2], device_ids=([2,4]T(1,0)) {'a'}", 4),
+    ("mesh['a'=4,'b'=1,'c'=2] {'a','c'}", 8),
+    ("mesh['a'=8] {'a':(2)4}", 4),
+  ],
+)
 def test_every_way_of_writing_groups(groups, n):
   found = one(f"{GATHER}replica_groups={groups}, use_global_device_ids=true")
   assert (found.group, found.bytes) == (n, RESULT * (n - 1) / n)
 
 
 @pytest.mark.parametrize(
-    ("line", "kind", "size"),
-    [("f32[16,8]{1,0} all-reduce(%p), to_apply=%add", "all-reduce", 2 * RESULT * 7 / 8),
-     ("f32[2,8]{1,0} reduce-scatter(%p), dimensions={0}, to_apply=%add", "reduce-scatter",
-      RESULT * 7 / 8),
-     ("(bf16[4,8]{1,0:T(8,128)(2,1)}, /*index=1*/pred[64]{0}) all-reduce(%p, %q), to_apply=%add",
-      "all-reduce", 2 * 128 * 7 / 8),
-     ("(f32[2,8]{1,0}, f32[16,8]{1,0}) all-gather-start(%p), dimensions={0}", "all-gather",
-      RESULT * 7 / 8),
-     ("((f32[2,8], f32[1]), (f32[16,8], f32[8])) all-gather-start(%p, %q), dimensions={0}",
-      "all-gather", (RESULT + 32) * 7 / 8),
-     ("f32[16,8] all-reduce-start(%p), to_apply=%add", "all-reduce", 2 * RESULT * 7 / 8),
-     ("(f32[16,8], f32[16,8], u32[], u32[]) collective-permute-start(%p)", "collective-permute",
-      RESULT),
-     ("s8[16,8] all-to-all(%p), dimensions={0}", "all-to-all", RESULT / 4 * 7 / 8)],
-)  # fmt: skip
+  ("line", "kind", "size"),
+  [
+    ("f32[16,8]{1,0} all-reduce(%p), to_apply=%add", "all-reduce", 2 * RESULT * 7 / 8),
+    (
+      "f32[2,8]{1,0} reduce-scatter(%p), dimensions={0}, to_apply=%add",
+      "reduce-scatter",
+      RESULT * 7 / 8,
+    ),
+    (
+      "(bf16[4,8]{1,0:T(8,128)(2,1)}, /*index=1*/pred[64]{0}) all-reduce(%p, %q), to_apply=%add",
+      "all-reduce",
+      2 * 128 * 7 / 8,
+    ),
+    (
+      "(f32[2,8]{1,0}, f32[16,8]{1,0}) all-gather-start(%p), dimensions={0}",
+      "all-gather",
+      RESULT * 7 / 8,
+    ),
+    (
+      "((f32[2,8], f32[1]), (f32[16,8], f32[8])) all-gather-start(%p, %q), dimensions={0}",
+      "all-gather",
+      (RESULT + 32) * 7 / 8,
+    ),
+    ("f32[16,8] all-reduce-start(%p), to_apply=%add", "all-reduce", 2 * RESULT * 7 / 8),
+    (
+      "(f32[16,8], f32[16,8], u32[], u32[]) collective-permute-start(%p)",
+      "collective-permute",
+      RESULT,
+    ),
+    ("s8[16,8] all-to-all(%p), dimensions={0}", "all-to-all", RESULT / 4 * 7 / 8),
+  ],
+)
 def test_what_a_chip_sends(line, kind, size):
   found = one(f"%c = {line}, replica_groups={{}}")
   assert (found.kind, found.bytes) == (kind, size)
@@ -109,8 +133,10 @@ def test_the_dearest_branch_counts():
 }}
 
 """
-  found = one("%c = f32[16,8] conditional(%i, %p, %p), branch_computations={%branch.8, %branch.16}",
-              branch.format(8) + branch.format(16))  # fmt: skip
+  found = one(
+    "%c = f32[16,8] conditional(%i, %p, %p), branch_computations={%branch.8, %branch.16}",
+    branch.format(8) + branch.format(16),
+  )
   assert found.shape == "f32[16,8]"
 
 
@@ -129,11 +155,15 @@ LOOP = """%body (t: (s32[], f32[2,8])) -> (s32[], f32[2,8]) {{
 
 
 def loop(first="constant(0)", direction="LT", config=""):
-  return collectives(main(
-      f"%zero = s32[] {first}", "%copy = s32[] copy(%zero)",
+  return collectives(
+    main(
+      f"%zero = s32[] {first}",
+      "%copy = s32[] copy(%zero)",
       "%start = (s32[], f32[2,8]) tuple(%copy, %p)",
       f"%w = (s32[], f32[2,8]) while(%start), condition=%condition, body=%body{config}",
-      before=LOOP.format(direction)))[0]  # fmt: skip
+      before=LOOP.format(direction),
+    )
+  )[0]
 
 
 def test_a_loop_counts_as_often_as_it_runs():
@@ -157,8 +187,11 @@ def test_loops_in_loops_multiply():
 
 """
   )
-  found = one("%v = (s32[], f32[2,8]) while(%s), condition=%condition, body=%outer, "
-              'backend_config={"known_trip_count":{"n":"7"}}', outer)  # fmt: skip
+  found = one(
+    "%v = (s32[], f32[2,8]) while(%s), condition=%condition, body=%outer, "
+    'backend_config={"known_trip_count":{"n":"7"}}',
+    outer,
+  )
   assert found.times == 21
   assert by_kind([found])["all-gather"] == 21 * RESULT * 7 / 8
 
@@ -186,13 +219,23 @@ def compiled(fsdp, length):
 def test_a_compiled_program(fsdp):
   sent = by_kind(collectives(compiled(fsdp, 5)))
   own = 2 * 32 * 4
-  assert sent == {"all-gather": 5 * own * (fsdp - 1), "all-reduce": 5 * 2 * own * 7 / 8,
-                  "collective-permute": own, "reduce-scatter": 0, "all-to-all": 0}  # fmt: skip
+  assert sent == {
+    "all-gather": 5 * own * (fsdp - 1),
+    "all-reduce": 5 * 2 * own * 7 / 8,
+    "collective-permute": own,
+    "reduce-scatter": 0,
+    "all-to-all": 0,
+  }
 
 
 def test_the_largest_come_first_and_alike_ones_as_one():
   found = collectives(compiled(8, 5))
   rows = largest([*found, *found], count=2)
-  assert rows[0] == {"kind": "all-gather", "shape": "f32[16,32]", "chips": 8, "times": 10,
-                     "bytes": 10 * 256 * 7}  # fmt: skip
+  assert rows[0] == {
+    "kind": "all-gather",
+    "shape": "f32[16,32]",
+    "chips": 8,
+    "times": 10,
+    "bytes": 10 * 256 * 7,
+  }
   assert len(rows) == 2 and rows[1]["kind"] == "all-reduce"

@@ -29,18 +29,24 @@ def test_a_product_in_a_scan_counts_as_often_as_it_runs():
 
 
 def test_a_gradient_is_twice_more_and_remat_the_forward_again():
-  loss = lambda x, w: jnp.tanh(jnp.sin(x @ w) @ w).sum()
+  def loss(x, w):
+    return jnp.tanh(jnp.sin(x @ w) @ w).sum()
+
   plain = counted(jax.grad(loss, (0, 1)), X, W)
   assert plain == 6 * ONE
   assert counted(jax.grad(jax.checkpoint(loss), (0, 1)), X, W) == 8 * ONE
 
 
 @pytest.mark.parametrize(
-    ("equation", "a", "b", "expected"),
-    [("ij,jk->ik", (2, 3), (3, 4), 2 * 2 * 3 * 4), ("bij,bjk->bik", (9, 2, 3), (9, 3, 4), 9 * 48),
-     ("blhk,bmhk->bhlm", (2, 5, 3, 4), (2, 6, 3, 4), 2 * 2 * 3 * 5 * 6 * 4),
-     ("ijk,jk->i", (2, 3, 4), (3, 4), 2 * 24), ("i,j->ij", (3,), (4,), 24)],
-)  # fmt: skip
+  ("equation", "a", "b", "expected"),
+  [
+    ("ij,jk->ik", (2, 3), (3, 4), 2 * 2 * 3 * 4),
+    ("bij,bjk->bik", (9, 2, 3), (9, 3, 4), 9 * 48),
+    ("blhk,bmhk->bhlm", (2, 5, 3, 4), (2, 6, 3, 4), 2 * 2 * 3 * 5 * 6 * 4),
+    ("ijk,jk->i", (2, 3, 4), (3, 4), 2 * 24),
+    ("i,j->ij", (3,), (4,), 24),
+  ],
+)
 def test_products_of_every_kind(equation, a, b, expected):
   einsum = functools.partial(jnp.einsum, equation)
   assert counted(einsum, jnp.zeros(a), jnp.zeros(b)) == expected
@@ -48,19 +54,30 @@ def test_products_of_every_kind(equation, a, b, expected):
 
 def test_a_convolution():
   lhs, rhs = jnp.zeros((2, 3, 10)), jnp.zeros((5, 3, 4))  # NCW, OIW
-  conv = lambda a, b: jax.lax.conv_general_dilated(a, b, (1,), "VALID")
+
+  def conv(a, b):
+    return jax.lax.conv_general_dilated(a, b, (1,), "VALID")
+
   assert counted(conv, lhs, rhs) == 2 * (2 * 5 * 7) * (3 * 4)
 
 
 def test_types_are_kept_apart():
-  both = lambda x, w: (x @ w, x.astype(jnp.bfloat16) @ w.astype(jnp.bfloat16),
-                       jnp.matmul(x, w, precision="highest"))  # fmt: skip
+  def both(x, w):
+    return (
+      x @ w,
+      x.astype(jnp.bfloat16) @ w.astype(jnp.bfloat16),
+      jnp.matmul(x, w, precision="highest"),
+    )
+
   assert matrix_flops(jax.make_jaxpr(both)(X, W)) == dict.fromkeys(
-      ("float32", "bfloat16", "float32 highest"), ONE)  # fmt: skip
+    ("float32", "bfloat16", "float32 highest"), ONE
+  )
 
 
 def test_the_dearest_branch_counts():
-  choose = lambda x, w: jax.lax.cond(x[0, 0] > 0, lambda: x @ w @ w, lambda: x @ w)
+  def choose(x, w):
+    return jax.lax.cond(x[0, 0] > 0, lambda: x @ w @ w, lambda: x @ w)
+
   assert counted(choose, X, W) == 2 * ONE
 
 
@@ -74,14 +91,17 @@ def test_custom_derivatives_and_calls_are_looked_into():
 def test_what_each_device_does_counts_for_each():
   mesh = make_mesh(fsdp=2)
   with jax.set_mesh(mesh):
-    split = jax.shard_map(lambda x, w: x @ w, in_specs=(jax.P(BATCH), jax.P()),
-                          out_specs=jax.P(BATCH))  # fmt: skip
+    split = jax.shard_map(
+      lambda x, w: x @ w, in_specs=(jax.P(BATCH), jax.P()), out_specs=jax.P(BATCH)
+    )
     whole = jax.make_jaxpr(split)(jnp.zeros((40, 7)), W)
   assert matrix_flops(whole) == {"float32": 8 * ONE}
 
 
 def test_a_loop_without_a_length_is_refused_only_for_its_products():
-  loop = lambda body: lambda x, w: jax.lax.while_loop(lambda c: c[0, 0] < 9, body(w), x)
+  def loop(body):
+    return lambda x, w: jax.lax.while_loop(lambda c: c[0, 0] < 9, body(w), x)
+
   assert counted(loop(lambda w: lambda c: c + 1), X, W) == 0
   with pytest.raises(NotImplementedError, match="while loop"):
     counted(loop(lambda w: lambda c: c @ w), X, W)

@@ -39,7 +39,9 @@ def test_a_line_is_found_exactly():
 
 
 def test_memory_that_the_compiler_saves_near_the_limit():
-  flat = lambda n: min(100 + 10 * n, 950) if n <= 130 else 100 + 10 * n
+  def flat(n):
+    return min(100 + 10 * n, 950) if n <= 130 else 100 + 10 * n
+
   low, high, asked = search(flat, 8, limit=1000)
   assert low <= 130 < high and high - low <= 80 and len(asked) <= TRIES
 

@@ -20,10 +20,12 @@ from labse_jax.tasks import dual_encoder
 from tests.support import tiny
 
 PAIRS = [
-  Pair("eng", "deu", "", "the page", "die Seite"), Pair("deu", "eng", "", "neu", "new"),
-  Pair("zho-Hant", "rus", "", "一二", "раз"), Pair("rus", "zho-Hans", "", "два", "二一"),
+  Pair("eng", "deu", "", "the page", "die Seite"),
+  Pair("deu", "eng", "", "neu", "new"),
+  Pair("zho-Hant", "rus", "", "一二", "раз"),
+  Pair("rus", "zho-Hans", "", "два", "二一"),
   Pair("deu", "rus", "", "alt", "старый"),
-]  # fmt: skip
+]
 ORDER = ("en", "rus", "zho", "deu")
 ANCHORS = ["the page", "new", "раз", "два", "старый"]
 OPTIONS = dict(temperature=0.1, teacher_temperature=0.05)
@@ -44,14 +46,17 @@ def test_priority_takes_the_side_whose_language_comes_first(mixed, tiny_folder, 
   assert got.dtype == np.float16 and got.shape == (6, 32)
   np.testing.assert_allclose(got, expected, rtol=2**-11, atol=1e-6)
   np.testing.assert_array_equal(
-      teachers.anchor_sides(mixed, ("deu", "eng", "zho-Hant", "rus")), [1, 0, 0, 1, 0])  # fmt: skip
+    teachers.anchor_sides(mixed, ("deu", "eng", "zho-Hant", "rus")), [1, 0, 0, 1, 0]
+  )
 
 
 def test_average_has_the_mean_of_both_sides_similarities(mixed, tiny_folder, tiny_encoder):
   look = teachers.look_up(mixed, model=str(tiny_folder), labels="average")
   got = look(np.arange(5))["teacher"].astype(np.float64)
-  sides = [tiny_encoder.encode([getattr(pair, side) for pair in PAIRS], normalize_embeddings=True)
-           for side in ("source", "target")]  # fmt: skip
+  sides = [
+    tiny_encoder.encode([getattr(pair, side) for pair in PAIRS], normalize_embeddings=True)
+    for side in ("source", "target")
+  ]
   assert got.shape == (5, 64)
   np.testing.assert_allclose(got @ got.T, sum(z @ z.T for z in sides) / 2, atol=1e-3)
 
@@ -73,7 +78,10 @@ def test_a_language_that_the_order_lacks_is_named(mixed, tiny_folder):
 def test_several_hosts_are_told_to_run_teach_first(tmp_path, tiny_folder, monkeypatch):
   tiny.write_dataset(tmp_path / "d", PAIRS)
   data = open_dataset(tmp_path / "d")
-  look_up = lambda: teachers.look_up(data, model="M", labels="average", prompt="query: ")
+
+  def look_up():
+    return teachers.look_up(data, model="M", labels="average", prompt="query: ")
+
   monkeypatch.chdir(tmp_path)
   (tmp_path / "M").symlink_to(tiny_folder)
   monkeypatch.setattr(jax, "process_count", lambda: 2)
@@ -96,8 +104,10 @@ def twin(folder):
   # So large that sentences differ by more than float16 rounds.
   params = jax.tree.map(lambda p: p * 20 if p.ndim > 1 else p, params)
   path = folder / "twin"
-  model_folder.write(path, model_folder.ModelFolder(
-      model, head, params, folder / "vocabulary" / "tokenizer.json", 32))  # fmt: skip
+  model_folder.write(
+    path,
+    model_folder.ModelFolder(model, head, params, folder / "vocabulary" / "tokenizer.json", 32),
+  )
   return path
 
 
@@ -151,8 +161,9 @@ def test_the_step_gives_the_loss_of_the_store(both):
     found.append((loss, metrics["teacher_agreement"], grads))
   np.testing.assert_allclose(found[0][:2], found[1][:2], rtol=1e-3)
   scale = max(np.abs(g).max() for g in jax.tree.leaves(found[0][2]))
-  jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=2e-3 * scale),
-               found[0][2], found[1][2])  # fmt: skip
+  jax.tree.map(
+    lambda a, b: np.testing.assert_allclose(a, b, atol=2e-3 * scale), found[0][2], found[1][2]
+  )
 
 
 def test_a_run_with_the_teacher_in_the_step(folder, twin, monkeypatch):
@@ -160,13 +171,19 @@ def test_a_run_with_the_teacher_in_the_step(folder, twin, monkeypatch):
   teacher = dict(model=str(twin), labels="average", where="step")
   config, workdir = config_of(folder, teacher, total_steps=2, seconds=0.0), folder / "taught"
   states = []
-  keep = lambda self, step, state, data: states.append(jax.device_get(state))
+
+  def keep(self, step, state, data):
+    return states.append(jax.device_get(state))
+
   monkeypatch.setattr(trainer.Checkpoints, "save", keep)
   trainer.train(config, workdir)
-  jax.tree.map(np.testing.assert_array_equal, states[-1]["params"]["teacher"],
-               model_folder.read(twin).params)  # fmt: skip
-  moved = [np.abs(a - b).max() for a, b in zip(
-      *(jax.tree.leaves(states[n]["params"]["bert"]) for n in (0, -1)), strict=True)]  # fmt: skip
+  jax.tree.map(
+    np.testing.assert_array_equal, states[-1]["params"]["teacher"], model_folder.read(twin).params
+  )
+  moved = [
+    np.abs(a - b).max()
+    for a, b in zip(*(jax.tree.leaves(states[n]["params"]["bert"]) for n in (0, -1)), strict=True)
+  ]
   assert max(moved) > 0
   paths = [jax.tree_util.keystr(path) for path, _ in jax.tree.leaves_with_path(states[-1]["opt"])]
   assert any("word_embedding" in path for path in paths)
@@ -175,8 +192,10 @@ def test_a_run_with_the_teacher_in_the_step(folder, twin, monkeypatch):
 
 
 def test_a_run_does_not_go_on_with_another_teacher(folder, twin, tiny_folder):
-  prints = [dual_encoder.Task(config_of(folder, dict(model=str(model), labels="average")))
-            .fingerprints() for model in (twin, twin, tiny_folder)]  # fmt: skip
+  prints = [
+    dual_encoder.Task(config_of(folder, dict(model=str(model), labels="average"))).fingerprints()
+    for model in (twin, twin, tiny_folder)
+  ]
   assert prints[0] == prints[1] != prints[2]
 
 
@@ -233,16 +252,26 @@ def test_two_vectors_of_a_teacher_do_not_pass_for_one(folder, twin):
 
 def test_a_teacher_in_the_step_must_see_its_own_tokens(folder, twin, tiny_folder, tmp_path):
   content = dataclasses.replace(
-      model_folder.read(twin), prompts={"q": "query: "}, default_prompt="q")  # fmt: skip
+    model_folder.read(twin), prompts={"q": "query: "}, default_prompt="q"
+  )
   model_folder.write(tmp_path / "prompted", content)
   bert = content.params["bert"]
   bert = bert | {"position_embedding": bert["position_embedding"][:16]}
-  model_folder.write(tmp_path / "short", dataclasses.replace(
-      content, model=content.model | {"positions": 16}, params={"bert": bert}, max_length=16,
-      default_prompt=None))  # fmt: skip
-  for model, words in [(tiny_folder, "has another tokenizer than the student"),
-                       (tmp_path / "prompted", "puts 'query: ' before each text, the student ''"),
-                       (tmp_path / "short", "takes 16 tokens, config.length is 32")]:  # fmt: skip
+  model_folder.write(
+    tmp_path / "short",
+    dataclasses.replace(
+      content,
+      model=content.model | {"positions": 16},
+      params={"bert": bert},
+      max_length=16,
+      default_prompt=None,
+    ),
+  )
+  for model, words in [
+    (tiny_folder, "has another tokenizer than the student"),
+    (tmp_path / "prompted", "puts 'query: ' before each text, the student ''"),
+    (tmp_path / "short", "takes 16 tokens, config.length is 32"),
+  ]:
     teacher = dict(model=str(model), labels="average", where="step")
     with pytest.raises(InputError, match=f"{words}; take where = 'stored'"):
       dual_encoder.Task(config_of(folder, teacher)).batches()

@@ -46,7 +46,8 @@ def test_a_text_that_comes_again_is_encoded_once(tiny_encoder, monkeypatch):
   real = tiny_encoder.encode
   monkeypatch.setattr(sentence_encoder, "CHUNK", 2)
   monkeypatch.setattr(
-      tiny_encoder, "encode", lambda part, **k: seen.append(part) or real(part, **k))  # fmt: skip
+    tiny_encoder, "encode", lambda part, **k: seen.append(part) or real(part, **k)
+  )
   with tqdm(total=6, disable=None) as bar:
     got, *counts = encode_functions.encode_once(tiny_encoder, [*texts, "x " * 200], "", bar)
   assert seen == [["a", "b"], ["c", "x " * 200]] and counts == [1, 4]

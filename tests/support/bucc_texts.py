@@ -13,8 +13,9 @@ def noisy(count, language="de", seed=0):
   rng = np.random.default_rng(seed)
   sides = [[f"{name} {seed} {row}" for row in range(count)] for name in (language, "en")]
   table = {text: rng.normal(size=6) + 0.5 for side in sides for text in side}
-  gold = list(zip(range(0, count, 3), rng.permutation(count)[: len(range(0, count, 3))],
-                  strict=True))  # fmt: skip
+  gold = list(
+    zip(range(0, count, 3), rng.permutation(count)[: len(range(0, count, 3))], strict=True)
+  )
   for x, y in gold:
     table[sides[0][x]] = table[sides[1][y]] + 0.7 * rng.normal(size=6)
   return *sides, [(f"x{x + 1}", f"y{y + 1}") for x, y in gold], table

@@ -14,8 +14,14 @@ from labse_jax.losses.shared.exchange import TILE, Spread
 
 B, D, P, K = 24, 6, 5, 2
 # devices, fsdp, exchange, tile; 130 leaves a last part of fewer keys, 7 and 17 one key a part.
-WHERE = [(1, 1, "gather", TILE), (1, 1, "gather", 130), (2, 2, "ring", TILE), (4, 1, "ring", 7),
-         (8, 2, "gather", 17), (8, 2, "gather", TILE)]  # fmt: skip
+WHERE = [
+  (1, 1, "gather", TILE),
+  (1, 1, "gather", 130),
+  (2, 2, "ring", TILE),
+  (4, 1, "ring", 7),
+  (8, 2, "gather", 17),
+  (8, 2, "gather", TILE),
+]
 VECTORS = ("x_bD", "y_bD", "negatives_bKD")
 KINDS = ["plain", "duplicates", "empty slots", "all empty"]
 
@@ -36,11 +42,15 @@ def inputs(kind, *extra):
   if kind == "all empty":
     mask_b[:] = False
   found = {
-    "x_bD": unit(rng.normal(size=(B, D))), "y_bD": unit(rng.normal(size=(B, D))),
+    "x_bD": unit(rng.normal(size=(B, D))),
+    "y_bD": unit(rng.normal(size=(B, D))),
     "teacher_bP": unit(rng.normal(size=(B, P))).astype("f2"),
-    "negatives_bKD": unit(rng.normal(size=(B, K, D))), "negative_ids_bK": negative_ids_bK,
-    "negative_mask_bK": rng.random((B, K)) < 0.7, "ids_b2": ids_b2, "mask_b": mask_b,
-  }  # fmt: skip
+    "negatives_bKD": unit(rng.normal(size=(B, K, D))),
+    "negative_ids_bK": negative_ids_bK,
+    "negative_mask_bK": rng.random((B, K)) < 0.7,
+    "ids_b2": ids_b2,
+    "mask_b": mask_b,
+  }
   for name in VECTORS:
     found[name][~mask_b] = 0  # As pooling leaves them.
   return {name: found[name] for name in ("x_bD", "y_bD", "ids_b2", "mask_b", *extra)}
@@ -65,14 +75,19 @@ def step(loss, vectors, where, **options):
   devices, fsdp, exchange, tile = where
   loss = functools.partial(loss, spread=Spread(BATCH, exchange, tile), **options)
   whole = jax.shard_map(
-      lambda arrays, learned: loss(**arrays, **learned),
-      mesh=make_mesh(fsdp, jax.devices()[:devices]),
-      in_specs=(jax.P(BATCH), jax.P()), out_specs=(jax.P(), jax.P()))  # fmt: skip
+    lambda arrays, learned: loss(**arrays, **learned),
+    mesh=make_mesh(fsdp, jax.devices()[:devices]),
+    in_specs=(jax.P(BATCH), jax.P()),
+    out_specs=(jax.P(), jax.P()),
+  )
 
   @jax.jit
   def run(arrays, learned):
     trained = {name: arrays[name] for name in vectors}, learned
-    value = lambda of: whole(arrays | of[0], of[1])
+
+    def value(of):
+      return whole(arrays | of[0], of[1])
+
     result, gradients = jax.value_and_grad(value, has_aux=True)(trained)
     return result, gradients[0] | gradients[1]
 
@@ -92,8 +107,9 @@ def oracle(formula, arguments, learned=(), **options):
     rows = {name: np.asarray(of.get(name, a))[here] for name, a in arrays.items()}
     return formula(**rows, **{name: of[name] for name in dict(learned)}, **options)
 
-  gradients = {name: complex_step(lambda a, n=name: value(trained | {n: a}), a)
-               for name, a in trained.items()}  # fmt: skip
+  gradients = {
+    name: complex_step(lambda a, n=name: value(trained | {n: a}), a) for name, a in trained.items()
+  }
   return value(trained), gradients
 
 
@@ -128,14 +144,16 @@ def close(got, wanted, tolerance=1e-5):
   assert got[1].keys() == wanted[1].keys()
   for name, gradient in wanted[1].items():
     largest = np.abs(gradient).max()
-    np.testing.assert_allclose(got[1][name], gradient, rtol=0, atol=tolerance * largest,
-                               err_msg=name)  # fmt: skip
+    np.testing.assert_allclose(
+      got[1][name], gradient, rtol=0, atol=tolerance * largest, err_msg=name
+    )
 
 
 def candidates(ids_b2, others_bI):
   """[i, j]: whether the texts of j are none of pair i's."""
-  return np.array([[not set(own) & set(other) for other in others_bI.tolist()]
-                   for own in ids_b2.tolist()])  # fmt: skip
+  return np.array(
+    [[not set(own) & set(other) for other in others_bI.tolist()] for own in ids_b2.tolist()]
+  )
 
 
 def allowed(ids_b2):
@@ -178,7 +196,10 @@ def soft_contrastive(x_bD, y_bD, ids_b2, teacher_bP, *, temperature, teacher_tem
 
 def tcm(x_bD, y_bD, ids_b2, teacher_bP, *, cross, **temperatures):
   """Park et al. 2024, eq. 7, the two monolingual losses averaged."""
-  of = lambda a, b: soft_contrastive(a, b, ids_b2, teacher_bP, **temperatures)
+
+  def of(a, b):
+    return soft_contrastive(a, b, ids_b2, teacher_bP, **temperatures)
+
   return cross * of(x_bD, y_bD) + (1 - cross) / 2 * (of(x_bD, x_bD) + of(y_bD, y_bD))
 
 
@@ -194,8 +215,9 @@ def similarity_distillation(x_bD, y_bD, ids_b2, teacher_bP):
   return (both * (x_bD @ y_bD.T - t @ t.T) ** 2).sum() / both.sum()
 
 
-def hard_negative_ranking(x_bD, y_bD, ids_b2, negatives_bKD, negative_ids_bK, negative_mask_bK, *,
-                          scale, margin):  # fmt: skip
+def hard_negative_ranking(
+  x_bD, y_bD, ids_b2, negatives_bKD, negative_ids_bK, negative_mask_bK, *, scale, margin
+):
   """Yang et al. 2020, sec. 2.1: sources also choose among all negatives of all pairs."""
   own, both = np.eye(len(x_bD)), allowed(ids_b2)
   logits = scale * (x_bD @ y_bD.T - margin * own)

@@ -62,8 +62,14 @@ def _made(path, make):
 
 
 def _run(*command):
-  subprocess.run([sys.executable, *command], env=os.environ | PIP, check=True, text=True,
-                 capture_output=True, timeout=600)  # fmt: skip
+  subprocess.run(
+    [sys.executable, *command],
+    env=os.environ | PIP,
+    check=True,
+    text=True,
+    capture_output=True,
+    timeout=600,
+  )
 
 
 def _model(name, work):
@@ -73,8 +79,9 @@ def _model(name, work):
 
 
 def _mbert(name, work):
-  _run("-m", "pip", "download", "-q", "--no-deps", "--only-binary=:all:", "-d", str(work),
-       BLINGFIRE)  # fmt: skip
+  _run(
+    "-m", "pip", "download", "-q", "--no-deps", "--only-binary=:all:", "-d", str(work), BLINGFIRE
+  )
   (wheel,) = work.glob("*.whl")
   text = _strings(zipfile.ZipFile(wheel).read("blingfire/bert_multi_cased.i2w"))
   digest = hashlib.sha256(text).hexdigest()

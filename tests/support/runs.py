@@ -9,10 +9,14 @@ STEPS = 24
 
 
 def command(folder, workdir, *extra):
-  small = [f"--config.model.{k}={v}" for k, v in dict(
-      vocab_size=200, width=16, heads=2, mlp_width=32, dropout=0.1).items()]  # fmt: skip
-  config = f"{ROOT}/experiments/quickstart.py:runlocal,steps={STEPS}," \
-           f"data={folder}/data,tokenizer={folder}/vocabulary"  # fmt: skip
+  small = [
+    f"--config.model.{k}={v}"
+    for k, v in dict(vocab_size=200, width=16, heads=2, mlp_width=32, dropout=0.1).items()
+  ]
+  config = (
+    f"{ROOT}/experiments/quickstart.py:runlocal,steps={STEPS},"
+    f"data={folder}/data,tokenizer={folder}/vocabulary"
+  )
   return [
     sys.executable,
     "-m",
@@ -31,8 +35,12 @@ def command(folder, workdir, *extra):
 
 def start(folder, workdir, *extra):
   return subprocess.Popen(
-      command(folder, workdir, *extra), cwd=ROOT, text=True,
-      stdout=subprocess.PIPE, stderr=subprocess.PIPE)  # fmt: skip
+    command(folder, workdir, *extra),
+    cwd=ROOT,
+    text=True,
+    stdout=subprocess.PIPE,
+    stderr=subprocess.PIPE,
+  )
 
 
 def finish(process, status=0):

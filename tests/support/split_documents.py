@@ -5,8 +5,7 @@ import re
 import numpy as np
 
 # What is done with a line, and how often; the rest stay as they are.
-SHARES = {"split source": 0.1, "split target": 0.1, "merge source": 0.08,
-          "merge target": 0.08}  # fmt: skip
+SHARES = {"split source": 0.1, "split target": 0.1, "merge source": 0.08, "merge target": 0.08}
 _END = re.compile(r"(?<=[,;:.!?،؛。、，；：！？])(?=\s|(?<=[。、，；：！？]))")
 
 

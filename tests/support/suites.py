@@ -76,6 +76,12 @@ def _senteval(folder):
 
 
 WRITERS = {
-  "bucc": _bucc, "bucc_retrieval": _bucc, "senteval": _senteval, "sts": _sts, "tatoeba": _tatoeba,
-  "un": _un, "xsim": _aligned, "xsim_plus_plus": _aligned,
-}  # fmt: skip
+  "bucc": _bucc,
+  "bucc_retrieval": _bucc,
+  "senteval": _senteval,
+  "sts": _sts,
+  "tatoeba": _tatoeba,
+  "un": _un,
+  "xsim": _aligned,
+  "xsim_plus_plus": _aligned,
+}

@@ -9,9 +9,17 @@ from labse_jax.model_folder import weights
 from labse_jax.surgery.tensorflow_checkpoint import QUIET, Variables, hugging_face_names
 
 BERT_CONFIG = {
-    "vocab_size": 1000, "hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4,
-    "intermediate_size": 64, "max_position_embeddings": 64, "type_vocab_size": 2,
-    "hidden_act": "gelu", "hidden_dropout_prob": 0.1, "initializer_range": 0.02}  # fmt: skip
+  "vocab_size": 1000,
+  "hidden_size": 32,
+  "num_hidden_layers": 2,
+  "num_attention_heads": 4,
+  "intermediate_size": 64,
+  "max_position_embeddings": 64,
+  "type_vocab_size": 2,
+  "hidden_act": "gelu",
+  "hidden_dropout_prob": 0.1,
+  "initializer_range": 0.02,
+}
 
 
 def need_tensorflow():
@@ -24,17 +32,25 @@ def need_tensorflow():
 def need_model_garden():
   """The model garden's module of models; skips where tf-models-official is not installed."""
   need_tensorflow()
-  return pytest.importorskip("official.nlp.modeling.models", exc_type=ImportError,
-                             reason="needs pip install tf-models-official")  # fmt: skip
+  return pytest.importorskip(
+    "official.nlp.modeling.models",
+    exc_type=ImportError,
+    reason="needs pip install tf-models-official",
+  )
 
 
 def masked_lm_head(seed, D=32, V=1000):
   """Random parameters of the head of masked language modelling."""
   rng = np.random.default_rng(seed)
-  draw = lambda *shape: rng.normal(size=shape).astype(np.float32)
-  return {"transform": {"kernel": draw(D, D), "bias": draw(D)},
-          "output_bias": np.pad(draw(V), (0, 1024 - V)),
-          "norm": {"scale": draw(D), "bias": draw(D)}}  # fmt: skip
+
+  def draw(*shape):
+    return rng.normal(size=shape).astype(np.float32)
+
+  return {
+    "transform": {"kernel": draw(D, D), "bias": draw(D)},
+    "output_bias": np.pad(draw(V), (0, 1024 - V)),
+    "norm": {"scale": draw(D), "bias": draw(D)},
+  }
 
 
 def variables_of(content, style, *, masked_lm=None):
@@ -68,8 +84,12 @@ def opened(arrays, extra=()):
 
 def research_vector(tf, get, ids, *, depth=2, heads=4):
   """LaBSE's vector of token ids in TensorFlow's operations; get(name) is a TF1 variable."""
-  dense = lambda x, at: tf.linalg.matmul(x, get(f"{at}/kernel")) + get(f"{at}/bias")
-  split = lambda x: tf.transpose(tf.reshape(x, (len(ids), heads, -1)), (1, 0, 2))
+
+  def dense(x, at):
+    return tf.linalg.matmul(x, get(f"{at}/kernel")) + get(f"{at}/bias")
+
+  def split(x):
+    return tf.transpose(tf.reshape(x, (len(ids), heads, -1)), (1, 0, 2))
 
   def norm(x, at):
     mean, variance = tf.nn.moments(x, [-1], keepdims=True)
@@ -94,8 +114,9 @@ def save_research(prefix, arrays, all_ids):
   tf = need_tensorflow()
   tf1 = tf.compat.v1
   with tf1.Graph().as_default(), tf1.Session() as session:
-    made = {name: tf1.get_variable(f"bert/{name}", initializer=value)
-            for name, value in arrays.items()}  # fmt: skip
+    made = {
+      name: tf1.get_variable(f"bert/{name}", initializer=value) for name, value in arrays.items()
+    }
     for name, value in {"global_step": 3, "bert/pooler/dense/bias/adam_v": np.ones(32)}.items():
       tf1.get_variable(name, initializer=value)
     session.run(tf1.global_variables_initializer())
@@ -129,5 +150,6 @@ def save_garden_task(prefix, model, optimizer):
   zeros = [tf.zeros_like(variable) for variable in task.trainable_variables]
   optimizer.apply_gradients(zip(zeros, task.trainable_variables, strict=True))
   step = tf.Variable(0, dtype=tf.int64)
-  tf.train.Checkpoint(model=task, optimizer=optimizer, global_step=step,
-                      **task.checkpoint_items).save(str(prefix))  # fmt: skip
+  tf.train.Checkpoint(
+    model=task, optimizer=optimizer, global_step=step, **task.checkpoint_items
+  ).save(str(prefix))

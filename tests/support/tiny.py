@@ -9,8 +9,27 @@ from labse_jax.data.sources import Pair
 from labse_jax.tokenizer import unigram
 
 ENGLISH = [  # Enough words for a vocabulary of 200 pieces.
-    "the", "a", "file", "page", "user", "name", "open", "close", "save", "new", "old", "of", "in",
-    "to", "and", "is", "not", "can", "was", "change"]  # fmt: skip
+  "the",
+  "a",
+  "file",
+  "page",
+  "user",
+  "name",
+  "open",
+  "close",
+  "save",
+  "new",
+  "old",
+  "of",
+  "in",
+  "to",
+  "and",
+  "is",
+  "not",
+  "can",
+  "was",
+  "change",
+]
 LANGUAGES = ("deu", "fra", "jpn", "rus", "swh", "tha")
 
 
@@ -42,8 +61,7 @@ def make(folder, count=600):
 
 def config(folder, **changes):
   """The quickstart's laptop mode on that folder; `changes` are its top-level keys."""
-  made = quickstart.get_config(
-      f"runlocal,data={folder / 'data'},tokenizer={folder / 'vocabulary'}")  # fmt: skip
+  made = quickstart.get_config(f"runlocal,data={folder / 'data'},tokenizer={folder / 'vocabulary'}")
   made.model.update(vocab_size=200, width=16, heads=2, mlp_width=32, positions=32)
   made.length, made.slots, made.batch_rows, made.log_every = 32, 4, 8, 1
   for name, value in changes.items():
@@ -54,7 +72,8 @@ def config(folder, **changes):
 def pretraining_config(folder, **changes):
   """The same of experiments/pretrain_small.py: one stage of two layers and four steps."""
   made = pretrain_small.get_config(
-      f"runlocal,data={folder / 'data'},tokenizer={folder / 'vocabulary'}")  # fmt: skip
+    f"runlocal,data={folder / 'data'},tokenizer={folder / 'vocabulary'}"
+  )
   made.model.update(vocab_size=200, width=16, depth=2, heads=2, mlp_width=32, positions=32)
   made.length, made.batch_rows, made.log_every, made.vocabulary_chunk = 32, 8, 1, 64
   made.masking.slots, made.stages = 6, ((2, 4),)

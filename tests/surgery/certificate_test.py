@@ -61,9 +61,13 @@ def test_what_the_storage_does_is_measured_on_lines_that_are_the_same(
 
 def test_the_prompt_belongs_to_each_line(half, tiny_content):
   write, kept, _ = half
-  full, trimmed = (Tokenizer(model_folder.describe(path).tokenizer_file) for path in
-                   (write(), write()))  # fmt: skip
-  text = lambda: [("f:1", "a"), ("f:2", "")]
+  full, trimmed = (
+    Tokenizer(model_folder.describe(path).tokenizer_file) for path in (write(), write())
+  )
+
+  def text():
+    return [("f:1", "a"), ("f:2", "")]
+
   identity = np.arange(len(kept))
   assert certificate.same_ids(full, trimmed, identity, text(), "")[0].tolist() == [True, True]
   lacking = identity.copy()

@@ -12,43 +12,52 @@ from labse_jax.surgery.tensorflow_checkpoint import Variables, open_checkpoint
 from tests.support.tensorflow_bert import masked_lm_head, need_tensorflow, opened, variables_of
 
 NAMES = {  # As the released checkpoints and the official code have them.
-    "bert/embeddings/word_embeddings": "embeddings.word_embeddings.weight",
-    "bert/embeddings/token_type_embeddings": "embeddings.token_type_embeddings.weight",
-    "bert/embeddings/LayerNorm/gamma": "embeddings.LayerNorm.weight",
-    "bert/encoder/layer_1/attention/self/key/kernel": "encoder.layer.1.attention.self.key.weight",
-    "bert/encoder/layer_1/attention/output/dense/bias":
-        "encoder.layer.1.attention.output.dense.bias",
-    "bert/encoder/layer_0/output/dense/kernel": "encoder.layer.0.output.dense.weight",
-    "bert/encoder/layer_0/output/LayerNorm/beta": "encoder.layer.0.output.LayerNorm.bias",
-    "bert/pooler/dense/bias": "pooler.dense.bias",
-    "cls/predictions/output_bias": "cls.predictions.bias",
-    "cls/predictions/transform/LayerNorm/gamma": "cls.predictions.transform.LayerNorm.weight",
-    "word_embeddings/embeddings": "embeddings.word_embeddings.weight",
-    "bert_encoder_v2/position_embedding/embeddings": "embeddings.position_embeddings.weight",
-    "type_embeddings/embeddings": "embeddings.token_type_embeddings.weight",
-    "embeddings/layer_norm/beta": "embeddings.LayerNorm.bias",
-    "transformer/layer_0/self_attention/value/bias": "encoder.layer.0.attention.self.value.bias",
-    "transformer/layer_1/self_attention/attention_output/kernel":
-        "encoder.layer.1.attention.output.dense.weight",
-    "transformer/layer_1/self_attention_layer_norm/gamma":
-        "encoder.layer.1.attention.output.LayerNorm.weight",
-    "transformer/layer_1/output/kernel": "encoder.layer.1.output.dense.weight",
-    "pooler_transform/kernel": "pooler.dense.weight",
-    "bert/cls/predictions/output_bias/bias": "cls.predictions.bias"}  # fmt: skip
+  "bert/embeddings/word_embeddings": "embeddings.word_embeddings.weight",
+  "bert/embeddings/token_type_embeddings": "embeddings.token_type_embeddings.weight",
+  "bert/embeddings/LayerNorm/gamma": "embeddings.LayerNorm.weight",
+  "bert/encoder/layer_1/attention/self/key/kernel": "encoder.layer.1.attention.self.key.weight",
+  "bert/encoder/layer_1/attention/output/dense/bias": "encoder.layer.1.attention.output.dense.bias",
+  "bert/encoder/layer_0/output/dense/kernel": "encoder.layer.0.output.dense.weight",
+  "bert/encoder/layer_0/output/LayerNorm/beta": "encoder.layer.0.output.LayerNorm.bias",
+  "bert/pooler/dense/bias": "pooler.dense.bias",
+  "cls/predictions/output_bias": "cls.predictions.bias",
+  "cls/predictions/transform/LayerNorm/gamma": "cls.predictions.transform.LayerNorm.weight",
+  "word_embeddings/embeddings": "embeddings.word_embeddings.weight",
+  "bert_encoder_v2/position_embedding/embeddings": "embeddings.position_embeddings.weight",
+  "type_embeddings/embeddings": "embeddings.token_type_embeddings.weight",
+  "embeddings/layer_norm/beta": "embeddings.LayerNorm.bias",
+  "transformer/layer_0/self_attention/value/bias": "encoder.layer.0.attention.self.value.bias",
+  "transformer/layer_1/self_attention/attention_output/kernel": (
+    "encoder.layer.1.attention.output.dense.weight"
+  ),
+  "transformer/layer_1/self_attention_layer_norm/gamma": (
+    "encoder.layer.1.attention.output.LayerNorm.weight"
+  ),
+  "transformer/layer_1/output/kernel": "encoder.layer.1.output.dense.weight",
+  "pooler_transform/kernel": "pooler.dense.weight",
+  "bert/cls/predictions/output_bias/bias": "cls.predictions.bias",
+}
 EXTRA = {  # What training leaves beside a model: the key, its name, the kind.
-    "global_step": ("global_step", "counter"),
-    "save_counter/.ATTRIBUTES/VARIABLE_VALUE": ("save_counter", "counter"),
-    "bert/pooler/dense/bias/adam_m": ("bert/pooler/dense/bias/adam_m", "optimizer"),
-    "bert/pooler/dense/bias/Adam_1": ("bert/pooler/dense/bias/Adam_1", "optimizer"),
-    "beta1_power": ("beta1_power", "optimizer"),
-    "optimizer/_variables/1/.ATTRIBUTES/VARIABLE_VALUE":
-        ("Adam/m/word_embeddings/embeddings", "optimizer"),
-    "other/_variables/1/.ATTRIBUTES/VARIABLE_VALUE": ("AdamW/v/pooler_transform/bias", "optimizer"),
-    "encoder/x/bias/.OPTIMIZER_SLOT/optimizer/m/.ATTRIBUTES/VARIABLE_VALUE":
-        ("Adam/pooler_transform/bias/m", "optimizer"),
-    "keras_api/metrics/0/total/.ATTRIBUTES/VARIABLE_VALUE": ("total", "metric"),
-    "cls/seq_relationship/output_weights": ("cls/seq_relationship/output_weights",
-                                            "next-sentence head")}  # fmt: skip
+  "global_step": ("global_step", "counter"),
+  "save_counter/.ATTRIBUTES/VARIABLE_VALUE": ("save_counter", "counter"),
+  "bert/pooler/dense/bias/adam_m": ("bert/pooler/dense/bias/adam_m", "optimizer"),
+  "bert/pooler/dense/bias/Adam_1": ("bert/pooler/dense/bias/Adam_1", "optimizer"),
+  "beta1_power": ("beta1_power", "optimizer"),
+  "optimizer/_variables/1/.ATTRIBUTES/VARIABLE_VALUE": (
+    "Adam/m/word_embeddings/embeddings",
+    "optimizer",
+  ),
+  "other/_variables/1/.ATTRIBUTES/VARIABLE_VALUE": ("AdamW/v/pooler_transform/bias", "optimizer"),
+  "encoder/x/bias/.OPTIMIZER_SLOT/optimizer/m/.ATTRIBUTES/VARIABLE_VALUE": (
+    "Adam/pooler_transform/bias/m",
+    "optimizer",
+  ),
+  "keras_api/metrics/0/total/.ATTRIBUTES/VARIABLE_VALUE": ("total", "metric"),
+  "cls/seq_relationship/output_weights": (
+    "cls/seq_relationship/output_weights",
+    "next-sentence head",
+  ),
+}
 
 
 def read(variables, model):
@@ -76,8 +85,9 @@ def test_variables_become_our_parameters_and_back(tiny_content, style, masked_lm
   expected["bert"]["word_embedding"] = np.where(np.arange(1024)[:, None] < 1000, table_VD, 0)
   expected |= {"masked_lm": masked_lm} if masked_lm else {}
   jax.tree.map(np.testing.assert_array_equal, params, expected)
-  np.testing.assert_array_equal(pooler["pooler.dense.weight"].T,
-                                tiny_content.params["dense"]["kernel"])  # fmt: skip
+  np.testing.assert_array_equal(
+    pooler["pooler.dense.weight"].T, tiny_content.params["dense"]["kernel"]
+  )
 
 
 @pytest.mark.parametrize("key", EXTRA)
@@ -111,8 +121,9 @@ def test_all_that_does_not_fit_is_said_at_once(tiny_content):
   assert "not of this model: scope/adapter/down/kernel" in said
 
 
-@pytest.mark.parametrize(("depth", "message"), [(1, "not of this model: encoder.layer.1"),
-                                                (3, "missing: encoder.layer.2")])  # fmt: skip
+@pytest.mark.parametrize(
+  ("depth", "message"), [(1, "not of this model: encoder.layer.1"), (3, "missing: encoder.layer.2")]
+)
 def test_another_depth_is_refused(tiny_content, depth, message):
   with pytest.raises(InputError, match=message):
     read(opened(variables_of(tiny_content, "research")), tiny_content.model | {"depth": depth})

@@ -13,9 +13,13 @@ from labse_jax.tokenizer.tokenizer import Tokenizer
 
 BERT = {"type": "BertProcessing", "sep": ["[SEP]", 3], "cls": ["[CLS]", 2]}
 ROBERTA = BERT | {"type": "RobertaProcessing", "trim_offsets": True, "add_prefix_space": False}
-SEQUENCE = {"type": "Sequence", "processors": [
+SEQUENCE = {
+  "type": "Sequence",
+  "processors": [
     {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": True, "use_regex": True},
-    BERT]}  # fmt: skip
+    BERT,
+  ],
+}
 
 
 @pytest.fixture(params=["tiny_vocabulary", "tiny_wordpiece"])

@@ -21,8 +21,9 @@ class Encoder:
 
 
 def write(path, *items):
-  path.write_text("".join(f"{item if isinstance(item, str) else json.dumps(item)}\n"
-                          for item in items))  # fmt: skip
+  path.write_text(
+    "".join(f"{item if isinstance(item, str) else json.dumps(item)}\n" for item in items)
+  )
   return path
 
 
@@ -33,13 +34,24 @@ def test_vectors_are_read_in_order_at_length_one(tmp_path):
   np.testing.assert_allclose(expected_ND, [[0.6, 0.8], [0, -1]], atol=1e-15)
 
 
-@pytest.mark.parametrize(("line", "number"), [
-    ("not JSON", 2), ('{"text": "a"}', 2), ('{"text": "a", "vector": ["x", 1]}', 2), ("[1, 2]", 2),
-    ('{"text": "a", "vector": [[1, 2]]}', 2), ('{"text": "a", "vector": [1, 2, 3]}', 2),
-    ('{"text": 7, "vector": [1, 2]}', 2), ('{"text": "a", "vector": [0, 0]}', 2),
-    ('{"text": "a", "vector": [NaN, 1]}', 2), ('{"text": "a", "vector": [1, [2]]}', 2),
-    ('{"text": "a", "vector": 1}', 2), ('{"text": "a", "vector": []}', 2),
-    (f'{{"text": "a", "vector": [1{"0" * 400}, 1]}}', 2)])  # fmt: skip
+@pytest.mark.parametrize(
+  ("line", "number"),
+  [
+    ("not JSON", 2),
+    ('{"text": "a"}', 2),
+    ('{"text": "a", "vector": ["x", 1]}', 2),
+    ("[1, 2]", 2),
+    ('{"text": "a", "vector": [[1, 2]]}', 2),
+    ('{"text": "a", "vector": [1, 2, 3]}', 2),
+    ('{"text": 7, "vector": [1, 2]}', 2),
+    ('{"text": "a", "vector": [0, 0]}', 2),
+    ('{"text": "a", "vector": [NaN, 1]}', 2),
+    ('{"text": "a", "vector": [1, [2]]}', 2),
+    ('{"text": "a", "vector": 1}', 2),
+    ('{"text": "a", "vector": []}', 2),
+    (f'{{"text": "a", "vector": [1{"0" * 400}, 1]}}', 2),
+  ],
+)
 def test_a_bad_line_is_named(tmp_path, line, number):
   path = write(tmp_path / "v.jsonl", {"text": "fine", "vector": [1, 2]}, line)
   with pytest.raises(InputError, match=rf"v\.jsonl:{number}: "):
@@ -55,7 +67,8 @@ def test_near_vectors_are_reported():
   encoder = Encoder({"a": [1, 0], "b": [0.6, 0.8]})
   expected_ND = np.array([[1, 0], [0.60005, 0.79996]])
   assert compare(encoder, ["a", "b"], expected_ND) == (
-      "2 texts, largest difference 5.0e-05, smallest cosine 0.9999980")  # fmt: skip
+    "2 texts, largest difference 5.0e-05, smallest cosine 0.9999980"
+  )
 
 
 @pytest.mark.parametrize("vector", [[0.6002, 0.7998], [np.nan, 1], [-0.6, -0.8]])

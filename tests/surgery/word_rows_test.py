@@ -17,10 +17,16 @@ from labse_jax.tokenizer.tokenizer import Tokenizer
 def with_masked_lm(tiny_content):
   """`tiny_content` with the head of pretraining."""
   rng = np.random.default_rng(1)
-  drawn = lambda *shape: rng.normal(size=shape).astype(np.float32)
+
+  def drawn(*shape):
+    return rng.normal(size=shape).astype(np.float32)
+
   bias = np.pad(drawn(1000), (0, 24))
-  head = {"transform": {"kernel": drawn(32, 32), "bias": drawn(32)},
-          "norm": {"scale": drawn(32), "bias": drawn(32)}, "output_bias": bias}  # fmt: skip
+  head = {
+    "transform": {"kernel": drawn(32, 32), "bias": drawn(32)},
+    "norm": {"scale": drawn(32), "bias": drawn(32)},
+    "output_bias": bias,
+  }
   return dataclasses.replace(tiny_content, params=tiny_content.params | {"masked_lm": head})
 
 
@@ -67,8 +73,10 @@ def test_the_written_folder_has_both_and_the_names_of_special_tokens(tmp_path, w
   written(tmp_path / "m", dataclasses.replace(with_masked_lm, tokenizer_file=file), KEPT)
   back = model_folder.read(tmp_path / "m", pretraining=True)
   assert back.model["vocab_size"] == len(Tokenizer(back.tokenizer_file)) == 8
-  assert np.array_equal(back.params["masked_lm"]["output_bias"][:8],
-                        with_masked_lm.params["masked_lm"]["output_bias"][KEPT])  # fmt: skip
+  assert np.array_equal(
+    back.params["masked_lm"]["output_bias"][:8],
+    with_masked_lm.params["masked_lm"]["output_bias"][KEPT],
+  )
   settings = json.loads((tmp_path / "m" / "tokenizer_config.json").read_text())
   assert settings["eos_token"] == "[MASK]" and settings["sep_token"] == "[SEP]"
 

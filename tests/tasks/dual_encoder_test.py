@@ -40,7 +40,8 @@ def params(folder):
 
 def make_task(folder, **changes):
   return dual_encoder.Task(
-      tiny.config(folder, batch_rows=ROWS, slots=SLOTS, length=LENGTH, **changes))  # fmt: skip
+    tiny.config(folder, batch_rows=ROWS, slots=SLOTS, length=LENGTH, **changes)
+  )
 
 
 def loss_and_gradient(task, params, batch, devices=8, fsdp=1):
@@ -61,8 +62,8 @@ def assert_same(got, expected):
   np.testing.assert_allclose(got[0], expected[0], rtol=1e-5)
   scale = max(np.abs(g).max() for g in jax.tree.leaves(expected[1]))
   jax.tree.map(
-      lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-5 * scale),
-      got[1], expected[1])  # fmt: skip
+    lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-5 * scale), got[1], expected[1]
+  )
 
 
 @pytest.mark.parametrize("devices,fsdp", [(2, 1), (2, 2), (4, 1), (4, 2), (8, 1), (8, 2)])
@@ -100,17 +101,21 @@ def test_equals_float64(folder, params, batch, expected):
   """The loss, and the gradient along random directions by central differences of the oracle."""
   config = tiny.config(folder)
   wide = jax.tree.map(lambda p: np.asarray(p, np.float64), params)
-  oracle = lambda p: oracle_loss(p, list(unpacked(batch)), config)
+
+  def oracle(p):
+    return oracle_loss(p, list(unpacked(batch)), config)
+
   np.testing.assert_allclose(expected[0], oracle(wide), rtol=1e-5)
   rng = np.random.default_rng(0)
   for _ in range(3):
     # Along the gradient's signs, so that the sum does not cancel.
     toward = jax.tree.map(lambda g: np.sign(g) * rng.uniform(0.5, 1, g.shape), expected[1])
-    ahead, behind = (
-        jax.tree.map(lambda p, d, h=h: p + h * d, wide, toward) for h in (1e-6, -1e-6))  # fmt: skip
+    ahead, behind = (jax.tree.map(lambda p, d, h=h: p + h * d, wide, toward) for h in (1e-6, -1e-6))
     slope = (oracle(ahead) - oracle(behind)) / 2e-6
-    got = sum((g.astype(np.float64) * d).sum() for g, d in zip(
-        jax.tree.leaves(expected[1]), jax.tree.leaves(toward), strict=True))  # fmt: skip
+    got = sum(
+      (g.astype(np.float64) * d).sum()
+      for g, d in zip(jax.tree.leaves(expected[1]), jax.tree.leaves(toward), strict=True)
+    )
     np.testing.assert_allclose(got, slope, rtol=1e-5)
 
 
@@ -130,9 +135,12 @@ def oracle_loss(params, pairs, config):
 
 def oracle_vector(p, tokens, config):
   """BERT with mean pooling for one sentence, in the type of `p`."""
-  norm = lambda x, q: (
-      (x - x.mean(-1, keepdims=True)) / np.sqrt(x.var(-1, keepdims=True) + 1e-12) * q["scale"]
-      + q["bias"])  # fmt: skip
+
+  def norm(x, q):
+    return (x - x.mean(-1, keepdims=True)) / np.sqrt(x.var(-1, keepdims=True) + 1e-12) * q[
+      "scale"
+    ] + q["bias"]
+
   x = p["word_embedding"][tokens] + p["position_embedding"][: len(tokens)] + p["type_embedding"][0]
   x = norm(x, p["embedding_norm"])
   for n in range(config.model.depth):
@@ -160,12 +168,15 @@ def test_a_head_that_does_not_normalise_is_trained_by_cosines(folder, params, ba
 def test_learned_options_begin_as_the_config_has_them(folder, params, batch):
   """A scale as its logarithm, whose gradient is scale dL/dscale; a bias as it is, of any sign."""
   options, learned = dict(scale=10.0, bias=2.0), ("scale", "bias")
-  loss_of = lambda **changed: loss_and_gradient(
-      make_task(folder, loss="sigmoid", loss_options=options | changed), params, batch)  # fmt: skip
+
+  def loss_of(**changed):
+    return loss_and_gradient(
+      make_task(folder, loss="sigmoid", loss_options=options | changed), params, batch
+    )
+
   task = make_task(folder, loss="sigmoid", loss_options=options, learned=learned)
   start = task.init(jax.random.key(0))[dual_encoder.LEARNED]
-  loss, grads, metrics = loss_and_gradient(
-      task, params | {dual_encoder.LEARNED: start}, batch)  # fmt: skip
+  loss, grads, metrics = loss_and_gradient(task, params | {dual_encoder.LEARNED: start}, batch)
   np.testing.assert_allclose([metrics["scale"], start["bias"]], [10, 2], rtol=1e-6)
   np.testing.assert_allclose(loss, loss_of()[0], rtol=1e-6)
   for name, of_option, h in (("scale", 10.0, 0.1), ("bias", 1.0, 0.1)):
@@ -250,8 +261,12 @@ def test_it_says_how_many_pairs_are_drawn_from(folder, capsys):
 def test_a_wrong_language_pair_is_said_before_the_teacher_encodes(folder, tiny_folder):
   teacher = dict(model=str(tiny_folder), labels="average")
   task = make_task(
-      folder, loss="similarity_distillation", loss_options={}, teacher=teacher,
-      language_pairs=("eng-xxx",))  # fmt: skip
+    folder,
+    loss="similarity_distillation",
+    loss_options={},
+    teacher=teacher,
+    language_pairs=("eng-xxx",),
+  )
   with pytest.raises(InputError, match="pair of languages in config.language_pairs 'eng-xxx'"):
     task.batches()
   assert not (folder / "data" / "vectors").exists()

@@ -66,8 +66,9 @@ def test_loss_equals_transformers_segment_by_segment(folder, trained, batch):
       inside = np.flatnonzero(batch["segments"][row] == segment)
       with torch.no_grad():
         logits = model(
-            torch.tensor(batch["tokens"][row][inside])[None],
-            position_ids=torch.tensor(batch["positions"][row][inside])[None]).logits[0]  # fmt: skip
+          torch.tensor(batch["tokens"][row][inside])[None],
+          position_ids=torch.tensor(batch["positions"][row][inside])[None],
+        ).logits[0]
       used = batch["weights"][row]
       places, labels = batch["predicted"][row][used], batch["labels"][row][used]
       for place, label in zip(places, labels, strict=True):
@@ -77,7 +78,8 @@ def test_loss_equals_transformers_segment_by_segment(folder, trained, batch):
           hits.append(int(own.argmax()) == label)
   assert len(losses) == batch["weights"].sum() > 20
   (loss, metrics), _ = loss_and_gradients(
-      tiny.pretraining_config(folder), params_of(trained), batch, 8)  # fmt: skip
+    tiny.pretraining_config(folder), params_of(trained), batch, 8
+  )
   np.testing.assert_allclose(loss, np.mean(losses), rtol=1e-5)
   np.testing.assert_allclose(metrics["masked_accuracy"], np.mean(hits), atol=1e-6)
 
@@ -97,14 +99,23 @@ def test_the_two_sides_of_a_translation_see_each_other_and_sentences_do_not(fold
   task = Task(config)
   segments = batch["segments"]
   for tlm in (True, False):
-    row = next(r for r in range(len(segments)) if batch["tlm"][r] == tlm
-               and (segments[r] == 1).sum() > 8 and segments[r].max() > (not tlm))  # fmt: skip
+    row = next(
+      r
+      for r in range(len(segments))
+      if batch["tlm"][r] == tlm and (segments[r] == 1).sum() > 8 and segments[r].max() > (not tlm)
+    )
     first = np.flatnonzero(segments[row] == 1)
     changed = batch["tokens"][row].copy()
     changed[first[1]] = changed[first[1]] % 150 + 20
-    vectors = [np.asarray(task.module.bert.apply({"params": params["bert"]}, *(
-        a[None] for a in (tokens, segments[row], batch["positions"][row]))))[0]
-        for tokens in (batch["tokens"][row], changed)]  # fmt: skip
+    vectors = [
+      np.asarray(
+        task.module.bert.apply(
+          {"params": params["bert"]},
+          *(a[None] for a in (tokens, segments[row], batch["positions"][row])),
+        )
+      )[0]
+      for tokens in (batch["tokens"][row], changed)
+    ]
     moved = np.abs(vectors[0] - vectors[1]).max(-1) > 1e-6
     # A pair is one segment: its last token, the other side's end, feels the first side's word.
     assert moved[first].all()
@@ -114,7 +125,8 @@ def test_the_two_sides_of_a_translation_see_each_other_and_sentences_do_not(fold
 def test_batch_shapes_are_those_of_a_batch(folder, batch):
   shapes = Task(tiny.pretraining_config(folder)).batch_shapes()
   assert {k: (v.shape, v.dtype) for k, v in shapes.items()} == {
-      k: (v.shape, v.dtype) for k, v in batch.items()}  # fmt: skip
+    k: (v.shape, v.dtype) for k, v in batch.items()
+  }
 
 
 def test_padding_rows_of_the_table_are_no_word_pieces(folder, trained, batch):
@@ -161,14 +173,18 @@ def test_a_folder_that_does_not_fit_is_refused(folder, trained, tmp_path, tiny_v
     trainer.train(config, tmp_path / "b")
 
 
-@pytest.mark.parametrize(("changes", "said"), [
+@pytest.mark.parametrize(
+  ("changes", "said"),
+  [
     ({"rows_of": "documents"}, "rows_of = documents needs config.text"),
     ({"rows_of": "lines"}, r"Unknown rows_of 'lines'. Choose from \['documents'"),
     ({"head": {"pooling": "cls", "dense": 16}}, "head.dense = 16: pretraining trains no layer"),
     ({"length": 5}, "masking.slots = 6: a row has only 5 tokens"),
     ({"share_tlm": 1.5}, r"config.share_tlm = 1.5; it must be 0 to 1"),
     ({"text": "/nowhere"}, "/nowhere/language_pairs.npy: no such file"),
-    ({"stages": ((3, 1), (4, 1))}, "3 layers cannot be stacked to 4")])  # fmt: skip
+    ({"stages": ((3, 1), (4, 1))}, "3 layers cannot be stacked to 4"),
+  ],
+)
 def test_a_wrong_config_is_one_line(folder, tmp_path, changes, said):
   with pytest.raises(InputError, match=said):
     trainer.train(tiny.pretraining_config(folder, **changes), tmp_path / "run")
@@ -191,6 +207,7 @@ def test_text_and_pairs_in_each_others_place(folder, tmp_path):
   with pytest.raises(InputError, match="data: holds pairs; config.text is for documents"):
     Task(tiny.pretraining_config(folder, text=str(folder / "data"))).batches()
   config = tiny.pretraining_config(
-      folder, text=str(tmp_path / "text"), rows_of="documents", share_tlm=0.0)  # fmt: skip
+    folder, text=str(tmp_path / "text"), rows_of="documents", share_tlm=0.0
+  )
   with pytest.raises(InputError, match="tokens, less than one row of 32"):
     Task(config).batches()

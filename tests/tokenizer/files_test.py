@@ -13,28 +13,58 @@ from labse_jax.tokenizer.tokenizer import Tokenizer
 from tests.support.needs import need_torch
 
 CASED = {"tokenizer_class": "BertTokenizer", "do_lower_case": False}
-MASK = {"content": "[MASK]", "lstrip": True, "rstrip": False, "normalized": True,
-        "single_word": False}  # fmt: skip
-NEW = {"content": "<new>", "lstrip": False, "rstrip": True, "normalized": True,
-       "single_word": False, "special": False}  # fmt: skip
-PIECES = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "hello", "Hello", "h\u00e9llo",
-          "H\u00e9llo", "##s", "\u5317", "\u4eac", "\u5317\u4eac"]  # fmt: skip
+MASK = {
+  "content": "[MASK]",
+  "lstrip": True,
+  "rstrip": False,
+  "normalized": True,
+  "single_word": False,
+}
+NEW = {
+  "content": "<new>",
+  "lstrip": False,
+  "rstrip": True,
+  "normalized": True,
+  "single_word": False,
+  "special": False,
+}
+PIECES = [
+  "[PAD]",
+  "[UNK]",
+  "[CLS]",
+  "[SEP]",
+  "[MASK]",
+  "hello",
+  "Hello",
+  "h\u00e9llo",
+  "H\u00e9llo",
+  "##s",
+  "\u5317",
+  "\u4eac",
+  "\u5317\u4eac",
+]
 BERT_FOLDERS = {  # Names: the files beside a BERT's vocab.txt.
-    "nothing": {},
-    "class": {"config": {"model_type": "bert", "tokenizer_class": "BertTokenizerFast"}},
-    "distilbert": {"config": {"model_type": "distilbert"}, "tokenizer_config": {}},
-    "cased": {"tokenizer_config": CASED},
-    "accents": {"tokenizer_config": CASED | {"strip_accents": True}},
-    "no CJK": {"tokenizer_config": CASED | {"tokenize_chinese_chars": False}},
-    "names": {"tokenizer_config": {"cls_token": "[SEP]", "additional_special_tokens": ["<q>"]}},
-    "flags": {"special_tokens_map": {"mask_token": MASK, "unk_token": "[UNK]"}},
-    "added": {"added_tokens": {"<new>": 1000, "<2>": 1001}, "tokenizer_config": CASED},
-    "special": {"added_tokens": {"<q>": 1000},
-                "tokenizer_config": {"additional_special_tokens": ["<q>"]}},
-    "mapped": {"added_tokens": {"<q>": 1000},
-               "special_tokens_map": {"additional_special_tokens": ["<q>"]}},
-    "decoder": {"tokenizer_config": {"added_tokens_decoder": {"1000": NEW, "4": MASK},
-                                     "mask_token": "[MASK]"}}}  # fmt: skip
+  "nothing": {},
+  "class": {"config": {"model_type": "bert", "tokenizer_class": "BertTokenizerFast"}},
+  "distilbert": {"config": {"model_type": "distilbert"}, "tokenizer_config": {}},
+  "cased": {"tokenizer_config": CASED},
+  "accents": {"tokenizer_config": CASED | {"strip_accents": True}},
+  "no CJK": {"tokenizer_config": CASED | {"tokenize_chinese_chars": False}},
+  "names": {"tokenizer_config": {"cls_token": "[SEP]", "additional_special_tokens": ["<q>"]}},
+  "flags": {"special_tokens_map": {"mask_token": MASK, "unk_token": "[UNK]"}},
+  "added": {"added_tokens": {"<new>": 1000, "<2>": 1001}, "tokenizer_config": CASED},
+  "special": {
+    "added_tokens": {"<q>": 1000},
+    "tokenizer_config": {"additional_special_tokens": ["<q>"]},
+  },
+  "mapped": {
+    "added_tokens": {"<q>": 1000},
+    "special_tokens_map": {"additional_special_tokens": ["<q>"]},
+  },
+  "decoder": {
+    "tokenizer_config": {"added_tokens_decoder": {"1000": NEW, "4": MASK}, "mask_token": "[MASK]"}
+  },
+}
 
 
 def write(folder, **contents):
@@ -57,9 +87,13 @@ def test_vocabulary_as_bert_reads_it(tmp_path, tiny_wordpiece, kind):
   check_same_as_transformers(tmp_path)
 
 
-@pytest.mark.parametrize("settings", [
+@pytest.mark.parametrize(
+  "settings",
+  [
     {"config": {"model_type": "mpnet"}},
-    {"tokenizer_config": CASED | {"tokenizer_class": "MPNetTokenizer"}}])  # fmt: skip
+    {"tokenizer_config": CASED | {"tokenizer_class": "MPNetTokenizer"}},
+  ],
+)
 def test_vocabulary_as_mpnet_reads_it(tmp_path, tiny_wordpiece, settings):
   pieces = (tiny_wordpiece / "vocab.txt").read_text("utf-8")
   (tmp_path / "vocab.txt").write_text(f"<s>\n<pad>\n</s>\n<unk>\n{pieces}<mask>\n", "utf-8")
@@ -70,21 +104,31 @@ def test_vocabulary_as_mpnet_reads_it(tmp_path, tiny_wordpiece, settings):
   assert ids[0] == 0 and ids[-1] == 2 and tokenizer.special_ids["mask"] == 1004
 
 
-@pytest.mark.parametrize("settings", [
-    {}, {"special_tokens_map": {"mask_token": MASK | {"content": "<mask>"}}}])  # fmt: skip
+@pytest.mark.parametrize(
+  "settings", [{}, {"special_tokens_map": {"mask_token": MASK | {"content": "<mask>"}}}]
+)
 def test_sentencepiece_as_xlmr_reads_it(tmp_path, xlmr_vocabulary, settings):
   shutil.copytree(xlmr_vocabulary, tmp_path, dirs_exist_ok=True)
   write(tmp_path, config={"model_type": "xlm-roberta"}, **settings)
   check_same_as_transformers(tmp_path)
 
 
-@pytest.mark.parametrize("options", [
+@pytest.mark.parametrize(
+  "options",
+  [
     {"normalization_rule_name": "identity"},
-    {"user_defined_symbols": ["<foo>", "bar"], "control_symbols": ["<ctl>"]}])  # fmt: skip
+    {"user_defined_symbols": ["<foo>", "bar"], "control_symbols": ["<ctl>"]},
+  ],
+)
 def test_other_sentencepiece_models(tmp_path, real_lines, options):
   sentencepiece.SentencePieceTrainer.train(
-      sentence_iterator=iter(real_lines), model_prefix=str(tmp_path / "sentencepiece.bpe"),
-      vocab_size=900, character_coverage=0.98, minloglevel=2, **options)  # fmt: skip
+    sentence_iterator=iter(real_lines),
+    model_prefix=str(tmp_path / "sentencepiece.bpe"),
+    vocab_size=900,
+    character_coverage=0.98,
+    minloglevel=2,
+    **options,
+  )
   write(tmp_path, config={"model_type": "xlm-roberta"})
   check_same_as_transformers(tmp_path)
 
@@ -93,18 +137,30 @@ def test_sentencepiece_s_own_ids_one_later(xlmr_vocabulary, real_lines):
   path = xlmr_vocabulary / "sentencepiece.bpe.model"
   tokenizer, processor = Tokenizer(path), sentencepiece.SentencePieceProcessor(str(path))
   assert len(tokenizer) == len(processor) + 2 and tokenizer.special_ids == {
-      "pad": 1, "unk": 3, "cls": 0, "sep": 2, "mask": len(processor) + 1}  # fmt: skip
-  for got, expected in zip(tokenizer.encode(real_lines, 4096)[0], processor.encode(real_lines),
-                           strict=True):  # fmt: skip
+    "pad": 1,
+    "unk": 3,
+    "cls": 0,
+    "sep": 2,
+    "mask": len(processor) + 1,
+  }
+  for got, expected in zip(
+    tokenizer.encode(real_lines, 4096)[0], processor.encode(real_lines), strict=True
+  ):
     assert got.tolist() == [0, *(number + 1 if number else 3 for number in expected), 2]
 
 
-@pytest.mark.parametrize("settings, pieces", [
+@pytest.mark.parametrize(
+  "settings, pieces",
+  [
     ({}, ["hello", "##s", "hello", "\u5317", "\u4eac"]),
     ({"do_lower_case": False}, ["Hello", "##s", "H\u00e9llo", "\u5317", "\u4eac"]),
     ({"strip_accents": False}, ["hello", "##s", "h\u00e9llo", "\u5317", "\u4eac"]),
-    ({"do_lower_case": False, "strip_accents": True, "tokenize_chinese_chars": False},
-     ["Hello", "##s", "Hello", "\u5317\u4eac"])])  # fmt: skip
+    (
+      {"do_lower_case": False, "strip_accents": True, "tokenize_chinese_chars": False},
+      ["Hello", "##s", "Hello", "\u5317\u4eac"],
+    ),
+  ],
+)
 def test_case_accents_and_cjk(tmp_path, settings, pieces):
   (tmp_path / "vocab.txt").write_text("\n".join(PIECES) + "\n", "utf-8")
   write(tmp_path, tokenizer_config=settings)
@@ -120,13 +176,17 @@ def test_the_file_that_a_folder_s_tokenizer_is_read_from(tmp_path):
     assert tokenizer_file(tmp_path) == tmp_path / name
 
 
-@pytest.mark.parametrize("text, said", [
+@pytest.mark.parametrize(
+  "text, said",
+  [
     (b"", "vocab.txt: is empty"),
     (b"[PAD]\n[CLS]\n[SEP]\na\n", r"vocab.txt: has no \[UNK\]"),
     (b"[PAD]\n[UNK]\n[SEP]\na\n", r"vocab.txt: has no \[CLS\]"),
     (b"[PAD]\n[UNK]\n[CLS]\n[SEP]\na\nb\na\n", "vocab.txt:7: 'a' stands on line 5 already"),
     (b"[UNK]\n \n[CLS]\n[SEP]\n", "vocab.txt:2: an empty line"),
-    (b"[UNK]\n[CLS]\n[SEP]\n\xff\n", "vocab.txt:4: not UTF-8")])  # fmt: skip
+    (b"[UNK]\n[CLS]\n[SEP]\n\xff\n", "vocab.txt:4: not UTF-8"),
+  ],
+)
 def test_a_damaged_vocabulary_is_said_in_one_line(tmp_path, text, said):
   (tmp_path / "vocab.txt").write_bytes(text)
   with pytest.raises(InputError, match=said):
@@ -162,15 +222,18 @@ def with_damaged_rules(raw):
   return proto.SerializeToString()
 
 
-@pytest.mark.parametrize("damage, said", [
+@pytest.mark.parametrize(
+  "damage, said",
+  [
     (cut, "not a sentencepiece model, or cut short"),
     (lambda raw: b"version https://git-lfs.github.com/spec/v1\n", "not a sentencepiece model"),
     (lambda raw: b"", "its first pieces are \\[\\]"),
     (in_another_order, "its first pieces are .*<pad>.*are needed"),
     (as_bpe, "a Unigram model without byte pieces"),
-    (with_damaged_rules, "its normalisation is damaged")])  # fmt: skip
-def test_a_damaged_sentencepiece_model_is_said_in_one_line(
-    tmp_path, xlmr_vocabulary, damage, said):  # fmt: skip
+    (with_damaged_rules, "its normalisation is damaged"),
+  ],
+)
+def test_a_damaged_sentencepiece_model_is_said_in_one_line(tmp_path, xlmr_vocabulary, damage, said):
   raw = (xlmr_vocabulary / "sentencepiece.bpe.model").read_bytes()
   (tmp_path / "sentencepiece.bpe.model").write_bytes(damage(raw))
   with pytest.raises(InputError, match=f"sentencepiece.bpe.model: {said}"):
@@ -178,26 +241,40 @@ def test_a_damaged_sentencepiece_model_is_said_in_one_line(
 
 
 @pytest.mark.parametrize("lowercase", [True, False])
-@pytest.mark.parametrize("settings", [
-    {}, {"do_lower_case": True}, {"do_lower_case": False}, {"strip_accents": True},
+@pytest.mark.parametrize(
+  "settings",
+  [
+    {},
+    {"do_lower_case": True},
+    {"do_lower_case": False},
+    {"strip_accents": True},
     {"do_lower_case": False, "strip_accents": False},
-    {"tokenize_chinese_chars": False}])  # fmt: skip
-@pytest.mark.parametrize("kind", [None, "BertTokenizer", "BertTokenizerFast",
-                                  "PreTrainedTokenizerFast"])  # fmt: skip
+    {"tokenize_chinese_chars": False},
+  ],
+)
+@pytest.mark.parametrize(
+  "kind", [None, "BertTokenizer", "BertTokenizerFast", "PreTrainedTokenizerFast"]
+)
 def test_case_mismatch_is_where_transformers_gives_other_ids(
-    tmp_path, tiny_wordpiece, kind, settings, lowercase):  # fmt: skip
+  tmp_path, tiny_wordpiece, kind, settings, lowercase
+):
   need_torch()
   from transformers import AutoTokenizer
 
   content = json.loads((tiny_wordpiece / "tokenizer.json").read_text("utf-8"))
   content["normalizer"] |= {"lowercase": lowercase, "strip_accents": None}
-  write(tmp_path, tokenizer=content,
-        tokenizer_config=settings | ({"tokenizer_class": kind} if kind else {}))  # fmt: skip
+  write(
+    tmp_path,
+    tokenizer=content,
+    tokenizer_config=settings | ({"tokenizer_class": kind} if kind else {}),
+  )
   theirs = AutoTokenizer.from_pretrained(tmp_path).backend_tokenizer
   ours = Tokenizer(tmp_path / "tokenizer.json")
   message = case_mismatch(ours, tmp_path)
-  normalised = [backend.normalizer.normalize_str("The \u00c9t\u00e9 p\u00e1ge \u5317\u4eac")
-                for backend in (theirs, ours.backend)]  # fmt: skip
+  normalised = [
+    backend.normalizer.normalize_str("The \u00c9t\u00e9 p\u00e1ge \u5317\u4eac")
+    for backend in (theirs, ours.backend)
+  ]
   assert (message is None) == (normalised[0] == normalised[1])
   assert message is None or "\n" not in message
 
@@ -217,7 +294,8 @@ def test_case_mismatch_names_what_disagrees(tmp_path, tiny_wordpiece):
 
 
 def test_case_mismatch_is_nothing_for_what_was_built_or_is_no_wordpiece(
-    tmp_path, tiny_wordpiece, tiny_vocabulary):  # fmt: skip
+  tmp_path, tiny_wordpiece, tiny_vocabulary
+):
   shutil.copy(tiny_wordpiece / "vocab.txt", tmp_path)
   write(tmp_path, tokenizer_config={"do_lower_case": False})
   assert case_mismatch(Tokenizer(tmp_path / "vocab.txt"), tmp_path) is None

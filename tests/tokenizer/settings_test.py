@@ -18,8 +18,12 @@ def flags(token):
 
 
 def test_the_older_files_count_where_the_newer_says_nothing_of_added_tokens(tmp_path):
-  write(tmp_path, tokenizer_config={"cls_token": "[A]", "mask_token": "<m>"},
-        special_tokens_map={"cls_token": "[B]"}, added_tokens={"<m>": 12, "new": 11})  # fmt: skip
+  write(
+    tmp_path,
+    tokenizer_config={"cls_token": "[A]", "mask_token": "<m>"},
+    special_tokens_map={"cls_token": "[B]"},
+    added_tokens={"<m>": 12, "new": 11},
+  )
   config = settings.read(tmp_path)
   assert config["cls_token"] == "[B]"
   added = settings.added_tokens(config, tmp_path)
@@ -33,23 +37,39 @@ def test_the_older_files_count_where_the_newer_says_nothing_of_added_tokens(tmp_
 def test_special_tokens_have_the_folder_s_names_and_flags(tmp_path):
   mask = {"content": "<m>", "lstrip": True, "normalized": False}
   pad = {"content": "[P]", "normalized": True}
-  write(tmp_path, tokenizer_config={
-      "mask_token": "<m>", "pad_token": pad, "unk_token": None,
-      "added_tokens_decoder": {"4": mask | {"special": True}}})  # fmt: skip
+  write(
+    tmp_path,
+    tokenizer_config={
+      "mask_token": "<m>",
+      "pad_token": pad,
+      "unk_token": None,
+      "added_tokens_decoder": {"4": mask | {"special": True}},
+    },
+  )
   defaults = {"mask_token": "[MASK]", "pad_token": "[PAD]", "unk_token": "[UNK]"}
   tokens = settings.special_tokens(settings.read(tmp_path), defaults, tmp_path)
   assert {name: flags(token) for name, token in tokens.items()} == {
-      "mask_token": ("<m>", True, False, True), "pad_token": ("[P]", False, True, True),
-      "unk_token": ("[UNK]", False, False, True)}  # fmt: skip
+    "mask_token": ("<m>", True, False, True),
+    "pad_token": ("[P]", False, True, True),
+    "unk_token": ("[UNK]", False, False, True),
+  }
 
 
-@pytest.mark.parametrize("files, name", [
+@pytest.mark.parametrize(
+  "files, name",
+  [
     ({}, "BertTokenizer"),
     ({"config": {"model_type": "mpnet"}}, "MPNetTokenizer"),
     ({"config": {"model_type": "mpnet", "tokenizer_class": "BertTokenizerFast"}}, "BertTokenizer"),
-    ({"config": {"model_type": "bert", "tokenizer_class": "BertTokenizer"},
-      "tokenizer_config": {"tokenizer_class": "PreTrainedTokenizerFast"}},
-     "PreTrainedTokenizer")])  # fmt: skip
+    (
+      {
+        "config": {"model_type": "bert", "tokenizer_class": "BertTokenizer"},
+        "tokenizer_config": {"tokenizer_class": "PreTrainedTokenizerFast"},
+      },
+      "PreTrainedTokenizer",
+    ),
+  ],
+)
 def test_the_class_that_transformers_would_take(tmp_path, files, name):
   write(tmp_path, **files)
   assert settings.tokenizer_class(tmp_path) == name
@@ -57,13 +77,18 @@ def test_the_class_that_transformers_would_take(tmp_path, files, name):
 
 def test_case_accents_and_cjk_by_default(tmp_path):
   assert settings.normaliser({}, tmp_path) == {
-      "clean_text": True, "lowercase": True, "strip_accents": None,
-      "handle_chinese_chars": True}  # fmt: skip
+    "clean_text": True,
+    "lowercase": True,
+    "strip_accents": None,
+    "handle_chinese_chars": True,
+  }
   config = {"do_lower_case": False, "strip_accents": True, "tokenize_chinese_chars": False}
   assert list(settings.normaliser(config, tmp_path).values()) == [True, False, True, False]
 
 
-@pytest.mark.parametrize("content, said", [
+@pytest.mark.parametrize(
+  "content, said",
+  [
     ("{", "tokenizer_config.json: cannot be read as JSON"),
     ("[]", "tokenizer_config.json: holds a list"),
     ('{"do_lower_case": "no"}', "do_lower_case is 'no'; true or false"),
@@ -73,7 +98,9 @@ def test_case_accents_and_cjk_by_default(tmp_path):
     ('{"added_tokens_decoder": {"5": {"lstrip": true}}}', "is no token"),
     ('{"added_tokens_decoder": []}', "added_tokens_decoder is \\[\\]; an object"),
     ('{"additional_special_tokens": "<q>"}', "additional_special_tokens is '<q>'; a list"),
-    ('{"additional_special_tokens": [null]}', "None .* is no token")])  # fmt: skip
+    ('{"additional_special_tokens": [null]}', "None .* is no token"),
+  ],
+)
 def test_bad_settings_are_said_in_one_line(tmp_path, content, said):
   (tmp_path / "tokenizer_config.json").write_text(content)
   with pytest.raises(InputError, match=said):

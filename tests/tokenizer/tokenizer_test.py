@@ -113,8 +113,9 @@ def test_what_is_written_gives_the_same_ids(of_each_file, tmp_path, real_lines):
   assert written.special_ids == of_each_file.special_ids
   assert written.all_special.tolist() == of_each_file.all_special.tolist()
   assert (written.word_starts == of_each_file.word_starts).all()
-  for got, ids in zip(written.encode_whole(real_lines), of_each_file.encode_whole(real_lines),
-                      strict=True):  # fmt: skip
+  for got, ids in zip(
+    written.encode_whole(real_lines), of_each_file.encode_whole(real_lines), strict=True
+  ):
     assert got.tolist() == ids.tolist()
 
 
@@ -127,7 +128,8 @@ def test_word_starts_of_each_file(of_each_file, real_lines):
 
 
 def test_special_ids_are_those_in_use_where_the_vocabulary_has_both_spellings(
-    tmp_path, tiny_wordpiece):  # fmt: skip
+  tmp_path, tiny_wordpiece
+):
   pieces = (tiny_wordpiece / "vocab.txt").read_text("utf-8")  # Has [CLS] and the others too.
   (tmp_path / "vocab.txt").write_text(f"<s>\n<pad>\n</s>\n{pieces}<mask>\n", "utf-8")
   (tmp_path / "config.json").write_text('{"model_type": "mpnet"}')
@@ -170,8 +172,9 @@ def test_a_missing_mask_is_told_where_it_is_asked_for(tmp_path, tiny_wordpiece):
 
 def test_an_added_token_that_is_not_special_is_not_one(tmp_path, tiny_wordpiece):
   def add(content):
-    content["added_tokens"].append(content["added_tokens"][0] | {
-        "id": 1000, "content": "foo", "special": False})  # fmt: skip
+    content["added_tokens"].append(
+      content["added_tokens"][0] | {"id": 1000, "content": "foo", "special": False}
+    )
 
   tokenizer = changed(tmp_path, tiny_wordpiece, add)
   assert len(tokenizer) == 1001 and tokenizer.all_special.tolist() == [0, 1, 2, 3, 4]

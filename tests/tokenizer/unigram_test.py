@@ -32,22 +32,33 @@ class FakeSource:
 def fake_dataset(*counts):
   bounds = np.cumsum([0, *counts])
   groups = {f"eng-{n}": np.arange(*bounds[n : n + 2]) for n in range(len(counts))}
-  return types.SimpleNamespace(
-      indices_by_language=groups, source=FakeSource(), monolingual=False)  # fmt: skip
+  return types.SimpleNamespace(indices_by_language=groups, source=FakeSource(), monolingual=False)
 
 
 def test_reserved_ids_and_what_transformers_needs(tiny_vocabulary):
   tokenizer = Tokenizer.from_file(str(tiny_vocabulary / "tokenizer.json"))
   assert tokenizer.get_vocab_size() == 1000
   assert [tokenizer.id_to_token(i) for i in range(5)] == [
-      "[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]  # fmt: skip
+    "[PAD]",
+    "[UNK]",
+    "[CLS]",
+    "[SEP]",
+    "[MASK]",
+  ]
   assert tokenizer.encode("\U0001f9ff").ids[-2:] == [1, 3]  # What is not in it is unk.
   assert tokenizer.encode("a", "b").ids.count(3) == 2
   settings = json.loads((tiny_vocabulary / "tokenizer_config.json").read_text())
   assert settings["tokenizer_class"] == "PreTrainedTokenizerFast"
   names = ("pad", "unk", "cls", "sep", "mask", "bos", "eos")
   assert [settings[f"{name}_token"] for name in names] == [
-      "[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "[CLS]", "[SEP]"]  # fmt: skip
+    "[PAD]",
+    "[UNK]",
+    "[CLS]",
+    "[SEP]",
+    "[MASK]",
+    "[CLS]",
+    "[SEP]",
+  ]
 
 
 def test_both_libraries_give_the_same_ids_on_every_line(tiny_vocabulary, real_lines):
@@ -62,7 +73,8 @@ def test_disagreements_are_found(tiny_vocabulary):
 def test_ties_are_broken_alike(tmp_path, tiny_vocabulary, real_lines):
   # "ⴰⴰⴰ" is "ⴰ", "ⴰⴰ" or "ⴰⴰ", "ⴰ"; the real words before it leave a sum that float32 rounds.
   proto = sentencepiece_model_pb2.ModelProto.FromString(
-      (tiny_vocabulary / "sentencepiece.model").read_bytes())  # fmt: skip
+    (tiny_vocabulary / "sentencepiece.model").read_bytes()
+  )
   rng = np.random.default_rng(0)
   for piece in proto.pieces[5:]:
     piece.score += rng.normal() / 1000  # As training leaves them.
@@ -77,7 +89,8 @@ def test_ties_are_broken_alike(tmp_path, tiny_vocabulary, real_lines):
 
 def test_sums_of_scores_are_exact_in_float32(tiny_vocabulary):
   proto = sentencepiece_model_pb2.ModelProto.FromString(
-      (tiny_vocabulary / "sentencepiece.model").read_bytes())  # fmt: skip
+    (tiny_vocabulary / "sentencepiece.model").read_bytes()
+  )
   scores = np.array([piece.score for piece in proto.pieces])
   assert len(np.unique(scores)) > 100
   order = np.random.default_rng(0).integers(0, len(scores), 4000)
@@ -104,8 +117,9 @@ def test_the_sample_follows_the_exponent_and_repeats_nothing(exponent):
 
 
 def test_the_sample_is_the_same_again_and_another_with_another_seed():
-  draw = lambda seed: list(sampling.smoothed_sample(
-      fake_dataset(500, 900), exponent=0.3, size=100, seed=seed))  # fmt: skip
+  def draw(seed):
+    return list(sampling.smoothed_sample(fake_dataset(500, 900), exponent=0.3, size=100, seed=seed))
+
   assert draw(0) == draw(0) != draw(1)
 
 
@@ -123,13 +137,13 @@ def test_training_is_deterministic(real_lines):
 
 
 @pytest.mark.parametrize(
-    ("sentences", "size", "reason"),
-    [
-        (["hello world"] * 50, 5_000, "Vocabulary size too high"),
-        (["hello world, how are you"] * 50, 9, "smaller than required_chars"),
-        ([], 100, "no text"),
-    ],
-)  # fmt: skip
+  ("sentences", "size", "reason"),
+  [
+    (["hello world"] * 50, 5_000, "Vocabulary size too high"),
+    (["hello world, how are you"] * 50, 9, "smaller than required_chars"),
+    ([], 100, "no text"),
+  ],
+)
 def test_a_size_that_cannot_be_is_one_line(sentences, size, reason):
   with pytest.raises(InputError, match=reason) as caught:
     unigram.train_unigram(sentences, size)
@@ -137,11 +151,16 @@ def test_a_size_that_cannot_be_is_one_line(sentences, size, reason):
 
 
 def test_a_sample_of_documents_is_lines(tmp_path):
-  texts = [[f"{language} {n} {i}" for i in range(20)] for language in ("eng", "deu")
-           for n in range(30 if language == "deu" else 3)]  # fmt: skip
+  texts = [
+    [f"{language} {n} {i}" for i in range(20)]
+    for language in ("eng", "deu")
+    for n in range(30 if language == "deu" else 3)
+  ]
   write_dataset(tmp_path / "d", [Pair(t[0][:3], "", "-", "\n".join(t), "") for t in texts])
-  draw = lambda: list(sampling.smoothed_sample(
-      open_dataset(tmp_path / "d"), exponent=0.0, size=60))  # fmt: skip
+
+  def draw():
+    return list(sampling.smoothed_sample(open_dataset(tmp_path / "d"), exponent=0.0, size=60))
+
   sample = draw()
   assert draw() == sample and len(set(sample)) == len(sample)
   assert set(sample) <= {line for text in texts for line in text}
@@ -151,8 +170,10 @@ def test_a_sample_of_documents_is_lines(tmp_path):
     **{("eng", f"{n}"): 10 for n in range(3)},
   }
   dataset = open_dataset(tmp_path / "d")
-  draw = lambda seed: list(sampling.smoothed_sample(
-      dataset, exponent=0.0, size=90, seed=seed))  # fmt: skip
+
+  def draw(seed):
+    return list(sampling.smoothed_sample(dataset, exponent=0.0, size=90, seed=seed))
+
   sizes = [len(draw(seed)) for seed in range(9)]
   assert 85 < np.mean(sizes) < 95  # Half of the German documents give one line, half give two.
   assert any(line.endswith(" 19") for line in sample), "only the documents' first lines"
@@ -176,7 +197,8 @@ def test_the_command_writes_a_vocabulary(tmp_path, real_pairs, capsys):
   report = json.loads((tmp_path / "v" / "vocabulary.json").read_text())
   assert report["size"] == 700 and report["disagreements"] == 0 and report["kind"] == "unigram"
   processor = sentencepiece.SentencePieceProcessor(
-      model_file=str(tmp_path / "v" / "sentencepiece.model"))  # fmt: skip
+    model_file=str(tmp_path / "v" / "sentencepiece.model")
+  )
   assert len(processor) == 700
 
 
@@ -205,8 +227,12 @@ def test_the_command_replaces_no_model_and_no_dataset(tmp_path, tiny_folder, kin
   (tmp_path / "saved" / "vocabulary.json").touch()  # A model saved beside its tokenizer.
   (tmp_path / "bert" / "vocab.txt").touch()
   (tmp_path / "bert" / "sentencepiece.model").touch()
-  for name, reason in (("model", "other files"), ("saved", "also a model"),
-                       ("bert", "other files"), ("data", "other files")):  # fmt: skip
+  for name, reason in (
+    ("model", "other files"),
+    ("saved", "also a model"),
+    ("bert", "other files"),
+    ("data", "other files"),
+  ):
     options = ("--size", "30", "--kind", kind, "--output", f"{tmp_path / name}")
     assert command_on(tmp_path, lines, *options) == 2
     assert reason in capsys.readouterr().err
@@ -214,13 +240,13 @@ def test_the_command_replaces_no_model_and_no_dataset(tmp_path, tiny_folder, kin
 
 
 @pytest.mark.parametrize(
-    ("lines", "size", "reason"),
-    [
-        ([("Hello world", "Hallo Welt")], "9000", "too high"),
-        ([("Hello world", "Hallo Welt")], "7", "at least 8"),
-        ([("Hello world", "Hallo Welt")], "8", "smaller than required_chars"),
-    ],
-)  # fmt: skip
+  ("lines", "size", "reason"),
+  [
+    ([("Hello world", "Hallo Welt")], "9000", "too high"),
+    ([("Hello world", "Hallo Welt")], "7", "at least 8"),
+    ([("Hello world", "Hallo Welt")], "8", "smaller than required_chars"),
+  ],
+)
 def test_the_command_on_bad_input(tmp_path, lines, size, reason, capfd):
   (tmp_path / "v").mkdir()
   (tmp_path / "v" / "vocabulary.json").touch()

@@ -62,7 +62,10 @@ def test_ids_and_case(tiny_wordpiece, tokenizer):
   assert tokenizer.get_vocab_size() == len(set(pieces)) == 1000
   assert pieces[:5] == ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
   assert tokenizer.encode("a [MASK] \U0001f9ff").ids[2:] == [4, 1, 3]
-  encode = lambda text: tokenizer.encode(text).ids
+
+  def encode(text):
+    return tokenizer.encode(text).ids
+
   assert encode("ten") != encode("Ten") and encode("e") != encode("é")
   assert 1 not in encode("Ten é") and tokenizer.decode(encode("Ten minutes é")) == "Ten minutes é"
   settings = json.loads((tiny_wordpiece / "tokenizer_config.json").read_text())

@@ -74,8 +74,12 @@ def test_a_full_disk_is_one_line(tmp_path):
   workdir = tmp_path / "run"
   trainer.train(tiny.config(tmp_path, total_steps=1), tmp_path / "warm")  # Compiles.
   process = subprocess.Popen(
-      command(tmp_path, workdir), text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-      preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (30_000, 30_000)))  # fmt: skip
+    command(tmp_path, workdir),
+    text=True,
+    stdout=subprocess.PIPE,
+    stderr=subprocess.PIPE,
+    preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (30_000, 30_000)),
+  )
   said = finish(process, 2)
   assert "cannot be written" in said and "Traceback" not in said
   assert not (workdir / "model").exists()

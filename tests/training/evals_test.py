@@ -16,9 +16,15 @@ from labse_jax.training import evals
 from tests.support import suites, tiny
 
 METRICS = {
-  "bucc": "f1", "bucc_retrieval": "accuracy", "senteval": "accuracy", "sts": "spearman",
-  "tatoeba": "accuracy", "un": "p_at_1", "xsim": "error", "xsim_plus_plus": "error",
-}  # fmt: skip
+  "bucc": "f1",
+  "bucc_retrieval": "accuracy",
+  "senteval": "accuracy",
+  "sts": "spearman",
+  "tatoeba": "accuracy",
+  "un": "p_at_1",
+  "xsim": "error",
+  "xsim_plus_plus": "error",
+}
 
 
 def test_every_suite_is_here():
@@ -26,8 +32,10 @@ def test_every_suite_is_here():
 
 
 def sections(folder):
-  return {suite: dict(type=suite, every=1, data=str(suites.write(suite, folder / suite)))
-          for suite in METRICS}  # fmt: skip
+  return {
+    suite: dict(type=suite, every=1, data=str(suites.write(suite, folder / suite)))
+    for suite in METRICS
+  }
 
 
 def test_every_suite_is_run_by_a_section_of_the_config(tiny_encoder, tmp_path):

@@ -16,8 +16,12 @@ def unit(z):
 def vectors(seed=0):
   rng = np.random.default_rng(seed)
   x, y, teacher = (unit(rng.normal(size=(N, width))) for width in (D, D, 4))
-  return {"x_bD": np.float32(x), "y_bD": np.float32(unit(x + y)), "mask_b": rng.random(N) < 0.8,
-          "teacher_bP": np.float16(teacher)}  # fmt: skip
+  return {
+    "x_bD": np.float32(x),
+    "y_bD": np.float32(unit(x + y)),
+    "mask_b": rng.random(N) < 0.8,
+    "teacher_bP": np.float16(teacher),
+  }
 
 
 def oracle(arguments):
@@ -31,11 +35,14 @@ def oracle(arguments):
     singular = np.linalg.svd(z, compute_uv=False)
     p = singular[singular > 1e-6] / singular.sum()
     similarity = (z @ z.T)[others]
-    sides.append({
-      "uniformity": np.log(np.exp(-2 * distance**2).mean()),
-      "similarity_of_others": similarity.mean(), "effective_rank": np.exp(-(p * np.log(p)).sum()),
-      "teacher_agreement": np.corrcoef(similarity, (teacher @ teacher.T)[others])[0, 1],
-    })  # fmt: skip
+    sides.append(
+      {
+        "uniformity": np.log(np.exp(-2 * distance**2).mean()),
+        "similarity_of_others": similarity.mean(),
+        "effective_rank": np.exp(-(p * np.log(p)).sum()),
+        "teacher_agreement": np.corrcoef(similarity, (teacher @ teacher.T)[others])[0, 1],
+      }
+    )
   return wanted | {name: (sides[0][name] + sides[1][name]) / 2 for name in sides[0]}
 
 
@@ -86,12 +93,16 @@ def test_of_fewer_than_two_pairs_every_metric_is_a_number(pairs):
 
 def test_nothing_is_differentiated():
   arguments = vectors()
-  total = lambda x_bD: sum(monitors.of_batch(arguments | {"x_bD": x_bD}).values())
+
+  def total(x_bD):
+    return sum(monitors.of_batch(arguments | {"x_bD": x_bD}).values())
+
   assert not np.any(jax.grad(total)(arguments["x_bD"]))
 
 
-@pytest.mark.parametrize(("mean", "step", "said"), [
-    (0.995, 50, True), (0.995, 5, False), (0.9, 50, False)])  # fmt: skip
+@pytest.mark.parametrize(
+  ("mean", "step", "said"), [(0.995, 50, True), (0.995, 5, False), (0.9, 50, False)]
+)
 def test_a_collapse_is_said_but_not_at_the_start(mean, step, said):
   line = monitors.warning({"similarity_of_others": mean}, step, 100)
   assert bool(line) == said

@@ -44,8 +44,9 @@ def test_two_steps_equal_numpy():
   rng = np.random.default_rng(0)
   params = {"kernel": rng.normal(size=(3, 4)), "bias": rng.normal(size=4)}
   params = {name: np.float32(value) for name, value in params.items()}
-  grads = [{k: np.float32(5 * rng.normal(size=v.shape)) for k, v in params.items()}
-           for _ in range(2)]  # fmt: skip
+  grads = [
+    {k: np.float32(5 * rng.normal(size=v.shape)) for k, v in params.items()} for _ in range(2)
+  ]
   # One is clipped, the other is not.
   grads[1] = {k: g * np.float32(1e-3) for k, g in grads[1].items()}
   tx = optim.transformation(**OPTIONS)
@@ -65,8 +66,9 @@ def test_two_steps_equal_numpy():
 
 @pytest.mark.parametrize(("decay", "half"), [("constant", 1), ("linear", 0.5), ("cosine", 0.5)])
 def test_schedule(decay, half):
-  rate = jax.jit(lambda step, total: optim.learning_rate(
-      step, total, peak=2.0, warmup=0.1, decay=decay))  # fmt: skip
+  rate = jax.jit(
+    lambda step, total: optim.learning_rate(step, total, peak=2.0, warmup=0.1, decay=decay)
+  )
   rates = np.array([rate(step, 1000) for step in range(1001)])
   np.testing.assert_allclose(rates[:100], 2 * np.arange(1, 101) / 100, rtol=1e-5)
   assert rates[100] == pytest.approx(2) and rates[550] == pytest.approx(2 * half, rel=1e-4)
@@ -86,12 +88,16 @@ def test_an_unknown_decay_is_named():
 
 
 FREEZE = ("bert/word_embedding:150", "bert/embedding_norm", "bert/blocks:1")
-SHAPES = {"bert": {"blocks": {"bias": (3, 2), "up": (3, 2, 4)}, "norm": (2,), "table": (9, 2)},
-          "logit_scale": ()}  # fmt: skip
+SHAPES = {
+  "bert": {"blocks": {"bias": (3, 2), "up": (3, 2, 4)}, "norm": (2,), "table": (9, 2)},
+  "logit_scale": (),
+}
 
 
 def arrays():
-  is_shape = lambda x: isinstance(x, tuple)
+  def is_shape(x):
+    return isinstance(x, tuple)
+
   return jax.tree.map(lambda shape: np.ones(shape), SHAPES, is_leaf=is_shape)
 
 
@@ -112,8 +118,10 @@ def test_paths_say_what_is_frozen(paths, expected):
   rows = optim.frozen_rows(params, paths)
   assert tuple(jax.tree.leaves(rows)) == expected
   free = optim.take_free(params, rows)
-  sizes = [0 if k == optim.WHOLE else np.size(leaf[k:] if k else leaf)
-           for k, leaf in zip(expected, jax.tree.leaves(params), strict=True)]  # fmt: skip
+  sizes = [
+    0 if k == optim.WHOLE else np.size(leaf[k:] if k else leaf)
+    for k, leaf in zip(expected, jax.tree.leaves(params), strict=True)
+  ]
   assert sum(map(np.size, jax.tree.leaves(free))) == sum(sizes)
   back = optim.put_free(params, jax.tree.map(np.zeros_like, free), rows)
   assert [x.shape for x in jax.tree.leaves(back)] == [x.shape for x in jax.tree.leaves(params)]
@@ -190,7 +198,10 @@ def test_moments_are_of_what_is_free_alone(run):
   state = run[0][1]
   free = optim.take_free(state["params"], optim.frozen_rows(state["params"], FREEZE))
   mu, nu = moments(state).mu, moments(state).nu
-  shapes = lambda tree: jax.tree.map(np.shape, tree)
+
+  def shapes(tree):
+    return jax.tree.map(np.shape, tree)
+
   assert shapes(mu) == shapes(nu) == shapes(free)
   assert mu["bert"]["embedding_norm"] == {"bias": None, "scale": None}
   assert mu["bert"]["word_embedding"].shape == (256 - 150, 16)
@@ -202,7 +213,10 @@ def test_the_gradient_of_what_is_free_is_that_of_an_unfrozen_run(folder, batch, 
   (_, everything), metrics = steps(folder, batch, 1)
   mu = moments(everything).mu
   wanted = optim.take_free(mu, optim.frozen_rows(mu, FREEZE))
-  close = lambda a, b: np.testing.assert_allclose(a, b, atol=1e-7)
+
+  def close(a, b):
+    return np.testing.assert_allclose(a, b, atol=1e-7)
+
   jax.tree.map(close, moments(run[0][1]).mu, wanted)
   norm = float(run[1]["grad_norm"])
   assert norm == pytest.approx(10 * float(optax.tree.norm(wanted)), rel=1e-5)  # b1 = 0.9.
@@ -216,7 +230,10 @@ def test_split_over_fsdp_it_trains_the_same(folder, batch, run, monkeypatch):
   (before, _, four), _ = steps(folder, batch, 2, freeze=FREEZE, fsdp=4)
   table, old = (state["params"]["bert"]["word_embedding"][:150] for state in (four, before))
   np.testing.assert_array_equal(table, old)
-  close = lambda a, b: np.testing.assert_allclose(a, b, atol=2e-5)
+
+  def close(a, b):
+    return np.testing.assert_allclose(a, b, atol=2e-5)
+
   jax.tree.map(close, run[0][2]["params"], four["params"])
 
 
@@ -233,8 +250,10 @@ def test_stopped_and_resumed_is_bit_identical(folder, tmp_path, monkeypatch):
       trainer.train(config, tmp_path / "stopped")
   trainer.train(config, tmp_path / "stopped")
   one, two = (tmp_path / name for name in ("straight", "stopped"))
-  losses = [[(row["loss"], row["grad_norm"]) for row in map(json.loads, lines.splitlines())]
-            for lines in ((w / "metrics.jsonl").read_text() for w in (one, two))]  # fmt: skip
+  losses = [
+    [(row["loss"], row["grad_norm"]) for row in map(json.loads, lines.splitlines())]
+    for lines in ((w / "metrics.jsonl").read_text() for w in (one, two))
+  ]
   assert losses[0] == losses[1] and len(losses[0]) == 4
   weights = [(w / "model" / "model.safetensors").read_bytes() for w in (one, two)]
   assert weights[0] == weights[1]

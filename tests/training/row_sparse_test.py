@@ -20,8 +20,7 @@ from tests.support import tiny
 V, D = 128, 8
 STEPS, GAP = 60, 300
 ADAM = dict(clip=1.0, b1=0.9, b2=0.98, epsilon=1e-12, weight_decay=0.1)
-rate_at = functools.partial(
-    optim.learning_rate, total=500, peak=1e-2, warmup=0.1, decay="linear")  # fmt: skip
+rate_at = functools.partial(optim.learning_rate, total=500, peak=1e-2, warmup=0.1, decay="linear")
 
 
 def start(adam, table_VD):
@@ -135,8 +134,12 @@ def test_settling_twice_changes_nothing_and_training_goes_on_from_either(table_V
 
 
 # (b1, b2, updates before the gap, the share of the motion that is wrong at most)
-BOUNDS = [(0.9, 0.98, 1, 0.062), (0.9, 0.98, 100, 0.0033), (0.9, 0.999, 1, 0.05),
-          (0.9, 0.999, 100, 0.001)]  # fmt: skip
+BOUNDS = [
+  (0.9, 0.98, 1, 0.062),
+  (0.9, 0.98, 100, 0.0033),
+  (0.9, 0.999, 1, 0.05),
+  (0.9, 0.999, 100, 0.001),
+]
 
 
 @pytest.mark.parametrize(("b1", "b2", "before", "bound"), BOUNDS)
@@ -146,8 +149,9 @@ def test_the_motion_of_a_gap_is_within_what_is_documented(b1, b2, before, bound,
   sizes = np.float32(epsilon * np.logspace(-4, 6, 1000))  # Of gradients: far below it, far above.
   m, v, motion = (1 - b1**before) * sizes.astype(float), (1 - b2**before) * sizes**2.0, 0.0
   state = {"params": {"word_embedding": jnp.zeros((1, 1000))}, "step": jnp.int32(before + GAP)}
-  state["opt"] = {name: {"word_embedding": jnp.float32(x)[None]} for name, x in
-                  (("mu", m), ("nu", v))}  # fmt: skip
+  state["opt"] = {
+    name: {"word_embedding": jnp.float32(x)[None]} for name, x in (("mu", m), ("nu", v))
+  }
   state["rows"] = row_sparse.init(state["params"]) | {"touched": jnp.full(1, before)}
   for j in range(1, GAP + 1):
     t = before + j
@@ -162,7 +166,10 @@ def test_the_motion_of_a_gap_is_within_what_is_documented(b1, b2, before, bound,
 def test_decay_is_kept_over_a_million_steps():
   """One float32 would lose a part of each small decay."""
   rates = np.full(1_000_000, 3.3e-6, np.float32)
-  add = lambda total, x: (row_sparse._add(total, jnp.log1p(-x)), None)
+
+  def add(total, x):
+    return (row_sparse._add(total, jnp.log1p(-x)), None)
+
   total, _ = jax.jit(lambda: jax.lax.scan(add, jnp.zeros(2), rates))()
   expected = np.log1p(-rates.astype(np.float64)).sum()
   assert np.asarray(total, np.float64).sum() == pytest.approx(expected, rel=1e-6)
@@ -170,8 +177,11 @@ def test_decay_is_kept_over_a_million_steps():
   assert float(plain) != pytest.approx(expected, rel=1e-3)
 
 
-@pytest.mark.parametrize("tokens", [[[0, 0, 0, 0]], [[127, 0, 5, 5]], [list(range(128)) * 2]],
-                         ids=["only padding", "few", "every row twice"])  # fmt: skip
+@pytest.mark.parametrize(
+  "tokens",
+  [[[0, 0, 0, 0]], [[127, 0, 5, 5]], [list(range(128)) * 2]],
+  ids=["only padding", "few", "every row twice"],
+)
 def test_a_small_batch_knows_its_rows(table_VD, tokens):
   tokens = jnp.array(tokens, jnp.int32)
   state = start(ADAM, table_VD)
@@ -188,7 +198,10 @@ def test_a_small_batch_knows_its_rows(table_VD, tokens):
 
 def test_rates_of_zero_and_rows_never_touched_are_no_nan(table_VD):
   state = start(ADAM, table_VD) | {"step": jnp.int32(900)}
-  zero = lambda step: 0.0 * jnp.float32(step)
+
+  def zero(step):
+    return 0.0 * jnp.float32(step)
+
   settled = row_sparse.settle(state, zero, **ADAM)
   np.testing.assert_array_equal(table_of(settled), table_VD)
 
@@ -207,14 +220,18 @@ def outcome(workdir):
   """([(loss, gradient norm)] by step, the weights of the model folder)."""
   rows = map(json.loads, (workdir / "metrics.jsonl").read_text().splitlines())
   return [(r["loss"], r["grad_norm"]) for r in rows], load_file(
-      workdir / "model" / "model.safetensors")  # fmt: skip
+    workdir / "model" / "model.safetensors"
+  )
 
 
 @pytest.mark.slow
 def test_a_real_run_stopped_and_resumed_equals_the_dense_one(folder, tmp_path, monkeypatch):
   seen = {False: [], True: []}
   for sparse, stops in ((False, ()), (True, (3,))):
-    look = lambda encoder, sparse=sparse: seen[sparse].append(encoder.params) or {}
+
+    def look(encoder, sparse=sparse):
+      return seen[sparse].append(encoder.params) or {}
+
     evaluation = types.SimpleNamespace(every=3, run=look)
     monkeypatch.setattr(trainer, "make_evals", lambda _, evaluation=evaluation: [evaluation])
     config = real_config(folder, row_sparse=sparse)

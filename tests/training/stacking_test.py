@@ -33,14 +33,18 @@ def test_spans(config):
   assert [span.depth for span in stacking.spans(config)] == [1, 4]
 
 
-@pytest.mark.parametrize(("stages", "said"), [
+@pytest.mark.parametrize(
+  ("stages", "said"),
+  [
     (((3, 5), (4, 5)), "3 layers cannot be stacked to 4; a multiple of 3"),
     (((4, 5), (2, 5)), "4 layers cannot be stacked to 2"),
     (((1, 5), (2, 5)), "ends with 2 layers; config.model.depth is 4"),
     (((2, 0), (4, 5)), r"stage 1 is \(2, 0\); \(layers, steps\) is needed"),
     (((2, 5), (4,)), r"stage 2 is \(4,\)"),
     (((0, 5), (4, 5)), r"stage 1 is \(0, 5\)"),
-    ((2, 4), "stage 1 is 2")])  # fmt: skip
+    ((2, 4), "stage 1 is 2"),
+  ],
+)
 def test_stages_that_cannot_be(config, stages, said):
   config.stages = stages
   with pytest.raises(InputError, match=said):
@@ -65,15 +69,17 @@ def test_the_schedule_restarts_or_goes_on(config):
   assert stacking.schedule_of(config, spans[1])[:2] == (0, None)
   config.stacking.schedule = "restart"
   config.schedule = dict(
-      peak=1e-3, warmup=(0.5, 0.1, 0.1), decay=("constant", "constant", "linear"))  # fmt: skip
+    peak=1e-3, warmup=(0.5, 0.1, 0.1), decay=("constant", "constant", "linear")
+  )
   first, steps, options = stacking.schedule_of(config, spans[2])
   assert (first, steps, options["decay"], options["warmup"]) == (12, 4, "linear", 0.1)
   rates = [float(optim.learning_rate(s - first, steps, **options)) for s in range(12, 16)]
   assert rates[0] == pytest.approx(options["peak"]) and rates == sorted(rates, reverse=True)
 
 
-@pytest.mark.parametrize(("name", "value"), [
-    ("decay", ("constant", "linear")), ("warmup", (0.1,) * 4)])  # fmt: skip
+@pytest.mark.parametrize(
+  ("name", "value"), [("decay", ("constant", "linear")), ("warmup", (0.1,) * 4)]
+)
 def test_a_schedule_of_another_number_of_stages(config, name, value):
   config.stacking.schedule = "restart"
   config.schedule = config.schedule.to_dict() | {name: value}
@@ -94,7 +100,10 @@ def test_layers_are_copied_bit_for_bit_and_all_else_is_carried_over(config, mome
     again = trainer.make_stages(config, mesh)[2].grow(grown)
   old, new, last = (jax.device_get(s) for s in (state, grown, again))
   for part in ("params",) + ("opt",) * (moments == "copy"):
-    flat = lambda tree, part=part: dict(jax.tree_util.tree_leaves_with_path(tree[part]))
+
+    def flat(tree, part=part):
+      return dict(jax.tree_util.tree_leaves_with_path(tree[part]))
+
     for path, leaf in flat(old).items():
       if "blocks" in jax.tree_util.keystr(path):
         for i in range(2):
@@ -132,8 +141,16 @@ def test_a_stacked_model_starts_where_the_shallow_one_ended(folder, tmp_path):
 
 def command(folder, workdir, **flags):
   words = [f"--config.{name}={value}" for name, value in flags.items()]
-  return [sys.executable, "-m", "labse_jax.train", "--config", str(folder / "pretraining.py"),
-          "--workdir", str(workdir), *words]  # fmt: skip
+  return [
+    sys.executable,
+    "-m",
+    "labse_jax.train",
+    "--config",
+    str(folder / "pretraining.py"),
+    "--workdir",
+    str(workdir),
+    *words,
+  ]
 
 
 @pytest.mark.slow
@@ -142,16 +159,19 @@ def command(folder, workdir, **flags):
 )
 def test_killed_and_resumed_is_bit_identical(folder, tmp_path, kill_at, save_every):
   """SIGKILL inside stage 2 (steps 6 to 66), or in it with the border's checkpoint alone."""
-  source = (f"import sys; sys.path.insert(0, {str(ROOT)!r})\n"
-            "import pathlib\nfrom tests.support import tiny\n\ndef get_config(arg=None):\n"
-            f"  config = tiny.pretraining_config(pathlib.Path({str(folder)!r}), log_every=1)\n"
-            "  config.stages, config.model.depth = ((1, 6), (2, 60), (4, 4)), 4\n"
-            f"  config.save_every = {save_every}\n  return config\n")  # fmt: skip
+  source = (
+    f"import sys; sys.path.insert(0, {str(ROOT)!r})\n"
+    "import pathlib\nfrom tests.support import tiny\n\ndef get_config(arg=None):\n"
+    f"  config = tiny.pretraining_config(pathlib.Path({str(folder)!r}), log_every=1)\n"
+    "  config.stages, config.model.depth = ((1, 6), (2, 60), (4, 4)), 4\n"
+    f"  config.save_every = {save_every}\n  return config\n"
+  )
   (folder / "pretraining.py").write_text(source)
   straight, broken = tmp_path / "straight", tmp_path / "broken"
   subprocess.run(command(folder, straight), check=True, capture_output=True)
   process = subprocess.Popen(
-      command(folder, broken), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)  # fmt: skip
+    command(folder, broken), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+  )
   deadline = time.monotonic() + 120
   while not (broken / "checkpoints" / str(kill_at)).exists() and time.monotonic() < deadline:
     time.sleep(0.01)
@@ -160,7 +180,10 @@ def test_killed_and_resumed_is_bit_identical(folder, tmp_path, kill_at, save_eve
   out = subprocess.run(command(folder, broken), check=True, capture_output=True, text=True).stdout
   step = int(re.search(r"goes on from step (\d+) of 70", out)[1])
   assert step == 6 if save_every == 1000 else 6 < step < 66
-  strip = lambda rows: [{k: v for k, v in row.items() if "second" not in k} for row in rows]
+
+  def strip(rows):
+    return [{k: v for k, v in row.items() if "second" not in k} for row in rows]
+
   assert strip(losses(broken)) == strip(losses(straight))
   ours, theirs = ((w / "model" / "model.safetensors").read_bytes() for w in (straight, broken))
   assert ours == theirs

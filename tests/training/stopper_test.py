@@ -33,10 +33,17 @@ def start_hosts(folder, workdir):
     free.bind(("localhost", 0))
     port = free.getsockname()[1]
   environment = {"JAX_PLATFORMS": "cpu", "PATH": "/usr/bin:/bin", "HOME": str(folder)}
-  return [subprocess.Popen(
-      [sys.executable, "-c", HOST, str(i), str(port), str(folder), str(workdir)], cwd=ROOT,
-      env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-      for i in range(2)]  # fmt: skip
+  return [
+    subprocess.Popen(
+      [sys.executable, "-c", HOST, str(i), str(port), str(folder), str(workdir)],
+      cwd=ROOT,
+      env=environment,
+      text=True,
+      stdout=subprocess.PIPE,
+      stderr=subprocess.PIPE,
+    )
+    for i in range(2)
+  ]
 
 
 def finish(processes, status):

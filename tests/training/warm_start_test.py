@@ -24,9 +24,16 @@ def start(tmp_path_factory, tiny_content):
   """A folder with all that training must not lose, whose vectors are not of length 1."""
   path = tmp_path_factory.mktemp("start") / "model"
   head = tiny_content.head | {"normalize": False, "dense_activation": "identity"}
-  model_folder.write(path, dataclasses.replace(
-      tiny_content, head=head, max_length=48, default_prompt="query",
-      prompts={"query": "query: ", "passage": "passage: "}))  # fmt: skip
+  model_folder.write(
+    path,
+    dataclasses.replace(
+      tiny_content,
+      head=head,
+      max_length=48,
+      default_prompt="query",
+      prompts={"query": "query: ", "passage": "passage: "},
+    ),
+  )
   return path
 
 
@@ -110,7 +117,8 @@ WRONG = [
 
 @pytest.mark.parametrize(("changes", "words"), WRONG)
 def test_a_wrong_start_is_found_before_anything_is_opened_or_made(
-    folder, start, tmp_path, changes, words, monkeypatch):  # fmt: skip
+  folder, start, tmp_path, changes, words, monkeypatch
+):
   config = config_of(start, folder / "data")
   if "tokenizer" in changes:
     changes = {"tokenizer": str(folder / "vocabulary")}

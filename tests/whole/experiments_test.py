@@ -11,17 +11,33 @@ from tests.support.places import ROOT
 
 FILES = sorted((ROOT / "experiments").rglob("*.py"))
 STAGED = ("paper.py", "official_tf.py", "pretrain_small.py")
-CASES = [(path, f"stage={stage}" if path.name in STAGED else "") for path in FILES
-         for stage in (("pretrain", "dual_encoder") if path.name in STAGED else ("",))]  # fmt: skip
+CASES = [
+  (path, f"stage={stage}" if path.name in STAGED else "")
+  for path in FILES
+  for stage in (("pretrain", "dual_encoder") if path.name in STAGED else ("",))
+]
 IDS = [f"{path.stem}-{stage}" for path, stage in CASES]
-OTHER_CODE = ("quickstart", "finetune", "pretrain_small", "small_machine", "hard", "tcm", "muse",
-              "batches", "hard_negatives")  # fmt: skip
+OTHER_CODE = (
+  "quickstart",
+  "finetune",
+  "pretrain_small",
+  "small_machine",
+  "hard",
+  "tcm",
+  "muse",
+  "batches",
+  "hard_negatives",
+)
 # Those that differ from these in numbers alone are traced, and trained with the slow tests.
 LAPTOP = [
-  pytest.param(path, stage, id=f"{path.stem}-{stage}",
-               marks=[] if path.stem in OTHER_CODE else pytest.mark.slow)
+  pytest.param(
+    path,
+    stage,
+    id=f"{path.stem}-{stage}",
+    marks=[] if path.stem in OTHER_CODE else pytest.mark.slow,
+  )
   for path, stage in CASES
-]  # fmt: skip
+]
 
 
 @pytest.fixture
@@ -54,8 +70,7 @@ def test_the_full_form_can_be_traced(path, stage, given):
     for one in trainer.make_stages(config, mesh):
       state, metrics = step_shapes(one)
       assert metrics["loss"].shape == ()
-      assert jax.tree.map(lambda x: x.shape, state) == jax.tree.map(
-          lambda x: x.shape, one.abstract)  # fmt: skip
+      assert jax.tree.map(lambda x: x.shape, state) == jax.tree.map(lambda x: x.shape, one.abstract)
 
 
 @pytest.mark.parametrize(("path", "stage"), LAPTOP)
@@ -76,8 +91,10 @@ def test_an_unknown_stage(path):
 
 
 def test_official_and_paper_differ_where_their_sources_do():
-  paper, official = (load(ROOT / f"experiments/labse/{name}.py", "stage=dual_encoder")
-                     for name in ("paper", "official_tf"))  # fmt: skip
+  paper, official = (
+    load(ROOT / f"experiments/labse/{name}.py", "stage=dual_encoder")
+    for name in ("paper", "official_tf")
+  )
   assert paper.model == official.model and paper.model.vocab_size == 501_153
   assert (paper.length, official.length) == (128, 32)
   assert (paper.total_steps, official.total_steps) == (50_000, 500_000)

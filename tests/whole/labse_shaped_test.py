@@ -43,16 +43,26 @@ def labse(tmp_path_factory):
   for name, view in weights.views(params, LABSE_MODEL, weights.NAMES["bert"]).items():
     view[...] = rng.standard_normal(view.shape, np.float32) * np.float32(0.05)
     view += np.float32(name.endswith("LayerNorm.weight"))
-  params["dense"] = {"kernel": rng.standard_normal((768, 768), np.float32) * np.float32(0.05),
-                     "bias": np.zeros(768, np.float32)}  # fmt: skip
-  model_folder.write(path / "model", model_folder.ModelFolder(
-      LABSE_MODEL, LABSE_HEAD, params, tokenizer_files.tokenizer_file(path), 256))  # fmt: skip
+  params["dense"] = {
+    "kernel": rng.standard_normal((768, 768), np.float32) * np.float32(0.05),
+    "bias": np.zeros(768, np.float32),
+  }
+  model_folder.write(
+    path / "model",
+    model_folder.ModelFolder(
+      LABSE_MODEL, LABSE_HEAD, params, tokenizer_files.tokenizer_file(path), 256
+    ),
+  )
   return path / "model"
 
 
 def run(*arguments):
-  done = subprocess.run([sys.executable, *arguments], capture_output=True, text=True,
-                        env={**os.environ, "XLA_FLAGS": ""})  # fmt: skip
+  done = subprocess.run(
+    [sys.executable, *arguments],
+    capture_output=True,
+    text=True,
+    env={**os.environ, "XLA_FLAGS": ""},
+  )
   assert done.returncode == 0, done.stderr[-2000:]
   return done.stdout
 
@@ -62,8 +72,10 @@ def test_it_loads_fast_and_once(labse):
   size = (labse / "model.safetensors").stat().st_size
   assert size > 1.85e9
   idle, loaded, encoded, seconds, norm = map(float, run("-c", PROBE, str(labse)).split())
-  print(f"{seconds:.1f} s; {(loaded - idle) / size:.2f} times the file; "
-        f"{(encoded - idle) / size:.2f} after encoding")  # fmt: skip
+  print(
+    f"{seconds:.1f} s; {(loaded - idle) / size:.2f} times the file; "
+    f"{(encoded - idle) / size:.2f} after encoding"
+  )
   assert seconds < 10 and norm < 1e-5
   assert 0.9 * size < loaded - idle < 1.3 * size
 
@@ -73,8 +85,20 @@ def test_it_is_trimmed_to_a_tenth(labse, tmp_path):
   words = [f"w{n}" for n in range(0, 500_000, 9)]
   lines = [" ".join(words[i : i + 20]) for i in range(0, len(words), 20)]
   (tmp_path / "text.txt").write_text("\n".join(lines), "utf-8")
-  print(run("-m", "labse_jax.trim", "--model", str(labse), "--text", str(tmp_path / "text.txt"),
-            "--output", str(tmp_path / "small"), "--rows", "50115"))  # fmt: skip
+  print(
+    run(
+      "-m",
+      "labse_jax.trim",
+      "--model",
+      str(labse),
+      "--text",
+      str(tmp_path / "text.txt"),
+      "--output",
+      str(tmp_path / "small"),
+      "--rows",
+      "50115",
+    )
+  )
   facts = json.loads((tmp_path / "small" / "certificate.json").read_text())
   assert facts["rows"] == {"before": 501_153, "after": 50_115}
   assert facts["bytes"]["after"] < 0.28 * facts["bytes"]["before"]  # The layers stay: 342 MB.

@@ -61,9 +61,14 @@ class Checkout:
     env = {k: v for k, v in os.environ.items() if k not in ("CI", "LABSE_PYTHON", "LABSE_EXTRA")}
     env |= {"PATH": f"{self.bin}:{os.environ['PATH']}", "FAKE_LOG": str(self.log_file)}
     return subprocess.Popen(
-        ["bash", self.root / "launch" / script, *arguments], text=True, cwd=self.cwd,
-        env=env | environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-        start_new_session=True)  # fmt: skip
+      ["bash", self.root / "launch" / script, *arguments],
+      text=True,
+      cwd=self.cwd,
+      env=env | environment,
+      stdout=subprocess.PIPE,
+      stderr=subprocess.PIPE,
+      start_new_session=True,
+    )
 
   def run(self, *words, **environment):
     """(exit status, stdout, stderr)"""
@@ -94,13 +99,18 @@ def test_quickstart_does_each_step_once(checkout):
   run = "runs/quickstart"
   train = [line for line in checkout.log() if "labse_jax.train" in line]
   assert train == [
-      f"-m labse_jax.train --config experiments/quickstart.py:seconds=480,"
-      f"held_out={run}/data/held_out --workdir {run}"
-  ]  # fmt: skip
+    f"-m labse_jax.train --config experiments/quickstart.py:seconds=480,"
+    f"held_out={run}/data/held_out --workdir {run}"
+  ]
   shown = [line[2:] for line in output.splitlines() if line.startswith("$ ")]
   assert [shlex.split(line)[2] for line in shown] == [
-      "pip", "labse_jax.prepare", "labse_jax.vocabulary", "labse_jax.train", "labse_jax.evaluate",
-      "labse_jax.report"]  # fmt: skip
+    "pip",
+    "labse_jax.prepare",
+    "labse_jax.vocabulary",
+    "labse_jax.train",
+    "labse_jax.evaluate",
+    "labse_jax.report",
+  ]
   prepare = f"python -m labse_jax.prepare --input {run}/wheels/one.whl --output {run}/data"
   assert shown[1] == f"{prepare} --held-out 1000 --min-characters 12 --max-characters 200"
   assert (checkout.root / run / "wheels" / "catalogues.txt").read_text().count("==") == 6
@@ -237,18 +247,27 @@ def test_local_has_eight_devices():
   code = "import jax, os; print(len(jax.devices()), jax.default_backend())"
   env = {k: v for k, v in os.environ.items() if k not in ("XLA_FLAGS", "JAX_PLATFORMS")}
   done = subprocess.run(
-      ["bash", ROOT / "launch" / "local.sh", "-c", code], text=True, capture_output=True,
-      env=env | {"LABSE_PYTHON": sys.executable}, check=True)  # fmt: skip
+    ["bash", ROOT / "launch" / "local.sh", "-c", code],
+    text=True,
+    capture_output=True,
+    env=env | {"LABSE_PYTHON": sys.executable},
+    check=True,
+  )
   assert done.stdout.split() == ["8", "cpu"]
 
 
 def test_local_keeps_the_settings_of_its_caller(checkout):
   checkout.write("show", '#!/bin/bash\n[ "$1" = -c ] || echo "$XLA_FLAGS $GLIBC_TUNABLES"\n')
   _, output, _ = checkout.run(
-      "local.sh", "-V", LABSE_PYTHON=str(checkout.bin / "show"), GLIBC_TUNABLES="a.b.c=1",
-      XLA_FLAGS="--one --xla_force_host_platform_device_count=2")  # fmt: skip
-  assert output == ("--one --xla_force_host_platform_device_count=2 "
-                    "a.b.c=1:glibc.malloc.hugetlb=1\n")  # fmt: skip
+    "local.sh",
+    "-V",
+    LABSE_PYTHON=str(checkout.bin / "show"),
+    GLIBC_TUNABLES="a.b.c=1",
+    XLA_FLAGS="--one --xla_force_host_platform_device_count=2",
+  )
+  assert output == (
+    "--one --xla_force_host_platform_device_count=2 a.b.c=1:glibc.malloc.hugetlb=1\n"
+  )
 
 
 def tpu_vm(checkout, command, *words):
@@ -288,8 +307,8 @@ def test_tpu_vm_brings_every_argument_to_the_worker_as_it_was(checkout):
   (worker / "python").write_text('#!/bin/bash\nprintf "%s\\n" "$LABSE_DISTRIBUTED" "$@"\n')
   (worker / "python").chmod(0o755)
   done = subprocess.run(
-      ["bash", "-c", command], cwd=checkout.cwd / "worker", text=True, capture_output=True,
-      check=True)  # fmt: skip
+    ["bash", "-c", command], cwd=checkout.cwd / "worker", text=True, capture_output=True, check=True
+  )
   assert done.stdout.split("\n")[:-1] == ["1", *arguments]
 
 
@@ -332,8 +351,10 @@ def _key(name):
 def allowed():
   """{list of setup.py: {package: its range}}; the extras by their names."""
   (call,) = [
-      node for node in ast.walk(ast.parse((ROOT / "setup.py").read_text()))
-      if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "setup"]  # fmt: skip
+    node
+    for node in ast.walk(ast.parse((ROOT / "setup.py").read_text()))
+    if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "setup"
+  ]
   keywords = {word.arg: word.value for word in call.keywords}
   lists = ast.literal_eval(keywords["extras_require"])
   lists["run"] = ast.literal_eval(keywords["install_requires"])

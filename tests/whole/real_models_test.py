@@ -17,8 +17,28 @@ from tests.support import real
 from tests.support.needs import need_torch
 from tests.support.places import TATOEBA
 
-TWENTY = ("amh", "ara", "ben", "cmn", "deu", "ell", "heb", "hin", "hye", "jpn", "kat", "khm", "kor",
-          "mal", "rus", "tam", "tel", "tha", "guj", "mya")  # fmt: skip
+TWENTY = (
+  "amh",
+  "ara",
+  "ben",
+  "cmn",
+  "deu",
+  "ell",
+  "heb",
+  "hin",
+  "hye",
+  "jpn",
+  "kat",
+  "khm",
+  "kor",
+  "mal",
+  "rus",
+  "tam",
+  "tel",
+  "tha",
+  "guj",
+  "mya",
+)
 SLOW = pytest.mark.slow  # Minutes of sentence-transformers on two cores.
 
 
@@ -42,10 +62,14 @@ def theirs(name):
 
 
 @pytest.mark.parametrize(
-    ("name", "count"),
-    [("minilm", 200), pytest.param("minilm", 2000, marks=SLOW),
-     pytest.param("me5-small", 2000, marks=SLOW), pytest.param("mpnet", 2000, marks=SLOW)],
-)  # fmt: skip
+  ("name", "count"),
+  [
+    ("minilm", 200),
+    pytest.param("minilm", 2000, marks=SLOW),
+    pytest.param("me5-small", 2000, marks=SLOW),
+    pytest.param("mpnet", 2000, marks=SLOW),
+  ],
+)
 def test_the_vectors_are_sentence_transformers_own(name, count, lines):
   expected = theirs(name).encode(lines[:count], batch_size=16)
   encoder = SentenceEncoder.load(real.folder(name))
@@ -56,8 +80,9 @@ def test_the_vectors_are_sentence_transformers_own(name, count, lines):
   assert largest <= 2e-6 and cosine.min() >= 0.9995
 
 
-@pytest.mark.parametrize("name", ["minilm", pytest.param("me5-small", marks=SLOW),
-                                  pytest.param("mpnet", marks=SLOW)])  # fmt: skip
+@pytest.mark.parametrize(
+  "name", ["minilm", pytest.param("me5-small", marks=SLOW), pytest.param("mpnet", marks=SLOW)]
+)
 def test_read_and_written_again_every_byte_is_the_same(name, tmp_path):
   model_folder.write(tmp_path / "again", model_folder.read(real.folder(name)))
   before = load_file(real.folder(name) / "model.safetensors")

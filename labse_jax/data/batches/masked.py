@@ -18,8 +18,13 @@ SHORTEST = 3  # Tokens of an item, two of them special: a row has no more items 
 
 def sentences(examples, tokenizer, length, **_):
   """Each line, and each side of a pair, for itself: [CLS] x [SEP]."""
-  lines = [line for example in examples for side in ("source", "target")
-           for line in example[side].split("\n") if line]  # fmt: skip
+  lines = [
+    line
+    for example in examples
+    for side in ("source", "target")
+    for line in example[side].split("\n")
+    if line
+  ]
   return [(ids, np.arange(len(ids))) for ids in tokenizer.encode(lines, length)[0]]
 
 
@@ -56,7 +61,10 @@ def shortened(x, y, length):
   half = length // 2
   x_room = max(half, length - len(y))
   y_room = length - min(len(x), x_room)
-  cut = lambda ids, room: ids if len(ids) <= room else np.append(ids[: room - 1], ids[-1])
+
+  def cut(ids, room):
+    return ids if len(ids) <= room else np.append(ids[: room - 1], ids[-1])
+
   return cut(x, x_room), cut(y, y_room)
 
 
@@ -78,8 +86,9 @@ class _MaskedRows(grain.experimental.FlatMapTransform):
   def flat_map(self, chunk):
     number, indices = chunk
     examples = self.source.__getitems__(indices.tolist())
-    items = self.items(examples, self.tokenizer, self.length,
-                       restart_positions=self.restart_positions)  # fmt: skip
+    items = self.items(
+      examples, self.tokenizer, self.length, restart_positions=self.restart_positions
+    )
     items = [item for item in items if len(item[0]) >= SHORTEST]
     if not items:
       return []
@@ -88,8 +97,14 @@ class _MaskedRows(grain.experimental.FlatMapTransform):
     rng = np.random.Generator(np.random.Philox(key=self.key, counter=int(number) << 128))
     maskable_RL = (rows["segments"] > 0) & ~np.isin(rows["tokens"], self.specials)
     rows["tokens"], predicted = masking.mask_rows(
-        rows["tokens"], maskable_RL, self.starts_V[rows["tokens"]], mask_id=self.mask_id,
-        ordinary_V=self.ordinary_V, rng=rng, **self.masking)  # fmt: skip
+      rows["tokens"],
+      maskable_RL,
+      self.starts_V[rows["tokens"]],
+      mask_id=self.mask_id,
+      ordinary_V=self.ordinary_V,
+      rng=rng,
+      **self.masking,
+    )
     rows |= predicted | {"tlm": np.full(len(maskable_RL), self.tlm)}
     # Packing sorts by length; a batch should not.
     order = rng.permutation(len(maskable_RL))
@@ -99,12 +114,24 @@ class _MaskedRows(grain.experimental.FlatMapTransform):
     """The items in rows: int32 tokens, segments and positions, [rows, length]."""
     slots = max(1, self.length // SHORTEST)
     arrays, _, _ = packing.pack(
-        [(ids,) for ids, _ in items], self.length, slots, [(p,) for _, p in items])  # fmt: skip
+      [(ids,) for ids, _ in items], self.length, slots, [(p,) for _, p in items]
+    )
     return {name: arrays[name][:, 0] for name in ("tokens", "segments", "positions")}
 
 
-def batches(sources, tokenizer, *, share_tlm, rows, length, exponent, seed, options,
-            process_index=None, process_count=None):  # fmt: skip
+def batches(
+  sources,
+  tokenizer,
+  *,
+  share_tlm,
+  rows,
+  length,
+  exponent,
+  seed,
+  options,
+  process_index=None,
+  process_count=None,
+):
   """This host's share of every batch: a grain.IterDataset whose iterator can be checkpointed.
 
   `sources` is {"mlm": (dataset, items), "tlm": (dataset, items)}, one may lack; `share_tlm` of the
@@ -120,11 +147,17 @@ def batches(sources, tokenizer, *, share_tlm, rows, length, exponent, seed, opti
       continue
     dataset, items = sources[kind]
     name = f"{seed}/{kind}/{process_index}".encode()
-    transform = _MaskedRows(dataset, items, tokenizer, length=length, tlm=kind == "tlm",
-                            key=zlib.crc32(name), **options)  # fmt: skip
+    transform = _MaskedRows(
+      dataset, items, tokenizer, length=length, tlm=kind == "tlm", key=zlib.crc32(name), **options
+    )
     # A seed of its own: both kinds may read one dataset, and not the same pairs at the same time.
-    mix = language_mix(dataset.indices_by_language, exponent=exponent, seed=f"{seed}/{kind}",
-                       process_index=process_index, process_count=process_count)  # fmt: skip
+    mix = language_mix(
+      dataset.indices_by_language,
+      exponent=exponent,
+      seed=f"{seed}/{kind}",
+      process_index=process_index,
+      process_count=process_count,
+    )
     size = DOCUMENTS if dataset.monolingual else CHUNK
     chunks = mix.batch(size).map_with_index(lambda number, indices: (number, indices))
     chunks = chunks.to_iter_dataset(grain.ReadOptions(num_threads=0))
@@ -146,8 +179,10 @@ def check_long_enough(dataset, tokenizer, length, folder):
     total += sum(map(len, tokenizer.encode_whole([e["source"] for e in examples])))
     if total >= length:
       return
-  raise InputError(f"{folder}: its text has {total} tokens, less than one row of {length}; give "
-                   "more text, or a smaller length.")  # fmt: skip
+  raise InputError(
+    f"{folder}: its text has {total} tokens, less than one row of {length}; give "
+    "more text, or a smaller length."
+  )
 
 
 def share_cut(dataset, tokenizer, config, *, sample=5000):
@@ -157,7 +192,10 @@ def share_cut(dataset, tokenizer, config, *, sample=5000):
   """
   indices = np.linspace(0, len(dataset) - 1, min(sample, len(dataset))).astype(int)
   examples = dataset.source.__getitems__(indices.tolist())
-  lengths = lambda side: [len(ids) for ids in tokenizer.encode_whole([e[side] for e in examples])]
+
+  def lengths(side):
+    return [len(ids) for ids in tokenizer.encode_whole([e[side] for e in examples])]
+
   if config.rows_of == "documents" and dataset.monolingual:
     return 0.0
   if dataset.monolingual:

@@ -25,14 +25,14 @@ def mask_rows(tokens_RL, maskable_RL, starts_RL, *, kind, share, slots, mask_id,
   that stood there, "weights": which slots are in use}.
   """
   unit_RL = units(maskable_RL, starts_RL, kind=kind, rng=rng)
-  chosen_RL = choose(
-      unit_RL, maskable_RL, share=share, slots=slots, rng=rng, cut=kind == "span")  # fmt: skip
+  chosen_RL = choose(unit_RL, maskable_RL, share=share, slots=slots, rng=rng, cut=kind == "span")
   roll_RL = rng.random(tokens_RL.shape)
   if kind == "span":
     roll_RL = np.take_along_axis(roll_RL, unit_RL, 1)
   random_RL = ordinary_V[rng.integers(len(ordinary_V), size=tokens_RL.shape)]
-  instead_RL = np.where(roll_RL < MASKED, mask_id, np.where(
-      roll_RL < MASKED + RANDOM, random_RL, tokens_RL))  # fmt: skip
+  instead_RL = np.where(
+    roll_RL < MASKED, mask_id, np.where(roll_RL < MASKED + RANDOM, random_RL, tokens_RL)
+  )
   predicted_RM = np.argsort(~chosen_RL, axis=1, kind="stable")[:, :slots].astype(np.int32)
   weights_RM = np.take_along_axis(chosen_RL, predicted_RM, 1)
   labels_RM = np.where(weights_RM, np.take_along_axis(tokens_RL, predicted_RM, 1), 0)

@@ -88,10 +88,18 @@ def pack(tokens_NI, capacity, slots, positions_NI=None):
   round_I = _turned_round(lengths_NI.shape[1])
   lengths_NI = np.where(turned_N[:, None], lengths_NI[:, round_I], lengths_NI)[order_N]
   place_T, ramp_T = _token_places(lengths_NI, row_N[order_N], capacity)
-  as_placed = lambda n, item: [item[i] for i in round_I] if turned_N[n] else item
-  flat = lambda items: np.concatenate([side for n in order_N for side in as_placed(n, items[n])])
-  values = (flat(tokens_NI), np.repeat(slot_N[order_N] + 1, lengths_NI.sum(1)),
-            ramp_T if positions_NI is None else flat(positions_NI))  # fmt: skip
+
+  def as_placed(n, item):
+    return [item[i] for i in round_I] if turned_N[n] else item
+
+  def flat(items):
+    return np.concatenate([side for n in order_N for side in as_placed(n, items[n])])
+
+  values = (
+    flat(tokens_NI),
+    np.repeat(slot_N[order_N] + 1, lengths_NI.sum(1)),
+    ramp_T if positions_NI is None else flat(positions_NI),
+  )
   for name, values_T in zip(names, values, strict=True):
     arrays[name].reshape(-1)[place_T] = values_T
   return arrays, row_N, slot_N

@@ -65,9 +65,24 @@ class _PackChunk(grain.experimental.FlatMapTransform):
     return rows
 
 
-def batches(dataset, tokenizer, *, rows, slots, length, exponent, seed, prompt="", negatives=None,
-            beside=(), language_pairs=(), homogeneous=False, no_repeats=False, process_index=None,
-            process_count=None):  # fmt: skip
+def batches(
+  dataset,
+  tokenizer,
+  *,
+  rows,
+  slots,
+  length,
+  exponent,
+  seed,
+  prompt="",
+  negatives=None,
+  beside=(),
+  language_pairs=(),
+  homogeneous=False,
+  no_repeats=False,
+  process_index=None,
+  process_count=None,
+):
   """This host's share of every batch: a grain.IterDataset whose iterator can be checkpointed.
 
   Each batch holds what `packing.pack` makes of the pairs, `prompt` before each text, and uint32
@@ -89,22 +104,33 @@ def batches(dataset, tokenizer, *, rows, slots, length, exponent, seed, prompt="
   packer = _PackChunk(dataset.source, tokenizer, length, slots, prompt, negatives, beside)
 
   def stream(languages, seed, chunk):
-    pairs = language_mix(languages, exponent=exponent, seed=seed, process_index=process_index,
-                         process_count=process_count)  # fmt: skip
+    pairs = language_mix(
+      languages,
+      exponent=exponent,
+      seed=seed,
+      process_index=process_index,
+      process_count=process_count,
+    )
     chunks = pairs.batch(chunk).to_iter_dataset(grain.ReadOptions(num_threads=0))
     if no_repeats:
       return DistinctBatches(
-          chunks, read=packer.read, pack=packer.flat_map, size=own_rows, slots=slots)  # fmt: skip
+        chunks, read=packer.read, pack=packer.flat_map, size=own_rows, slots=slots
+      )
     return grain.experimental.FlatMapIterDataset(chunks, packer).batch(own_rows)
 
   if not homogeneous:
     return ahead(stream(languages, seed, CHUNK))
+
   # A seed of its own for each: a shared one would walk all of them in the same order. And no
   # chunk longer than this host's epoch: a small language would stand in it many times. Of chunks of
   # one pair, Grain cannot count an endless stream.
-  epoch = lambda indices: max(2, len(host_share(indices, process_index, process_count)))
-  streams = [stream({name: indices}, f"{seed}/{name}", min(CHUNK, epoch(indices)))
-             for name, indices in languages.items()]  # fmt: skip
+  def epoch(indices):
+    return max(2, len(host_share(indices, process_index, process_count)))
+
+  streams = [
+    stream({name: indices}, f"{seed}/{name}", min(CHUNK, epoch(indices)))
+    for name, indices in languages.items()
+  ]
   shares = sampling.smoothed([len(indices) for indices in languages.values()], exponent)
   # The step's number alone says whose turn it is, so that the hosts agree.
   return ahead(grain.IterDataset.mix(streams, list(shares)))

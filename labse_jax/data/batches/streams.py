@@ -39,9 +39,13 @@ def chosen_languages(indices_by_language, patterns):
   for pattern in patterns:
     if not fnmatch.filter(indices_by_language, pattern):
       known("pair of languages in config.language_pairs", pattern, indices_by_language)
-  named = lambda name: any(fnmatch.fnmatchcase(name, pattern) for pattern in patterns)
-  return {name: indices for name, indices in indices_by_language.items()
-          if not patterns or named(name)}  # fmt: skip
+
+  def named(name):
+    return any(fnmatch.fnmatchcase(name, pattern) for pattern in patterns)
+
+  return {
+    name: indices for name, indices in indices_by_language.items() if not patterns or named(name)
+  }
 
 
 def host_rows(rows, process_count):

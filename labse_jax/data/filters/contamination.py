@@ -23,8 +23,10 @@ def filters(benchmarks):
   .json and .jsonl strings. Texts that differ in case, punctuation and space alone are the same.
   Raises InputError for what is not there, holds no text, or cannot be read as text.
   """
-  return [(f"in the benchmark {path}", functools.partial(_holds, _hashes(pathlib.Path(path))))
-          for path in benchmarks]  # fmt: skip
+  return [
+    (f"in the benchmark {path}", functools.partial(_holds, _hashes(pathlib.Path(path))))
+    for path in benchmarks
+  ]
 
 
 def _holds(hashes, row):

@@ -13,9 +13,25 @@ NAME = "a side not in its language"  # As the filter is called in a report.
 RATIO = 20
 # The one language of a macrolanguage that is meant where py3langid and others name the whole.
 _MACROLANGUAGE = {
-  "als": "sqi", "arb": "ara", "azj": "aze", "cmn": "zho", "ekk": "est", "gaz": "orm", "khk": "mon",
-  "kmr": "kur", "lvs": "lav", "nob": "nor", "npi": "nep", "ory": "ori", "pbt": "pus", "pes": "fas",
-  "plt": "mlg", "swh": "swa", "uzn": "uzb", "zsm": "msa"}  # fmt: skip
+  "als": "sqi",
+  "arb": "ara",
+  "azj": "aze",
+  "cmn": "zho",
+  "ekk": "est",
+  "gaz": "orm",
+  "khk": "mon",
+  "kmr": "kur",
+  "lvs": "lav",
+  "nob": "nor",
+  "npi": "nep",
+  "ory": "ori",
+  "pbt": "pus",
+  "pes": "fas",
+  "plt": "mlg",
+  "swh": "swa",
+  "uzn": "uzb",
+  "zsm": "msa",
+}
 
 
 class RowFilter:

@@ -52,7 +52,10 @@ def walk(query, key, kind, step, spread):
 
 def walk_back(query, key, of_columns, step, spread):
   """The gradients of this device's queries and keys; the ring goes the other way, and home."""
-  zeros = lambda of: jnp.zeros_like(of["vector"]) + 0 * of["vector"][0, 0]
+
+  def zeros(of):
+    return jnp.zeros_like(of["vector"]) + 0 * of["vector"][0, 0]
+
   if spread.exchange == "gather":
 
     def gathered(dx_aD, key):
@@ -96,7 +99,10 @@ def _pass_on(tree, places, spread):
 
 def _fold(query, rows, key, columns, step, spread):
   """One block of pairs."""
-  part = lambda rows, of: step(query, of[0], rows, of[1])
+
+  def part(rows, of):
+    return step(query, of[0], rows, of[1])
+
   return _in_parts(part, rows, (key, columns), query["mask"].shape[0], spread)
 
 
@@ -108,8 +114,11 @@ def _in_parts(step, rows, keys, cost, spread):
     return step(rows, keys)
   size = -(-b // parts)
   parts = -(-b // size)
-  split = lambda leaf: jnp.pad(
-      leaf, [(0, parts * size - b)] + [(0, 0)] * (leaf.ndim - 1)).reshape(
-          parts, size, *leaf.shape[1:])  # fmt: skip
+
+  def split(leaf):
+    return jnp.pad(leaf, [(0, parts * size - b)] + [(0, 0)] * (leaf.ndim - 1)).reshape(
+      parts, size, *leaf.shape[1:]
+    )
+
   rows, columns = jax.lax.scan(step, rows, jax.tree.map(split, keys))
   return rows, jax.tree.map(lambda leaf: leaf.reshape(-1, *leaf.shape[2:])[:b], columns)

@@ -14,8 +14,9 @@ def matryoshka(loss, dims, width):
   """
   whole = isinstance(dims, tuple | list) and all(isinstance(d, int) for d in dims)
   if not whole or not all(1 <= d <= width for d in dims) or len({*dims}) < len(dims):
-    raise InputError(f"config.matryoshka = {dims}: a tuple of integers from 1 to {width}, each "
-                     "once.")  # fmt: skip
+    raise InputError(
+      f"config.matryoshka = {dims}: a tuple of integers from 1 to {width}, each once."
+    )
 
   def total(**arguments):
     values, metrics = {}, {}

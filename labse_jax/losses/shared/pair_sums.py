@@ -43,7 +43,10 @@ def elementwise_sums(x_aD, y_bD, of_a, of_b, term, spread):
 
 def count_negatives(of_a, of_b, spread):
   """The number of negatives of each query, [a], float32."""
-  nothing = lambda of: jnp.zeros_like(of["mask"], jnp.float32)[:, None]
+
+  def nothing(of):
+    return jnp.zeros_like(of["mask"], jnp.float32)[:, None]
+
   return elementwise_sums(nothing(of_a), nothing(of_b), of_a, of_b, _one, spread)
 
 
@@ -80,7 +83,10 @@ def _tiled_sums(x_aD, y_bD, of_a, of_b, kind, spread):
 
 def _forward(x_aD, y_bD, of_a, of_b, kind, spread):
   query, key = of_a | {"vector": x_aD}, of_b | {"vector": y_bD}
-  step = lambda query, key, *sums: kind.fold(*_tile(query, key), query, key, *sums)
+
+  def step(query, key, *sums):
+    return kind.fold(*_tile(query, key), query, key, *sums)
+
   rows, columns, key = walk(query, key, kind, step, spread)
   sums = kind.finish(rows), kind.finish(columns)
   return sums, (query, key, sums)
@@ -93,8 +99,9 @@ def _backward(kind, spread, kept, cotangents):
 
   def step(query, key, dx_aD, dy_bD):
     # With the sums held fast, this has the gradient of what the tile put into them.
-    share = lambda x_aD, y_bD: kind.share(
-        *_tile(query | {"vector": x_aD}, key | {"vector": y_bD}), query, key)  # fmt: skip
+    def share(x_aD, y_bD):
+      return kind.share(*_tile(query | {"vector": x_aD}, key | {"vector": y_bD}), query, key)
+
     own_aD, own_bD = jax.grad(share, (0, 1))(query["vector"], key["vector"])
     return dx_aD + own_aD, dy_bD + own_bD
 
@@ -107,8 +114,9 @@ _tiled_sums.defvjp(_forward, _backward)
 def _tile(query, key):
   """(similarities, whether they count, those of the labels or None), each [queries, keys]."""
   # Comparisons that are or-ed, not reduced: those fuse with what uses them.
-  same = functools.reduce(jnp.logical_or, (
-      x_a[:, None] == y_b for x_a in query["ids"].T for y_b in key["ids"].T))  # fmt: skip
+  same = functools.reduce(
+    jnp.logical_or, (x_a[:, None] == y_b for x_a in query["ids"].T for y_b in key["ids"].T)
+  )
   counts = query["mask"][:, None] & key["mask"] & ~same
   labels = _matmul(query["label"], key["label"]) if "label" in query else None
   return _matmul(query["vector"], key["vector"]), counts, labels
@@ -150,13 +158,18 @@ def _online(sums, logits, axis):
 
 
 def _weights(counts, labels, query, key):
-  weigh = lambda lse: jnp.where(counts, jnp.exp(labels - lse), 0)
+  def weigh(lse):
+    return jnp.where(counts, jnp.exp(labels - lse), 0)
+
   return weigh(query["label_lse"][:, None]), weigh(key["label_lse"])
 
 
 def _merge_softmax(columns, axis_name):
   best = jax.lax.pmax(columns["best"], axis_name)
-  scatter = lambda value: jax.lax.psum_scatter(value, axis_name, tiled=True)
+
+  def scatter(value):
+    return jax.lax.psum_scatter(value, axis_name, tiled=True)
+
   total = scatter(columns["sum"] * jnp.exp(columns["best"] - best))
   b = total.shape[0]
   own = jax.lax.dynamic_slice_in_dim(best, b * jax.lax.axis_index(axis_name), b)
@@ -173,8 +186,10 @@ def _share_softmax(s, counts, labels, query, key):
   logits = jnp.where(counts, s, NEVER)
 
   def share(of, axis, weights):
-    sums, cotangents = ({name: jnp.expand_dims(value, axis) for name, value in of[part].items()}
-                        for part in ("sums", "cotangents"))  # fmt: skip
+    sums, cotangents = (
+      {name: jnp.expand_dims(value, axis) for name, value in of[part].items()}
+      for part in ("sums", "cotangents")
+    )
     total = cotangents["lse"] * jnp.exp(logits - sums["lse"])
     return total if weights is None else total + cotangents["soft"] * weights * s
 
@@ -183,17 +198,25 @@ def _share_softmax(s, counts, labels, query, key):
 
 
 SOFTMAX = _Kind(
-    _start_rows, _start_columns, _fold_softmax, _merge_softmax, _finish_softmax,
-    _share_softmax)  # fmt: skip
+  _start_rows, _start_columns, _fold_softmax, _merge_softmax, _finish_softmax, _share_softmax
+)
 
 
 @functools.cache
 def _elementwise(term):
-  total = lambda s, counts, labels: jnp.where(counts, term(s, labels), 0)
+  def total(s, counts, labels):
+    return jnp.where(counts, term(s, labels), 0)
+
   return _Kind(
-      start_row=_zeros, start_column=lambda of: (),
-      fold=lambda s, counts, labels, query, key, rows, columns: (
-          rows + total(s, counts, labels).sum(1), ()),
-      merge=lambda columns, axis_name: (), finish=lambda sums: sums,
-      share=lambda s, counts, labels, query, key: (
-          query["cotangents"] @ total(s, counts, labels)).sum())  # fmt: skip
+    start_row=_zeros,
+    start_column=lambda of: (),
+    fold=lambda s, counts, labels, query, key, rows, columns: (
+      rows + total(s, counts, labels).sum(1),
+      (),
+    ),
+    merge=lambda columns, axis_name: (),
+    finish=lambda sums: sums,
+    share=lambda s, counts, labels, query, key: (
+      query["cotangents"] @ total(s, counts, labels)
+    ).sum(),
+  )

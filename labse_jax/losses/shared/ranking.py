@@ -35,8 +35,11 @@ def rank(x_bD, y_bD, ids_b2, mask_b, *, scale, margin, spread, labels=()):
   rows, columns = softmax_sums(scale * x_bD, y_bD, of_b, of_b, spread)
   cosine_b = similarity_of_pairs(x_bD, y_bD)
   mean, count = mean_over(mask_b, spread.axis_name)
+
   # The pair's logit is summed in another order than the others: equal up to rounding.
-  first = lambda sums: mean(scale * cosine_b >= sums["best"] - 1e-6 * scale)
+  def first(sums):
+    return mean(scale * cosine_b >= sums["best"] - 1e-6 * scale)
+
   accuracy = (first(rows) + first(columns)) / 2
   metrics = {"pairs": count, "negatives": mean(rows["count"]), "in_batch_accuracy": accuracy}
   return scale * (cosine_b - margin), rows, columns, metrics

@@ -25,8 +25,12 @@ def pack(pairs, indices):
   rows = []
   for start in range(0, len(indices), SLOTS):
     used = indices[start : start + SLOTS]
-    row = {"mask": np.zeros(SLOTS, bool), "ids": np.zeros((SLOTS, 2), np.uint32),
-           "index": np.zeros(SLOTS, int), "number": np.zeros(SLOTS, int)}  # fmt: skip
+    row = {
+      "mask": np.zeros(SLOTS, bool),
+      "ids": np.zeros((SLOTS, 2), np.uint32),
+      "index": np.zeros(SLOTS, int),
+      "number": np.zeros(SLOTS, int),
+    }
     row["mask"][: len(used)] = True
     row["index"][: len(used)] = row["number"][: len(used)] = used
     row["ids"][: len(used)] = [[zlib.crc32(t.encode()) for t in pairs[i]] for i in used]
@@ -36,9 +40,15 @@ def pack(pairs, indices):
 
 def stream(pairs, size=4, chunk=8):
   chunks = grain.MapDataset.source(range(len(pairs))).shuffle(seed=0).repeat().batch(chunk)
-  return iter(DistinctBatches(
-      chunks.to_iter_dataset(), read=lambda indices: [pairs[i] for i in indices],
-      pack=lambda indices: pack(pairs, indices), size=size, slots=SLOTS))  # fmt: skip
+  return iter(
+    DistinctBatches(
+      chunks.to_iter_dataset(),
+      read=lambda indices: [pairs[i] for i in indices],
+      pack=lambda indices: pack(pairs, indices),
+      size=size,
+      slots=SLOTS,
+    )
+  )
 
 
 @pytest.fixture(autouse=True)
@@ -73,8 +83,10 @@ def test_every_pair_comes_and_none_far_more_often(size):
 
 def test_a_pair_that_waits_goes_first():
   pairs = [["same", f"other {n}"] if n < 3 else [f"a {n}", f"b {n}"] for n in range(48)]
-  numbers = [set(batch["number"][batch["mask"]].tolist())
-             for batch, _ in zip(stream(pairs, size=6), range(8), strict=False)]  # fmt: skip
+  numbers = [
+    set(batch["number"][batch["mask"]].tolist())
+    for batch, _ in zip(stream(pairs, size=6), range(8), strict=False)
+  ]
   at = [[step for step, found in enumerate(numbers) if n in found] for n in range(3)]
   assert all(at) and len({steps[0] for steps in at}) == 3
 

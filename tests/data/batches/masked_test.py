@@ -26,14 +26,23 @@ def text(tmp_path_factory, real_lines):
   """Documents of ten lines, in two languages."""
   folder = tmp_path_factory.mktemp("text") / "text"
   documents = ["\n".join(real_lines[n : n + 10]) for n in range(0, 300, 10)]
-  write_dataset(folder, [Pair(["eng", "deu"][n % 2], "", "test", d, "")
-                         for n, d in enumerate(documents)])  # fmt: skip
+  write_dataset(
+    folder, [Pair(["eng", "deu"][n % 2], "", "test", d, "") for n, d in enumerate(documents)]
+  )
   return open_dataset(folder)
 
 
 def make(tokenizer, sources, **changes):
-  options = {"share_tlm": 0.5, "rows": 16, "length": 48, "exponent": 0.3, "seed": 0,
-             "options": OPTIONS, "process_index": 0, "process_count": 1} | changes  # fmt: skip
+  options = {
+    "share_tlm": 0.5,
+    "rows": 16,
+    "length": 48,
+    "exponent": 0.3,
+    "seed": 0,
+    "options": OPTIONS,
+    "process_index": 0,
+    "process_count": 1,
+  } | changes
   return masked.batches(sources, tokenizer, **options)
 
 
@@ -90,9 +99,17 @@ def test_positions_go_on_or_start_again(tokenizer, pairs):
     assert positions[middle + 1] == (0 if restart else middle + 1)
 
 
-@pytest.mark.parametrize(("a", "b", "room", "lengths"), [
-    (10, 4, 20, (10, 4)), (30, 4, 20, (16, 4)), (4, 30, 20, (4, 16)), (30, 30, 20, (10, 10)),
-    (12, 11, 20, (10, 10)), (30, 9, 21, (12, 9))])  # fmt: skip
+@pytest.mark.parametrize(
+  ("a", "b", "room", "lengths"),
+  [
+    (10, 4, 20, (10, 4)),
+    (30, 4, 20, (16, 4)),
+    (4, 30, 20, (4, 16)),
+    (30, 30, 20, (10, 10)),
+    (12, 11, 20, (10, 10)),
+    (30, 9, 21, (12, 9)),
+  ],
+)
 def test_the_longer_side_is_cut_and_keeps_its_end(a, b, room, lengths):
   x, y = np.arange(a), 100 + np.arange(b)
   cut = masked.shortened(x, y, room)
@@ -106,8 +123,11 @@ def test_documents_fill_rows_and_lose_nothing(tokenizer, text):
   items = masked.documents(examples, tokenizer, 48, restart_positions=False)
   lengths = [len(ids) for ids, _ in items]
   assert max(lengths) == 48 and np.mean(lengths) > 30
-  joined = [ids for whole in tokenizer.encode_whole(
-      [e["source"].replace("\n", " ") for e in examples]) for ids in whole[1:-1]]  # fmt: skip
+  joined = [
+    ids
+    for whole in tokenizer.encode_whole([e["source"].replace("\n", " ") for e in examples])
+    for ids in whole[1:-1]
+  ]
   assert [i for ids, _ in items for i in ids[1:-1]] == joined
   assert all(ids[0] == 2 and ids[-1] == 3 for ids, _ in items)
 
@@ -127,9 +147,15 @@ def test_pairs_that_are_read_as_text_too_come_at_other_times(tokenizer, pairs):
   sources = {"tlm": (pairs, masked.translations), "mlm": (pairs, masked.sentences)}
   batch = next(iter(make(tokenizer, sources, rows=32, length=96)))
   tokens_RL, cls = unmasked(batch), tokenizer.special_ids["cls"]
-  of_kind = lambda tlm: [tuple(tokens_RL[r][batch["segments"][r] == s][1:6]) for r in range(32)
-                         if batch["tlm"][r] == tlm
-                         for s in range(1, batch["segments"][r].max() + 1)]  # fmt: skip
+
+  def of_kind(tlm):
+    return [
+      tuple(tokens_RL[r][batch["segments"][r] == s][1:6])
+      for r in range(32)
+      if batch["tlm"][r] == tlm
+      for s in range(1, batch["segments"][r].max() + 1)
+    ]
+
   texts, firsts = of_kind(False), of_kind(True)
   assert cls not in {t[0] for t in texts} and len(texts) > len(firsts) > 10
   assert np.mean([first in texts for first in firsts]) < 0.5
@@ -172,8 +198,9 @@ def test_masks_are_the_same_after_a_resume_and_new_in_each_epoch(tokenizer, text
 
 
 def test_hosts_read_other_text_with_other_masks(tokenizer, pairs, text):
-  one, two = (next(iter(make(tokenizer, both(pairs, text), process_index=i, process_count=2)))
-              for i in (0, 1))  # fmt: skip
+  one, two = (
+    next(iter(make(tokenizer, both(pairs, text), process_index=i, process_count=2))) for i in (0, 1)
+  )
   assert len(one["tokens"]) == 8
   texts = [{tuple(row) for row in unmasked(batch)} for batch in (one, two)]
   assert not texts[0] & texts[1]

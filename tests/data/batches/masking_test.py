@@ -22,15 +22,25 @@ def rows(seed=0):
 def mask(kind, seed=0, slots=40, share=SHARE, of=None):
   tokens_RL, maskable_RL, starts_RL = of or rows()
   return masking.mask_rows(
-      tokens_RL, maskable_RL, starts_RL, kind=kind, share=share, slots=slots, mask_id=MASK,
-      ordinary_V=ORDINARY_V, rng=np.random.default_rng(seed))  # fmt: skip
+    tokens_RL,
+    maskable_RL,
+    starts_RL,
+    kind=kind,
+    share=share,
+    slots=slots,
+    mask_id=MASK,
+    ordinary_V=ORDINARY_V,
+    rng=np.random.default_rng(seed),
+  )
 
 
 def chosen(found):
   chosen_RL = np.zeros((R, L), bool)
   row_R1 = np.arange(R)[:, None]
-  chosen_RL[np.broadcast_to(row_R1, found["weights"].shape)[found["weights"]],
-            found["predicted"][found["weights"]]] = True  # fmt: skip
+  chosen_RL[
+    np.broadcast_to(row_R1, found["weights"].shape)[found["weights"]],
+    found["predicted"][found["weights"]],
+  ] = True
   return chosen_RL
 
 
@@ -51,8 +61,11 @@ def test_statistics(kind):
   # Spans fall together: as many independent draws as there are spans.
   n_draws = n / 3.2 if kind == "span" else n
   # A random token is the old one once in 2,000 times.
-  for count, p in (((new_N == MASK).sum(), 0.8), (((new_N == old_N) & (new_N != MASK)).sum(), 0.1),
-                   (((new_N != old_N) & (new_N != MASK)).sum(), 0.1)):  # fmt: skip
+  for count, p in (
+    ((new_N == MASK).sum(), 0.8),
+    (((new_N == old_N) & (new_N != MASK)).sum(), 0.1),
+    (((new_N != old_N) & (new_N != MASK)).sum(), 0.1),
+  ):
     within_three_sigma(count * n_draws / n, n_draws, p)
 
 
@@ -95,7 +108,8 @@ def test_units_are_hidden_whole(kind):
   _, maskable_RL, starts_RL = rows()
   unit_RL = masking.units(maskable_RL, starts_RL, kind=kind, rng=np.random.default_rng(5))
   chosen_RL = masking.choose(
-      unit_RL, maskable_RL, share=SHARE, slots=40, rng=np.random.default_rng(6))  # fmt: skip
+    unit_RL, maskable_RL, share=SHARE, slots=40, rng=np.random.default_rng(6)
+  )
   for row in range(50):
     for unit in np.unique(unit_RL[row][chosen_RL[row]]):
       assert chosen_RL[row][unit_RL[row] == unit].all()
@@ -109,8 +123,7 @@ def test_units_are_hidden_whole(kind):
 
 def test_spans_are_geometric_in_words_and_at_most_ten():
   maskable_RL = np.ones((400, 512), bool)
-  unit_RL = masking.units(
-      maskable_RL, maskable_RL, kind="span", rng=np.random.default_rng(0))  # fmt: skip
+  unit_RL = masking.units(maskable_RL, maskable_RL, kind="span", rng=np.random.default_rng(0))
   lengths = np.concatenate([np.bincount(row)[:-1] for row in unit_RL])
   assert lengths.min() >= 1 and lengths.max() == 10
   for words in range(1, 10):
@@ -136,8 +149,16 @@ def test_an_empty_row_and_a_short_one():
   tokens_RL = np.array([[0] * 6, [2, 9, 3, 0, 0, 0]])
   maskable_RL = tokens_RL > 4
   new_RL, found = masking.mask_rows(
-      tokens_RL, maskable_RL, maskable_RL, kind="token", share=0.15, slots=2, mask_id=MASK,
-      ordinary_V=ORDINARY_V, rng=np.random.default_rng(0))  # fmt: skip
+    tokens_RL,
+    maskable_RL,
+    maskable_RL,
+    kind="token",
+    share=0.15,
+    slots=2,
+    mask_id=MASK,
+    ordinary_V=ORDINARY_V,
+    rng=np.random.default_rng(0),
+  )
   assert found["weights"].tolist() == [[False, False], [True, False]]
   assert found["labels"][1, 0] == 9 and found["predicted"][1, 0] == 1
   assert new_RL[0].tolist() == [0] * 6

@@ -28,8 +28,12 @@ def small_chunks(monkeypatch):
 
 def mix(dataset, index=0, count=1, exponent=0.3, seed=0):
   return streams.language_mix(
-      dataset.indices_by_language, exponent=exponent, seed=seed, process_index=index,
-      process_count=count)  # fmt: skip
+    dataset.indices_by_language,
+    exponent=exponent,
+    seed=seed,
+    process_index=index,
+    process_count=count,
+  )
 
 
 def drawn(dataset, mixed, number):
@@ -58,8 +62,7 @@ def test_hosts_share_no_pair_and_leave_none_out(dataset):
 def test_a_language_smaller_than_the_hosts_goes_to_all(dataset):
   few = {"eng-xxx": np.arange(3), "eng-deu": np.arange(3, 100)}
   for index in range(8):
-    mixed = streams.language_mix(
-        few, exponent=0.0, seed=0, process_index=index, process_count=8)  # fmt: skip
+    mixed = streams.language_mix(few, exponent=0.0, seed=0, process_index=index, process_count=8)
     assert {mixed[n] for n in range(50)} >= {0, 1, 2}
 
 
@@ -82,14 +85,27 @@ def same(a, b):
   return all((a[name] == b[name]).all() for name in a)
 
 
-MODES = {"mixed": {}, "homogeneous": {"homogeneous": True}, "distinct": {"no_repeats": True},
-         "both": {"homogeneous": True, "no_repeats": True}}  # fmt: skip
+MODES = {
+  "mixed": {},
+  "homogeneous": {"homogeneous": True},
+  "distinct": {"no_repeats": True},
+  "both": {"homogeneous": True, "no_repeats": True},
+}
 
 
 @pytest.mark.parametrize(
-    ("steps", "mode"),
-    [(0, "mixed"), (1, "mixed"), (7, "mixed"), (60, "mixed"), (7, "homogeneous"),
-     (0, "distinct"), (60, "distinct"), (7, "both")])  # fmt: skip
+  ("steps", "mode"),
+  [
+    (0, "mixed"),
+    (1, "mixed"),
+    (7, "mixed"),
+    (60, "mixed"),
+    (7, "homogeneous"),
+    (0, "distinct"),
+    (60, "distinct"),
+    (7, "both"),
+  ],
+)
 def test_a_saved_position_gives_the_same_next_batches(folder, dataset, steps, mode):
   straight = stream(folder, dataset, **MODES[mode])
   for _ in range(steps):
@@ -105,8 +121,10 @@ def test_a_saved_position_gives_the_same_next_batches(folder, dataset, steps, mo
 @pytest.mark.parametrize("prompt", ["", "open the "])
 def test_a_batch_holds_whole_pairs_of_the_dataset_after_the_prompt(folder, dataset, prompt):
   tokenizer = Tokenizer(folder / "vocabulary" / "tokenizer.json")
-  texts = [(prompt + e["source"], prompt + e["target"])
-           for e in dataset.source.__getitems__(range(len(dataset)))]  # fmt: skip
+  texts = [
+    (prompt + e["source"], prompt + e["target"])
+    for e in dataset.source.__getitems__(range(len(dataset)))
+  ]
   known = {tuple(tuple(t) for t in tokenizer.encode(list(pair), 32)[0]) for pair in texts}
   batch = next(stream(folder, dataset, prompt=prompt))
   for row, slot in np.argwhere(batch["mask"]):
@@ -137,9 +155,15 @@ def test_hosts_split_the_rows(folder, dataset):
 
 def language_of_ids(dataset):
   """{(hash of source, hash of target): pair of languages}"""
-  ids = lambda example: tuple(zlib.crc32(example[side].encode()) for side in ("source", "target"))
-  return {ids(dataset.source[int(i)]): name
-          for name, indices in dataset.indices_by_language.items() for i in indices}  # fmt: skip
+
+  def ids(example):
+    return tuple(zlib.crc32(example[side].encode()) for side in ("source", "target"))
+
+  return {
+    ids(dataset.source[int(i)]): name
+    for name, indices in dataset.indices_by_language.items()
+    for i in indices
+  }
 
 
 def languages_of(batch, names):
@@ -149,9 +173,20 @@ def languages_of(batch, names):
 @pytest.mark.parametrize("no_repeats", [False, True])
 @pytest.mark.parametrize("count", [1, 2, 4])
 def test_a_homogeneous_batch_is_of_one_pair_of_languages_on_all_hosts(
-    folder, dataset, count, no_repeats):  # fmt: skip
-  hosts = [stream(folder, dataset, homogeneous=True, no_repeats=no_repeats, exponent=0.5,
-                  process_index=index, process_count=count) for index in range(count)]  # fmt: skip
+  folder, dataset, count, no_repeats
+):
+  hosts = [
+    stream(
+      folder,
+      dataset,
+      homogeneous=True,
+      no_repeats=no_repeats,
+      exponent=0.5,
+      process_index=index,
+      process_count=count,
+    )
+    for index in range(count)
+  ]
   names, counts = language_of_ids(dataset), collections.Counter()
   for _ in range(40):
     (name,) = set().union(*(languages_of(next(host), names) for host in hosts))
@@ -165,8 +200,16 @@ def test_a_small_language_of_many_hosts_is_not_packed_many_times_at_once(folder,
   small = next(name for name, ids in dataset.indices_by_language.items() if 24 <= len(ids) <= 60)
   share = len(dataset.indices_by_language[small]) // 4
   # Rows of one pair: an epoch is so many rows, and in one there is no pair twice.
-  batches = stream(folder, dataset, rows=4 * share, slots=1, homogeneous=True, process_index=3,
-                   process_count=4, language_pairs=(small,))  # fmt: skip
+  batches = stream(
+    folder,
+    dataset,
+    rows=4 * share,
+    slots=1,
+    homogeneous=True,
+    process_index=3,
+    process_count=4,
+    language_pairs=(small,),
+  )
   ids = next(batches)["ids"].reshape(-1, 2)
   assert len(ids) == len(np.unique(ids, axis=0)) == share
 
@@ -174,8 +217,15 @@ def test_a_small_language_of_many_hosts_is_not_packed_many_times_at_once(folder,
 @pytest.mark.parametrize("homogeneous", [False, True])
 @pytest.mark.parametrize("count", [1, 2, 4])
 def test_no_text_stands_twice_on_a_host(folder, dataset, count, homogeneous):
-  batches = stream(folder, dataset, rows=32, homogeneous=homogeneous, no_repeats=True,
-                   process_index=0, process_count=count)  # fmt: skip
+  batches = stream(
+    folder,
+    dataset,
+    rows=32,
+    homogeneous=homogeneous,
+    no_repeats=True,
+    process_index=0,
+    process_count=count,
+  )
   for _ in range(8):
     batch = next(batches)
     assert batch["tokens"].shape == (32 // count, 2, 32)
@@ -189,8 +239,9 @@ def test_no_text_stands_twice_on_a_host(folder, dataset, count, homogeneous):
 def test_every_pair_of_every_host_is_seen(folder, dataset, mode):
   seen, names = set(), language_of_ids(dataset)
   for index in range(2):
-    batches = stream(folder, dataset, rows=32, exponent=0.5, process_index=index, process_count=2,
-                     **MODES[mode])  # fmt: skip
+    batches = stream(
+      folder, dataset, rows=32, exponent=0.5, process_index=index, process_count=2, **MODES[mode]
+    )
     for _ in range(45):
       batch = next(batches)
       seen |= set(map(tuple, batch["ids"][batch["mask"]].tolist()))
@@ -221,8 +272,11 @@ def test_what_stands_beside_a_pair_stays_with_it(folder, dataset):
 
 @pytest.mark.parametrize("patterns", [("eng-fra",), ("eng-[jt]*", "eng-fra"), ("*",)])
 def test_only_the_language_pairs_asked_for_are_drawn(folder, dataset, patterns):
-  expected = {name for name in dataset.indices_by_language
-              if any(fnmatch.fnmatch(name, pattern) for pattern in patterns)}  # fmt: skip
+  expected = {
+    name
+    for name in dataset.indices_by_language
+    if any(fnmatch.fnmatch(name, pattern) for pattern in patterns)
+  }
   batches = stream(folder, dataset, rows=32, language_pairs=patterns, exponent=0.0)
   names = language_of_ids(dataset)
   assert set().union(*(languages_of(next(batches), names) for _ in range(5))) == expected
@@ -235,12 +289,17 @@ def test_a_pattern_that_names_nothing_is_told(folder, dataset):
 
 def test_share_cut_counts_long_sentences(folder, dataset):
   tokenizer = Tokenizer(folder / "vocabulary" / "tokenizer.json")
-  lengths = [len(t) for e in dataset.source.__getitems__(range(len(dataset)))
-             for t in tokenizer.encode([e["source"], e["target"]], 512)[0]]  # fmt: skip
+  lengths = [
+    len(t)
+    for e in dataset.source.__getitems__(range(len(dataset)))
+    for t in tokenizer.encode([e["source"], e["target"]], 512)[0]
+  ]
   expected = np.mean(np.array(lengths) > 12)
   assert 0 < expected < 1
-  share = lambda indices, **prompt: pairs.share_cut(
-      dataset.source, indices, tokenizer, 12, **prompt)  # fmt: skip
+
+  def share(indices, **prompt):
+    return pairs.share_cut(dataset.source, indices, tokenizer, 12, **prompt)
+
   everything = np.arange(len(dataset))
   assert share(everything) == pytest.approx(expected)
   assert share(everything, prompt="open the page ") > expected

@@ -20,10 +20,26 @@ FILES = {
   "nli.jsonl": '{"one": "Dogs run", "n": 3}\n\n{"more": [{"two": "Cats hide"}, null]}\n',
   "nli.json": '[\n{"one": "Fish swim"}\n]',
 }
-HELD = ["the cat sleeps", "On the  mat!", "a dog barks", 'A dog is "loud"', "yes it rains",
-        "It rains.", "one line", "another line", "one line another line", "a third",
-        "he said, no", "A bird, a plane", "How far is it?", "NUM:dist How far is it ?",
-        "Caf\u00e9 noir", "dogs run", "cats hide", "fish swim"]  # fmt: skip
+HELD = [
+  "the cat sleeps",
+  "On the  mat!",
+  "a dog barks",
+  'A dog is "loud"',
+  "yes it rains",
+  "It rains.",
+  "one line",
+  "another line",
+  "one line another line",
+  "a third",
+  "he said, no",
+  "A bird, a plane",
+  "How far is it?",
+  "NUM:dist How far is it ?",
+  "Caf\u00e9 noir",
+  "dogs run",
+  "cats hide",
+  "fish swim",
+]
 FREE = ["A cat sleeps", "On the", "3.80", "news", "It rains today", "A dog barks\tA dog"]
 
 
@@ -57,17 +73,33 @@ def test_each_benchmark_is_a_filter_of_its_own(folder, tmp_path):
 
 
 def test_mined_pairs_become_a_dataset_without_the_benchmarks(folder, tmp_path, capsys):
-  pairs = [("1.31", "Die Katze schläft", HELD[0]), ("1.2", "Es regnet heute", "It rains today"),
-           ("1.1", "Ein Hund bellt", "A dog barks")]  # fmt: skip
+  pairs = [
+    ("1.31", "Die Katze schläft", HELD[0]),
+    ("1.2", "Es regnet heute", "It rains today"),
+    ("1.1", "Ein Hund bellt", "A dog barks"),
+  ]
   mined = tmp_path / "mined.tsv"
   mined.write_text("".join("\t".join(one) + "\n" for one in pairs), "utf-8")
-  prepare.main(["--input", f"{mined}", "--columns=-,source,target", "--source-language", "deu",
-                "--target-language", "eng", "--output", f"{tmp_path / 'data'}",
-                "--without", f"{folder}"])  # fmt: skip
+  prepare.main(
+    [
+      "--input",
+      f"{mined}",
+      "--columns=-,source,target",
+      "--source-language",
+      "deu",
+      "--target-language",
+      "eng",
+      "--output",
+      f"{tmp_path / 'data'}",
+      "--without",
+      f"{folder}",
+    ]
+  )
   assert f"dropped: in the benchmark {folder}" in " ".join(capsys.readouterr().out.split())
   source = open_dataset(tmp_path / "data").source
   assert [example["source"] for example in source.__getitems__(range(len(source)))] == [
-      "Es regnet heute"]  # fmt: skip
+    "Es regnet heute"
+  ]
 
 
 @pytest.mark.parametrize("name", ["nowhere", "empty"])

@@ -24,8 +24,17 @@ def py3langid():
 
 @pytest.mark.parametrize(
   "code, own",
-  [("de", "deu"), ("deu", "deu"), ("en-US", "eng"), ("cmn", "zho"), ("zh_TW", "zho"),
-   ("zho-Hans", "zho"), ("no", "nob"), ("nob", "nob")])  # fmt: skip
+  [
+    ("de", "deu"),
+    ("deu", "deu"),
+    ("en-US", "eng"),
+    ("cmn", "zho"),
+    ("zh_TW", "zho"),
+    ("zho-Hans", "zho"),
+    ("no", "nob"),
+    ("nob", "nob"),
+  ],
+)
 def test_lines_of_other_languages_are_foreign(py3langid, code, own):
   is_foreign = language_id.foreign_to(code)
   assert {name for name, text in TEXTS.items() if not is_foreign(text)} == {own}

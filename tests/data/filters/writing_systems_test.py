@@ -6,8 +6,14 @@ import pytest
 from labse_jax.data.filters import writing_systems
 
 ALONE = [
-  "Das ist gut.", "Это хорошо.", "这很好。", "それはいい。", "좋아요.", "यह अच्छा है।", "هذا جيد."
-]  # fmt: skip
+  "Das ist gut.",
+  "Это хорошо.",
+  "这很好。",
+  "それはいい。",
+  "좋아요.",
+  "यह अच्छा है।",
+  "هذا جيد.",
+]
 
 
 @pytest.mark.parametrize(

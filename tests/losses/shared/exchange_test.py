@@ -26,12 +26,15 @@ def test_local_negatives_are_those_of_each_device_alone():
   """The loss is the mean of the devices' own losses, each weighed by its number of pairs."""
   arguments = oracles.inputs("empty slots", "teacher_bP")
   (value, _), gradients = oracles.ours(
-      soft_contrastive, arguments, where=(4, 2, "local", 7), **OPTIONS)  # fmt: skip
+    soft_contrastive, arguments, where=(4, 2, "local", 7), **OPTIONS
+  )
   parts, shares = [], []
   for place in np.array_split(np.arange(oracles.B), 4):
     own = {name: a[place] for name, a in arguments.items()}
     parts.append(oracles.oracle(oracles.soft_contrastive, own, **OPTIONS))
     shares.append(own["mask_b"].sum() / arguments["mask_b"].sum())
-  wanted = {name: np.concatenate([share * of[name] for share, (_, of) in zip(
-      shares, parts, strict=True)]) for name in gradients}  # fmt: skip
+  wanted = {
+    name: np.concatenate([share * of[name] for share, (_, of) in zip(shares, parts, strict=True)])
+    for name in gradients
+  }
   oracles.close((value, gradients), (np.dot(shares, [part for part, _ in parts]), wanted))

@@ -20,13 +20,15 @@ def cut(z, d):
 
 
 def of_dims(formula, dims, **arguments):
-  cut_to = lambda d: {name: cut(a, d) if name in oracles.VECTORS else a
-                      for name, a in arguments.items()}  # fmt: skip
+  def cut_to(d):
+    return {name: cut(a, d) if name in oracles.VECTORS else a for name, a in arguments.items()}
+
   return sum(formula(**cut_to(d)) for d in dims)
 
 
-@pytest.mark.parametrize(("loss", "dims", "extra"), [
-    (margin_softmax, (6, 2), ()), (hard_negative_ranking, (3, 5), NAMES)])  # fmt: skip
+@pytest.mark.parametrize(
+  ("loss", "dims", "extra"), [(margin_softmax, (6, 2), ()), (hard_negative_ranking, (3, 5), NAMES)]
+)
 def test_value_and_gradient_equal_the_oracle(loss, dims, extra):
   wrapped = matryoshka(loss, dims, oracles.D)
   formula = functools.partial(of_dims, getattr(oracles, loss.__name__), dims)

@@ -17,13 +17,15 @@ from tests.support import loss_oracles as oracles
 
 SCALE = 100.0
 OPTIONS = {
-  "margin_softmax": {"scale": 20.0, "margin": 0.3}, "hard_contrastive": {"temperature": 0.1},
+  "margin_softmax": {"scale": 20.0, "margin": 0.3},
+  "hard_contrastive": {"temperature": 0.1},
   "soft_contrastive": {"temperature": 0.1, "teacher_temperature": 0.1},
   "tcm": {"temperature": 0.1, "teacher_temperature": 0.1, "cross": 1 / 3},
-  "mse_distillation": {}, "similarity_distillation": {},
+  "mse_distillation": {},
+  "similarity_distillation": {},
   "hard_negative_ranking": {"scale": 20.0, "margin": 0.3},
   "sigmoid": {"scale": 10.0, "bias": -10.0},
-}  # fmt: skip
+}
 
 
 def sums_and_gradients(where):
@@ -36,8 +38,12 @@ def sums_and_gradients(where):
     sums = softmax_sums(SCALE * x_bD, y_bD, of, of, Spread(BATCH, exchange, tile))
     return tuple(side["lse"] for side in sums)
 
-  mapped = jax.shard_map(run, mesh=make_mesh(fsdp, jax.devices()[:devices]),
-                         in_specs=jax.P(BATCH), out_specs=jax.P(BATCH))  # fmt: skip
+  mapped = jax.shard_map(
+    run,
+    mesh=make_mesh(fsdp, jax.devices()[:devices]),
+    in_specs=jax.P(BATCH),
+    out_specs=jax.P(BATCH),
+  )
 
   def total(x_bD, y_bD):
     sums = mapped(x_bD, y_bD, own_b1, mask_b)
@@ -56,17 +62,24 @@ def softmax_of_others(x, y):
 
 # The last forms all similarities at once, but of vectors so wide that keys are gathered in parts.
 @pytest.mark.parametrize(
-    ("where", "D"), [*((where, oracles.D) for where in oracles.WHERE),
-                     ((4, 1, "gather", 100), 64)])  # fmt: skip
+  ("where", "D"), [*((where, oracles.D) for where in oracles.WHERE), ((4, 1, "gather", 100), 64)]
+)
 def test_no_negative_is_lost_however_far_the_logits_are_apart(where, D):
   run, rng = sums_and_gradients(where), np.random.default_rng(0)
   sign = np.where(np.arange(oracles.B) % 3 == 0, -1, 1)[:, None]
   noise = 0.03 * np.sqrt(oracles.D / D)
-  near = lambda: oracles.unit(np.eye(D)[:1] + noise * rng.normal(size=(oracles.B, D)))
+
+  def near():
+    return oracles.unit(np.eye(D)[:1] + noise * rng.normal(size=(oracles.B, D)))
+
   one = np.repeat(near()[:1], oracles.B, 0)
-  cases = {"far rows": (sign * near(), near()), "far columns": (near(), sign * near()),
-           "both": (sign * near(), sign * near()), "equal": (one, one),
-           "opposite": (one, -one)}  # fmt: skip
+  cases = {
+    "far rows": (sign * near(), near()),
+    "far columns": (near(), sign * near()),
+    "both": (sign * near(), sign * near()),
+    "equal": (one, one),
+    "opposite": (one, -one),
+  }
   for name, (x, y) in cases.items():
     x, y = np.float32(x), np.float32(y)
     (_, sums), gradients = run(x, y)
@@ -90,8 +103,10 @@ def test_an_unknown_exchange_is_refused():
 def compiled(name, exchange, B=65_536, D=768, K=1):
   """Value and gradient of a loss on eight devices, compiled for shapes alone."""
   mesh = make_mesh()
-  split = lambda kind, *shape: jax.ShapeDtypeStruct(
-      (B, *shape), kind, sharding=jax.NamedSharding(mesh, jax.P(BATCH)))  # fmt: skip
+
+  def split(kind, *shape):
+    return jax.ShapeDtypeStruct((B, *shape), kind, sharding=jax.NamedSharding(mesh, jax.P(BATCH)))
+
   vectors = {"x_bD": split(jnp.float32, D), "y_bD": split(jnp.float32, D)}
   rest = {"ids_b2": split(jnp.uint32, 2), "mask_b": split(jnp.bool_)}
   if name in ("soft_contrastive", "tcm", "mse_distillation", "similarity_distillation"):
@@ -99,11 +114,18 @@ def compiled(name, exchange, B=65_536, D=768, K=1):
   if name == "hard_negative_ranking":
     vectors["negatives_bKD"] = split(jnp.float32, K, D)
     rest |= {"negative_ids_bK": split(jnp.uint32, K), "negative_mask_bK": split(jnp.bool_, K)}
-  loss = functools.partial(getattr(importlib.import_module(f"labse_jax.losses.{name}"), name),
-                           spread=Spread(BATCH, exchange), **OPTIONS[name])  # fmt: skip
-  mapped = jax.shard_map(lambda arguments: loss(**arguments), mesh=mesh,
-                         in_specs=jax.P(BATCH), out_specs=jax.P())  # fmt: skip
-  step = lambda vectors, rest: mapped(vectors | rest)
+  loss = functools.partial(
+    getattr(importlib.import_module(f"labse_jax.losses.{name}"), name),
+    spread=Spread(BATCH, exchange),
+    **OPTIONS[name],
+  )
+  mapped = jax.shard_map(
+    lambda arguments: loss(**arguments), mesh=mesh, in_specs=jax.P(BATCH), out_specs=jax.P()
+  )
+
+  def step(vectors, rest):
+    return mapped(vectors | rest)
+
   return jax.jit(jax.value_and_grad(step, has_aux=True)).lower(vectors, rest).compile()
 
 
@@ -121,8 +143,12 @@ def costs(name):
 
 
 @pytest.mark.parametrize(
-    "name", [pytest.param(name, marks=pytest.mark.slow if name != "margin_softmax" else ())
-             for name in OPTIONS])  # fmt: skip
+  "name",
+  [
+    pytest.param(name, marks=pytest.mark.slow if name != "margin_softmax" else ())
+    for name in OPTIONS
+  ],
+)
 def test_a_batch_of_65_536_takes_half_a_gigabyte_and_the_ring_sends_no_more(name):
   cost = costs(name)
   assert max(temporary for temporary, _ in cost.values()) < 0.5e9
@@ -134,10 +160,14 @@ def test_the_memory_that_is_counted_is_one_devices():
 
   def temporary(devices):
     mesh = make_mesh(1, jax.devices()[:devices])
-    square = lambda a_b: jnp.sort(a_b[:, None] * a_b, 1)[:, ::7].sum(1)
+
+    def square(a_b):
+      return jnp.sort(a_b[:, None] * a_b, 1)[:, ::7].sum(1)
+
     split = jax.shard_map(square, mesh=mesh, in_specs=jax.P(BATCH), out_specs=jax.P(BATCH))
     rows = jax.ShapeDtypeStruct(
-        (500 * devices,), jnp.float32, sharding=jax.NamedSharding(mesh, jax.P(BATCH)))  # fmt: skip
+      (500 * devices,), jnp.float32, sharding=jax.NamedSharding(mesh, jax.P(BATCH))
+    )
     return jax.jit(split).lower(rows).compile().memory_analysis().temp_size_in_bytes
 
   assert temporary(8) == temporary(1) >= 500 * 500 * 4

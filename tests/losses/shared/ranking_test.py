@@ -35,8 +35,8 @@ def ranked(arguments, exchange="gather"):
 
   def run(x_bD, y_bD, ids_b2, mask_b):
     positive_b, _, _, metrics = rank(
-        x_bD, y_bD, ids_b2, mask_b, scale=20.0, margin=0.3,
-        spread=Spread(BATCH, exchange))  # fmt: skip
+      x_bD, y_bD, ids_b2, mask_b, scale=20.0, margin=0.3, spread=Spread(BATCH, exchange)
+    )
     return positive_b, metrics
 
   return split(run, (jax.P(BATCH), jax.P()), *arguments.values())
@@ -50,7 +50,10 @@ def test_accuracy_counts_the_pairs_that_no_negative_beats(kind):
   here = arguments["mask_b"]
   x, y, ids = (np.float64(arguments[name][here]) for name in ("x_bD", "y_bD", "ids_b2"))
   s, both = x @ y.T, oracles.allowed(ids)
-  first = lambda s: (np.where(both, s, -2).argmax(1) == np.arange(len(s))).mean()
+
+  def first(s):
+    return (np.where(both, s, -2).argmax(1) == np.arange(len(s))).mean()
+
   wanted = (first(s) + first(s.T)) / 2
   assert 0.2 < wanted < 0.95
   np.testing.assert_allclose(metrics["in_batch_accuracy"], wanted, rtol=1e-6)
