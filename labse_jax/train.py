@@ -15,7 +15,7 @@ import jax.numpy as jnp
 import optax
 
 from labse_jax.base import files
-from labse_jax.base.console import is_main, say
+from labse_jax.base.console import is_main, note, say
 from labse_jax.base.errors import run
 from labse_jax.base.plugins import chosen
 from labse_jax.base.sharding import (
@@ -121,7 +121,7 @@ def loop(config, workdir, stages, state, data, key, mesh, checkpoints, stopper, 
       if stop:
         break
   if stop:
-    say(f"{workdir}: stopped by a signal; step {int(state['step'])} is saved.", file=sys.stderr)
+    note(f"{workdir}: stopped by a signal; step {int(state['step'])} is saved.")
     sys.exit(128 + stop)
   params = whole(stage.settle(state), mesh)
   if is_main():

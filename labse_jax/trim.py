@@ -64,13 +64,13 @@ def _text(args):
 
 def _used(full, text):
   """(counts_V of the pieces, the ids that every budget must hold, tokenizer.json's content)."""
-  from labse_jax.base.console import with_progress
+  from labse_jax.base.console import progress
   from labse_jax.surgery import tokenizer_edits, word_rows
   from labse_jax.surgery.piece_usage import usage
 
   tokenizer = word_rows.tokenizer_of(full)
-  content, prompt = tokenizer_edits.load(tokenizer), full.prompts.get(full.default_prompt, "")
-  lines = (prompt + line for _, line in with_progress(text(), "counting"))
+  content, prompt = tokenizer_edits.load(tokenizer), full.prompt
+  lines = (prompt + line for _, line in progress(text(), unit="lines", doing="counting"))
   counts_V, characters = usage(tokenizer, lines)
   if not counts_V.any():
     raise InputError("The text has no line; there is nothing to keep pieces for.")

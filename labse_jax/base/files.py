@@ -106,10 +106,10 @@ def read_json(path, default=None, kind=dict):
   return value
 
 
-def write_json(path, value):
-  """Writes `path`, and its folder if that is not there."""
-  path.parent.mkdir(exist_ok=True)
-  path.write_text(json.dumps(value, indent=2) + "\n", encoding="utf-8")
+def write_json(path, value, *, indent=2):
+  """Writes a value as JSON into `path`, which is whole or not there; makes its folder too."""
+  with replacing(path) as file:
+    file.write(json.dumps(value, ensure_ascii=False, indent=indent) + "\n")
 
 
 @contextlib.contextmanager

@@ -48,6 +48,11 @@ class ModelFolder:
   dtype: str = "float32"
   pooler: dict = dataclasses.field(default_factory=dict)
 
+  @property
+  def prompt(self):
+    """What is put before each text by default."""
+    return self.prompts.get(self.default_prompt, "")
+
 
 def write(folder, content):
   """Writes `folder` whole or not at all; the table's padding rows are cut."""

@@ -73,7 +73,7 @@ def _wrong(need, content, tokenizer):
   (upper, lower), _ = tokenizer.encode(["Paris", "paris"], content.max_length)
   if need.cased is not None and need.cased == (upper.tolist() == lower.tolist()):
     yield "a tokenizer that keeps capitals" if need.cased else "a tokenizer that lowercases"
-  prompt = content.prompts.get(content.default_prompt, "")
+  prompt = content.prompt
   if need.prompts and prompt not in need.prompts:
     choices = " or ".join(map(repr, need.prompts))
     yield f"{choices} before each text, not {prompt!r} (--prompt, or prompt=, gives it)"

@@ -4,14 +4,13 @@ import contextlib
 import hashlib
 import json
 import pathlib
-import sys
 import time
 import zipfile
 
 import numpy as np
 
 from labse_jax.base import files
-from labse_jax.base.console import say
+from labse_jax.base.console import note
 
 FILE = "search.npz"
 SECONDS = 60  # At least, between two writings.
@@ -40,7 +39,7 @@ class SearchState:
         if str(kept["of"]) == self._of:
           lists = [kept[f"list_{n}"] for n in range(int(kept["lists"]))]
           return int(kept["seen"]), list(zip(lists[::2], lists[1::2], strict=True))
-    say(f"{self._path}: is of another search; begun anew.", file=sys.stderr)
+    note(f"{self._path}: is of another search; begun anew.")
     return 0, None
 
   def write(self, seen, found):

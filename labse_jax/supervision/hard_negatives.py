@@ -87,7 +87,7 @@ def place(dataset, model, rule, prompt=None):
   """
   content = model_folder.describe(model)
   if prompt is None:
-    prompt = content.prompts.get(content.default_prompt, "")
+    prompt = content.prompt
   about = {"model": fingerprint.model(model), "prompt": prompt}
   key = json.dumps([about, rule.margin, rule.candidates])
   name = hashlib.blake2b(key.encode(), digest_size=8).hexdigest()

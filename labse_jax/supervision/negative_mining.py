@@ -7,7 +7,7 @@ import sys
 import numpy as np
 from tqdm import tqdm
 
-from labse_jax.base.console import say
+from labse_jax.base.console import note
 from labse_jax.base.errors import InputError
 from labse_jax.neighbours import exact
 
@@ -61,7 +61,7 @@ def mine(dataset, encode, rule):
       negatives_NK[record_n[part], : record_pK.shape[1]] = record_pK
       counts.update(found)
     if not terminal:
-      say(f"{language}: {len(record_n):,} pairs mined.", file=sys.stderr)
+      note(f"{language}: {len(record_n):,} pairs mined.")
   return negatives_NK, dict(counts) | {"missing": int((negatives_NK < 0).sum())}
 
 

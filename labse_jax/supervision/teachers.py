@@ -175,7 +175,7 @@ def check_same_tokens(teacher, tokenizer, prompt, length):
   """Raises InputError where a teacher in the step would not see its own tokens."""
   content = model_folder.describe(teacher["model"])
   own = teacher.get("prompt")
-  own = content.prompts.get(content.default_prompt, "") if own is None else own
+  own = content.prompt if own is None else own
   positions = content.model["positions"] - content.model["position_offset"]
   said = f"config.teacher.where = 'step': {teacher['model']} "
   if own != prompt:

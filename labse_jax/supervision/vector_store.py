@@ -39,7 +39,7 @@ class Store:
       raise InputError(f"{dataset.folder}: has no translations; vectors are stored of pairs.")
     content = model_folder.describe(model)
     if prompt is None:
-      prompt = content.prompts.get(content.default_prompt, "")
+      prompt = content.prompt
     self.dataset, self.model, self.prompt = dataset, model, prompt
     self.width = width(content)
     self._about = {

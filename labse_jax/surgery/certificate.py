@@ -3,7 +3,7 @@
 import numpy as np
 
 from labse_jax import model_folder
-from labse_jax.base.console import with_progress
+from labse_jax.base.console import progress
 from labse_jax.data.lines import chunks
 from labse_jax.encoding.sentence_encoder import SentenceEncoder
 from labse_jax.tokenizer.tokenizer import Tokenizer
@@ -21,14 +21,14 @@ def certify(folders, kept, text, *, exact):
   """
   full, trimmed = (model_folder.describe(path) for path in folders)
   tokenizers = [Tokenizer(content.tokenizer_file) for content in (full, trimmed)]
-  prompt = full.prompts.get(full.default_prompt, "")
-  same_N, places = same_ids(*tokenizers, kept, with_progress(text(), "comparing"), prompt)
+  compared = progress(text(), unit="lines", doing="comparing")
+  same_N, places = same_ids(*tokenizers, kept, compared, full.prompt)
   wanted_N = ~same_N if exact else ~same_N | sampled(same_N)
   cosine_N = np.full(len(same_N), np.nan)
   if wanted_N.any():
     encoders = [SentenceEncoder.load(path) for path in folders]
     lines = (line for (_, line), wanted in zip(text(), wanted_N, strict=True) if wanted)
-    cosine_N[wanted_N] = cosines(*encoders, with_progress(lines, "encoding"))
+    cosine_N[wanted_N] = cosines(*encoders, progress(lines, unit="lines", doing="encoding"))
   return {
     "lines": len(same_N),
     "identical": {"lines": int(same_N.sum()), "share": float(same_N.mean())},

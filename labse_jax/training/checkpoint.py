@@ -2,13 +2,12 @@
 
 import contextlib
 import pathlib
-import sys
 import time
 
 from jax.experimental import multihost_utils
 from orbax.checkpoint import v1 as ocp
 
-from labse_jax.base.console import is_main, say
+from labse_jax.base.console import is_main, note
 from labse_jax.base.errors import InputError
 
 KEEP = 2  # The newest, and the one before it for when the newest turns out damaged.
@@ -57,10 +56,9 @@ class Checkpoints:
     return None
 
   def _set_aside(self, step, error):
-    say(
-      f"labse-jax: the checkpoint of step {step} is damaged ({error}); it is set aside and the "
-      "one before it is taken.",
-      file=sys.stderr,
+    note(
+      f"the checkpoint of step {step} is damaged ({error}); it is set aside and the one before it "
+      "is taken."
     )
     self.orbax.close()
     if is_main():

@@ -10,7 +10,7 @@ import numpy as np
 from tqdm import tqdm
 
 from labse_jax.base import files
-from labse_jax.base.console import say
+from labse_jax.base.console import warn
 from labse_jax.training import monitors
 
 
@@ -132,5 +132,5 @@ def report(writer, config, total, step, metrics):
     averages = [name for name in evaluated if name.endswith("/accuracy")]
     writer.show(step, {name: metrics[name] for name in (*shown, *averages) if name in metrics})
     if warning := monitors.warning(metrics, step, total):
-      say(warning, file=sys.stderr)
+      warn(warning)
   writer.bar.update(1)

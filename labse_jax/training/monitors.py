@@ -36,7 +36,7 @@ def warning(metrics, step, total):
   if mean <= COLLAPSED or 10 * step < total:
     return None
   return (
-    f"labse-jax: warning: step {step}: sentences that are no translations have a mean cosine "
+    f"step {step}: sentences that are no translations have a mean cosine "
     f"of {mean:.4f}: the vectors collapse; a smaller learning rate, a larger batch or "
     "another temperature may help."
   )

@@ -2,13 +2,12 @@
 
 import dataclasses
 import pathlib
-import sys
 
 import jax
 import numpy as np
 
 from labse_jax import model_folder
-from labse_jax.base.console import say
+from labse_jax.base.console import say, warn
 from labse_jax.base.errors import InputError
 from labse_jax.model_folder import known_models
 from labse_jax.tokenizer.tokenizer import Tokenizer
@@ -27,7 +26,7 @@ def check_init(task):
   _check(content, task)
   content = dataclasses.replace(content, head=task.head, **task.limits)
   for warning in known_models.warnings(folder, content, task.tokenizer()):
-    say(f"labse-jax: warning: {warning}", file=sys.stderr)
+    warn(warning)
 
 
 def warm_start(params, task):
