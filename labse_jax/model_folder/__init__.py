@@ -11,11 +11,13 @@ from labse_jax.base.errors import InputError, known
 from labse_jax.base.files import read_json, write_json
 from labse_jax.model_folder import sentence_modules, transformers_config, weights
 from labse_jax.model_folder.tensor_file import FLOATS, Tensors, save
+from labse_jax.model_folder.tensor_names import NAMES, POOLER, TABLE
 from labse_jax.tokenizer import settings as tokenizer_settings
 from labse_jax.tokenizer.files import tokenizer_file
 from labse_jax.tokenizer.tokenizer import SPECIAL, Tokenizer
 
-TOKEN_NAMES = {  # transformers' names of the special tokens, ours.
+# transformers' names of the special tokens, and ours.
+TOKEN_NAMES = {
   "pad_token": "pad",
   "unk_token": "unk",
   "cls_token": "cls",
@@ -24,18 +26,20 @@ TOKEN_NAMES = {  # transformers' names of the special tokens, ours.
   "bos_token": "cls",
   "eos_token": "sep",
 }
-LIMITS_OF = ("bert", "distilbert", "xlm-roberta")  # The first sentence-transformers named by type.
+# sentence-transformers' first releases named the file of limits by the model's type.
+OLD_TYPES = ("bert", "distilbert", "xlm-roberta")
+PROMPTS = "config_sentence_transformers.json"
 INT8_ROWS = "int8_rows"
 DTYPES = {np.dtype(kind).name: kind for kind in FLOATS.values()} | {INT8_ROWS: np.float32}
 
 
 @dataclasses.dataclass
 class ModelFolder:
-  """What a folder says: the `model` and `head` sections of a config, parameters, and limits.
+  """The content of a model folder: the `model` and `head` sections of a config, parameters, limits.
 
-  `dtype` is how the weights are stored: float32, float16, bfloat16, or int8_rows, which keeps the
-  word table as int8 with a scale for each row and the rest in float32. `pooler` holds the tensors
-  of BERT's own pooler, where the folder has one that its sentence vectors do not use.
+  `dtype` is how the weights are stored: float32, float16, bfloat16, or int8_rows. int8_rows keeps
+  the word table as int8 with a scale for each row, and the rest in float32. `pooler` holds the
+  tensors of BERT's own pooler where the folder has one that its sentence vectors do not use.
   """
 
   model: dict
@@ -55,7 +59,7 @@ class ModelFolder:
 
 
 def write(folder, content):
-  """Writes `folder` whole or not at all; the table's padding rows are cut."""
+  """Writes `folder` whole or not at all. The padding rows of the word table are left out."""
   known("dtype", content.dtype, DTYPES)
   with files.replacing_folder(folder, marker="modules.json") as partial:
     pad = _write_tokenizer(partial, content)
@@ -67,14 +71,14 @@ def write(folder, content):
 def read(folder, *, pretraining=False):
   """Reads a folder of sentence-transformers, or of transformers alone; InputError if it is none.
 
-  BERT, XLM-R, MPNet and DistilBERT are read. With `pretraining`, params["masked_lm"] is its head of
-  masked language modelling, if it has one.
+  It reads BERT, XLM-R, MPNet and DistilBERT. With `pretraining`, params["masked_lm"] is the head of
+  masked language modelling, if the folder has one.
   """
   folder = pathlib.Path(folder)
   content = describe(folder)
   encoder, _, dense = sentence_modules.read(folder)
   tensors = Tensors(encoder)
-  names = weights.NAMES[transformers_config.model_type(content.model)]
+  names = NAMES[transformers_config.model_type(content.model)]
   content.params, content.pooler = weights.read(
     tensors, content.model, names, pretraining=pretraining
   )
@@ -87,7 +91,7 @@ def read(folder, *, pretraining=False):
 
 
 def describe(folder):
-  """The same without the tensors: `params` is None."""
+  """Reads a folder as `read` does, but without the tensors: `params` is None."""
   folder = pathlib.Path(folder)
   if not folder.is_dir():
     raise InputError(f"{folder}: no such folder; a model folder is needed.")
@@ -97,76 +101,94 @@ def describe(folder):
     raise InputError(f"{folder}: not a model folder (it has no {path.relative_to(folder)}).")
   config = read_json(path)
   model = transformers_config.model_of(config, path)
+  # The tensors of any other method of quantisation would be read as plain numbers.
   stored = config.get("quantization_config") or {"quant_method": INT8_ROWS}
   if not isinstance(stored, dict) or stored.get("quant_method") != INT8_ROWS:
     raise InputError(f"{path}: quantised as {stored!r}; only {INT8_ROWS} is read.")
   if dense:
     head |= sentence_modules.read_dense(dense, model["width"])
-  prompts, default_prompt = _read_prompts(folder / "config_sentence_transformers.json")
+  prompts, default_prompt = _read_prompts(folder / PROMPTS)
   return ModelFolder(
-    model,
-    head,
-    None,
-    tokenizer_file(encoder),
-    _read_max_length(encoder, model),
-    prompts,
-    default_prompt,
+    model=model,
+    head=head,
+    params=None,
+    tokenizer_file=tokenizer_file(encoder),
+    max_length=_read_max_length(encoder, model),
+    prompts=prompts,
+    default_prompt=default_prompt,
   )
 
 
 def _write_encoder(folder, content, pad):
-  model, params = content.model, content.params
-  kind = transformers_config.model_type(model)
-  names, stored = weights.NAMES[kind], DTYPES[content.dtype]
-  tensors = weights.views(params, model, names)
-  prefix = names.prefix if "masked_lm" in params else ""
-  tensors |= {prefix + name: value for name, value in _pooler(content, kind).items()}
+  kind = transformers_config.model_type(content.model)
+  names = NAMES[kind]
+  has_head = "masked_lm" in content.params
+  prefix = names.prefix if has_head else ""
+  tensors = weights.views(content.params, content.model, names)
+  for name, value in _pooler(content, kind).items():
+    tensors[prefix + name] = value
   if content.dtype == INT8_ROWS:
-    rows = weights.quantised(tensors.pop(prefix + weights.TABLE))
-    tensors |= {prefix + name: value for name, value in rows.items()}
+    rows = weights.quantised(tensors.pop(prefix + TABLE))
+    for name, value in rows.items():
+      tensors[prefix + name] = value
 
-  def fit(value):
-    return value if value.dtype == np.int8 else value.astype(stored, copy=False)
+  stored = DTYPES[content.dtype]
+  for name, value in tensors.items():
+    if value.dtype != np.int8:
+      tensors[name] = value.astype(stored, copy=False)
+  save(tensors, folder / "model.safetensors")
 
-  save({name: fit(value) for name, value in tensors.items()}, folder / "model.safetensors")
-  config = transformers_config.config_of(
-    model, head="masked_lm" in params, dtype=np.dtype(stored).name, pad=pad
-  )
+  dtype = np.dtype(stored).name
+  config = transformers_config.config_of(content.model, head=has_head, dtype=dtype, pad=pad)
   if content.dtype == INT8_ROWS:  # Or transformers would open it, with a table of random rows.
     config["quantization_config"] = {"quant_method": INT8_ROWS}
   write_json(folder / "config.json", config)
 
 
 def _pooler(content, kind):
-  """BERT's own pooler: LaBSE's dense layer, so that plain transformers gives the same vector."""
-  head, dense = content.head, content.params.get("dense")
+  """The tensors of BERT's own pooler.
+
+  A dense layer like LaBSE's is written as the pooler too, so that transformers alone gives the same
+  vector.
+  """
+  head = content.head
   square_cls = head["pooling"] == "cls" and head.get("dense") == content.model["width"]
   if content.pooler or kind == "distilbert" or not square_cls:
     return content.pooler
   if head.get("dense_activation", "tanh") != "tanh":
     return {}
-  return dict(zip(weights.POOLER, (dense["kernel"].T, dense["bias"]), strict=True))
+  dense = content.params["dense"]
+  weight, bias = POOLER
+  return {weight: dense["kernel"].T, bias: dense["bias"]}
 
 
 def _write_tokenizer(folder, content):
-  """Writes the tokenizer's files; returns the id of its padding token, 0 if it has none."""
+  """Writes the tokenizer's files and returns the id of its padding token, 0 if it has none."""
   tokenizer = Tokenizer(content.tokenizer_file)
   tokenizer.write(folder / "tokenizer.json")
   added = {token.content: i for i, token in tokenizer.backend.get_added_tokens_decoder().items()}
-  old, names = tokenizer_settings.read(content.tokenizer_file.parent), {}
-  for name, ours in TOKEN_NAMES.items():
-    token = old.get(name) or next((one for one in SPECIAL[ours] if one in added), None)
-    names[name] = token["content"] if isinstance(token, dict) else token
+  settings = tokenizer_settings.read(content.tokenizer_file.parent)
   # Any other class, or none, makes transformers build a tokenizer of its own with other ids.
-  write_json(
-    folder / "tokenizer_config.json",
-    {
-      "tokenizer_class": "PreTrainedTokenizerFast",
-      "model_max_length": content.max_length,
-      **{name: token for name, token in names.items() if token},
-    },
-  )
-  return added.get(names["pad_token"], 0)
+  config = {
+    "tokenizer_class": "PreTrainedTokenizerFast",
+    "model_max_length": content.max_length,
+  }
+  for name, ours in TOKEN_NAMES.items():
+    token = _special_token(settings.get(name), SPECIAL[ours], added)
+    if token:
+      config[name] = token
+  write_json(folder / "tokenizer_config.json", config)
+  return added.get(config.get("pad_token"), 0)
+
+
+def _special_token(setting, spellings, added):
+  """A special token's text: as the settings have it, else the first spelling that was added."""
+  if setting:
+    return setting["content"] if isinstance(setting, dict) else setting
+  for spelling in spellings:
+    if spelling in added:
+      return spelling
+  return None
 
 
 def _write_modules(folder, content):
@@ -176,7 +198,7 @@ def _write_modules(folder, content):
     {"max_seq_length": content.max_length, "do_lower_case": False},
   )
   write_json(
-    folder / "config_sentence_transformers.json",
+    folder / PROMPTS,
     {
       "prompts": content.prompts,
       "default_prompt_name": content.default_prompt,
@@ -188,24 +210,28 @@ def _write_modules(folder, content):
 def _read_prompts(path):
   """(prompts, the default one's name); a prompt of null is empty."""
   config = read_json(path, {})
-  prompts, default = config.get("prompts") or {}, config.get("default_prompt_name")
-  if not isinstance(prompts, dict) or not all(
-    isinstance(text, str | None) for text in prompts.values()
-  ):
-    raise InputError(f"{path}: prompts is {prompts!r}; an object of texts is needed.")
-  if default is not None and default not in [*prompts]:
+  given = config.get("prompts") or {}
+  if not isinstance(given, dict):
+    raise InputError(f"{path}: prompts is {given!r}; an object of texts is needed.")
+  prompts = {}
+  for name, text in given.items():
+    if not isinstance(text, str | None):
+      raise InputError(f"{path}: prompts is {given!r}; an object of texts is needed.")
+    prompts[name] = text or ""
+  default = config.get("default_prompt_name")
+  if default is not None and default not in list(prompts):  # JSON may hold what has no hash.
     raise InputError(f"{path}: default_prompt_name is {default!r}; one of {sorted(prompts)}.")
   if config.get("truncate_dim") is not None:
     raise InputError(
-      f"{path}: truncate_dim is not supported; take it away, and ask for "
-      "truncate_dim where the vectors are made."
+      f"{path}: truncate_dim is not supported. Take it away, and ask for truncate_dim where the "
+      "vectors are made."
     )
-  return {name: text or "" for name, text in prompts.items()}, default
+  return prompts, default
 
 
 def _read_max_length(encoder, model):
-  paths = (encoder / f"sentence_{kind}_config.json" for kind in LIMITS_OF)
-  path = next((path for path in paths if path.is_file()), encoder / "sentence_bert_config.json")
+  """The most tokens of a text: as the folder says, and no more than the model has positions."""
+  path = _limits_file(encoder)
   limits = read_json(path, {})
   if limits.get("do_lower_case"):
     raise InputError(
@@ -213,6 +239,14 @@ def _read_max_length(encoder, model):
     )
   tokenizer = read_json(encoder / "tokenizer_config.json", {})
   length = limits.get("max_seq_length") or tokenizer.get("model_max_length") or math.inf
-  if not isinstance(length, int | float) or not length >= 3:  # NaN is neither.
+  if not isinstance(length, int | float) or not length >= 3:  # NaN is not >= 3.
     raise InputError(f"{encoder}: max_seq_length is {length!r}; at least 3 is needed.")
   return int(min(length, model["positions"] - model["position_offset"]))
+
+
+def _limits_file(encoder):
+  for kind in OLD_TYPES:
+    path = encoder / f"sentence_{kind}_config.json"
+    if path.is_file():
+      return path
+  return encoder / "sentence_bert_config.json"

@@ -6,13 +6,18 @@ LaBSE with mean pooling, or E5 without its prefix, gives vectors that look right
 import dataclasses
 import re
 
+import numpy as np
+
 from labse_jax.base.files import read_json
 from labse_jax.tokenizer.files import case_mismatch
 
 
 @dataclasses.dataclass(frozen=True)
 class Need:
-  """What a model was trained with; what is None is not asked for. `dense` is by its activation."""
+  """What a model was trained with; None where any will do.
+
+  `dense` is the activation of its dense layer, "" for no layer.
+  """
 
   model: str
   pooling: str | None = None
@@ -33,53 +38,65 @@ E5_NAME = re.compile(r"(?<![a-z0-9])(multilingual-)?e5-(small|base|large)(?!-ins
 
 
 def need_of(folder, content):
-  """The `Need` of a folder, by its sizes or its name; None if it is no model that is known."""
+  """The `Need` of a folder, by its sizes or its name; None for a model that is not known."""
   model = content.model
   if model["vocab_size"] == 501_153:
     return LABSE if model["width"] == 768 else LEALLA
   if model["vocab_size"] == 119_547:
     return MBERT
+  # E5's vocabularies are those of BERT and XLM-R, so only its name tells it.
   named = E5_NAME.search(_names(folder, content.tokenizer_file.parent))
   if named:
     return MULTILINGUAL_E5 if named[1] else E5
-  return XLM_R if model["vocab_size"] == 250_002 and model["position_offset"] else None
+  if model["vocab_size"] == 250_002 and model["position_offset"]:
+    return XLM_R
+  return None
 
 
 def warnings(folder, content, tokenizer):
   """One line for each thing in a folder that makes other vectors than its model was made for."""
-  said, plain = [], not (folder / "modules.json").exists()
+  plain = not (folder / "modules.json").exists()
   need = need_of(folder, content)
+  found = []
   if plain:
-    said.append("has no modules.json, so the mean of its tokens is taken")
+    found.append(f"{folder}: has no modules.json, so the mean of its tokens is taken.")
   if need:
     wrong = list(_wrong(need, content, tokenizer))
-    said += [f"{need.model} needs {'; '.join(wrong)}"] if wrong else []
+    if wrong:
+      found.append(f"{folder}: {need.model} needs {'; '.join(wrong)}.")
     if plain and need in (MBERT, XLM_R):
-      said.append(f"{need.model} was not trained for vectors of sentences")
-  said = [f"{folder}: {line}." for line in said]
+      found.append(f"{folder}: {need.model} was not trained for vectors of sentences.")
   mismatch = case_mismatch(tokenizer, content.tokenizer_file.parent)
-  return said + ([mismatch] if mismatch else [])
+  if mismatch:
+    found.append(mismatch)
+  return found
 
 
 def _wrong(need, content, tokenizer):
+  """Yields each thing that the model needs and the folder does not have."""
   head = content.head
+  width = content.model["width"]
   if need.pooling and head["pooling"] != need.pooling:
     yield f"{need.pooling} pooling, not {head['pooling']}"
-  square = head["dense"] == content.model["width"] and head["dense_activation"] == need.dense
+  square = head["dense"] == width and head["dense_activation"] == need.dense
   if need.dense and not square:
-    yield f"a dense layer of {content.model['width']} with {need.dense} after the pooling"
+    yield f"a dense layer of {width} with {need.dense} after the pooling"
   if need.dense == "" and head["dense"]:
     yield "no dense layer after the pooling"
-  (upper, lower), _ = tokenizer.encode(["Paris", "paris"], content.max_length)
-  if need.cased is not None and need.cased == (upper.tolist() == lower.tolist()):
-    yield "a tokenizer that keeps capitals" if need.cased else "a tokenizer that lowercases"
-  prompt = content.prompt
-  if need.prompts and prompt not in need.prompts:
+  if need.cased is not None:
+    # The ids say what the tokenizer does; its settings would have to be understood.
+    (upper_L, lower_L), _ = tokenizer.encode(["Paris", "paris"], content.max_length)
+    cased = not np.array_equal(upper_L, lower_L)
+    if need.cased and not cased:
+      yield "a tokenizer that keeps capitals"
+    if cased and not need.cased:
+      yield "a tokenizer that lowercases"
+  if need.prompts and content.prompt not in need.prompts:
     choices = " or ".join(map(repr, need.prompts))
-    yield f"{choices} before each text, not {prompt!r} (--prompt, or prompt=, gives it)"
+    yield f"{choices} before each text, not {content.prompt!r} (--prompt, or prompt=, gives it)"
 
 
 def _names(folder, encoder):
-  """What a folder is called: by its path, also inside a cache of models, and by its config."""
+  """The names of a folder: the end of its path, also inside a cache of models, and its config's."""
   name = read_json(encoder / "config.json", {}).get("_name_or_path", "")
   return " ".join([*folder.resolve().parts[-4:], str(name)]).lower()

@@ -8,7 +8,8 @@ from labse_jax.model_folder.tensor_file import Tensors, aligned, save
 
 MODULE = "sentence_transformers.models."
 MODULES = ("Transformer", "Pooling", "Dense", "Normalize")  # In this order.
-POOLING = {  # Ours: the key of sentence-transformers before its version 6, and its name from then.
+# Our names: the key of sentence-transformers before its version 6, and its name from then on.
+POOLING = {
   "cls": ("pooling_mode_cls_token", "cls"),
   "max": ("pooling_mode_max_tokens", "max"),
   "mean": ("pooling_mode_mean_tokens", "mean"),
@@ -28,73 +29,88 @@ PLAIN = {"pooling": "mean", "dense": 0, "dense_activation": "tanh", "normalize":
 def write(folder, head, dense, width):
   """Writes modules.json and the folders it names; `dense` are the layer's parameters, if any."""
   modules = [("", "Transformer"), ("1_Pooling", "Pooling")]
-  write_json(
-    folder / "1_Pooling" / "config.json",
-    {
-      "word_embedding_dimension": width,
-      **{key: name == head["pooling"] for name, (key, _) in POOLING.items()},
-    },
-  )
+  _write_pooling(folder / "1_Pooling", head["pooling"], width)
   if head.get("dense"):
     modules.append(("2_Dense", "Dense"))
-    write_json(
-      folder / "2_Dense" / "config.json",
-      {
-        "in_features": width,
-        "out_features": head["dense"],
-        "bias": True,
-        "activation_function": ACTIVATIONS[head.get("dense_activation", "tanh")],
-      },
-    )
-    save(
-      {"linear.weight": np.asarray(dense["kernel"]).T, "linear.bias": np.asarray(dense["bias"])},
-      folder / "2_Dense" / "model.safetensors",
-    )
+    _write_dense(folder / "2_Dense", head, dense, width)
   if head.get("normalize", True):
-    modules.append((f"{len(modules)}_Normalize", "Normalize"))
-    (folder / modules[-1][0]).mkdir()
+    place = f"{len(modules)}_Normalize"
+    modules.append((place, "Normalize"))
+    (folder / place).mkdir()
+  listed = []
+  for number, (place, kind) in enumerate(modules):
+    listed.append({"idx": number, "name": str(number), "path": place, "type": MODULE + kind})
+  write_json(folder / "modules.json", listed)
+
+
+def _write_pooling(folder, pooling, width):
+  config = {"word_embedding_dimension": width}
+  for name, (key, _) in POOLING.items():
+    config[key] = name == pooling
+  write_json(folder / "config.json", config)
+
+
+def _write_dense(folder, head, dense, width):
   write_json(
-    folder / "modules.json",
-    [
-      {"idx": i, "name": str(i), "path": path, "type": MODULE + kind}
-      for i, (path, kind) in enumerate(modules)
-    ],
+    folder / "config.json",
+    {
+      "in_features": width,
+      "out_features": head["dense"],
+      "bias": True,
+      "activation_function": ACTIVATIONS[head.get("dense_activation", "tanh")],
+    },
+  )
+  save(
+    {"linear.weight": np.asarray(dense["kernel"]).T, "linear.bias": np.asarray(dense["bias"])},
+    folder / "model.safetensors",
   )
 
 
 def read(folder):
   """(folder of the encoder, head, folder of the dense layer or None).
 
-  A folder of transformers alone has no modules.json; it is read with mean pooling, as
+  A folder of transformers alone has no modules.json. It is read with mean pooling, as
   sentence-transformers reads it.
   """
-  path, encoder, dense, head = folder / "modules.json", folder, None, dict(PLAIN)
+  path = folder / "modules.json"
+  encoder = folder
+  head = dict(PLAIN)
+  dense = None
   if not path.exists():
     return encoder, head, dense
   kinds = []
   for module in read_json(path, kind=list):
-    if not isinstance(module, dict):
-      raise InputError(f"{path}: {module!r} is no module.")
-    place, kind = _take(module, path, "path", "type")
-    inside = _inside(folder, place, path)
-    kinds.append(str(kind).rsplit(".", 1)[-1])
-    if kinds[-1] not in MODULES:
-      raise InputError(f"{path}: unknown module {kind!r}; known: {list(MODULES)}.")
-    if kinds[-1] == "Transformer":
+    kind, inside = _read_module(module, folder, path)
+    kinds.append(kind)
+    if kind == "Transformer":
       encoder = inside
-    elif kinds[-1] == "Pooling":
+    elif kind == "Pooling":
       head["pooling"] = _read_pooling(inside / "config.json")
-    elif kinds[-1] == "Dense":
+    elif kind == "Dense":
       dense = inside
     else:
       _needs_sentence_vectors(read_json(inside / "config.json", {}), inside)
   head["normalize"] = "Normalize" in kinds
-  if kinds != [kind for kind in MODULES if kind in {"Transformer", "Pooling", *kinds}]:
+  # `MODULES` is in the one order that can be computed; it also shows a module that comes twice.
+  needed = {"Transformer", "Pooling", *kinds}
+  if kinds != [kind for kind in MODULES if kind in needed]:
     raise InputError(
       f"{path}: modules {kinds}; needed: Transformer, Pooling, then at most one "
       "Dense and one Normalize, in this order."
     )
   return encoder, head, dense
+
+
+def _read_module(module, folder, path):
+  """(kind, folder) of an entry of modules.json, which lies at `path`."""
+  if not isinstance(module, dict):
+    raise InputError(f"{path}: {module!r} is no module.")
+  place, name = _take(module, path, "path", "type")
+  inside = _inside(folder, place, path)
+  kind = str(name).rsplit(".", 1)[-1]
+  if kind not in MODULES:
+    raise InputError(f"{path}: unknown module {name!r}; known: {list(MODULES)}.")
+  return kind, inside
 
 
 def read_dense(folder, width):
@@ -103,8 +119,8 @@ def read_dense(folder, width):
   config = read_json(path)
   inputs, outputs, name = _take(config, path, "in_features", "out_features", "activation_function")
   _needs_sentence_vectors(config, folder)
-  ours = {theirs: ours for ours, theirs in ACTIVATIONS.items()}
-  if name not in [*ours]:  # A list, for what JSON may hold has no hash.
+  ours = {theirs: name for name, theirs in ACTIVATIONS.items()}
+  if name not in list(ours):  # A list, because JSON may hold what has no hash.
     raise InputError(f"{path}: activation {name!r}; known: {list(ours)}.")
   if inputs != width or config.get("use_residual"):
     raise InputError(
@@ -116,7 +132,7 @@ def read_dense(folder, width):
 
 
 def read_dense_params(folder, width, outputs):
-  """The layer's kernel and bias; a bias that it does not have is zero."""
+  """The layer's kernel [width, outputs] and bias [outputs]; the bias is zero if it has none."""
   tensors = Tensors(folder)
   tensors.check_size(width * outputs)
   dense = {"kernel": aligned((width, outputs)), "bias": np.zeros(outputs, np.float32)}
@@ -128,13 +144,18 @@ def read_dense_params(folder, width, outputs):
 
 
 def _read_pooling(path):
+  """Our name of the one pooling that a config switches on."""
   config = read_json(path)
-  on = config.get("pooling_mode")  # From sentence-transformers 6 on; before, one key for each.
-  if on is None:
-    on = [k for k, v in config.items() if k.startswith("pooling_mode") and v is True]
-  on = [on] if isinstance(on, str) else on
-  names = {theirs: name for name, both in POOLING.items() for theirs in both}
-  if not isinstance(on, list) or len(on) != 1 or on[0] not in [*names]:
+  names = {}
+  for name, (old_key, new_name) in POOLING.items():
+    names[old_key] = name
+    names[new_name] = name
+  on = config.get("pooling_mode")
+  if on is None:  # Before sentence-transformers 6 each pooling had a key of its own.
+    on = [key for key, value in config.items() if key.startswith("pooling_mode") and value is True]
+  if isinstance(on, str):
+    on = [on]
+  if not isinstance(on, list) or len(on) != 1 or on[0] not in list(names):
     raise InputError(f"{path}: pooling {on}; exactly one of {sorted(POOLING)}.")
   if not config.get("include_prompt", True):
     raise InputError(f"{path}: include_prompt false is not supported.")
@@ -152,6 +173,7 @@ def _inside(folder, place, path):
 
 
 def _needs_sentence_vectors(config, folder):
+  """Raises InputError for a module between other vectors than a sentence's."""
   for key in ("module_input_name", "module_output_name"):
     if (config.get(key) or "sentence_embedding") != "sentence_embedding":
       raise InputError(
@@ -161,6 +183,7 @@ def _needs_sentence_vectors(config, folder):
 
 
 def _take(values, path, *keys):
+  """The values of these keys; raises InputError, which names the missing ones."""
   missing = [key for key in keys if key not in values]
   if missing:
     raise InputError(f"{path}: lacks {missing}.")

@@ -1,5 +1,6 @@
 """Safetensors, of one file or several: read straight into place, and every tensor accounted for."""
 
+import dataclasses
 import json
 import math
 import pathlib
@@ -15,9 +16,9 @@ from labse_jax.base.files import read_json
 FLOATS = {"F32": np.float32, "F16": np.float16, "BF16": ml_dtypes.bfloat16}
 DTYPES = FLOATS | {"I8": np.int8}
 BLOCK = 1 << 24  # Values that are converted at a time.
-ALIGNMENT = 64  # JAX takes an array of the host as it is, without a copy, where it begins so.
-OVERSIZE = 8  # A model that is so many times its file is a wrong config, and may fit no memory.
-ALL_NAMED = 12  # Of a list of names longer than this, the first.
+ALIGNMENT = 64  # In bytes. JAX takes an array of the host without a copy where it begins so.
+OVERSIZE = 8  # A model that is so many times its file has a wrong config, and may fit no memory.
+ALL_NAMED = 12  # A message names no more tensors than this.
 
 
 def aligned(shape, dtype=np.float32):
@@ -28,15 +29,29 @@ def aligned(shape, dtype=np.float32):
   return raw[start : start + size].view(dtype).reshape(shape)
 
 
+@dataclasses.dataclass(frozen=True)
+class Place:
+  """Where a tensor lies: in which file, from which byte on; and its safetensors type and shape."""
+
+  path: pathlib.Path
+  start: int
+  kind: str
+  shape: tuple
+
+
 class Tensors:
   """The tensors of `folder`/model.safetensors, or of the shards that its index names.
 
-  `fill(name, out)` reads one into an array of float32; `finish` raises for what was missing, was of
-  another shape, or was never asked for. All three are said together.
+  `fill(name, out)` reads one into an array of float32. `finish` raises for the tensors that were
+  missing, had another shape, or were never asked for; one message names them all.
   """
 
   def __init__(self, folder):
-    self.path, self.places = folder / "model.safetensors", {}
+    self.path = folder / "model.safetensors"
+    self.places = {}
+    self.missing = []
+    self.taken = set()
+    self.wrong = []
     index = folder / "model.safetensors.index.json"
     if self.path.is_file() or not index.is_file():
       self._open(self.path)
@@ -44,7 +59,6 @@ class Tensors:
       self.path = index
       for name in _shards(index):
         self._open(folder / name)
-    self.missing, self.taken, self.wrong = [], set(), []
 
   def __contains__(self, name):
     return name in self.places
@@ -54,14 +68,7 @@ class Tensors:
 
   def _open(self, path):
     if not path.is_file():
-      pickled = path.with_name("pytorch_model.bin")
-      raise InputError(
-        f"{pickled}: is a pickle, which may run any code; convert it once with transformers: "
-        "AutoModel.from_pretrained(FOLDER).save_pretrained(FOLDER), or, with all its modules, "
-        "SentenceTransformer(FOLDER).save(NEW_FOLDER)."
-        if pickled.is_file()
-        else f"{path}: no such file."
-      )
+      raise InputError(_no_file(path))
     try:
       safe_open(path, framework="numpy").__exit__(None, None, None)  # The library's own checks.
     except (SafetensorError, OSError) as error:
@@ -72,19 +79,21 @@ class Tensors:
     header.pop("__metadata__", None)
     for name, entry in header.items():
       if name in self.places:
-        raise InputError(f"{path}: the tensor {name} is also in {self.places[name][0]}.")
+        raise InputError(f"{path}: the tensor {name} is also in {self.places[name].path}.")
       start = 8 + size + entry["data_offsets"][0]
-      self.places[name] = (path, start, entry["dtype"], tuple(entry["shape"]))
+      self.places[name] = Place(path, start, entry["dtype"], tuple(entry["shape"]))
 
   def check_size(self, count):
     """Raises InputError for far more values than the files hold, before they are allocated."""
-    held = sum(math.prod(place[-1]) for place in self.places.values())
+    held = sum(math.prod(place.shape) for place in self.places.values())
     if count > OVERSIZE * max(held, 1):
       raise InputError(f"{self.path}: holds {held:,} values; config.json asks for {count:,}.")
 
   def dtype(self, name):
     """The stored type's name, as float16; None where there is no such tensor."""
-    kind = self.places[name][2] if name in self.places else None
+    if name not in self.places:
+      return None
+    kind = self.places[name].kind
     return np.dtype(DTYPES[kind]).name if kind in DTYPES else kind
 
   def fill(self, name, out, kinds=tuple(FLOATS)):
@@ -93,52 +102,81 @@ class Tensors:
       self.missing.append(name)
       return out
     self.taken.add(name)
-    path, start, kind, shape = self.places[name]
-    if shape != out.shape or kind not in kinds:
-      self.wrong.append(f"{name} is {kind} {shape}; {kinds[0]} {out.shape} is needed")
+    place = self.places[name]
+    if place.shape != out.shape or place.kind not in kinds:
+      self.wrong.append(f"{name} is {place.kind} {place.shape}; {kinds[0]} {out.shape} is needed")
     elif out.flags.c_contiguous:
-      self._read(path, start, DTYPES[kind], out)
+      _read(place, out)
     else:
-      out[...] = self._read(path, start, DTYPES[kind], np.empty(shape, np.float32))
+      # Bytes can only be read into memory that has no gaps.
+      whole = np.empty(place.shape, np.float32)
+      _read(place, whole)
+      out[...] = whole
     return out
 
-  def _read(self, path, start, dtype, out):
-    flat = out.reshape(-1)
-    with open(path, "rb") as file:
-      file.seek(start)
-      if dtype == np.float32:
-        got = file.readinto(memoryview(flat).cast("B")) // 4
-      else:
-        got = 0
-        for first in range(0, len(flat), BLOCK):
-          part = np.fromfile(file, dtype, min(BLOCK, len(flat) - first))
-          flat[first : first + len(part)] = part
-          got += len(part)
-    if got != len(flat):
-      raise InputError(f"{path}: ends in the middle of a tensor.")
-    return out
+  def finish(self, unused=None):
+    """Raises InputError unless every tensor was taken and fits.
 
-  def finish(self, unused=lambda name: False):
-    """Raises InputError, listing them, unless every tensor fitted, but for those `unused` names."""
-    left = sorted(n for n in self.places.keys() - self.taken if not unused(n))
-    said = [("misshapen", self.wrong), ("missing", self.missing), ("not of this model", left)]
-    said = [f"{what}: {_listed(names)}" for what, names in said if names]
-    if said:
-      raise InputError(f"{self.path}: the tensors do not fit config.json; {'; '.join(said)}.")
+    A tensor may be left over where `unused`, a compiled pattern, matches its name.
+    """
+    left = sorted(self.places.keys() - self.taken)
+    if unused is not None:
+      left = [name for name in left if not unused.fullmatch(name)]
+    problems = []
+    if self.wrong:
+      problems.append(f"misshapen: {_listed(self.wrong)}")
+    if self.missing:
+      problems.append(f"missing: {_listed(self.missing)}")
+    if left:
+      problems.append(f"not of this model: {_listed(left)}")
+    if problems:
+      raise InputError(f"{self.path}: the tensors do not fit config.json; {'; '.join(problems)}.")
+
+
+def _read(place, out):
+  """Reads a tensor into `out`, contiguous and float32."""
+  flat = out.reshape(-1)
+  dtype = DTYPES[place.kind]
+  with open(place.path, "rb") as file:
+    file.seek(place.start)
+    if dtype == np.float32:
+      got = file.readinto(memoryview(flat).cast("B")) // 4
+    else:
+      # Block by block, so that a big table is not in memory twice.
+      got = 0
+      for first in range(0, len(flat), BLOCK):
+        part = np.fromfile(file, dtype, min(BLOCK, len(flat) - first))
+        flat[first : first + len(part)] = part
+        got += len(part)
+  if got != len(flat):
+    raise InputError(f"{place.path}: ends in the middle of a tensor.")
 
 
 def save(tensors, path):
-  """Writes a safetensors file as PyTorch's users expect it, for those who may read its folder."""
+  """Writes a safetensors file as PyTorch's users expect it, with the usual file permissions."""
   path.touch()
   mode = path.stat().st_mode
   contiguous = {name: np.ascontiguousarray(tensor) for name, tensor in tensors.items()}
   save_file(contiguous, path, metadata={"format": "pt"})
-  path.chmod(mode)  # The library leaves it to its owner alone.
+  path.chmod(mode)  # The library makes a file that only its owner may read.
+
+
+def _no_file(path):
+  pickled = path.with_name("pytorch_model.bin")
+  if not pickled.is_file():
+    return f"{path}: no such file."
+  return (
+    f"{pickled}: is a pickle, which may run any code; convert it once with transformers: "
+    "AutoModel.from_pretrained(FOLDER).save_pretrained(FOLDER), or, with all its modules, "
+    "SentenceTransformer(FOLDER).save(NEW_FOLDER)."
+  )
 
 
 def _listed(names):
-  more = f" and {len(names) - ALL_NAMED} more" if len(names) > ALL_NAMED else ""
-  return ", ".join(names[:ALL_NAMED]) + more
+  text = ", ".join(names[:ALL_NAMED])
+  if len(names) > ALL_NAMED:
+    text += f" and {len(names) - ALL_NAMED} more"
+  return text
 
 
 def _shards(index):

@@ -1,7 +1,7 @@
 """transformers' config.json and our `model` section: the four architectures that are read."""
 
 from labse_jax.base.errors import InputError, known
-from labse_jax.model_folder.weights import NAMES
+from labse_jax.model_folder.tensor_names import NAMES
 from labse_jax.models.bert import ACTIVATIONS
 
 _BERT = {
@@ -17,7 +17,8 @@ _BERT = {
   "activation": "hidden_act",
 }
 _MPNET = {ours: theirs for ours, theirs in _BERT.items() if ours != "types"}
-KEYS = {  # Of each model_type: our keys, theirs.
+# Of each model_type: our keys, and theirs.
+KEYS = {
   "bert": _BERT,
   "xlm-roberta": _BERT,
   "mpnet": _MPNET | {"relative_buckets": "relative_attention_num_buckets"},
@@ -32,20 +33,28 @@ KEYS = {  # Of each model_type: our keys, theirs.
     "activation": "activation",
   },
 }
-FIXED = {  # What transformers computes a model_type with, whatever a config says.
+# What transformers computes a model_type with, whatever a config says.
+FIXED = {
   "bert": {"position_offset": 0, "relative_buckets": 0},
   "xlm-roberta": {"relative_buckets": 0},
   "mpnet": {"position_offset": 2, "relative_buckets": 32, "types": 0},
   "distilbert": {"epsilon": 1e-12, "types": 0, "position_offset": 0, "relative_buckets": 0},
 }
-EXAMPLES = {"activation": "gelu", "dropout": 0.1, "epsilon": 1e-12}  # Any other: a whole number.
+# One right value of each key; those of all other keys are whole numbers.
+EXAMPLES = {"activation": "gelu", "dropout": 0.1, "epsilon": 1e-12}
+DEFAULTS = {"types": 2, "epsilon": 1e-12, "activation": "gelu", "dropout": 0.1, "positions": 512}
 
 
 def model_type(model):
   """The transformers architecture that has just what `model` has; raises where none does."""
-  offset, buckets = model.get("position_offset", 0), model.get("relative_buckets", 0)
-  kind = "mpnet" if buckets else "xlm-roberta" if offset else "bert"
-  kind = kind if buckets or model.get("types", 2) else "distilbert"
+  if model.get("relative_buckets", 0):
+    kind = "mpnet"
+  elif not model.get("types", 2):
+    kind = "distilbert"
+  elif model.get("position_offset", 0):
+    kind = "xlm-roberta"
+  else:
+    kind = "bert"
   for key, value in FIXED[kind].items():
     if model.get(key, value) != value:
       raise InputError(
@@ -56,42 +65,50 @@ def model_type(model):
 
 
 def config_of(model, *, head, dtype, pad):
-  """config.json's content; `head` says whether a masked-LM head is there, `pad` is the id."""
+  """The content of config.json. `head`: whether it has a masked-LM head; `pad`: the padding id."""
   kind = model_type(model)
-  attention = "attention_dropout" if kind == "distilbert" else "attention_probs_dropout_prob"
-  defaults = {"types": 2, "epsilon": 1e-12, "activation": "gelu", "dropout": 0.1, "positions": 512}
-  values = defaults | model
   if model.get("position_offset") and pad != model["position_offset"] - 1:
     raise InputError(
       f"the tokenizer's padding id is {pad}; a model that counts positions from "
       f"{model['position_offset']} needs one id less."
     )
-  return {
+  attention = "attention_dropout" if kind == "distilbert" else "attention_probs_dropout_prob"
+  values = DEFAULTS | model
+  config = {
     "architectures": [NAMES[kind].kind + ("ForMaskedLM" if head else "Model")],
     "model_type": kind,
     "pad_token_id": pad,
     "torch_dtype": dtype,
     attention: values["dropout"],
-    **{theirs: values[ours] for ours, theirs in KEYS[kind].items()},
   }
+  for ours, theirs in KEYS[kind].items():
+    config[theirs] = values[ours]
+  return config
 
 
 def model_of(config, path):
   """The `model` section of a config.json's content; raises for what is not one of the four."""
   kind = config.get("model_type")
   known(f"model_type in {path}:", kind, KEYS)
-  missing = [theirs for theirs in KEYS[kind].values() if theirs not in config]
+  keys = KEYS[kind]
+  missing = [theirs for theirs in keys.values() if theirs not in config]
   if missing:
     raise InputError(f"{path}: lacks {missing}.")
-  model = {
-    ours: _checked(config[theirs], theirs, EXAMPLES.get(ours, 1), path)
-    for ours, theirs in KEYS[kind].items()
-  }
+  model = {}
+  for ours, theirs in keys.items():
+    model[ours] = _checked(config[theirs], theirs, EXAMPLES.get(ours, 1), path)
+  # A config may say what transformers does not follow; then its own vectors are others.
   for ours, value in FIXED[kind].items():
     if model.setdefault(ours, value) != value:
-      raise InputError(f"{path}: {KEYS[kind][ours]} is {model[ours]}; only {value} is read.")
+      raise InputError(f"{path}: {keys[ours]} is {model[ours]}; only {value} is read.")
   if kind == "xlm-roberta":
     model["position_offset"] = _checked(config.get("pad_token_id", 1), "pad_token_id", 1, path) + 1
+  _check_together(model, config, path)
+  return model
+
+
+def _check_together(model, config, path):
+  """Raises InputError for values that are right one by one and make no model that is read."""
   known(f"activation in {path}:", model["activation"], ACTIVATIONS)
   if model["width"] % model["heads"]:
     raise InputError(f"{path}: {model['heads']} heads do not divide {model['width']}.")
@@ -99,14 +116,16 @@ def model_of(config, path):
     raise InputError(f"{path}: relative positions and decoders are not read.")
   if model["positions"] - model["position_offset"] < 3:
     raise InputError(f"{path}: {model['positions']} positions are too few.")
-  return model
 
 
 def _checked(value, name, example, path):
+  """The value, if it is of the kind of `example`; else raises InputError."""
   kind = (int, float) if isinstance(example, float) else type(example)
   right = isinstance(value, kind) and not isinstance(value, bool)
-  if isinstance(example, float):  # A share, or an epsilon.
-    right = right and 0 <= value < 1
-  if not right or (example == 1 and value < 1):
+  if right and isinstance(example, float):  # A share, or an epsilon.
+    right = 0 <= value < 1
+  if right and example == 1:
+    right = value >= 1
+  if not right:
     raise InputError(f"{path}: {name} is {value!r}; like {example!r} is needed.")
   return value

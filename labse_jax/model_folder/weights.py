@@ -1,111 +1,26 @@
-"""Our parameter tree and Hugging Face's tensors: one table of names, read both ways.
+"""Our parameter tree and transformers' tensors: one table of names, read both ways.
 
-`views` shows our arrays under the names and in the layout of the tensors of transformers: filling
-the views reads a model, copying them out writes one.
+`views` shows our arrays under transformers' names and in the layout of its tensors. Filling the
+views reads a model; copying them out writes one.
 """
-
-import dataclasses
-import re
 
 import numpy as np
 
 from labse_jax.model_folder.tensor_file import aligned
+from labse_jax.model_folder.tensor_names import OLD_NAMES, POOLER, ROWS_INT8, TABLE, UNUSED
 from labse_jax.models.bert import table_rows
-
-TABLE = "embeddings.word_embeddings.weight"
-ROWS_INT8 = ("embeddings.word_embeddings.rows_int8", "embeddings.word_embeddings.row_scales")
-POOLER = ("pooler.dense.weight", "pooler.dense.bias")
-
-
-@dataclasses.dataclass(frozen=True)
-class Names:
-  """How one of transformers' classes names the tensors of a layer and of its masked-LM head."""
-
-  kind: str  # The class is kind + "Model" or kind + "ForMaskedLM".
-  prefix: str  # Of the encoder, in a model with a head.
-  layer: str
-  query_key_value: tuple
-  dense: dict  # Ours to theirs.
-  norms: dict
-  head: dict
-
-
-_BERT = Names(
-  kind="Bert",
-  prefix="bert.",
-  layer="encoder.layer.{}.",
-  query_key_value=tuple(f"attention.self.{name}" for name in ("query", "key", "value")),
-  dense={
-    "attention_out": "attention.output.dense",
-    "up": "intermediate.dense",
-    "down": "output.dense",
-  },
-  norms={"attention_norm": "attention.output.LayerNorm", "mlp_norm": "output.LayerNorm"},
-  head={
-    "transform": "cls.predictions.transform.dense",
-    "output_bias": "cls.predictions.bias",
-    "norm": "cls.predictions.transform.LayerNorm",
-  },
-)
-_XLM_R = dataclasses.replace(
-  _BERT,
-  kind="XLMRoberta",
-  prefix="roberta.",
-  head={"transform": "lm_head.dense", "output_bias": "lm_head.bias", "norm": "lm_head.layer_norm"},
-)
-_MPNET = dataclasses.replace(
-  _XLM_R,
-  kind="MPNet",
-  prefix="mpnet.",
-  query_key_value=tuple(f"attention.attn.{name}" for name in "qkv"),
-  dense=_BERT.dense | {"attention_out": "attention.attn.o"},
-  norms=_BERT.norms | {"attention_norm": "attention.LayerNorm"},
-)
-_DISTILBERT = Names(
-  kind="DistilBert",
-  prefix="distilbert.",
-  layer="transformer.layer.{}.",
-  query_key_value=tuple(f"attention.{name}_lin" for name in "qkv"),
-  dense={"attention_out": "attention.out_lin", "up": "ffn.lin1", "down": "ffn.lin2"},
-  norms={"attention_norm": "sa_layer_norm", "mlp_norm": "output_layer_norm"},
-  head={
-    "transform": "vocab_transform",
-    "output_bias": "vocab_projector.bias",
-    "norm": "vocab_layer_norm",
-  },
-)
-NAMES = {"bert": _BERT, "distilbert": _DISTILBERT, "mpnet": _MPNET, "xlm-roberta": _XLM_R}
-# What may lie beside an encoder and is not of it: a buffer, the pooler, the heads of pretraining.
-UNUSED = re.compile(
-  r"(\w+\.)?(embeddings\.position_ids|pooler\.dense\.\w+)"
-  r"|(cls|lm_head|vocab_\w+)\.[\w.]+"
-)
-OLD_NAMES = {"LayerNorm.weight": "LayerNorm.gamma", "LayerNorm.bias": "LayerNorm.beta"}
 
 
 def allocate(model, *, masked_lm=False):
-  """Uninitialised parameters of the encoder, and of its head; the table's padding is zero."""
-  N, D, F, H = (model[key] for key in ("depth", "width", "mlp_width", "heads"))
-  V, P, K = model["vocab_size"], model["positions"], D // H
-
-  def dense(*shape, out):
-    return {"kernel": aligned((N, *shape, *out)), "bias": aligned((N, *out))}
-
-  def norm(*shape):
-    return {"scale": aligned((*shape, D)), "bias": aligned((*shape, D))}
-
+  """Uninitialised parameters of the encoder, and of its head; the table's padding rows are zero."""
+  V = model["vocab_size"]
+  D = model["width"]
+  H = model["heads"]
   bert = {
     "word_embedding": aligned((table_rows(V), D)),
-    "position_embedding": aligned((P, D)),
-    "embedding_norm": norm(),
-    "blocks": {
-      "query_key_value": dense(D, out=(3, H, K)),
-      "attention_out": dense(D, out=(D,)),
-      "up": dense(D, out=(F,)),
-      "down": dense(F, out=(D,)),
-      "attention_norm": norm(N),
-      "mlp_norm": norm(N),
-    },
+    "position_embedding": aligned((model["positions"], D)),
+    "embedding_norm": _empty_norm(D),
+    "blocks": _empty_blocks(model),
   }
   bert["word_embedding"][V:] = 0
   if model.get("types", 2):
@@ -116,55 +31,87 @@ def allocate(model, *, masked_lm=False):
     return {"bert": bert}
   head = {
     "transform": {"kernel": aligned((D, D)), "bias": aligned((D,))},
-    "norm": norm(),
+    "norm": _empty_norm(D),
     "output_bias": np.zeros(table_rows(V), np.float32),
   }
   return {"bert": bert, "masked_lm": head}
 
 
+def _empty_blocks(model):
+  """The parameters of all layers; each array's first axis is the layer."""
+  N = model["depth"]
+  D = model["width"]
+  F = model["mlp_width"]
+  H = model["heads"]
+  K = D // H
+
+  def dense(inputs, outputs):
+    return {"kernel": aligned((N, inputs, *outputs)), "bias": aligned((N, *outputs))}
+
+  return {
+    "query_key_value": dense(D, (3, H, K)),
+    "attention_out": dense(D, (D,)),
+    "up": dense(D, (F,)),
+    "down": dense(F, (D,)),
+    "attention_norm": _empty_norm(N, D),
+    "mlp_norm": _empty_norm(N, D),
+  }
+
+
+def _empty_norm(*shape):
+  return {"scale": aligned(shape), "bias": aligned(shape)}
+
+
 def _count(model):
   """About how many values an encoder has."""
-  D, F, N = model["width"], model["mlp_width"], model["depth"]
+  D = model["width"]
   rows = model["vocab_size"] + model["positions"] + model.get("types", 2)
-  return D * (rows + N * (4 * D + 2 * F))
+  return D * (rows + model["depth"] * (4 * D + 2 * model["mlp_width"]))
 
 
 def views(params, model, names):
   """{transformers' name: a view of our array in its layout}, for all that `params` holds."""
-  bert, D = params["bert"], model["width"]
+  bert = params["bert"]
+  V = model["vocab_size"]
   found = {
-    TABLE: bert["word_embedding"][: model["vocab_size"]],
+    TABLE: bert["word_embedding"][:V],
     "embeddings.position_embeddings.weight": bert["position_embedding"],
-    **_norm("embeddings.LayerNorm", bert["embedding_norm"]),
   }
+  found |= _norm("embeddings.LayerNorm", bert["embedding_norm"])
   if "type_embedding" in bert:
     found["embeddings.token_type_embeddings.weight"] = bert["type_embedding"]
   if "relative" in bert:
     found["encoder.relative_attention_bias.weight"] = bert["relative"]["bias"]
-  blocks = bert["blocks"]
   for n in range(model["depth"]):
-    layer = names.layer.format(n)
-
-    def at(leaves, n=n):
-      return {key: leaf[n] for key, leaf in leaves.items()}
-
-    for i, name in enumerate(names.query_key_value):
-      kernel, bias = blocks["query_key_value"]["kernel"], blocks["query_key_value"]["bias"]
-      found[f"{layer}{name}.weight"] = kernel[n, :, i].reshape(D, D).T
-      found[f"{layer}{name}.bias"] = bias[n, i].reshape(D)
-    for ours, name in names.dense.items():
-      found |= _dense(layer + name, at(blocks[ours]))
-    for ours, name in names.norms.items():
-      found |= _norm(layer + name, at(blocks[ours]))
+    found |= _layer_views(bert["blocks"], n, model["width"], names)
   if "masked_lm" not in params:
     return found
+  # A model with a head has its encoder under a prefix; the head itself has none.
+  prefixed = {names.prefix + name: view for name, view in found.items()}
   head = params["masked_lm"]
-  return (
-    {names.prefix + name: view for name, view in found.items()}
-    | _dense(names.head["transform"], head["transform"])
-    | _norm(names.head["norm"], head["norm"])
-    | {names.head["output_bias"]: head["output_bias"][: model["vocab_size"]]}
-  )
+  prefixed |= _dense(names.head["transform"], head["transform"])
+  prefixed |= _norm(names.head["norm"], head["norm"])
+  prefixed[names.head["output_bias"]] = head["output_bias"][:V]
+  return prefixed
+
+
+def _layer_views(blocks, n, D, names):
+  """The views of layer `n`."""
+  found = {}
+  layer = names.layer.format(n)
+  # Ours is one array for query, key and value; transformers has a tensor for each.
+  kernel_DcHK = blocks["query_key_value"]["kernel"][n]
+  bias_cHK = blocks["query_key_value"]["bias"][n]
+  for i, name in enumerate(names.query_key_value):
+    found[f"{layer}{name}.weight"] = kernel_DcHK[:, i].reshape(D, D).T
+    found[f"{layer}{name}.bias"] = bias_cHK[i].reshape(D)
+  for ours, name in names.dense.items():
+    leaves = {key: leaf[n] for key, leaf in blocks[ours].items()}
+    found |= _dense(layer + name, leaves)
+  for ours, name in names.norms.items():
+    leaves = {key: leaf[n] for key, leaf in blocks[ours].items()}
+    found |= _norm(layer + name, leaves)
+  return found
 
 
 def _dense(name, leaves):
@@ -180,46 +127,62 @@ def read(tensors, model, names, *, pretraining=False):
   masked_lm = pretraining and names.head["output_bias"] in tensors
   tensors.check_size(_count(model))
   params = allocate(model, masked_lm=masked_lm)
-  # A model with a head, as of masked language modelling, has its encoder under a prefix.
-  prefix = names.prefix if any(name.startswith(names.prefix) for name in tensors) else ""
+  # A model saved with a head, as of masked language modelling, has its encoder under a prefix. The
+  # views have the prefix only where the head is read too.
+  has_prefix = any(name.startswith(names.prefix) for name in tensors)
+  prefix = names.prefix if has_prefix else ""
   for name, view in views(params, model, names).items():
-    inside = not masked_lm or name.startswith(names.prefix)
-    name = prefix + name.removeprefix(names.prefix) if inside else name
-    if inside and name.endswith(TABLE) and prefix + ROWS_INT8[0] in tensors:
+    if masked_lm and not name.startswith(names.prefix):
+      tensors.fill(_as_stored(name, tensors), view)
+      continue
+    name = prefix + name.removeprefix(names.prefix)
+    if name == prefix + TABLE and prefix + ROWS_INT8[0] in tensors:
       _fill_from_int8(tensors, prefix, view)
     else:
       tensors.fill(_as_stored(name, tensors), view)
-  pooler = {}
-  if all(prefix + name in tensors for name in POOLER):
-    D = model["width"]
-    for name, shape in zip(POOLER, [(D, D), (D,)], strict=True):
-      pooler[name] = tensors.fill(prefix + name, aligned(shape))
-  tensors.finish(unused=lambda name: UNUSED.fullmatch(name))
+  pooler = _read_pooler(tensors, prefix, model["width"])
+  tensors.finish(unused=UNUSED)
   return params, pooler
 
 
+def _read_pooler(tensors, prefix, D):
+  """{name without prefix: tensor} of BERT's own pooler; {} where it is not whole."""
+  weight, bias = POOLER
+  if prefix + weight not in tensors or prefix + bias not in tensors:
+    return {}
+  return {
+    weight: tensors.fill(prefix + weight, aligned((D, D))),
+    bias: tensors.fill(prefix + bias, aligned((D,))),
+  }
+
+
 def stored_as(tensors):
-  """float32, float16, bfloat16 or int8_rows: what holds each of the tensors without loss."""
-  if any(name.endswith(ROWS_INT8[0]) for name in tensors):
-    return "int8_rows"
-  kinds = {tensors.dtype(name) for name in tensors if not UNUSED.fullmatch(name)}
+  """float32, float16, bfloat16 or int8_rows: the type that holds every tensor without loss."""
+  kinds = set()
+  for name in tensors:
+    if name.endswith(ROWS_INT8[0]):
+      return "int8_rows"
+    if not UNUSED.fullmatch(name):
+      kinds.add(tensors.dtype(name))
   return kinds.pop() if len(kinds) == 1 else "float32"
 
 
 def _as_stored(name, tensors):
-  """As the first releases of BERT called it, where they did."""
+  """The name by which the file has a tensor: BERT's old one where only that is there."""
+  if name in tensors:
+    return name
   for new, old in OLD_NAMES.items():
-    if name.endswith(new) and name not in tensors:
+    if name.endswith(new):
       older = name.removesuffix(new) + old
       return older if older in tensors else name
   return name
 
 
 def _fill_from_int8(tensors, prefix, table_VD):
-  """Each row was stored as whole numbers up to 127 times a scale of its own."""
-  rows, scales = (prefix + name for name in ROWS_INT8)
-  scale_V = tensors.fill(scales, aligned(table_VD.shape[:1]))
-  tensors.fill(rows, table_VD, kinds=("I8",))
+  """Each row is stored as whole numbers of -127 to 127 and a scale of its own."""
+  rows, scales = ROWS_INT8
+  scale_V = tensors.fill(prefix + scales, aligned(table_VD.shape[:1]))
+  tensors.fill(prefix + rows, table_VD, kinds=("I8",))
   table_VD *= scale_V[:, None]
 
 
@@ -227,7 +190,9 @@ def quantised(table_VD):
   """The table as int8 rows and float32 scales, under the names of `ROWS_INT8`."""
   scale_V = np.abs(table_VD).max(1) / np.float32(127)
   rows_VD = np.empty(table_VD.shape, np.int8)
-  for first in range(0, len(table_VD), 4096):
+  for first in range(0, len(table_VD), 4096):  # In parts, so that no whole copy is in memory.
     part = slice(first, first + 4096)
-    rows_VD[part] = np.rint(table_VD[part] / np.where(scale_V[part] > 0, scale_V[part], 1)[:, None])
-  return dict(zip(ROWS_INT8, (rows_VD, scale_V), strict=True))
+    divisor = np.where(scale_V[part] > 0, scale_V[part], 1)  # A row of zeros has no scale.
+    rows_VD[part] = np.rint(table_VD[part] / divisor[:, None])
+  rows, scales = ROWS_INT8
+  return {rows: rows_VD, scales: scale_V}

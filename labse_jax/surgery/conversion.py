@@ -9,6 +9,7 @@ from labse_jax import model_folder
 from labse_jax.base import files
 from labse_jax.base.errors import InputError
 from labse_jax.model_folder import transformers_config, weights
+from labse_jax.model_folder.tensor_names import NAMES, POOLER
 from labse_jax.tokenizer.tokenizer import Tokenizer
 
 LENGTH = 256
@@ -126,7 +127,7 @@ def convert(variables, model, tokenizer_file, *, pooling, max_length):
       f"{variables.path}: its table has {model['vocab_size']:,} rows, the "
       f"vocabulary {entries:,} pieces; they must be as many."
     )
-  params, pooler = weights.read(variables, model, weights.NAMES["bert"], pretraining=True)
+  params, pooler = weights.read(variables, model, NAMES["bert"], pretraining=True)
   pretrained = "masked_lm" in params or "next-sentence head" in variables.left_out
   pooling, reason = _choose_pooling(pooling, bool(pooler), pretrained)
   head = {"pooling": pooling, "dense": 0, "dense_activation": "tanh", "normalize": True}
@@ -134,7 +135,7 @@ def convert(variables, model, tokenizer_file, *, pooling, max_length):
     if not pooler:
       raise InputError(f"{variables.path}: has no pooler; choose another --pooling.")
     head |= {"pooling": "cls", "dense": model["width"]}
-    kernel, bias = (pooler[name] for name in weights.POOLER)
+    kernel, bias = (pooler[name] for name in POOLER)
     params["dense"], pooler = {"kernel": np.ascontiguousarray(kernel.T), "bias": bias}, {}
   length = min(max_length or LENGTH, model["positions"])
   content = model_folder.ModelFolder(model, head, params, tokenizer_file, length, pooler=pooler)

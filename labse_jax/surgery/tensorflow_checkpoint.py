@@ -1,16 +1,18 @@
-"""A TensorFlow checkpoint of a BERT, read as the tensors of Hugging Face's BERT.
+"""A TensorFlow checkpoint of a BERT, read as the tensors of transformers' BERT.
 
 Only TensorFlow's checkpoint reader is used: nothing that a SavedModel holds is ever run.
 """
 
 from collections import Counter
+import dataclasses
 import os
 import re
 
 from labse_jax.base.errors import InputError
 from labse_jax.model_folder.tensor_file import Tensors
 
-# Hugging Face's name, google-research/bert's (TF1), the model garden's (TF2): single variables,
+# Each row below has transformers' name, google-research/bert's (TF1) and the model garden's (TF2).
+# These are single variables,
 TABLES = [
   ("embeddings.word_embeddings.weight", "embeddings/word_embeddings", "word_embeddings/embeddings"),
   (
@@ -25,14 +27,22 @@ TABLES = [
   ),
   ("cls.predictions.bias", "cls/predictions/output_bias", "cls/predictions/output_bias/bias"),
 ]
-# pairs of a kernel or gain and a bias,
+# these are modules, which have a kernel (or a gain) and a bias,
 MODULES = [
   ("embeddings.LayerNorm", "embeddings/LayerNorm", "embeddings/layer_norm"),
   ("pooler.dense", "pooler/dense", "pooler_transform"),
-  ("cls.predictions.transform.dense", *["cls/predictions/transform/dense"] * 2),
-  ("cls.predictions.transform.LayerNorm", *["cls/predictions/transform/LayerNorm"] * 2),
+  (
+    "cls.predictions.transform.dense",
+    "cls/predictions/transform/dense",
+    "cls/predictions/transform/dense",
+  ),
+  (
+    "cls.predictions.transform.LayerNorm",
+    "cls/predictions/transform/LayerNorm",
+    "cls/predictions/transform/LayerNorm",
+  ),
 ]
-# and the pairs of each layer.
+# and these are the modules of each layer.
 LAYER = ("encoder.layer.{}.", "encoder/layer_{}/", "transformer/layer_{}/")
 LAYER_MODULES = [
   ("attention.self.query", "attention/self/query", "self_attention/query"),
@@ -45,83 +55,113 @@ LAYER_MODULES = [
   ("output.LayerNorm", "output/LayerNorm", "output_layer_norm"),
 ]
 QUERY_0 = "encoder.layer.0.attention.self.query.weight"
-LEFT_OUT = {  # What vectors do not depend on, by a variable's key in the checkpoint or its name.
+# What no vector depends on. A pattern is for a variable's key in the checkpoint or for its name.
+LEFT_OUT = {
   "optimizer": r"(.*/)?(optimizer|\.OPTIMIZER_SLOT)/.*|\w+/[mv]/.*|.*/(adam|lamb|lars)_[mv]"
   r"|.*/(Adam|LAMB)\w*|beta[12]_power\w*",
   "counter": r"(save_counter|global_step)(/.*)?",
   "metric": r"(.*/)?metrics/.*",
   "next-sentence head": r"(.*/)?(cls/seq_relationship|next_sentence|transform/logits)/.*",
 }
-QUIET = {"TF_CPP_MIN_LOG_LEVEL": "3", "TF_ENABLE_ONEDNN_OPTS": "0"}  # It greets at its import.
+# TensorFlow prints lines when it is imported; these settings keep it quiet.
+QUIET = {"TF_CPP_MIN_LOG_LEVEL": "3", "TF_ENABLE_ONEDNN_OPTS": "0"}
 GRAPH = "_CHECKPOINTABLE_OBJECT_GRAPH"
 
 
 def hugging_face_names(depth):
-  """{a variable's name in either code: Hugging Face's} of a BERT of `depth` layers."""
-  found = {name: theirs for theirs, *names in TABLES for name in names}
-  layers = [
-    [scope.format(n) + module for scope, module in zip(LAYER, modules, strict=True)]
-    for n in range(depth)
-    for modules in LAYER_MODULES
-  ]
-  for theirs, *paths in MODULES + layers:
-    weight, bias = ("gamma", "beta") if theirs.endswith("LayerNorm") else ("kernel", "bias")
-    for path in paths:
-      found |= {f"{path}/{weight}": f"{theirs}.weight", f"{path}/{bias}": f"{theirs}.bias"}
+  """{a variable's name in either code: transformers' name} of a BERT of `depth` layers."""
+  found = {}
+  for theirs, *names in TABLES:
+    for name in names:
+      found[name] = theirs
+  for module in MODULES:
+    found |= _module_names(*module)
+  for n in range(depth):
+    for module in LAYER_MODULES:
+      paths = [scope.format(n) + path for scope, path in zip(LAYER, module, strict=True)]
+      found |= _module_names(*paths)
   return found
 
 
-class Variables(Tensors):
-  """`stored` is {key: (name, shape)}, `read(key)` gives one's values, `path` is for messages.
+def _module_names(theirs, *paths):
+  """The same for the two variables of one module."""
+  is_norm = theirs.endswith("LayerNorm")
+  weight = "gamma" if is_norm else "kernel"
+  bias = "beta" if is_norm else "bias"
+  found = {}
+  for path in paths:
+    found[f"{path}/{weight}"] = f"{theirs}.weight"
+    found[f"{path}/{bias}"] = f"{theirs}.bias"
+  return found
 
-  `left_out` counts, by kind, what was left aside as no part of a model; `lower_case` is what a
+
+@dataclasses.dataclass(frozen=True)
+class Stored:
+  """A variable's key in the checkpoint, and its shape there."""
+
+  key: str
+  shape: tuple
+
+
+class Variables(Tensors):
+  """The variables of a checkpoint, as the tensors of transformers' BERT.
+
+  `stored` is {key: (name, shape)}, `read(key)` gives the values of one, `path` is for messages.
+  `left_out` counts, by kind, the variables that are no part of a model. `lower_case` is what a
   SavedModel says of its tokenizer, or None.
   """
 
   def __init__(self, path, stored, read):
-    self.path, self.read = path, read
-    self.missing, self.taken, self.wrong = [], set(), []
-    self.places, self.left_out, self.lower_case = {}, Counter(), None
-    layers = re.findall(r"\blayer_(\d+)/", " ".join(name for name, _ in stored.values()))
-    self.depth = len(set(layers))
+    self.path = path
+    self.read = read
+    self.missing = []
+    self.taken = set()
+    self.wrong = []
+    self.places = {}
+    self.left_out = Counter()
+    self.lower_case = None
+    self.depth = _depth(stored)
     names = hugging_face_names(self.depth)
     for key, (name, shape) in sorted(stored.items()):
+      kind = _left_out(key, name)
       if key.startswith("do_lower_case/"):
         self.lower_case = bool(read(key))
-      elif kind := _left_out(key, name):
+      elif kind:
         self.left_out[kind] += 1
       else:
         self._place(_inside(name, names), key, shape)
+    # Only the model garden keeps an axis of heads.
     query = self.shape(QUERY_0)
-    self.heads = query[1] if query and len(query) == 3 else None  # The model garden's axis.
+    self.heads = query[1] if query and len(query) == 3 else None
 
   def _place(self, name, key, shape):
     if name in self.places:
-      raise InputError(f"{self.path}: {key} and {self.places[name][0]} are both {name}.")
-    self.places[name] = (key, shape)
+      raise InputError(f"{self.path}: {key} and {self.places[name].key} are both {name}.")
+    self.places[name] = Stored(key, shape)
 
   def shape(self, name):
-    """The stored shape of the tensor that Hugging Face calls `name`; None where it is not there."""
-    return self.places[name][1] if name in self.places else None
+    """The stored shape of the tensor that transformers calls `name`; None where it is not there."""
+    return self.places[name].shape if name in self.places else None
 
   def fill(self, name, out, kinds=None):
-    """Writes the tensor into `out`, which has Hugging Face's layout; returns `out`."""
+    """Writes the tensor into `out`, which has transformers' layout; returns `out`."""
     if name not in self.places:
       self.missing.append(name)
       return out
     self.taken.add(name)
-    key, stored = self.places[name]
+    # TensorFlow's kernels are [in, out], PyTorch's weights are [out, in]; tables are alike.
     kernel = name.endswith(".weight") and out.ndim == 2 and not name.startswith("embeddings.")
     view = out.T if kernel else out
+    place = self.places[name]
     expected = self._with_heads(name, view.shape)
-    if stored != expected:
-      self.wrong.append(f"{name} is {stored}; {expected} is needed")
+    if place.shape != expected:
+      self.wrong.append(f"{name} is {place.shape}; {expected} is needed")
       return out
-    view[...] = self.read(key).reshape(view.shape)
+    view[...] = self.read(place.key).reshape(view.shape)
     return out
 
   def _with_heads(self, name, shape):
-    """As the model garden has it: (D, H, K), (H, K) and, on the way out of attention, (H, K, D)."""
+    """The stored shape: the model garden has (D, H, K), (H, K) and, after attention, (H, K, D)."""
     H = self.heads
     if H and ".attention.self." in name:
       return (*shape[:-1], H, shape[-1] // H)
@@ -130,22 +170,27 @@ class Variables(Tensors):
     return shape
 
 
+def _depth(stored):
+  names = " ".join(name for name, _ in stored.values())
+  return len(set(re.findall(r"\blayer_(\d+)/", names)))
+
+
 def _inside(name, names):
-  """Hugging Face's name of a variable, whatever scopes stand before it; or its own."""
+  """Transformers' name of a variable, whatever scopes stand before it; else its own name."""
   parts = name.split("/")
-  inner = ("/".join(parts[i:]) for i in range(len(parts)))
-  return next((names[end] for end in inner if end in names), name)
+  for i in range(len(parts)):
+    end = "/".join(parts[i:])
+    if end in names:
+      return names[end]
+  return name
 
 
 def _left_out(key, name):
-  return next(
-    (
-      kind
-      for kind, pattern in LEFT_OUT.items()
-      if re.fullmatch(pattern, key) or re.fullmatch(pattern, name)
-    ),
-    None,
-  )
+  """The kind in `LEFT_OUT` of a variable; None for one that may be part of a model."""
+  for kind, pattern in LEFT_OUT.items():
+    if re.fullmatch(pattern, key) or re.fullmatch(pattern, name):
+      return kind
+  return None
 
 
 def open_checkpoint(prefix):
@@ -160,7 +205,12 @@ def open_checkpoint(prefix):
       f"{prefix}: a TensorFlow checkpoint is read by TensorFlow; "
       "pip install 'labse_jax[tensorflow]'."
     ) from error
-  failures = (tf.errors.OpError, ValueError, RuntimeError, IndexError)  # Of its reader.
+  failures = (tf.errors.OpError, ValueError, RuntimeError, IndexError)  # What its reader raises.
+  try:
+    reader = tf.train.load_checkpoint(str(prefix))
+    shapes = reader.get_variable_to_shape_map()
+  except failures as error:
+    raise InputError(f"{prefix}: is no TensorFlow checkpoint ({error}).") from error
 
   def read(key):
     try:
@@ -168,13 +218,12 @@ def open_checkpoint(prefix):
     except failures as error:
       raise InputError(f"{prefix}: {key} cannot be read ({error}).") from error
 
-  try:
-    reader = tf.train.load_checkpoint(str(prefix))
-    shapes = reader.get_variable_to_shape_map()
-  except failures as error:
-    raise InputError(f"{prefix}: is no TensorFlow checkpoint ({error}).") from error
+  # TF1's keys are names. TF2's are paths of objects; its names lie in a graph of the objects.
   names = {key: key for key in shapes}
-  if shapes.pop(GRAPH, None) is not None:  # TF2's keys are paths of objects; its names lie here.
+  if shapes.pop(GRAPH, None) is not None:
     for node in TrackableObjectGraph.FromString(read(GRAPH)).nodes:
-      names |= {a.checkpoint_key: a.full_name for a in node.attributes if a.full_name}
-  return Variables(prefix, {k: (names[k], tuple(shape)) for k, shape in shapes.items()}, read)
+      for attribute in node.attributes:
+        if attribute.full_name:
+          names[attribute.checkpoint_key] = attribute.full_name
+  stored = {key: (names[key], tuple(shape)) for key, shape in shapes.items()}
+  return Variables(prefix, stored, read)

@@ -10,6 +10,7 @@ import numpy as np
 from labse_jax import model_folder
 from labse_jax.base.errors import InputError
 from labse_jax.model_folder import transformers_config, weights
+from labse_jax.model_folder.tensor_names import NAMES
 from labse_jax.models.bert import table_rows
 from labse_jax.surgery import tokenizer_edits
 from labse_jax.tokenizer.tokenizer import Tokenizer
@@ -66,7 +67,7 @@ def _with_rows(content, count, fill):
 def byte_counts(content):
   """(bytes of model.safetensors without the table's rows, at most; bytes that each row adds)."""
   model, size = content.model, WEIGHT[content.dtype]
-  names = weights.NAMES[transformers_config.model_type(model)]
+  names = NAMES[transformers_config.model_type(model)]
   tensors = [*weights.views(content.params, model, names).values(), *content.pooler.values()]
   if not content.pooler:
     tensors += content.params.get("dense", {}).values()  # It may be written as BERT's pooler.

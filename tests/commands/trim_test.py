@@ -14,6 +14,7 @@ from labse_jax.base import errors
 from labse_jax.data.sources import Pair
 from labse_jax.encoding.sentence_encoder import SentenceEncoder
 from labse_jax.model_folder import weights
+from labse_jax.model_folder.tensor_names import NAMES
 from labse_jax.tokenizer.tokenizer import Tokenizer
 from tests.support.needs import need_torch
 from tests.support.tiny import write_dataset
@@ -185,7 +186,7 @@ def test_an_xlmr_of_a_sentencepiece_model_keeps_its_padding_id(
   sizes = MODEL | {"types": 1, "position_offset": 2, "relative_buckets": 0}
   params = weights.allocate(sizes)
   rng = np.random.default_rng(0)
-  for view in weights.views(params, sizes, weights.NAMES["xlm-roberta"]).values():
+  for view in weights.views(params, sizes, NAMES["xlm-roberta"]).values():
     view[...] = rng.normal(size=view.shape) * 0.2
   head = {"pooling": "mean", "dense": 0, "dense_activation": "tanh", "normalize": True}
   model_folder.write(

@@ -13,6 +13,7 @@ from labse_jax import model_folder
 from labse_jax.base.errors import InputError
 from labse_jax.encoding.sentence_encoder import SentenceEncoder
 from labse_jax.model_folder import weights
+from labse_jax.model_folder.tensor_names import NAMES
 from tests.support.needs import need_torch
 from tests.support.odd_text import fuzzed
 
@@ -153,7 +154,7 @@ def test_half_precision_weights_are_read_as_float32(copy):
 
 
 def test_layers_and_tensors_are_each_other_s_inverse(tiny_content):
-  tensors = weights.views(tiny_content.params, tiny_content.model, weights.NAMES["bert"])
+  tensors = weights.views(tiny_content.params, tiny_content.model, NAMES["bert"])
   # As PyTorch has it: [out, in]; query, key and value apart; heads side by side.
   kernel = tiny_content.params["bert"]["blocks"]["query_key_value"]["kernel"]
   weight = tensors["encoder.layer.1.attention.self.key.weight"]

@@ -7,6 +7,7 @@ from safetensors.numpy import save_file
 
 from labse_jax.model_folder import weights
 from labse_jax.model_folder.tensor_file import Tensors
+from labse_jax.model_folder.tensor_names import NAMES, ROWS_INT8, TABLE
 from labse_jax.models import heads
 
 MODEL = {
@@ -31,7 +32,7 @@ MODELS = {
 def filled(kind):
   params = weights.allocate(MODELS[kind], masked_lm=True)
   rng = np.random.default_rng(0)
-  found = weights.views(params, MODELS[kind], weights.NAMES[kind])
+  found = weights.views(params, MODELS[kind], NAMES[kind])
   for view in found.values():
     view[...] = rng.normal(size=view.shape)
   return params, found
@@ -79,18 +80,18 @@ def test_the_layout_is_pytorch_s():
 
 def test_int8_rows_are_off_by_half_a_step_at_most(tmp_path):
   params, found = filled("bert")
-  table = found.pop("bert." + weights.TABLE)
+  table = found.pop("bert." + TABLE)
   table[7] = 0  # A row without a scale.
   rows = weights.quantised(table)
   assert {name: value.dtype for name, value in rows.items()} == dict(
-    zip(weights.ROWS_INT8, (np.int8, np.float32), strict=True)
+    zip(ROWS_INT8, (np.int8, np.float32), strict=True)
   )
   found |= {"bert." + name: value for name, value in rows.items()}
   save_file(
     {name: np.ascontiguousarray(value) for name, value in found.items()},
     tmp_path / "model.safetensors",
   )
-  again, pooler = weights.read(Tensors(tmp_path), MODEL, weights.NAMES["bert"], pretraining=True)
+  again, pooler = weights.read(Tensors(tmp_path), MODEL, NAMES["bert"], pretraining=True)
   got = again["bert"]["word_embedding"]
   step = np.abs(table).max(1, keepdims=True) / 127
   assert (np.abs(got[:300] - table) <= step * 0.5001).all() and not got[300:].any()

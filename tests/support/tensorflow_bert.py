@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from labse_jax.model_folder import weights
+from labse_jax.model_folder.tensor_names import NAMES
 from labse_jax.surgery.tensorflow_checkpoint import QUIET, Variables, hugging_face_names
 
 BERT_CONFIG = {
@@ -56,7 +57,7 @@ def masked_lm_head(seed, D=32, V=1000):
 def variables_of(content, style, *, masked_lm=None):
   """{name: array} of a ModelFolder with LaBSE's head, as "research" or "garden" code has them."""
   parts = {"bert": content.params["bert"]} | ({"masked_lm": masked_lm} if masked_lm else {})
-  views = weights.views(parts, content.model, weights.NAMES["bert"])
+  views = weights.views(parts, content.model, NAMES["bert"])
   tensors = {name.removeprefix("bert."): value for name, value in views.items()}
   tensors["pooler.dense.weight"] = content.params["dense"]["kernel"].T
   tensors["pooler.dense.bias"] = content.params["dense"]["bias"]

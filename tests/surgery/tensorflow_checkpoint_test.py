@@ -8,10 +8,11 @@ import pytest
 
 from labse_jax.base.errors import InputError
 from labse_jax.model_folder import weights
+from labse_jax.model_folder.tensor_names import NAMES
 from labse_jax.surgery.tensorflow_checkpoint import Variables, open_checkpoint
 from tests.support.tensorflow_bert import masked_lm_head, need_tensorflow, opened, variables_of
 
-NAMES = {  # As the released checkpoints and the official code have them.
+RELEASED = {  # As the released checkpoints and the official code have them.
   "bert/embeddings/word_embeddings": "embeddings.word_embeddings.weight",
   "bert/embeddings/token_type_embeddings": "embeddings.token_type_embeddings.weight",
   "bert/embeddings/LayerNorm/gamma": "embeddings.LayerNorm.weight",
@@ -61,14 +62,14 @@ EXTRA = {  # What training leaves beside a model: the key, its name, the kind.
 
 
 def read(variables, model):
-  return weights.read(variables, model, weights.NAMES["bert"], pretraining=True)
+  return weights.read(variables, model, NAMES["bert"], pretraining=True)
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", RELEASED)
 def test_names_of_the_released_code(name):
   layers = {f"a/layer_{n}/x": (f"a/layer_{n}/x", ()) for n in range(2)}
   variables = Variables("x.ckpt", {"key": (name, (3,)), **layers}, None)
-  assert variables.shape(NAMES[name]) == (3,)
+  assert variables.shape(RELEASED[name]) == (3,)
 
 
 @pytest.mark.parametrize("masked_lm", [False, True])
@@ -156,7 +157,7 @@ def test_names_come_from_the_graph_of_objects(tmp_path):
   prefix = save(tmp_path, {"word_embeddings/embeddings": np.ones((3, 2), np.float32)})
   variables = open_checkpoint(prefix)
   assert variables.shape("embeddings.word_embeddings.weight") == (3, 2)
-  key = variables.places["embeddings.word_embeddings.weight"][0]
+  key = variables.places["embeddings.word_embeddings.weight"].key
   assert key.startswith("model/all/0") and not variables.left_out
   np.testing.assert_array_equal(variables.read(key), np.ones((3, 2)))
 

@@ -12,6 +12,7 @@ from labse_jax import model_folder
 from labse_jax.configs.architectures import LABSE_HEAD, LABSE_MODEL
 from labse_jax.encoding.sentence_encoder import SentenceEncoder
 from labse_jax.model_folder import weights
+from labse_jax.model_folder.tensor_names import NAMES
 from labse_jax.tokenizer import files as tokenizer_files
 
 PROBE = """
@@ -40,7 +41,7 @@ def labse(tmp_path_factory):
   (path / "tokenizer_config.json").write_text('{"do_lower_case": false}')
   rng = np.random.default_rng(0)
   params = weights.allocate(LABSE_MODEL)
-  for name, view in weights.views(params, LABSE_MODEL, weights.NAMES["bert"]).items():
+  for name, view in weights.views(params, LABSE_MODEL, NAMES["bert"]).items():
     view[...] = rng.standard_normal(view.shape, np.float32) * np.float32(0.05)
     view += np.float32(name.endswith("LayerNorm.weight"))
   params["dense"] = {
