@@ -9,7 +9,7 @@ import re
 import numpy as np
 
 from labse_jax.base.files import read_json
-from labse_jax.tokenizer.files import case_mismatch
+from labse_jax.tokenizer.letter_case import case_mismatch
 
 
 @dataclasses.dataclass(frozen=True)

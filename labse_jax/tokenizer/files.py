@@ -1,10 +1,9 @@
 """The file of a folder that holds its tokenizer, and the `tokenizers` backend that it describes.
 
-What vocab.txt and sentencepiece.bpe.model leave open is as in transformers 5: see
-tokenizer_settings.py for case, accents and the special tokens.
+vocab.txt and sentencepiece.bpe.model leave much open; that is decided as in transformers 5.
+settings.py reads case, accents and the special tokens.
 """
 
-import json
 import pathlib
 
 from google.protobuf.message import DecodeError
@@ -44,12 +43,13 @@ MPNET = XLM_R | {
   "unk_token": "[UNK]",
   "mask_token": {"content": "<mask>", "lstrip": True, "normalized": False},
 }
-REBUILT = ("BertTokenizer", "DistilBertTokenizer", "MPNetTokenizer")  # By transformers.
 PROTO = sentencepiece_model_pb2
+FIRST_PIECES = ["<unk>", "<s>", "</s>"]  # Of each sentencepiece model that is read.
+FIRST = len(FIRST_PIECES)  # The place of the first piece of text.
 
 
 def tokenizer_file(folder):
-  """The path of the folder's tokenizer; tokenizer.json is the truth where it is present."""
+  """The path of the folder's tokenizer; tokenizer.json comes first where there are several."""
   folder = pathlib.Path(folder)
   for name in NAMES:
     if (folder / name).is_file():
@@ -65,47 +65,6 @@ def backend(path):
   return readers.get(path.suffix, _from_json)(path)
 
 
-def case_mismatch(tokenizer, folder):
-  """What to tell the person where transformers does not follow the tokenizer.json, else None.
-
-  Its BertTokenizer (also where no class is named) takes case, accents and CJK characters from
-  tokenizer_config.json, or from its own defaults, and leaves tokenizer.json's normaliser aside.
-  """
-  folder = pathlib.Path(folder)
-  name = settings.tokenizer_class(folder)
-  if name not in REBUILT or not isinstance(tokenizer.backend.model, models.WordPiece):
-    return None
-  config = settings.read(folder)
-  has, wants = _does(tokenizer.backend.normalizer), settings.normaliser(config, folder)
-  wants = _does(normalizers.BertNormalizer(**wants))
-  wrong = [
-    key
-    for key, (argument, _) in settings.NORMALISER.items()
-    if has.get(argument, wants[argument]) != wants[argument]
-  ]
-  if not wrong:
-    return None
-  silent = "" if set(wrong) <= set(config) else " (where it is silent, its defaults)"
-  return (
-    f"{folder}: tokenizer.json and tokenizer_config.json disagree on {', '.join(wrong)}. Ids "
-    f"here follow tokenizer.json; in transformers' {name} they follow tokenizer_config.json"
-    f"{silent}. Make the two agree."
-  )
-
-
-def _does(normaliser):
-  """{argument of BertNormalizer: what a normaliser does of it}, as far as it can be seen."""
-  state = json.loads(normaliser.__getstate__()) if normaliser else {}
-  parts = state.get("normalizers", [state])
-  does = {"lowercase": any(p.get("lowercase") or p.get("type") == "Lowercase" for p in parts)}
-  for part in parts:
-    if part.get("type") == "BertNormalizer":
-      strips = part["strip_accents"]
-      does["strip_accents"] = part["lowercase"] if strips is None else strips
-      does["handle_chinese_chars"] = part["handle_chinese_chars"]
-  return does
-
-
 def _from_json(path):
   try:
     return Tokenizer.from_file(str(path))
@@ -115,10 +74,14 @@ def _from_json(path):
 
 def _from_vocabulary(path):
   """WordPiece as in BERT, with MPNet's special tokens where the folder is one."""
-  folder, ids = path.parent, _read_pieces(path)
-  config, mpnet = settings.read(folder), settings.tokenizer_class(folder) == "MPNetTokenizer"
-  special = settings.special_tokens(config, MPNET if mpnet else BERT, folder)
-  unk, cls, sep = (special[f"{name}_token"].content for name in ("unk", "cls", "sep"))
+  folder = path.parent
+  ids = _read_pieces(path)
+  config = settings.read(folder)
+  is_mpnet = settings.tokenizer_class(folder) == "MPNetTokenizer"
+  special = settings.special_tokens(config, MPNET if is_mpnet else BERT, folder)
+  unk = special["unk_token"].content
+  cls = special["cls_token"].content
+  sep = special["sep_token"].content
   for token in (unk, cls, sep):
     if token not in ids:
       raise InputError(f"{path}: has no {token}, one of its special tokens.")
@@ -126,45 +89,49 @@ def _from_vocabulary(path):
   tokenizer.normalizer = normalizers.BertNormalizer(**settings.normaliser(config, folder))
   tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
   tokenizer.decoder = decoders.WordPiece(prefix="##")
-  cls, sep = (cls, ids[cls]), (sep, ids[sep])
-  tokenizer.post_processor = (
-    processors.RobertaProcessing(sep, cls, add_prefix_space=False)
-    if mpnet
-    else _template(cls, sep, f"$B:1 {sep[0]}:1")
-  )
+  if is_mpnet:
+    tokenizer.post_processor = processors.RobertaProcessing(
+      (sep, ids[sep]), (cls, ids[cls]), add_prefix_space=False
+    )
+  else:
+    tokenizer.post_processor = _template((cls, ids[cls]), (sep, ids[sep]), f"$B:1 {sep}:1")
   _add(tokenizer, config, special, folder)
   return tokenizer
 
 
 def _from_sentencepiece(path):
-  """XLM-R's Unigram: its ids begin with <s> <pad> </s> <unk> and end with <mask>, as fairseq's."""
-  folder, proto = path.parent, _read_proto(path)
+  """XLM-R's Unigram. As in fairseq, its first ids are <s> <pad> </s> <unk>, its last is <mask>."""
+  folder = path.parent
+  proto = _read_proto(path)
   config = settings.read(folder)
   special = settings.special_tokens(config, XLM_R, folder)
-  names = ("bos_token", "pad_token", "eos_token", "unk_token", "mask_token")
-  bos, pad, eos, unk, mask = (special[name].content for name in names)
-  pieces = [(piece.piece, piece.score) for piece in proto.pieces[3:]]
-  pieces = [(bos, 0.0), (pad, 0.0), (eos, 0.0), (unk, 0.0), *pieces, (mask, 0.0)]
-  tokenizer = Tokenizer(models.Unigram(pieces, unk_id=3, byte_fallback=False))
+  bos = special["bos_token"].content
+  eos = special["eos_token"].content
+  first = ("bos_token", "pad_token", "eos_token", "unk_token")
+  scores = [(special[name].content, 0.0) for name in first]
+  scores += [(piece.piece, piece.score) for piece in proto.pieces[FIRST:]]
+  scores.append((special["mask_token"].content, 0.0))
+  tokenizer = Tokenizer(models.Unigram(scores, unk_id=3, byte_fallback=False))
   tokenizer.normalizer = _precompiled(proto.normalizer_spec.precompiled_charsmap, path)
   tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
     [pre_tokenizers.WhitespaceSplit(), pre_tokenizers.Metaspace()]
   )
   tokenizer.decoder = decoders.Metaspace()
   tokenizer.post_processor = _template((bos, 0), (eos, 2), f"{eos} $B {eos}")
-  kinds = {
-    PROTO.ModelProto.SentencePiece.CONTROL: True,
-    PROTO.ModelProto.SentencePiece.USER_DEFINED: False,
-  }
-  tokenizer.add_tokens(
-    [
-      AddedToken(piece.piece, normalized=False, special=kinds[piece.type])
-      for piece in proto.pieces[3:]
-      if piece.type in kinds
-    ]
-  )
+  tokenizer.add_tokens(_whole_pieces(proto))
   _add(tokenizer, config, special, folder)
   return tokenizer
+
+
+def _whole_pieces(proto):
+  """The AddedTokens of sentencepiece's control pieces and of a person's own."""
+  kinds = PROTO.ModelProto.SentencePiece
+  found = []
+  for piece in proto.pieces[FIRST:]:
+    if piece.type in (kinds.CONTROL, kinds.USER_DEFINED):
+      special = piece.type == kinds.CONTROL
+      found.append(AddedToken(piece.piece, normalized=False, special=special))
+  return found
 
 
 def _precompiled(rules, path):
@@ -175,6 +142,7 @@ def _precompiled(rules, path):
 
 
 def _template(cls, sep, second):
+  """What frames a text; `second` is what follows it in a pair. `cls` and `sep` are (token, id)."""
   single = f"{cls[0]} $A {sep[0]}"
   return processors.TemplateProcessing(
     single=single, pair=f"{single} {second}", special_tokens=[cls, sep]
@@ -183,9 +151,9 @@ def _template(cls, sep, second):
 
 def _add(tokenizer, config, special, folder):
   """Adds the tokens that the folder's settings name, each with the id that they give it."""
-  named = {token.content for token in special.values()}
+  special_texts = {token.content for token in special.values()}
   for number, token in settings.added_tokens(config, folder).items():
-    token.special = token.special or token.content in named
+    token.special = token.special or token.content in special_texts
     tokenizer.add_tokens([token])
     got = tokenizer.token_to_id(token.content)
     if got != number:
@@ -194,10 +162,15 @@ def _add(tokenizer, config, special, folder):
         f"behind its vocabulary it has {got}."
       )
   added = {token.content for token in tokenizer.get_added_tokens_decoder().values()}
-  # A mask or pad that the vocabulary lacks would be given a row that the model lacks.
-  there = [t for t in special.values() if tokenizer.token_to_id(t.content) is not None]
-  more = there + settings.more_special_tokens(config, folder)
-  tokenizer.add_special_tokens([token for token in more if token.content not in added])
+  new = []
+  for token in special.values():
+    # A mask or pad that the vocabulary lacks would get an id for which the model has no row.
+    if token.content not in added and tokenizer.token_to_id(token.content) is not None:
+      new.append(token)
+  for token in settings.more_special_tokens(config, folder):
+    if token.content not in added:
+      new.append(token)
+  tokenizer.add_special_tokens(new)
 
 
 def _read_pieces(path):
@@ -208,7 +181,7 @@ def _read_pieces(path):
     if not piece:
       raise InputError(f"{path}:{number}: an empty line; each line holds a piece.")
     if piece in ids:
-      raise InputError(f"{path}:{number}: {piece!r} stands on line {ids[piece] + 1} already.")
+      raise InputError(f"{path}:{number}: {piece!r} is already on line {ids[piece] + 1}.")
     ids[piece] = number - 1
   if not ids:
     raise InputError(f"{path}: is empty; each line holds a piece.")
@@ -216,15 +189,15 @@ def _read_pieces(path):
 
 
 def _read_proto(path):
-  """A sentencepiece model of XLM-R's kind: Unigram, and <unk> <s> </s> are its first pieces."""
+  """A sentencepiece model of XLM-R's kind: Unigram, and its first pieces are `FIRST_PIECES`."""
   try:
     proto = PROTO.ModelProto.FromString(path.read_bytes())
   except DecodeError as error:
     raise InputError(f"{path}: not a sentencepiece model, or cut short ({error}).") from error
-  first = [piece.piece for piece in proto.pieces[:3]]
-  if first != ["<unk>", "<s>", "</s>"]:
+  first = [piece.piece for piece in proto.pieces[:FIRST]]
+  if first != FIRST_PIECES:
     raise InputError(
-      f"{path}: its first pieces are {first}; ['<unk>', '<s>', '</s>'], as in XLM-R's, are needed."
+      f"{path}: its first pieces are {first}; {FIRST_PIECES}, as in XLM-R's, are needed."
     )
   unigram = proto.trainer_spec.model_type == PROTO.TrainerSpec.UNIGRAM
   if not unigram or proto.trainer_spec.byte_fallback:

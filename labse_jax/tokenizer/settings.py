@@ -1,7 +1,7 @@
 """What a folder's small JSON files say of its tokenizer: class, case and special tokens.
 
-Read as transformers 5 reads them: where they are absent or silent, the tokenizer is a BertTokenizer
-that lowercases, strips accents because it lowercases, and makes each CJK character a word.
+They are read as transformers 5 reads them. Where they are absent or silent, the tokenizer is a
+BertTokenizer. It lowercases and therefore strips accents, and makes each CJK character a word.
 """
 
 from tokenizers import AddedToken
@@ -9,28 +9,33 @@ from tokenizers import AddedToken
 from labse_jax.base.errors import InputError
 from labse_jax.base.files import read_json
 
-# In tokenizer_config.json: the name that BertNormalizer has for it, the default.
+# Keys of tokenizer_config.json: the name that BertNormalizer has for it, and the default.
 NORMALISER = {
   "do_lower_case": ("lowercase", True),
   "strip_accents": ("strip_accents", None),
   "tokenize_chinese_chars": ("handle_chinese_chars", True),
 }
 NAMED = ("bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token")
+CLASSES = {"mpnet": "MPNetTokenizer", "xlm-roberta": "XLMRobertaTokenizer"}  # By model_type.
 FLAGS = ("single_word", "lstrip", "rstrip", "normalized")
 
 
 def read(folder):
   """tokenizer_config.json as a dict, with what older folders keep in other files."""
   config = read_json(folder / "tokenizer_config.json", {})
-  if "added_tokens_decoder" not in config:
-    more = more_special_tokens(config, folder)  # But not those of the other file.
-    config |= read_json(folder / "special_tokens_map.json", {})
-    named = [_token(config[name], folder) for name in NAMED if config.get(name)]
-    special = {token.content for token in named + more}
-    config["added_tokens_decoder"] = {
-      number: {"content": token, "special": token in special, "normalized": token not in special}
-      for token, number in read_json(folder / "added_tokens.json", {}).items()
-    }
+  if "added_tokens_decoder" in config:
+    return config
+  # The additional special tokens of special_tokens_map.json do not count here, so this comes first.
+  special = {token.content for token in more_special_tokens(config, folder)}
+  config |= read_json(folder / "special_tokens_map.json", {})
+  for name in NAMED:
+    if config.get(name):
+      special.add(_token(config[name], folder).content)
+  decoder = {}
+  for token, number in read_json(folder / "added_tokens.json", {}).items():
+    is_special = token in special
+    decoder[number] = {"content": token, "special": is_special, "normalized": not is_special}
+  config["added_tokens_decoder"] = decoder
   return config
 
 
@@ -38,9 +43,11 @@ def tokenizer_class(folder):
   """The name of the class that transformers makes of the folder, without "Fast"."""
   model = read_json(folder / "config.json", {})
   config = read_json(folder / "tokenizer_config.json", {})
-  of_type = {"mpnet": "MPNetTokenizer", "xlm-roberta": "XLMRobertaTokenizer"}
-  name = config.get("tokenizer_class") or model.get("tokenizer_class")
-  name = name or of_type.get(model.get("model_type"), "BertTokenizer")
+  name = (
+    config.get("tokenizer_class")
+    or model.get("tokenizer_class")
+    or CLASSES.get(model.get("model_type"), "BertTokenizer")
+  )
   return str(name).removesuffix("Fast")
 
 
@@ -48,24 +55,29 @@ def normaliser(config, folder):
   """The arguments of the BertNormalizer that a tokenizer_config.json describes."""
   arguments = {"clean_text": True}
   for key, (name, default) in NORMALISER.items():
-    value = arguments[name] = config.get(key, default)
+    value = config.get(key, default)
     if not isinstance(value, bool) and value is not default:
       raise InputError(f"{folder}/tokenizer_config.json: {key} is {value!r}; true or false.")
+    arguments[name] = value
   return arguments
 
 
 def special_tokens(config, defaults, folder):
   """{"cls_token": AddedToken, ...}: the defaults, under the names that the folder gives them."""
   added = {token.content: token for token in added_tokens(config, folder).values()}
-  tokens = {name: _special(config.get(name) or text, folder) for name, text in defaults.items()}
-  return {name: added.get(token.content, token) for name, token in tokens.items()}
+  found = {}
+  for name, text in defaults.items():
+    token = _special(config.get(name) or text, folder)
+    found[name] = added.get(token.content, token)
+  return found
 
 
 def added_tokens(config, folder):
-  """{id: AddedToken}, ascending, of the tokens that were added to the vocabulary."""
-  tokens, decoder = {}, config["added_tokens_decoder"]
+  """{id: AddedToken} of the tokens that were added to the vocabulary, ids in ascending order."""
+  decoder = config["added_tokens_decoder"]
   if not isinstance(decoder, dict):
     raise InputError(f"{folder}: added_tokens_decoder is {decoder!r}; an object is needed.")
+  tokens = {}
   for number, value in decoder.items():
     if not str(number).isdecimal():
       raise InputError(f"{folder}: an added token has the id {number!r}; a number is needed.")
@@ -88,7 +100,7 @@ def _special(value, folder):
 
 
 def _token(value, folder):
-  """An AddedToken as these files spell it: by its text alone, or with its flags."""
+  """The AddedToken of a value of these files, which is its text alone or an object with flags."""
   if isinstance(value, str):
     return AddedToken(value)
   if not isinstance(value, dict) or not isinstance(value.get("content"), str):

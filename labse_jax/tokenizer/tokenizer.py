@@ -9,7 +9,7 @@ import numpy as np
 from tokenizers import Tokenizer as Backend
 
 from labse_jax.base.errors import InputError
-from labse_jax.tokenizer import files as tokenizer_files
+from labse_jax.tokenizer import files
 
 # As BERT and as XLM-R spell them.
 SPECIAL = {
@@ -22,28 +22,31 @@ SPECIAL = {
 
 
 class Tokenizer:
-  """`encode(sentences, length)` gives one id array a sentence, cut to `length` tokens.
+  """Sentences to ids: `encode(sentences, length)` gives each an id array of at most `length`.
 
-  `path` is a tokenizer.json, a vocab.txt or a sentencepiece.bpe.model; the two last are read with
-  the settings that stand beside them. `tokenizer_files.tokenizer_file` finds a folder's.
+  `path` is a tokenizer.json, a vocab.txt or a sentencepiece.bpe.model. The last two are read with
+  the settings that lie beside them. `files.tokenizer_file` finds the one of a folder.
   """
 
   def __init__(self, path):
     self.path = pathlib.Path(path)
-    self.backend = tokenizer_files.backend(self.path)
+    self.backend = files.backend(self.path)
     self.backend.no_padding()
     self.backend.no_truncation()
 
   def __len__(self):
+    """One more than the highest id."""
     return self._length
 
   @functools.cached_property
   def _length(self):
-    # Ids may have gaps, and what frames a sentence need not be in the vocabulary.
-    size, at = self.backend.get_vocab_size(), self.backend.id_to_token
-    if any(at(i) is None for i in range(size)):
-      size = 1 + max(self.backend.get_vocab().values())  # As a dict, LaBSE's takes 60 MB.
-    return max([size, *(i + 1 for i in self.backend.encode("").ids)])
+    size = self.backend.get_vocab_size()
+    # Ids may have gaps. Only then is the vocabulary taken as a dict: LaBSE's has 60 MB.
+    if any(self.backend.id_to_token(i) is None for i in range(size)):
+      size = 1 + max(self.backend.get_vocab().values())
+    # The ids that frame a sentence need not be in the vocabulary.
+    frame = self.backend.encode("").ids
+    return max([size, *(i + 1 for i in frame)])
 
   def encode(self, sentences, length):
     """Returns (list of int32 arrays with the special tokens, number of sentences cut)."""
@@ -52,16 +55,16 @@ class Tokenizer:
       self.backend.enable_truncation(length)
     encodings = self.backend.encode_batch_fast(sentences)
     cut = sum(bool(encoding.overflowing) for encoding in encodings)
-    return [np.array(encoding.ids, np.int32) for encoding in encodings], cut
+    return _id_arrays(encodings), cut
 
   def encode_whole(self, texts):
-    """The ids of texts of any length, with the special tokens, nothing cut."""
-    return [np.array(e.ids, np.int32) for e in self._uncut.encode_batch_fast(texts)]
+    """The ids of texts of any length, with the special tokens; nothing is cut."""
+    return _id_arrays(self._uncut.encode_batch_fast(texts))
 
   @functools.cached_property
   def _uncut(self):
-    # A backend of its own, on the same model: what cuts is a state of the library's object, and
-    # a copy by way of JSON would change the last bit of some of Unigram's scores.
+    # Truncation is a state of the library's object, so this is a second backend on the same model.
+    # A copy by way of JSON would change the last bit of some of Unigram's scores.
     uncut = Backend(self.backend.model)
     for part in ("normalizer", "pre_tokenizer", "post_processor", "decoder"):
       setattr(uncut, part, getattr(self.backend, part))
@@ -71,11 +74,11 @@ class Tokenizer:
 
   @property
   def content(self):
-    """What tokenizer.json says of pieces, ids, normaliser and all else that makes ids of text."""
+    """What tokenizer.json holds: pieces, ids, normaliser and all else that makes ids of text."""
     return self._uncut.to_str()
 
   def write(self, path):
-    """Writes a tokenizer.json: the very bytes of the one that was read, else what was built."""
+    """Writes a tokenizer.json: the bytes of the one that was read, else what was built."""
     if self.path.suffix == ".json":
       shutil.copyfile(self.path, path)
     else:
@@ -83,19 +86,21 @@ class Tokenizer:
 
   @functools.cached_property
   def special_ids(self):
-    """{"pad": id, ...} for pad, unk, cls, sep and mask; InputError for one that is not there."""
+    """{"pad": id, ...} for pad, unk, cls, sep and mask; a missing one raises InputError."""
     found = _SpecialIds(self.path)
     added = {token.content for token in self.backend.get_added_tokens_decoder().values()}
     for name, tokens in SPECIAL.items():
-      # MPNet's vocabulary has BERT's tokens too, as words that it never uses.
-      tokens = sorted(tokens, key=lambda token: token not in added)
-      ids = [i for i in map(self.backend.token_to_id, tokens) if i is not None]
-      found.update({name: ids[0]} if ids else {})
+      # MPNet's vocabulary also has BERT's tokens, as words that it never uses; it adds its own.
+      for token in sorted(tokens, key=lambda token: token not in added):
+        number = self.backend.token_to_id(token)
+        if number is not None:
+          found[name] = number
+          break
     return found
 
   @functools.cached_property
   def all_special(self):
-    """The ids of all special tokens, ascending, int32."""
+    """The ids of all special tokens, int32, in ascending order."""
     added = self.backend.get_added_tokens_decoder()
     return np.array(sorted(i for i, token in added.items() if token.special), np.int32)
 
@@ -103,15 +108,15 @@ class Tokenizer:
   def word_starts(self):
     """bool [len]: whether a piece begins a word; a special token does.
 
-    Raises InputError where the pieces do not say: they do in WordPiece and after Metaspace.
+    The pieces of WordPiece say it, and those of Unigram after Metaspace; others raise InputError.
     """
-    begins = _begins_word(json.loads(self.content), self.path)
-    starts = np.ones(len(self), bool)
+    sign, marks_start = _word_sign(json.loads(self.content), self.path)
+    starts_V = np.ones(len(self), bool)
     for piece, number in self.backend.get_vocab().items():
-      if number < len(starts):
-        starts[number] = begins(piece)
-    starts[self.all_special[self.all_special < len(starts)]] = True
-    return starts
+      if number < len(starts_V):
+        starts_V[number] = piece.startswith(sign) == marks_start
+    starts_V[self.all_special[self.all_special < len(starts_V)]] = True
+    return starts_V
 
 
 class _SpecialIds(dict):
@@ -123,17 +128,32 @@ class _SpecialIds(dict):
     raise InputError(f"{self.path} has no {bert}; a tokenizer with it, or {xlmr}, is needed here.")
 
 
-def _begins_word(content, path):
-  """piece -> bool, for a tokenizer.json's content."""
+def _id_arrays(encodings):
+  return [np.array(encoding.ids, np.int32) for encoding in encodings]
+
+
+def _word_sign(content, path):
+  """(sign, whether a piece with it in front begins a word) for a tokenizer.json's content.
+
+  WordPiece marks the pieces that go on with a word, Unigram those that begin one.
+  """
   model = content["model"]
   if model["type"] == "WordPiece":
-    return lambda piece: not piece.startswith(model["continuing_subword_prefix"])
-  parts = [part for name in ("pre_tokenizer", "decoder") if (part := content[name])]
-  parts += [p for part in parts for p in part.get("pretokenizers", part.get("decoders", []))]
-  sign = next((part["replacement"] for part in parts if part["type"] == "Metaspace"), None)
-  if model["type"] != "Unigram" or sign is None:
-    raise InputError(
-      f"{path}: its {model['type']} pieces do not say where a word begins; WordPiece, or Unigram "
-      "with Metaspace, is needed."
-    )
-  return lambda piece: piece.startswith(sign)
+    return model["continuing_subword_prefix"], False
+  if model["type"] == "Unigram":
+    for part in _parts(content):
+      if part["type"] == "Metaspace":
+        return part["replacement"], True
+  raise InputError(
+    f"{path}: its {model['type']} pieces do not say where a word begins; WordPiece, or Unigram "
+    "with Metaspace, is needed."
+  )
+
+
+def _parts(content):
+  """The pre-tokenizer and the decoder, and the parts of those that are sequences."""
+  wholes = [content[name] for name in ("pre_tokenizer", "decoder") if content[name]]
+  parts = list(wholes)
+  for whole in wholes:
+    parts += whole.get("pretokenizers", whole.get("decoders", []))
+  return parts

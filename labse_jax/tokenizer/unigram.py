@@ -1,8 +1,7 @@
-"""A dataset's text for a vocabulary; training SentencePiece's; a vocabulary as a tokenizer.json."""
+"""Training a Unigram vocabulary with SentencePiece, and writing it as a tokenizer.json."""
 
 import io
 import itertools
-import json
 import pathlib
 
 import sentencepiece
@@ -10,10 +9,11 @@ from sentencepiece import sentencepiece_model_pb2
 from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors
 
 from labse_jax.base.errors import InputError
+from labse_jax.base.files import write_json
 
 SPECIAL = {"pad": "[PAD]", "unk": "[UNK]", "cls": "[CLS]", "sep": "[SEP]", "mask": "[MASK]"}
 
-# SentencePiece reads "\u2581", its own sign for a space, as one; so must every other reader.
+# SentencePiece reads "\u2581", its own sign for a space, as a space; so must every other reader.
 NORMALISER = normalizers.Sequence(
   [normalizers.NFKC(), normalizers.Replace(Regex(r"[\s\u2581]+"), " "), normalizers.Strip()]
 )
@@ -70,8 +70,8 @@ def train_unigram(sentences, size):
 def with_exact_scores(model_bytes):
   """The model with its scores rounded to SCORE_STEP.
 
-  Two splits of a word into the same pieces ("h", "hh" and "hh", "h") tie. Sums that one library
-  rounds to float32 and the other to float64 would break the tie differently.
+  Two splits of a word into the same pieces ("h", "hh" and "hh", "h") tie. One library sums in
+  float32 and the other in float64; where a sum is rounded, they would break the tie differently.
   """
   proto = sentencepiece_model_pb2.ModelProto.FromString(model_bytes)
   for piece in proto.pieces:
@@ -80,7 +80,7 @@ def with_exact_scores(model_bytes):
 
 
 def export(model_bytes, folder):
-  """Writes tokenizer.json and tokenizer_config.json that give sentencepiece's own ids."""
+  """Writes tokenizer.json and tokenizer_config.json, which give sentencepiece's own ids."""
   processor = sentencepiece.SentencePieceProcessor(model_proto=model_bytes)
   pieces = [(processor.id_to_piece(i), processor.get_score(i)) for i in range(len(processor))]
   tokenizer = Tokenizer(models.Unigram(pieces, unk_id=1, byte_fallback=False))
@@ -97,36 +97,37 @@ def save(tokenizer, folder, *, second_type=0):
   `second_type` is the token type of a pair's second text.
   """
   folder = pathlib.Path(folder)
-  ids = {name: tokenizer.token_to_id(token) for name, token in SPECIAL.items()}
-  assert list(ids.values()) == [0, 1, 2, 3, 4], ids
+  for place, token in enumerate(SPECIAL.values()):
+    assert tokenizer.token_to_id(token) == place, token
   tokenizer.add_special_tokens(list(SPECIAL.values()))
-  cls, sep = SPECIAL["cls"], SPECIAL["sep"]
+  cls = SPECIAL["cls"]
+  sep = SPECIAL["sep"]
   tokenizer.post_processor = processors.TemplateProcessing(
     single=f"{cls} $A {sep}",
     pair=f"{cls} $A {sep} $B:{second_type} {sep}:{second_type}",
-    special_tokens=[(cls, ids["cls"]), (sep, ids["sep"])],
+    special_tokens=[(cls, tokenizer.token_to_id(cls)), (sep, tokenizer.token_to_id(sep))],
   )
   tokenizer.save(str(folder / "tokenizer.json"))
-  names = {f"{name}_token": token for name, token in SPECIAL.items()}
-  settings = {
-    "tokenizer_class": "PreTrainedTokenizerFast",
-    "model_max_length": 512,
-    **names,
-    "bos_token": cls,
-    "eos_token": sep,
-  }
-  (folder / "tokenizer_config.json").write_text(json.dumps(settings, indent=2) + "\n")
+  config = {"tokenizer_class": "PreTrainedTokenizerFast", "model_max_length": 512}
+  for name, token in SPECIAL.items():
+    config[f"{name}_token"] = token
+  config |= {"bos_token": cls, "eos_token": sep}
+  write_json(folder / "tokenizer_config.json", config)
 
 
 def disagreements(folder, sentences):
   """The sentences that tokenizer.json and sentencepiece do not split into the same ids.
 
-  None is expected, but for a sentence that spells a special token: "[SEP]" is text to
-  sentencepiece, and the token itself to tokenizer.json, which is the truth.
+  None is expected, except for a sentence that spells a special token. "[SEP]" is plain text to
+  sentencepiece, and the token itself to tokenizer.json, which is the one that counts.
   """
   folder = pathlib.Path(folder)
   tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
   processor = sentencepiece.SentencePieceProcessor(model_file=str(folder / "sentencepiece.model"))
   encodings = tokenizer.encode_batch_fast(sentences, add_special_tokens=False)
-  ids = processor.encode([normalise(sentence) for sentence in sentences])
-  return [s for s, e, i in zip(sentences, encodings, ids, strict=True) if e.ids != i]
+  expected = processor.encode([normalise(sentence) for sentence in sentences])
+  found = []
+  for sentence, encoding, ids in zip(sentences, encodings, expected, strict=True):
+    if encoding.ids != ids:
+      found.append(sentence)
+  return found

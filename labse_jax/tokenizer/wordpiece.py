@@ -8,8 +8,8 @@ from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers,
 from labse_jax.base.errors import InputError
 from labse_jax.tokenizer import unigram
 
-PREFIX = "##"  # Of a piece that goes on with a word.
-COVERAGE = 0.9995  # As for Unigram: of all characters, the share that the alphabet must have.
+PREFIX = "##"  # Marks a piece that goes on with a word.
+COVERAGE = 0.9995  # The share of all characters that the alphabet must have, as for Unigram.
 NORMALISER = normalizers.BertNormalizer(
   clean_text=True, handle_chinese_chars=True, strip_accents=False, lowercase=False
 )
@@ -27,8 +27,7 @@ def train(sentences, size):
   alphabet = _alphabet(words)
   # A word with another character is [UNK] as a whole, so it teaches nothing.
   words = {word: words[word] for word in sorted(words) if alphabet.issuperset(word)}
-  inner = {character for word in words for character in word[1:]}
-  pieces = [*unigram.SPECIAL.values(), *sorted(alphabet), *(PREFIX + c for c in sorted(inner))]
+  pieces = list(unigram.SPECIAL.values()) + sorted(alphabet) + inner_pieces(words)
   problem = f"A vocabulary of {size} pieces cannot be trained here: "
   if len(pieces) > size:
     raise InputError(f"{problem}the characters of its text alone need {len(pieces)}.")
@@ -38,12 +37,23 @@ def train(sentences, size):
   return pieces
 
 
+def inner_pieces(words):
+  """The pieces of one character each that go on with a word, sorted."""
+  found = set()
+  for word in words:
+    found.update(word[1:])
+  return [PREFIX + character for character in sorted(found)]
+
+
 def _alphabet(words):
+  """The most frequent characters of a Counter of words, as many as `COVERAGE` asks for."""
   characters = Counter()
   for word, count in words.items():
     for character in word:
       characters[character] += count
-  left, alphabet = COVERAGE * characters.total(), set()
+  left = COVERAGE * characters.total()
+  alphabet = set()
+  # The code point breaks a tie, so that the order of the text does not matter.
   for character, count in sorted(characters.items(), key=lambda item: (-item[1], item[0])):
     if left <= 0:
       break
@@ -56,8 +66,8 @@ def merged(pieces, words, size):
   """The pieces with those that merging them makes, most frequent first, up to `size`."""
   backend = Tokenizer(models.WordPiece())
   backend.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
-  # The trainer breaks ties by id, and numbers characters in the order of a hash map that differs
-  # from run to run. Given as special tokens they have their ids before it begins.
+  # The trainer breaks ties by id, and it numbers characters in the order of a hash map, which
+  # differs from run to run. As special tokens they have their ids before it begins.
   trainer = trainers.WordPieceTrainer(
     vocab_size=size,
     min_frequency=2,

@@ -8,7 +8,7 @@ import sentencepiece
 from sentencepiece import sentencepiece_model_pb2
 
 from labse_jax.base.errors import InputError
-from labse_jax.tokenizer.files import case_mismatch, tokenizer_file
+from labse_jax.tokenizer.files import tokenizer_file
 from labse_jax.tokenizer.tokenizer import Tokenizer
 from tests.support.needs import need_torch
 
@@ -182,7 +182,7 @@ def test_the_file_that_a_folder_s_tokenizer_is_read_from(tmp_path):
     (b"", "vocab.txt: is empty"),
     (b"[PAD]\n[CLS]\n[SEP]\na\n", r"vocab.txt: has no \[UNK\]"),
     (b"[PAD]\n[UNK]\n[SEP]\na\n", r"vocab.txt: has no \[CLS\]"),
-    (b"[PAD]\n[UNK]\n[CLS]\n[SEP]\na\nb\na\n", "vocab.txt:7: 'a' stands on line 5 already"),
+    (b"[PAD]\n[UNK]\n[CLS]\n[SEP]\na\nb\na\n", "vocab.txt:7: 'a' is already on line 5"),
     (b"[UNK]\n \n[CLS]\n[SEP]\n", "vocab.txt:2: an empty line"),
     (b"[UNK]\n[CLS]\n[SEP]\n\xff\n", "vocab.txt:4: not UTF-8"),
   ],
@@ -238,65 +238,3 @@ def test_a_damaged_sentencepiece_model_is_said_in_one_line(tmp_path, xlmr_vocabu
   (tmp_path / "sentencepiece.bpe.model").write_bytes(damage(raw))
   with pytest.raises(InputError, match=f"sentencepiece.bpe.model: {said}"):
     Tokenizer(tmp_path / "sentencepiece.bpe.model")
-
-
-@pytest.mark.parametrize("lowercase", [True, False])
-@pytest.mark.parametrize(
-  "settings",
-  [
-    {},
-    {"do_lower_case": True},
-    {"do_lower_case": False},
-    {"strip_accents": True},
-    {"do_lower_case": False, "strip_accents": False},
-    {"tokenize_chinese_chars": False},
-  ],
-)
-@pytest.mark.parametrize(
-  "kind", [None, "BertTokenizer", "BertTokenizerFast", "PreTrainedTokenizerFast"]
-)
-def test_case_mismatch_is_where_transformers_gives_other_ids(
-  tmp_path, tiny_wordpiece, kind, settings, lowercase
-):
-  need_torch()
-  from transformers import AutoTokenizer
-
-  content = json.loads((tiny_wordpiece / "tokenizer.json").read_text("utf-8"))
-  content["normalizer"] |= {"lowercase": lowercase, "strip_accents": None}
-  write(
-    tmp_path,
-    tokenizer=content,
-    tokenizer_config=settings | ({"tokenizer_class": kind} if kind else {}),
-  )
-  theirs = AutoTokenizer.from_pretrained(tmp_path).backend_tokenizer
-  ours = Tokenizer(tmp_path / "tokenizer.json")
-  message = case_mismatch(ours, tmp_path)
-  normalised = [
-    backend.normalizer.normalize_str("The \u00c9t\u00e9 p\u00e1ge \u5317\u4eac")
-    for backend in (theirs, ours.backend)
-  ]
-  assert (message is None) == (normalised[0] == normalised[1])
-  assert message is None or "\n" not in message
-
-
-def test_case_mismatch_names_what_disagrees(tmp_path, tiny_wordpiece):
-  shutil.copy(tiny_wordpiece / "tokenizer.json", tmp_path)  # Cased.
-  tokenizer = Tokenizer(tmp_path / "tokenizer.json")
-  assert "disagree on do_lower_case, strip_accents." in case_mismatch(tokenizer, tmp_path)
-  assert "is silent, its defaults" in case_mismatch(tokenizer, tmp_path)
-  write(tmp_path, tokenizer_config={"do_lower_case": True, "strip_accents": False})
-  message = case_mismatch(tokenizer, tmp_path)
-  assert "disagree on do_lower_case." in message and "silent" not in message
-  content = json.loads((tmp_path / "tokenizer.json").read_text("utf-8"))
-  content["normalizer"] = {"type": "Sequence", "normalizers": [{"type": "Lowercase"}]}
-  write(tmp_path, tokenizer=content)
-  assert case_mismatch(Tokenizer(tmp_path / "tokenizer.json"), tmp_path) is None
-
-
-def test_case_mismatch_is_nothing_for_what_was_built_or_is_no_wordpiece(
-  tmp_path, tiny_wordpiece, tiny_vocabulary
-):
-  shutil.copy(tiny_wordpiece / "vocab.txt", tmp_path)
-  write(tmp_path, tokenizer_config={"do_lower_case": False})
-  assert case_mismatch(Tokenizer(tmp_path / "vocab.txt"), tmp_path) is None
-  assert case_mismatch(Tokenizer(tiny_vocabulary / "tokenizer.json"), tmp_path) is None

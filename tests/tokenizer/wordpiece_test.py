@@ -81,7 +81,7 @@ def test_training_is_the_same_in_any_order_and_process(tmp_path, real_lines):
   (tmp_path / "lines").write_text("\n".join(lines), "utf-8")
   code = (
     "import pathlib, sys\n"
-    "from labse_jax.data import wordpiece\n"
+    "from labse_jax.tokenizer import wordpiece\n"
     f"lines = pathlib.Path({str(tmp_path / 'lines')!r}).read_text('utf-8').split('\\n')\n"
     "sys.stdout.buffer.write('\\n'.join(wordpiece.train(lines, 900)).encode())"
   )
