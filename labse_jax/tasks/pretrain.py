@@ -66,7 +66,13 @@ class Task(EncoderTask):
     if config.rows_of == "documents":
       masked.check_long_enough(text, tokenizer, config.length, config.text)
     for folder, dataset in opened.items():
-      share = masked.share_cut(dataset, tokenizer, config)
+      share = masked.share_cut(
+        dataset,
+        tokenizer,
+        length=config.length,
+        rows_of=config.rows_of,
+        share_tlm=config.share_tlm,
+      )
       kind = "documents" if dataset.monolingual else "pairs"
       say(
         f"{folder}: {len(dataset):,} {kind} in {len(dataset.indices_by_language)} languages; "

@@ -1,5 +1,6 @@
 """Batches in which no sentence stands twice: a pair that repeats one waits for a later batch."""
 
+import itertools
 import json
 import zlib
 
@@ -14,15 +15,18 @@ PATIENCE = 4  # Batches' worth of pairs that may wait; one more is let go until 
 class DistinctBatches(grain.IterDataset):
   """Batches of `size` rows in which no two pairs share a text, on either side.
 
-  `chunks` are arrays of pair indices, endless. `read(indices)` gives each pair's texts,
-  `pack(indices)` the rows that hold them, dicts with `mask` [slots], `ids` (hashes of the texts)
-  [slots, 2] and `index` [slots], which the batches do not have. What does not go into one batch
-  goes into the next ones; a batch for which there is not enough is filled up with empty rows.
+  `chunks` are arrays of pair indices, endless. `read(indices)` gives each pair's texts.
+  `pack(indices)` gives the rows that hold the pairs, dicts with `mask` [slots], `ids` (hashes of
+  the texts) [slots, 2] and `index` [slots], which the batches leave out. Pairs that do not go into
+  one batch go into the next ones. A batch for which there are too few is filled up with empty rows.
   """
 
   def __init__(self, chunks, *, read, pack, size, slots):
     super().__init__(chunks)
-    self.read, self.pack, self.size, self.slots = read, pack, size, slots
+    self.read = read
+    self.pack = pack
+    self.size = size
+    self.slots = slots
 
   def __iter__(self):
     return _Iterator(iter(self._parent), self)
@@ -31,22 +35,27 @@ class DistinctBatches(grain.IterDataset):
 class _Iterator(grain.DatasetIterator):
   """Between two batches there are `rows` already packed, and `waiting` pairs with their texts."""
 
-  def __init__(self, parent, made_by):
+  def __init__(self, parent, dataset):
     super().__init__(parent)
-    self.made_by, self.rows, self.waiting, self.left = made_by, [], {}, None
+    self.dataset = dataset
+    self.rows = []
+    self.waiting = {}
+    self.left = None  # `rows` and `waiting` as text, once somebody has asked for it.
 
   def __next__(self):
-    rows, seen = self.rows, set()
+    size = self.dataset.size
+    rows = self.rows
+    seen = set()
     for row in rows:
       seen.update(row["ids"][row["mask"]].ravel().tolist())
-    while len(rows) < self.made_by.size:
+    while len(rows) < size:
       indices = self._draw(seen)
       if not indices:
         break
-      rows += self.made_by.pack(np.array(indices))
-    batch, self.rows = rows[: self.made_by.size], rows[self.made_by.size :]
+      rows += self.dataset.pack(np.array(indices))
+    self.rows = rows[size:]
     self.left = None
-    return stacked(batch, self.made_by.size)
+    return stacked(rows[:size], size)
 
   def _draw(self, seen):
     """Indices of pairs none of whose texts are in `seen`, which then has them too."""
@@ -58,15 +67,18 @@ class _Iterator(grain.DatasetIterator):
       waiting |= repeating  # A pair that waits already does so once.
       if len(new) < SCARCE * len(chunk):
         break
-    most = PATIENCE * max(PIECE, self.made_by.size * self.made_by.slots)
-    self.waiting = dict(list(waiting.items())[:most])
+    # A text that comes in every other pair would make the line of those that wait endless.
+    most = PATIENCE * max(PIECE, self.dataset.size * self.dataset.slots)
+    self.waiting = dict(itertools.islice(waiting.items(), most))
     return taken
 
   def _texts(self, indices):
-    """[(index, hashes of its texts)]"""
-    texts = self.made_by.read(np.asarray(indices))
-    hashes = ({zlib.crc32(text.encode()) for text in pair} for pair in texts)
-    return list(zip(map(int, indices), hashes, strict=True))
+    """(index, set of hashes of its texts) of each pair."""
+    pairs = []
+    for index, texts in zip(indices, self.dataset.read(np.asarray(indices)), strict=True):
+      hashes = {zlib.crc32(text.encode()) for text in texts}
+      pairs.append((int(index), hashes))
+    return pairs
 
   def get_state(self):
     if self.left is None:
@@ -79,17 +91,20 @@ class _Iterator(grain.DatasetIterator):
     self._parent.set_state(state["parent"])
     self.left = state["left"]
     left = json.loads(self.left)
-    # The pairs of a row, alone and in the order of its slots, are packed into that row again.
-    self.rows = [row for indices in left["rows"] for row in self.made_by.pack(np.array(indices))]
+    self.rows = []
+    for indices in left["rows"]:
+      # The pairs of a row, alone and in the order of its slots, are packed into that row again.
+      self.rows += self.dataset.pack(np.array(indices))
     self.waiting = dict(self._texts(left["waiting"])) if left["waiting"] else {}
 
 
 def split_repeats(pairs, seen):
   """([index, ...] of pairs whose texts are new, {index: texts} of the others).
 
-  `pairs` are (index, set of texts); those of a pair that is new join the set `seen`.
+  `pairs` are (index, set of texts); the texts of a pair that is new join the set `seen`.
   """
-  new, repeating = [], {}
+  new = []
+  repeating = {}
   for index, texts in pairs:
     if seen.isdisjoint(texts):
       new.append(index)
@@ -101,6 +116,7 @@ def split_repeats(pairs, seen):
 
 def stacked(rows, size):
   """One batch of rows, dicts of arrays, and of empty ones up to `size`; without their `index`."""
-  empty = {name: np.zeros_like(value) for name, value in rows[0].items()}
+  names = [name for name in rows[0] if name != "index"]
+  empty = {name: np.zeros_like(rows[0][name]) for name in names}
   rows = rows + [empty] * (size - len(rows))
-  return {name: np.stack([row[name] for row in rows]) for name in empty if name != "index"}
+  return {name: np.stack([row[name] for row in rows]) for name in names}

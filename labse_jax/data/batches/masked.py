@@ -1,58 +1,76 @@
 """Datasets to an endless, resumable stream of masked rows: text alone, and pairs as one segment."""
 
+from collections.abc import Callable
+import dataclasses
+from typing import Any, NamedTuple
 import zlib
 
 import grain
-import jax
 import numpy as np
 
 from labse_jax.base.errors import InputError
-from labse_jax.data.batches import masking, packing
+from labse_jax.data.batches import masking, packing, streams
 from labse_jax.data.batches.pairs import CHUNK
-from labse_jax.data.batches.streams import host_rows, language_mix, prefetched
 
 ROWS = ("documents", "sentences")
 DOCUMENTS = 64  # Of a chunk: as many as make some hundred thousand tokens.
 SHORTEST = 3  # Tokens of an item, two of them special: a row has no more items than that allows.
 
 
-def sentences(examples, tokenizer, length, **_):
-  """Each line, and each side of a pair, for itself: [CLS] x [SEP]."""
-  lines = [
-    line
-    for example in examples
-    for side in ("source", "target")
-    for line in example[side].split("\n")
-    if line
-  ]
-  return [(ids, np.arange(len(ids))) for ids in tokenizer.encode(lines, length)[0]]
+class Item(NamedTuple):
+  """A stretch of tokens that goes into a row as one segment, and the tokens' positions."""
+
+  tokens: np.ndarray
+  positions: np.ndarray
 
 
-def documents(examples, tokenizer, length, **_):
-  """Each document, cut into pieces that fill a row: [CLS] ... [SEP]."""
+def sentences(examples, tokenizer, length, *, restart_positions=False):
+  """Items of each line, and of each side of a pair, by itself: [CLS] x [SEP].
+
+  `restart_positions` changes nothing here.
+  """
+  lines = []
+  for example in examples:
+    for side in ("source", "target"):
+      lines += [line for line in example[side].split("\n") if line]
+  tokens, _ = tokenizer.encode(lines, length)
+  return [Item(ids, np.arange(len(ids))) for ids in tokens]
+
+
+def documents(examples, tokenizer, length, *, restart_positions=False):
+  """Items of each document, cut into pieces that fill a row: [CLS] ... [SEP].
+
+  `restart_positions` changes nothing here.
+  """
   texts = [example["source"].replace("\n", " ") for example in examples]
   items = []
   for ids in tokenizer.encode_whole(texts):
-    cls, inner, sep = ids[:1], ids[1:-1], ids[-1:]
+    cls = ids[:1]
+    inner = ids[1:-1]
+    sep = ids[-1:]
     for start in range(0, len(inner), length - 2):
       piece = np.concatenate([cls, inner[start : start + length - 2], sep])
-      items.append((piece, np.arange(len(piece))))
+      items.append(Item(piece, np.arange(len(piece))))
   return items
 
 
 def translations(examples, tokenizer, length, *, restart_positions):
-  """Each pair as one segment, [CLS] x [SEP] y [SEP] (Conneau and Lample 2019, sec. 3.3).
+  """Items of each pair as one segment, [CLS] x [SEP] y [SEP] (Conneau and Lample 2019, sec. 3.3).
 
   A pair longer than a row is cut at the end of its longer side. `restart_positions` counts the
-  second side's from 0 again, as in that paper.
+  positions of the second side from 0 again, as in that paper.
   """
-  texts = [example[side] for example in examples for side in ("source", "target")]
-  ids, _ = tokenizer.encode(texts, length)
+  texts = []
+  for example in examples:
+    texts += [example["source"], example["target"]]
+  tokens, _ = tokenizer.encode(texts, length)
   items = []
-  for x, y in zip(ids[::2], ids[1::2], strict=True):
+  for x, y in zip(tokens[::2], tokens[1::2], strict=True):
     x, y = shortened(x, y[1:], length)  # One [CLS] is enough.
-    second = np.arange(len(y)) + (0 if restart_positions else len(x))
-    items.append((np.concatenate([x, y]), np.concatenate([np.arange(len(x)), second])))
+    second = np.arange(len(y))
+    if not restart_positions:
+      second += len(x)
+    items.append(Item(np.concatenate([x, y]), np.concatenate([np.arange(len(x)), second])))
   return items
 
 
@@ -61,62 +79,13 @@ def shortened(x, y, length):
   half = length // 2
   x_room = max(half, length - len(y))
   y_room = length - min(len(x), x_room)
-
-  def cut(ids, room):
-    return ids if len(ids) <= room else np.append(ids[: room - 1], ids[-1])
-
-  return cut(x, x_room), cut(y, y_room)
+  return _cut(x, x_room), _cut(y, y_room)
 
 
-class _MaskedRows(grain.experimental.FlatMapTransform):
-  """(number of the chunk, its examples' indices) to packed and masked rows."""
-
-  max_fan_out = 1 << 20  # A chunk of long documents makes many rows.
-
-  def __init__(self, dataset, items, tokenizer, *, length, tlm, key, restart_positions, masking):
-    self.source, self.items, self.tokenizer, self.length = dataset.source, items, tokenizer, length
-    self.tlm, self.key, self.restart_positions = tlm, key, restart_positions
-    self.masking = masking
-    self.specials = tokenizer.all_special
-    words = masking["kind"] != "token"  # Else any tokenizer will do.
-    self.starts_V = tokenizer.word_starts if words else np.ones(len(tokenizer), bool)
-    self.ordinary_V = np.setdiff1d(np.arange(len(tokenizer)), self.specials)
-    self.mask_id = tokenizer.special_ids["mask"]
-
-  def flat_map(self, chunk):
-    number, indices = chunk
-    examples = self.source.__getitems__(indices.tolist())
-    items = self.items(
-      examples, self.tokenizer, self.length, restart_positions=self.restart_positions
-    )
-    items = [item for item in items if len(item[0]) >= SHORTEST]
-    if not items:
-      return []
-    rows = self.packed(items)
-    # Counter-based: a chunk's masks depend on its number alone, and each epoch has new numbers.
-    rng = np.random.Generator(np.random.Philox(key=self.key, counter=int(number) << 128))
-    maskable_RL = (rows["segments"] > 0) & ~np.isin(rows["tokens"], self.specials)
-    rows["tokens"], predicted = masking.mask_rows(
-      rows["tokens"],
-      maskable_RL,
-      self.starts_V[rows["tokens"]],
-      mask_id=self.mask_id,
-      ordinary_V=self.ordinary_V,
-      rng=rng,
-      **self.masking,
-    )
-    rows |= predicted | {"tlm": np.full(len(maskable_RL), self.tlm)}
-    # Packing sorts by length; a batch should not.
-    order = rng.permutation(len(maskable_RL))
-    return [{name: array[row] for name, array in rows.items()} for row in order]
-
-  def packed(self, items):
-    """The items in rows: int32 tokens, segments and positions, [rows, length]."""
-    slots = max(1, self.length // SHORTEST)
-    arrays, _, _ = packing.pack(
-      [(ids,) for ids, _ in items], self.length, slots, [(p,) for _, p in items]
-    )
-    return {name: arrays[name][:, 0] for name in ("tokens", "segments", "positions")}
+def _cut(ids, room):
+  if len(ids) <= room:
+    return ids
+  return np.append(ids[: room - 1], ids[-1])
 
 
 def batches(
@@ -129,42 +98,116 @@ def batches(
   exponent,
   seed,
   options,
-  process_index=None,
-  process_count=None,
+  host=None,
 ):
   """This host's share of every batch: a grain.IterDataset whose iterator can be checkpointed.
 
-  `sources` is {"mlm": (dataset, items), "tlm": (dataset, items)}, one may lack; `share_tlm` of the
-  rows are of the second kind. A batch holds int32 tokens, segments and positions [rows, length],
-  `predicted` and `labels` [rows, slots], bool weights [rows, slots] and tlm [rows].
+  `sources` is {"mlm": (dataset, items), "tlm": (dataset, items)}, where `items` is one of the
+  functions above and one kind may lack; `share_tlm` of the rows are of the second kind.
+  `options` are `restart_positions` and `masking`, the options of `masking.mask_rows`. A batch holds
+  int32 tokens, segments and positions [rows, length], `predicted` and `labels` [rows, slots], bool
+  weights [rows, slots] and tlm [rows].
   """
-  process_index = jax.process_index() if process_index is None else process_index
-  process_count = jax.process_count() if process_count is None else process_count
-  own_rows = host_rows(rows, process_count)
-  streams, shares = [], []
+  host = host or streams.this_host()
+  own_rows = streams.host_rows(rows, host)
+  kinds = []
+  shares = []
   for kind, share in (("mlm", 1 - share_tlm), ("tlm", share_tlm)):
     if not share:
       continue
     dataset, items = sources[kind]
-    name = f"{seed}/{kind}/{process_index}".encode()
-    transform = _MaskedRows(
-      dataset, items, tokenizer, length=length, tlm=kind == "tlm", key=zlib.crc32(name), **options
+    masker = _MaskedRows(
+      dataset.source,
+      items,
+      tokenizer,
+      length=length,
+      tlm=kind == "tlm",
+      # Two hosts, or the two kinds, must not hide the same places.
+      key=zlib.crc32(f"{seed}/{kind}/{host.index}".encode()),
+      **options,
     )
     # A seed of its own: both kinds may read one dataset, and not the same pairs at the same time.
-    mix = language_mix(
-      dataset.indices_by_language,
-      exponent=exponent,
-      seed=f"{seed}/{kind}",
-      process_index=process_index,
-      process_count=process_count,
-    )
-    size = DOCUMENTS if dataset.monolingual else CHUNK
-    chunks = mix.batch(size).map_with_index(lambda number, indices: (number, indices))
-    chunks = chunks.to_iter_dataset(grain.ReadOptions(num_threads=0))
-    streams.append(grain.experimental.FlatMapIterDataset(chunks, transform))
+    kinds.append(_rows(dataset, masker, exponent=exponent, seed=f"{seed}/{kind}", host=host))
     shares.append(share)
-  mixed = grain.IterDataset.mix(streams, shares) if len(streams) > 1 else streams[0]
-  return prefetched(mixed, own_rows)
+  mixed = grain.IterDataset.mix(kinds, shares) if len(kinds) > 1 else kinds[0]
+  return streams.ahead(mixed.batch(own_rows))
+
+
+def _rows(dataset, masker, *, exponent, seed, host):
+  """An endless stream of one kind of rows."""
+  mix = streams.language_mix(dataset.indices_by_language, exponent=exponent, seed=seed, host=host)
+  chunks = mix.batch(DOCUMENTS if dataset.monolingual else CHUNK)
+  numbered = chunks.map_with_index(lambda number, indices: (number, indices))
+  return grain.experimental.FlatMapIterDataset(streams.in_this_thread(numbered), masker)
+
+
+@dataclasses.dataclass(eq=False)
+class _MaskedRows(grain.experimental.FlatMapTransform):
+  """(number of the chunk, its examples' indices) to packed and masked rows."""
+
+  source: Any
+  items: Callable
+  tokenizer: Any
+  _: dataclasses.KW_ONLY
+  length: int
+  tlm: bool
+  key: int
+  restart_positions: bool
+  masking: dict
+
+  max_fan_out = 1 << 20  # A chunk of long documents makes many rows.
+
+  def __post_init__(self):
+    ids_V = np.arange(len(self.tokenizer))
+    self.ordinary_V = np.setdiff1d(ids_V, self.tokenizer.all_special)
+    self.starts_V = np.ones(len(ids_V), bool)
+    if self.masking["kind"] != "token":  # Only then must the tokenizer know where words begin.
+      self.starts_V = self.tokenizer.word_starts
+    self.mask_id = self.tokenizer.special_ids["mask"]  # Here, so that its lack is told at once.
+
+  def flat_map(self, chunk):
+    """The rows of a chunk, each {name: array}, in random order."""
+    number, indices = chunk
+    items = self.items(
+      self.source.__getitems__(indices.tolist()),
+      self.tokenizer,
+      self.length,
+      restart_positions=self.restart_positions,
+    )
+    items = [item for item in items if len(item.tokens) >= SHORTEST]
+    if not items:
+      return []
+    # Counter-based: a chunk's masks depend on its number alone, and each epoch has new numbers.
+    rng = np.random.Generator(np.random.Philox(key=self.key, counter=int(number) << 128))
+    rows = self.masked(self.packed(items), rng)
+    # Packing sorts by length; a batch should not.
+    order = rng.permutation(len(rows["tokens"]))
+    return [{name: array[row] for name, array in rows.items()} for row in order]
+
+  def packed(self, items):
+    """The items in rows: int32 tokens, segments and positions, [rows, length]."""
+    arrays, _, _ = packing.pack(
+      [[item.tokens] for item in items],
+      self.length,
+      max(1, self.length // SHORTEST),
+      [[item.positions] for item in items],
+    )
+    return {name: arrays[name][:, 0] for name in ("tokens", "segments", "positions")}
+
+  def masked(self, rows, rng):
+    """The same rows with some tokens hidden, and what was there."""
+    tokens_RL = rows["tokens"]
+    special_RL = np.isin(tokens_RL, self.tokenizer.all_special)
+    hidden_RL, predicted = masking.mask_rows(
+      tokens_RL,
+      (rows["segments"] > 0) & ~special_RL,
+      self.starts_V[tokens_RL],
+      mask_id=self.mask_id,
+      ordinary_V=self.ordinary_V,
+      rng=rng,
+      **self.masking,
+    )
+    return rows | {"tokens": hidden_RL} | predicted | {"tlm": np.full(len(tokens_RL), self.tlm)}
 
 
 def check_long_enough(dataset, tokenizer, length, folder):
@@ -176,7 +219,7 @@ def check_long_enough(dataset, tokenizer, length, folder):
   for start in range(0, len(dataset), CHUNK):
     stop = min(start + CHUNK, len(dataset))
     examples = dataset.source.__getitems__(range(start, stop))
-    total += sum(map(len, tokenizer.encode_whole([e["source"] for e in examples])))
+    total += _lengths([example["source"] for example in examples], tokenizer).sum()
     if total >= length:
       return
   raise InputError(
@@ -185,24 +228,27 @@ def check_long_enough(dataset, tokenizer, length, folder):
   )
 
 
-def share_cut(dataset, tokenizer, config, *, sample=5000):
-  """The share of records of which `config.length` tokens a row cut something, on an even sample.
+def share_cut(dataset, tokenizer, *, length, rows_of, share_tlm, sample=5000):
+  """The share of records of which `length` tokens a row cut something, on an even sample.
 
   Documents are never cut: what one row cannot hold goes on in the next.
   """
+  if rows_of == "documents" and dataset.monolingual:
+    return 0.0
   indices = np.linspace(0, len(dataset) - 1, min(sample, len(dataset))).astype(int)
   examples = dataset.source.__getitems__(indices.tolist())
-
-  def lengths(side):
-    return [len(ids) for ids in tokenizer.encode_whole([e[side] for e in examples])]
-
-  if config.rows_of == "documents" and dataset.monolingual:
-    return 0.0
   if dataset.monolingual:
-    lines = [line for example in examples for line in example["source"].split("\n")]
-    cut = [len(ids) > config.length for ids in tokenizer.encode_whole(lines)]
-    return float(np.mean(cut))
-  source_N, target_N = np.array(lengths("source")), np.array(lengths("target"))
-  if config.share_tlm:
-    return float(np.mean(source_N + target_N - 1 > config.length))
-  return float(np.mean(np.maximum(source_N, target_N) > config.length))
+    lines = []
+    for example in examples:
+      lines += example["source"].split("\n")
+    return float(np.mean(_lengths(lines, tokenizer) > length))
+
+  source_N = _lengths([example["source"] for example in examples], tokenizer)
+  target_N = _lengths([example["target"] for example in examples], tokenizer)
+  if share_tlm:  # Both sides stand in one row, with one [CLS].
+    return float(np.mean(source_N + target_N - 1 > length))
+  return float(np.mean(np.maximum(source_N, target_N) > length))
+
+
+def _lengths(texts, tokenizer):
+  return np.array([len(ids) for ids in tokenizer.encode_whole(texts)], int)

@@ -5,48 +5,57 @@ import numpy as np
 from labse_jax.base.errors import known
 
 KINDS = ("token", "word", "span")
-MASKED, RANDOM = 0.8, 0.1  # Devlin et al. 2019, sec. 3.1; what is left keeps its token.
-SPAN_END = 0.2  # Joshi et al. 2020, sec. 3.1: the lengths of spans, in words, are geometric ...
-LONGEST = 10  # ... and no longer than this; nor has a word more pieces (unspaced scripts have one).
+MASKED = 0.8  # Devlin et al. 2019, sec. 3.1: of the hidden tokens, those that become [MASK].
+RANDOM = 0.1  # The same: those that become a random token. The others stay as they are.
+SPAN_END = 0.2  # Joshi et al. 2020, sec. 3.1: spans have a geometric number of words.
+# The same: no span has more words. Here no word has more pieces either, since a sentence in a
+# script without spaces is a single word.
+LONGEST = 10
 
 
 def check_kind(kind):
-  """Raises InputError for what is none of KINDS."""
+  """Raises InputError unless `kind` is one of KINDS."""
   known("masking", kind, KINDS)
 
 
 def mask_rows(tokens_RL, maskable_RL, starts_RL, *, kind, share, slots, mask_id, ordinary_V, rng):
   """Hides `share` of each row's maskable tokens, at most `slots`, and says which.
 
-  `starts_RL` is true where a piece begins a word; `ordinary_V` are the ids that a random token is
-  drawn from. kind "token" hides pieces one by one, "word" whole words (the released BERT's
-  whole-word masking), "span" runs of words (Joshi et al. 2020), which are masked, made random or
+  `starts_RL` is true where a piece begins a word. Random tokens are drawn from the ids
+  `ordinary_V`. Kind "token" hides pieces one by one, "word" whole words (the released BERT's
+  whole-word masking), "span" runs of words (Joshi et al. 2020); a span is masked, made random or
   kept as a whole. Returns the new tokens and {"predicted": places [R, slots], "labels": the tokens
   that stood there, "weights": which slots are in use}.
   """
   unit_RL = units(maskable_RL, starts_RL, kind=kind, rng=rng)
   chosen_RL = choose(unit_RL, maskable_RL, share=share, slots=slots, rng=rng, cut=kind == "span")
   roll_RL = rng.random(tokens_RL.shape)
-  if kind == "span":
+  if kind == "span":  # All tokens of a span share one roll.
     roll_RL = np.take_along_axis(roll_RL, unit_RL, 1)
   random_RL = ordinary_V[rng.integers(len(ordinary_V), size=tokens_RL.shape)]
-  instead_RL = np.where(
-    roll_RL < MASKED, mask_id, np.where(roll_RL < MASKED + RANDOM, random_RL, tokens_RL)
-  )
-  predicted_RM = np.argsort(~chosen_RL, axis=1, kind="stable")[:, :slots].astype(np.int32)
-  weights_RM = np.take_along_axis(chosen_RL, predicted_RM, 1)
-  labels_RM = np.where(weights_RM, np.take_along_axis(tokens_RL, predicted_RM, 1), 0)
-  tokens_RL = np.where(chosen_RL, instead_RL, tokens_RL).astype(np.int32)
-  predicted_RM = np.where(weights_RM, predicted_RM, 0)
-  return tokens_RL, {"predicted": predicted_RM, "labels": labels_RM, "weights": weights_RM}
+  random_or_kept_RL = np.where(roll_RL < MASKED + RANDOM, random_RL, tokens_RL)
+  instead_RL = np.where(roll_RL < MASKED, mask_id, random_or_kept_RL)
+  new_RL = np.where(chosen_RL, instead_RL, tokens_RL).astype(np.int32)
+
+  # The chosen places come first in a stable sort, and in their order.
+  places_RM = np.argsort(~chosen_RL, axis=1, kind="stable")[:, :slots].astype(np.int32)
+  weights_RM = np.take_along_axis(chosen_RL, places_RM, 1)
+  labels_RM = np.take_along_axis(tokens_RL, places_RM, 1)
+  predicted = {
+    "predicted": np.where(weights_RM, places_RM, 0),
+    "labels": np.where(weights_RM, labels_RM, 0),
+    "weights": weights_RM,
+  }
+  return new_RL, predicted
 
 
 def units(maskable_RL, starts_RL, *, kind, rng):
-  """Numbers, ascending along each row, of what is hidden together."""
-  before_RL = np.pad(maskable_RL[:, :-1], ((0, 0), (1, 0)))
-  border_RL = ~maskable_RL | ~before_RL
+  """The number of each token's unit, which is hidden as a whole; ascending along each row."""
   if kind == "token":
     return np.broadcast_to(np.arange(maskable_RL.shape[1]), maskable_RL.shape)
+  # A unit never reaches over a token that is not maskable, nor into the next sentence.
+  before_RL = np.pad(maskable_RL[:, :-1], ((0, 0), (1, 0)))
+  border_RL = ~maskable_RL | ~before_RL
   start_RL = _split_long(border_RL | starts_RL, np.ones_like(border_RL))
   if kind == "span":
     ends_RL = rng.random(start_RL.shape) < SPAN_END
@@ -62,33 +71,44 @@ def _split_long(start_RL, counted_RL):
 
 
 def choose(unit_RL, maskable_RL, *, share, slots, rng, cut=False):
-  """Whole units in random order until `share` of a row's maskable tokens are taken.
+  """Takes whole units in random order until `share` of a row's maskable tokens are taken.
 
-  A unit that would pass that number, or `slots`, is passed over. What is left in the end is the
-  beginning of one of those with `cut`; else a row without any has its first one that slots hold.
+  Returns which tokens are taken. A unit is passed over if it would take the row over that number,
+  or over `slots`. With `cut`, the beginning of the first unit passed over fills up the number.
+  Without, only a row that took nothing takes its first unit that `slots` can hold.
   """
   R, L = unit_RL.shape
   maskable_R = maskable_RL.sum(1)
   wanted_R = np.rint(share * maskable_R).clip(1, slots)
+
+  # All tokens of a unit share one score, so the sort keeps them side by side; what is not
+  # maskable goes to the end.
   score_RL = np.take_along_axis(rng.random((R, L)), unit_RL, 1)
   order_RL = np.argsort(np.where(maskable_RL, score_RL, 2), axis=1, kind="stable")
   sorted_RL = np.take_along_axis(unit_RL, order_RL, 1)
   first_RL = np.ones((R, L), bool)
   first_RL[:, 1:] = sorted_RL[:, 1:] != sorted_RL[:, :-1]
   begin_RL = np.maximum.accumulate(np.where(first_RL, np.arange(L), 0), 1)
-  size_RL = np.zeros((R, L), int)
+  size_RL = np.zeros((R, L), int)  # Of the units, where each begins.
   np.add.at(size_RL, (np.arange(R)[:, None], begin_RL), 1)
   first_RL &= np.arange(L) < maskable_R[:, None]
-  taken_RL, count_R = np.zeros((R, L), bool), np.zeros(R, int)
+
+  # Whether a unit still fits depends on those before it; all rows go on together.
+  taken_RL = np.zeros((R, L), bool)
+  count_R = np.zeros(R, int)
   for place in range(L):
     taken_RL[:, place] = first_RL[:, place] & (count_R + size_RL[:, place] <= wanted_R)
     count_R += taken_RL[:, place] * size_RL[:, place]
+
+  # The first unit that was passed over, and how many of its tokens are taken all the same.
   passed_RL = first_RL & ~taken_RL & (cut | (size_RL <= slots))
-  left_R = np.where(cut, wanted_R - count_R, np.where(count_R == 0, slots, 0)) * passed_RL.any(1)
-  place_RL = np.arange(L) - passed_RL.argmax(1)[:, None]
-  same_RL = begin_RL == passed_RL.argmax(1)[:, None]
-  taken_RL = np.take_along_axis(taken_RL, begin_RL, 1)
-  taken_RL |= same_RL & (place_RL >= 0) & (place_RL < left_R[:, None])
+  passed_R = passed_RL.argmax(1)
+  left_R = wanted_R - count_R if cut else np.where(count_R == 0, slots, 0)
+  left_R = left_R * passed_RL.any(1)
+  place_RL = np.arange(L) - passed_R[:, None]
+  rest_RL = (begin_RL == passed_R[:, None]) & (place_RL >= 0) & (place_RL < left_R[:, None])
+
+  taken_RL = np.take_along_axis(taken_RL, begin_RL, 1) | rest_RL
   chosen_RL = np.zeros((R, L), bool)
   np.put_along_axis(chosen_RL, order_RL, taken_RL, 1)
   return chosen_RL & maskable_RL

@@ -1,68 +1,19 @@
 """A dataset on disk to an endless, resumable stream of packed batches, mixed by language."""
 
+from collections.abc import Callable, Sequence
+import dataclasses
+import itertools
+from typing import Any
 import zlib
 
 import grain
-import jax
 import numpy as np
 
 from labse_jax.data import sampling
-from labse_jax.data.batches import packing
+from labse_jax.data.batches import packing, streams
 from labse_jax.data.batches.distinct import DistinctBatches
-from labse_jax.data.batches.streams import (
-  ahead,
-  chosen_languages,
-  host_rows,
-  host_share,
-  language_mix,
-)
 
 CHUNK = 1024  # Pairs that are read, tokenised and packed together.
-
-
-class _PackChunk(grain.experimental.FlatMapTransform):
-  """Pair indices to the packed rows that hold them."""
-
-  max_fan_out = CHUNK
-
-  def __init__(self, source, tokenizer, length, slots, prompt, negatives, beside):
-    self.source, self.tokenizer, self.length, self.slots = source, tokenizer, length, slots
-    self.prompt, self.negatives, self.beside = prompt, negatives, beside
-
-  def flat_map(self, indices):
-    rows = self.pack(indices)
-    # Packing sorts by length; a batch should not.
-    order = np.random.default_rng(indices[:1]).permutation(len(rows["mask"]))
-    return [{name: array[row] for name, array in rows.items()} for row in order]
-
-  def read(self, indices):
-    """Each pair's two texts."""
-    examples = self.source.__getitems__(indices.tolist())
-    return [[example["source"], example["target"]] for example in examples]
-
-  def pack(self, indices):
-    """The arrays of `batches`, of as many rows as the pairs need."""
-    texts = self.read(indices)
-    if self.negatives:
-      texts = [pair + more for pair, more in zip(texts, self.negatives(indices), strict=True)]
-    flat, sides = [text for item in texts for text in item], len(texts[0])
-    tokens, _ = self.tokenizer.encode([self.prompt + text for text in flat], self.length)
-    items = [tokens[n : n + sides] for n in range(0, len(tokens), sides)]
-    rows, row_N, slot_N = packing.pack(items, self.length, self.slots)
-
-    def placed(values):
-      out = np.zeros((*rows["mask"].shape, *values.shape[1:]), values.dtype)
-      out[row_N, slot_N] = values
-      return out
-
-    hashes = np.array([zlib.crc32(text.encode()) for text in flat], np.uint32).reshape(-1, sides)
-    rows["ids"] = placed(hashes[:, :2])
-    if self.negatives:
-      there = np.array([bool(text) for text in flat]).reshape(-1, sides)
-      rows |= {"negative_ids": placed(hashes[:, 2:]), "negative_mask": placed(there[:, 2:])}
-    for look_up in self.beside:
-      rows |= {name: placed(values) for name, values in look_up(indices).items()}
-    return rows
 
 
 def batches(
@@ -80,66 +31,146 @@ def batches(
   language_pairs=(),
   homogeneous=False,
   no_repeats=False,
-  process_index=None,
-  process_count=None,
+  host=None,
 ):
   """This host's share of every batch: a grain.IterDataset whose iterator can be checkpointed.
 
-  Each batch holds what `packing.pack` makes of the pairs, `prompt` before each text, and uint32
-  ids [rows, slots, 2]: hashes of the two texts (two texts with one hash only cost a negative).
-  `rows` is the global number. `negatives` are a function of N indices that gives K more texts for
-  each pair, "" where there is none: they are the sides from the third on, with `negative_ids` and
-  `negative_mask` [rows, slots, K]. Functions in `beside` give {name: array [N, ...]} for N indices,
-  which a batch holds as [rows, slots, ...].
-
-  `language_pairs` are patterns of the pairs of languages to draw from; none: all. `homogeneous`
-  batches are of one pair of languages each, the same one on every host; `no_repeats`: no text
-  stands twice in a host's share, rows that cannot be filled without stay empty.
+  `rows` counts the rows of the global batch. What a batch holds, and what `prompt`, `negatives`
+  and `beside` are, says `PairPacker`. `language_pairs` are patterns of the pairs of languages to
+  draw from; with none, all are drawn. A `homogeneous` batch is of one pair of languages, the same
+  one on every host. With `no_repeats` no text stands twice in a host's share of a batch; rows
+  that cannot be filled without a repeat stay empty.
   """
-  process_index = jax.process_index() if process_index is None else process_index
-  process_count = jax.process_count() if process_count is None else process_count
-  own_rows = host_rows(rows, process_count)
-  languages = chosen_languages(dataset.indices_by_language, language_pairs)
-  beside = [*beside, lambda indices: {"index": indices}] if no_repeats else beside
-  packer = _PackChunk(dataset.source, tokenizer, length, slots, prompt, negatives, beside)
+  host = host or streams.this_host()
+  if no_repeats:
+    beside = [*beside, _own_index]  # By which a row that waits is packed again after a resume.
+  packer = PairPacker(dataset.source, tokenizer, length, slots, prompt, negatives, beside)
+  batcher = _Batcher(packer, streams.host_rows(rows, host), exponent, host, no_repeats)
+  languages = streams.chosen_languages(dataset.indices_by_language, language_pairs)
+  if homogeneous:
+    return streams.ahead(batcher.homogeneous(languages, seed=seed))
+  return streams.ahead(batcher.mixed(languages, seed=seed, chunk=CHUNK))
 
-  def stream(languages, seed, chunk):
-    pairs = language_mix(
-      languages,
-      exponent=exponent,
-      seed=seed,
-      process_index=process_index,
-      process_count=process_count,
+
+@dataclasses.dataclass(frozen=True)
+class _Batcher:
+  """What the streams of one run share: each stream makes batches of `rows` rows on one host."""
+
+  packer: "PairPacker"
+  rows: int
+  exponent: float
+  host: streams.Host
+  no_repeats: bool
+
+  def mixed(self, indices_by_language, *, seed, chunk):
+    """Batches of all these languages, read `chunk` pairs at a time."""
+    mix = streams.language_mix(
+      indices_by_language, exponent=self.exponent, seed=seed, host=self.host
     )
-    chunks = pairs.batch(chunk).to_iter_dataset(grain.ReadOptions(num_threads=0))
-    if no_repeats:
+    chunks = streams.in_this_thread(mix.batch(chunk))
+    if self.no_repeats:
+      packer = self.packer
       return DistinctBatches(
-        chunks, read=packer.read, pack=packer.flat_map, size=own_rows, slots=slots
+        chunks, read=packer.read, pack=packer.flat_map, size=self.rows, slots=packer.slots
       )
-    return grain.experimental.FlatMapIterDataset(chunks, packer).batch(own_rows)
+    return grain.experimental.FlatMapIterDataset(chunks, self.packer).batch(self.rows)
 
-  if not homogeneous:
-    return ahead(stream(languages, seed, CHUNK))
+  def homogeneous(self, indices_by_language, *, seed):
+    """Batches of one language each; the languages take turns in proportion n^exponent."""
+    one_language_each = []
+    counts = []
+    for name, indices in indices_by_language.items():
+      # A longer chunk than this host's epoch would hold each pair of a small language many times.
+      # But Grain cannot count an endless stream of chunks of one pair.
+      epoch = max(2, len(streams.host_share(indices, self.host)))
+      # A seed of its own for each: a shared one would walk all of them in the same order.
+      own_seed = f"{seed}/{name}"
+      batches = self.mixed({name: indices}, seed=own_seed, chunk=min(CHUNK, epoch))
+      one_language_each.append(batches)
+      counts.append(len(indices))
+    # The step's number alone says whose turn it is, so that the hosts agree.
+    shares = sampling.smoothed(counts, self.exponent)
+    return grain.IterDataset.mix(one_language_each, list(shares))
 
-  # A seed of its own for each: a shared one would walk all of them in the same order. And no
-  # chunk longer than this host's epoch: a small language would stand in it many times. Of chunks of
-  # one pair, Grain cannot count an endless stream.
-  def epoch(indices):
-    return max(2, len(host_share(indices, process_index, process_count)))
 
-  streams = [
-    stream({name: indices}, f"{seed}/{name}", min(CHUNK, epoch(indices)))
-    for name, indices in languages.items()
-  ]
-  shares = sampling.smoothed([len(indices) for indices in languages.values()], exponent)
-  # The step's number alone says whose turn it is, so that the hosts agree.
-  return ahead(grain.IterDataset.mix(streams, list(shares)))
+@dataclasses.dataclass(frozen=True, eq=False)
+class PairPacker(grain.experimental.FlatMapTransform):
+  """Pair indices to the packed rows that hold the pairs.
+
+  A row holds what `packing.pack` makes of its pairs, `prompt` before each text, and uint32 `ids`
+  [slots, 2]: hashes of the two texts (two texts with one hash only cost a negative).
+
+  `negatives(indices)` gives K more texts for each of N pairs, "" where there is none. They are the
+  sides from the third on, with `negative_ids` and `negative_mask` [slots, K]. Each function in
+  `beside` gives {name: array [N, ...]} for N indices, which a row holds as [slots, ...].
+  """
+
+  source: Any
+  tokenizer: Any
+  length: int
+  slots: int
+  prompt: str = ""
+  negatives: Callable | None = None
+  beside: Sequence[Callable] = ()
+
+  max_fan_out = CHUNK
+
+  def flat_map(self, indices):
+    """The packed rows, each {name: array}, in random order."""
+    rows = self.pack(indices)
+    # Packing sorts by length; a batch should not.
+    order = np.random.default_rng(indices[:1]).permutation(len(rows["mask"]))
+    return [{name: array[row] for name, array in rows.items()} for row in order]
+
+  def read(self, indices):
+    """Each pair's two texts, as a list."""
+    examples = self.source.__getitems__(indices.tolist())
+    return [[example["source"], example["target"]] for example in examples]
+
+  def pack(self, indices):
+    """{name: array [rows, ...]}, of as many rows as the pairs need."""
+    texts_by_pair = self.read(indices)
+    if self.negatives:
+      for texts, negatives in zip(texts_by_pair, self.negatives(indices), strict=True):
+        texts += negatives
+
+    # The tokenizer is fastest with all texts at once.
+    sides = len(texts_by_pair[0])
+    texts = list(itertools.chain.from_iterable(texts_by_pair))
+    tokens, _ = self.tokenizer.encode([self.prompt + text for text in texts], self.length)
+    items = [tokens[start : start + sides] for start in range(0, len(tokens), sides)]
+    rows, row_N, slot_N = packing.pack(items, self.length, self.slots)
+
+    # What belongs to a pair goes to the slot that holds the pair.
+    for name, values_N in self._beside(indices, texts, sides).items():
+      rows[name] = np.zeros((*rows["mask"].shape, *values_N.shape[1:]), values_N.dtype)
+      rows[name][row_N, slot_N] = values_N
+    return rows
+
+  def _beside(self, indices, texts, sides):
+    """{name: array [N, ...]} of what stands beside the pairs' tokens."""
+    hashes = [zlib.crc32(text.encode()) for text in texts]
+    hashes_NI = np.array(hashes, np.uint32).reshape(-1, sides)
+    found = {"ids": hashes_NI[:, :2]}
+    if self.negatives:
+      there_NI = np.array([bool(text) for text in texts]).reshape(-1, sides)
+      found["negative_ids"] = hashes_NI[:, 2:]
+      found["negative_mask"] = there_NI[:, 2:]
+    for look_up in self.beside:
+      found |= look_up(indices)
+    return found
+
+
+def _own_index(indices):
+  return {"index": indices}
 
 
 def share_cut(source, indices, tokenizer, length, *, prompt="", sample=5000):
   """The share of sentences that are longer than `length` tokens, on an even sample of pairs."""
   places = np.linspace(0, len(indices) - 1, min(sample, len(indices))).astype(int)
-  examples = source.__getitems__(indices[places].tolist())
-  texts = [prompt + example[side] for example in examples for side in ("source", "target")]
+  texts = []
+  for example in source.__getitems__(indices[places].tolist()):
+    texts.append(prompt + example["source"])
+    texts.append(prompt + example["target"])
   _, cut = tokenizer.encode(texts, length)
   return cut / len(texts)

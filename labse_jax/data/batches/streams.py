@@ -1,5 +1,6 @@
 """Endless streams of a dataset's records: which languages, which host's share, how far ahead."""
 
+import dataclasses
 import fnmatch
 import zlib
 
@@ -10,60 +11,79 @@ from labse_jax.base.errors import InputError, known
 from labse_jax.data import sampling
 
 
-def host_share(indices, index, count):
+@dataclasses.dataclass(frozen=True)
+class Host:
+  """One of the `count` processes that share every batch; `index` counts from 0."""
+
+  index: int
+  count: int
+
+
+def this_host():
+  """The Host that this process is."""
+  return Host(jax.process_index(), jax.process_count())
+
+
+def host_share(indices, host):
   """One host's part of a language; a language smaller than the number of hosts goes to all."""
-  return indices[index::count] if len(indices) >= count else indices
+  if len(indices) < host.count:
+    return indices
+  return indices[host.index :: host.count]
 
 
-def language_mix(indices_by_language, *, exponent, seed, process_index, process_count):
+def host_rows(rows, host):
+  """How many of a batch's rows one host makes; raises InputError where that is no whole number."""
+  if rows % host.count:
+    raise InputError(f"batch_rows = {rows} is not divisible by the {host.count} hosts.")
+  return rows // host.count
+
+
+def language_mix(indices_by_language, *, exponent, seed, host):
   """Pair indices, each language drawn with p ~ n^exponent, as a grain.MapDataset.
 
   Each language is split between the hosts *before* mixing: a stride over the mixed stream
   would hand every host only some of the languages.
   """
   languages = []
+  counts = []
   for position, indices in enumerate(indices_by_language.values()):
-    share = host_share(indices, process_index, process_count)
     # One seed per language and host: a shared one would walk all of them in the same order.
-    own_seed = zlib.crc32(f"{seed}/{position}/{process_index}".encode())
-    languages.append(grain.MapDataset.source(share).shuffle(seed=own_seed).repeat())
-  counts = [len(indices) for indices in indices_by_language.values()]
+    own_seed = zlib.crc32(f"{seed}/{position}/{host.index}".encode())
+    share = grain.MapDataset.source(host_share(indices, host))
+    languages.append(share.shuffle(seed=own_seed).repeat())
+    counts.append(len(indices))
   return grain.MapDataset.mix(languages, list(sampling.smoothed(counts, exponent)))
 
 
 def chosen_languages(indices_by_language, patterns):
-  """Those pairs of languages that one of the patterns names ("eng-fra", "eng-*"); all for none.
+  """The pairs of languages that one of the patterns names ("eng-fra", "eng-*"); all for none.
 
   Raises InputError where a pattern names none.
   """
+  if not patterns:
+    return dict(indices_by_language)
+  named = set()
   for pattern in patterns:
-    if not fnmatch.filter(indices_by_language, pattern):
+    names = [name for name in indices_by_language if fnmatch.fnmatchcase(name, pattern)]
+    if not names:
       known("pair of languages in config.language_pairs", pattern, indices_by_language)
-
-  def named(name):
-    return any(fnmatch.fnmatchcase(name, pattern) for pattern in patterns)
-
-  return {
-    name: indices for name, indices in indices_by_language.items() if not patterns or named(name)
-  }
+    named.update(names)
+  # In the dataset's order, not the patterns': the seeds of the languages follow their places.
+  return {name: indices for name, indices in indices_by_language.items() if name in named}
 
 
-def host_rows(rows, process_count):
-  """One host's share of a batch's rows."""
-  if rows % process_count:
-    raise InputError(f"batch_rows = {rows} is not divisible by the {process_count} hosts.")
-  return rows // process_count
-
-
-def prefetched(rows, size):
-  """Batches of `size` rows, made by a thread a few ahead."""
-  return ahead(rows.batch(size))
+def in_this_thread(chunks):
+  """A grain.IterDataset of a MapDataset's elements that starts no thread: `ahead` has one."""
+  return chunks.to_iter_dataset(grain.ReadOptions(num_threads=0))
 
 
 def ahead(batches):
+  """The same batches, made by a thread that is a few of them ahead."""
   return grain.experimental.ThreadPrefetchIterDataset(batches, prefetch_buffer_size=4)
 
 
 def to_devices(batch, sharding):
   """This host's rows of a batch to one global array per key, split over all devices."""
-  return {k: jax.make_array_from_process_local_data(sharding, v) for k, v in batch.items()}
+  return {
+    name: jax.make_array_from_process_local_data(sharding, array) for name, array in batch.items()
+  }

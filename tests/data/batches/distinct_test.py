@@ -21,7 +21,7 @@ def texts_of(count, texts, seed=0):
 
 
 def pack(pairs, indices):
-  """Rows of three slots, as data/pipeline makes them but without tokens."""
+  """Rows of three slots, as data/batches/pairs makes them but without tokens."""
   rows = []
   for start in range(0, len(indices), SLOTS):
     used = indices[start : start + SLOTS]

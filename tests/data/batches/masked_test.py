@@ -1,8 +1,11 @@
+"""Masked rows: both kinds are mixed by the ratio, nothing is lost, and masks come again."""
+
 import numpy as np
 import pytest
 
 from labse_jax.base.errors import InputError
 from labse_jax.data.batches import masked
+from labse_jax.data.batches.streams import Host
 from labse_jax.data.dataset import open_dataset
 from labse_jax.data.sources import Pair
 from labse_jax.tokenizer.tokenizer import Tokenizer
@@ -40,8 +43,7 @@ def make(tokenizer, sources, **changes):
     "exponent": 0.3,
     "seed": 0,
     "options": OPTIONS,
-    "process_index": 0,
-    "process_count": 1,
+    "host": Host(0, 1),
   } | changes
   return masked.batches(sources, tokenizer, **options)
 
@@ -198,9 +200,7 @@ def test_masks_are_the_same_after_a_resume_and_new_in_each_epoch(tokenizer, text
 
 
 def test_hosts_read_other_text_with_other_masks(tokenizer, pairs, text):
-  one, two = (
-    next(iter(make(tokenizer, both(pairs, text), process_index=i, process_count=2))) for i in (0, 1)
-  )
+  one, two = (next(iter(make(tokenizer, both(pairs, text), host=Host(i, 2)))) for i in (0, 1))
   assert len(one["tokens"]) == 8
   texts = [{tuple(row) for row in unmasked(batch)} for batch in (one, two)]
   assert not texts[0] & texts[1]
@@ -213,3 +213,25 @@ def test_text_shorter_than_a_row(tmp_path, tokenizer):
   with pytest.raises(InputError, match=r"few: its text has \d+ tokens, less than one row of 48"):
     masked.check_long_enough(few, tokenizer, 48, tmp_path / "few")
   masked.check_long_enough(few, tokenizer, 4, tmp_path / "few")
+
+
+def test_share_cut_counts_what_a_row_does_not_hold(tokenizer, pairs, text):
+  def lengths(dataset, side):
+    examples = dataset.source.__getitems__(range(len(dataset)))
+    lines = [line for example in examples for line in example[side].split("\n")]
+    return np.array([len(ids) for ids in tokenizer.encode_whole(lines)])
+
+  def share(dataset, rows_of, share_tlm, length=20):
+    return masked.share_cut(dataset, tokenizer, length=length, rows_of=rows_of, share_tlm=share_tlm)
+
+  source_N = lengths(pairs, "source")
+  target_N = lengths(pairs, "target")
+  in_one_row = np.mean(source_N + target_N - 1 > 20)  # One [CLS] for both.
+  apart = np.mean((source_N > 20) | (target_N > 20))
+  assert 0 < apart < in_one_row
+  assert share(pairs, "sentences", 0.5) == pytest.approx(in_one_row)
+  assert share(pairs, "sentences", 0) == pytest.approx(apart)
+  assert share(text, "documents", 0) == 0
+  of_lines = np.mean(lengths(text, "source") > 8)
+  assert 0 < of_lines < 1
+  assert share(text, "sentences", 0, length=8) == pytest.approx(of_lines)

@@ -1,4 +1,4 @@
-"""Every host sees every language; the stream goes on where it was; the mix follows n^exponent."""
+"""The stream goes on where it was; batches hold whole pairs of the languages asked for."""
 
 import collections
 import fnmatch
@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from labse_jax.base.errors import InputError
-from labse_jax.data.batches import distinct, pairs, streams
+from labse_jax.data.batches import distinct, pairs
+from labse_jax.data.batches.streams import Host
 from labse_jax.data.dataset import open_dataset
 from labse_jax.tokenizer.tokenizer import Tokenizer
 
@@ -26,58 +27,9 @@ def small_chunks(monkeypatch):
   monkeypatch.setattr(distinct, "PIECE", 256)
 
 
-def mix(dataset, index=0, count=1, exponent=0.3, seed=0):
-  return streams.language_mix(
-    dataset.indices_by_language,
-    exponent=exponent,
-    seed=seed,
-    process_index=index,
-    process_count=count,
-  )
-
-
-def drawn(dataset, mixed, number):
-  names = {i: name for name, ids in dataset.indices_by_language.items() for i in ids}
-  return collections.Counter(names[mixed[n]] for n in range(number))
-
-
-@pytest.mark.parametrize("count", [1, 2, 8])
-def test_every_host_sees_every_language_in_the_same_shares(dataset, count):
-  for index in range(count):
-    counts = drawn(dataset, mix(dataset, index, count), 400)
-    assert set(counts) == set(dataset.indices_by_language)
-    sizes = np.array([len(ids) for ids in dataset.indices_by_language.values()])
-    expected = sizes**0.3 / (sizes**0.3).sum()
-    shares = np.array([counts[name] / 400 for name in dataset.indices_by_language])
-    np.testing.assert_allclose(shares, expected, atol=0.02)
-
-
-def test_hosts_share_no_pair_and_leave_none_out(dataset):
-  seen = [{mix(dataset, index, 2, exponent=1.0)[n] for n in range(800)} for index in (0, 1)]
-  large = [ids for ids in dataset.indices_by_language.values() if len(ids) >= 2]
-  assert not seen[0] & seen[1]
-  assert seen[0] | seen[1] == set(np.concatenate(large))
-
-
-def test_a_language_smaller_than_the_hosts_goes_to_all(dataset):
-  few = {"eng-xxx": np.arange(3), "eng-deu": np.arange(3, 100)}
-  for index in range(8):
-    mixed = streams.language_mix(few, exponent=0.0, seed=0, process_index=index, process_count=8)
-    assert {mixed[n] for n in range(50)} >= {0, 1, 2}
-
-
-def test_an_epoch_draws_each_pair_once_and_the_next_in_another_order(dataset):
-  single = {"eng-deu": dataset.indices_by_language["eng-deu"]}
-  mixed = streams.language_mix(single, exponent=0.3, seed=0, process_index=0, process_count=1)
-  n = len(single["eng-deu"])
-  first, second = ([mixed[i] for i in range(k * n, (k + 1) * n)] for k in (0, 1))
-  assert sorted(first) == sorted(second) == list(single["eng-deu"])
-  assert first != second
-
-
 def stream(folder, dataset, rows=8, **changes):
   tokenizer = Tokenizer(folder / "vocabulary" / "tokenizer.json")
-  options = dict(rows=rows, slots=4, length=32, exponent=0.3, seed=0) | changes
+  options = dict(rows=rows, slots=4, length=32, exponent=0.3, seed=0, host=Host(0, 1)) | changes
   return iter(pairs.batches(dataset, tokenizer, **options))
 
 
@@ -147,10 +99,10 @@ def test_equal_texts_have_equal_ids(folder, dataset):
 
 
 def test_hosts_split_the_rows(folder, dataset):
-  batch = next(stream(folder, dataset, process_index=1, process_count=4))
+  batch = next(stream(folder, dataset, host=Host(1, 4)))
   assert batch["tokens"].shape == (2, 2, 32)
   with pytest.raises(InputError, match="not divisible by the 3 hosts"):
-    stream(folder, dataset, process_index=0, process_count=3)
+    stream(folder, dataset, host=Host(0, 3))
 
 
 def language_of_ids(dataset):
@@ -182,8 +134,7 @@ def test_a_homogeneous_batch_is_of_one_pair_of_languages_on_all_hosts(
       homogeneous=True,
       no_repeats=no_repeats,
       exponent=0.5,
-      process_index=index,
-      process_count=count,
+      host=Host(index, count),
     )
     for index in range(count)
   ]
@@ -206,8 +157,7 @@ def test_a_small_language_of_many_hosts_is_not_packed_many_times_at_once(folder,
     rows=4 * share,
     slots=1,
     homogeneous=True,
-    process_index=3,
-    process_count=4,
+    host=Host(3, 4),
     language_pairs=(small,),
   )
   ids = next(batches)["ids"].reshape(-1, 2)
@@ -223,8 +173,7 @@ def test_no_text_stands_twice_on_a_host(folder, dataset, count, homogeneous):
     rows=32,
     homogeneous=homogeneous,
     no_repeats=True,
-    process_index=0,
-    process_count=count,
+    host=Host(0, count),
   )
   for _ in range(8):
     batch = next(batches)
@@ -239,9 +188,7 @@ def test_no_text_stands_twice_on_a_host(folder, dataset, count, homogeneous):
 def test_every_pair_of_every_host_is_seen(folder, dataset, mode):
   seen, names = set(), language_of_ids(dataset)
   for index in range(2):
-    batches = stream(
-      folder, dataset, rows=32, exponent=0.5, process_index=index, process_count=2, **MODES[mode]
-    )
+    batches = stream(folder, dataset, rows=32, exponent=0.5, host=Host(index, 2), **MODES[mode])
     for _ in range(45):
       batch = next(batches)
       seen |= set(map(tuple, batch["ids"][batch["mask"]].tolist()))
