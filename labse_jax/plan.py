@@ -1,16 +1,14 @@
-"""What a config needs on a TPU slice, by the TPU's own compiler on any CPU."""
+"""What a config needs on a TPU slice; the TPU's own compiler says it on any CPU."""
 
 import copy
 import importlib.metadata
-import importlib.util
-import json
 import pathlib
 import shlex
 
 import jax
 
 from labse_jax.base.errors import InputError, run
-from labse_jax.base.files import replacing
+from labse_jax.base.files import write_json
 from labse_jax.base.sharding import batch_sharding, make_mesh
 from labse_jax.configs.command_line import parse
 from labse_jax.configs.ranges import check_ranges
@@ -52,25 +50,30 @@ def main(argv):
     raise InputError(f"{output}: is a folder; a file name is needed.")
   if output and not output.parent.is_dir():
     raise InputError(f"{output}: there is no folder {output.parent}.")
-  devices, search = devices_of(values.topology), not values["no-search"].value
+  devices = devices_of(values.topology)
   command = shlex.join(["python", "-m", "labse_jax.plan", *argv])
-  result = {"command": command, "topology": values.topology} | plan(config, devices, search=search)
+  result = {"command": command, "topology": values.topology}
+  result |= plan(config, devices, search=not values["no-search"].value)
   print(page(result))
   if output:
-    with replacing(output) as file:
-      json.dump(result, file, indent=2)
-      file.write("\n")
+    write_json(output, result)
     print(f"\nwritten: {output}")
 
 
 def plan(config, devices, *, search=True):
-  """The plan of a config as plain JSON; says on its way what it compiles."""
+  """The plan of a config, for JSON; says on stdout what it compiles."""
   mesh = make_mesh(config.mesh.fsdp, devices=devices)
   check_ranges(config, mesh)
   flops, compiled = compile_step(config, mesh)
+  # A chip that stands in no table has no limit, and what fits is not known.
   one = chip(devices)
   limit = one and one.usable
-  batch = search_batch(config, mesh, compiled.used, limit) if search and limit else None
+  fits = None
+  batch = None
+  if limit:
+    fits = compiled.used <= limit
+    if search:
+      batch = search_batch(config, mesh, compiled.used, limit)
   return {
     "estimate": "by the compiler; nothing was run",
     "versions": {name: _version(name) for name in ("jax", "jaxlib", "libtpu")},
@@ -80,7 +83,7 @@ def plan(config, devices, *, search=True):
     "mesh": dict(mesh.shape),
     "batch_rows": config.batch_rows,
     "rows_per_chip": config.batch_rows // mesh.size,
-    "fits": compiled.used <= limit if limit else None,
+    "fits": fits,
     "bytes_per_chip": one and one.memory,
     "bytes_usable_per_chip": limit,
     "bytes_used_per_chip": compiled.used,
@@ -105,22 +108,25 @@ def _arithmetic(flops, devices, peak):
 
 
 def _collectives(text):
-  names = ("collective_bytes", "collectives_in_loops_of_unknown_length", "largest_collectives")
-  if text is None:
+  if text is None:  # The compiler refused: there is no program to read.
+    names = ("collective_bytes", "collectives_in_loops_of_unknown_length", "largest_collectives")
     return dict.fromkeys(names)
   found = collectives(text)
-  values = (by_kind(found), sum(not c.known for c in found), largest(found))
-  return dict(zip(names, values, strict=True))
+  return {
+    "collective_bytes": by_kind(found),
+    "collectives_in_loops_of_unknown_length": sum(not one.known for one in found),
+    "largest_collectives": largest(found),
+  }
 
 
 def step_of(config, mesh):
-  """(task, abstract state, train step) of a config; of its deepest stage, where it has several."""
+  """(task, abstract state, train step) of a config, of the deepest stage where it has several."""
   deepest = make_stages(config, mesh)[-1]
   return deepest.task, deepest.abstract, deepest.train_step
 
 
 def trace_step(config, mesh):
-  """(one step of a config as JAX traced it, bytes a chip of what goes into it by kind)."""
+  """Traces one step of a config; returns (the trace, the bytes a chip of its arguments by kind)."""
   task, abstract, step = step_of(config, mesh)
 
   def shaped(x, sharding):
@@ -140,7 +146,7 @@ def trace_step(config, mesh):
 
 
 def compile_step(config, mesh):
-  """(matrix arithmetic by type, Compiled) of one step of a config."""
+  """Compiles one step of a config; returns (its matrix arithmetic by type, a Compiled)."""
   device = mesh.devices.flat[0]
   print(
     f"compiling for {mesh.size} x {device.device_kind}: "
@@ -153,6 +159,7 @@ def compile_step(config, mesh):
     try:
       compiled = traced.lower().compile()
     except jax.errors.JaxRuntimeError as error:
+      # A step that is too large is an answer, not an error.
       refused = refusal(str(error), held)
       if refused is None:
         raise
@@ -163,16 +170,17 @@ def compile_step(config, mesh):
 
 def search_batch(config, mesh, used, limit):
   """The largest batch that fits, found by compiling others; that of the config takes `used`."""
-  unit = mesh.size * config.get("chunks", 1)
+  chunks = config.get("chunks", 1)
+  unit = mesh.size * chunks  # A batch is a multiple of this.
 
   def measure(units):
     changed = copy.deepcopy(config)
     with changed.unlocked():
       changed.batch_rows = units * unit
-    return compile_step(changed, mesh)[1].used
+    _, compiled = compile_step(changed, mesh)
+    return compiled.used
 
   fits, too_large = largest_fitting(measure, config.batch_rows // unit, used, limit)
-  chunks = config.get("chunks", 1)
   return {
     "batch_rows": fits and fits * unit,
     "rows_per_chip": fits and fits * chunks,

@@ -1,9 +1,10 @@
-"""What one JAX device holds and can do at best, each number with its source."""
+"""What one JAX device holds and can do at best; each number has its source."""
 
 import dataclasses
 import os
 
-GIB, TERA = 2**30, 1e12
+GIB = 2**30
+TERA = 1e12
 DOCS = "https://docs.cloud.google.com/tpu/docs"
 COMPILER = "libtpu 0.0.42.1's own limit"
 
@@ -22,7 +23,7 @@ def _tpu(memory, usable, peak, source):
   return Chip(round(memory * GIB), round(usable * GIB), peak * TERA, f"{source}; {COMPILER}")
 
 
-# Of a v2, v3 and TPU7x chip with its two cores each core is a JAX device and has half of both.
+# A v2, v3 or TPU7x chip has two cores. Each is a JAX device with half of the chip's numbers.
 # What is usable is what the compiler said when it was given too much.
 TPUS = {
   "TPU v2": _tpu(8, 7.48, 22.5, "45 TFLOP/s and 16 GiB a chip: recalled, not checked"),
@@ -43,7 +44,7 @@ GPU_PEAKS = {
 
 
 def chip(devices):
-  """The Chip that the devices are; a kind that no table has is None."""
+  """The Chip that the devices are; None where a kind stands in no table."""
   device = devices[0]
   if device.platform == "tpu":
     return TPUS.get(device.device_kind)
@@ -53,5 +54,8 @@ def chip(devices):
   memory = (device.memory_stats() or {}).get("bytes_limit")
   if memory is None:
     return None
-  peak = next((p for name, p in GPU_PEAKS.items() if device.device_kind.startswith(name)), None)
+  peak = None
+  for name, value in GPU_PEAKS.items():
+    if device.device_kind.startswith(name):  # "NVIDIA H100 80GB HBM3" is one, for instance.
+      peak = value
   return Chip(memory, memory, peak, "memory: what JAX may allocate; peak: recalled, not checked")

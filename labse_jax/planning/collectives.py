@@ -1,4 +1,4 @@
-"""What a compiled program moves between chips, read from the compiler's own text (HLO)."""
+"""What a compiled program sends between chips, read from the compiler's own text (HLO)."""
 
 import collections
 import dataclasses
@@ -16,6 +16,9 @@ _BRANCHES = re.compile(
   r"\b(?:branch_computations|true_computation|false_computation)=\{?"
   r"(%?[\w.\-]+(?:, *%?[\w.\-]+)*)"
 )
+_BODY = re.compile(r"\bbody=(%?[\w.\-]+)")
+_CONDITION = re.compile(r"\bcondition=(%?[\w.\-]+)")
+_TRIP_COUNT = re.compile(r'known_trip_count\\?":\s*\{\\?"n\\?":\\?"(\d+)')
 
 
 @dataclasses.dataclass(frozen=True)
@@ -24,7 +27,7 @@ class Collective:
 
   In a ring of n chips that is result * (n-1)/n for an all-gather, operand * (n-1)/n for a
   reduce-scatter and an all-to-all, 2 * size * (n-1)/n for an all-reduce, the size for a permute.
-  `known` is false where it stands in a loop whose length the text does not tell: counted once.
+  `known` is false in a loop whose length the text does not tell; such a loop counts once.
   """
 
   kind: str
@@ -47,22 +50,27 @@ def collectives(text):
 def by_kind(found):
   """{kind: bytes that a chip sends in all}, the kinds in the order of KINDS."""
   total = collections.Counter()
-  for c in found:
-    total[c.kind] += c.bytes * c.times
+  for collective in found:
+    total[collective.kind] += _sent(collective)
   return {kind: total[kind] for kind in KINDS}
 
 
 def largest(found, count=10):
   """The collectives that move most, alike ones as one, as plain dicts."""
-  alike = collections.Counter()
-  for c in found:
-    alike[c.kind, c.shape, c.group] += c.times
-  each = {(c.kind, c.shape, c.group): c.bytes for c in found}
-  rows = [
-    {"kind": key[0], "shape": key[1], "chips": key[2], "times": times, "bytes": each[key] * times}
-    for key, times in alike.items()
-  ]
-  return sorted(rows, key=lambda row: -row["bytes"])[:count]
+  rows = {}
+  for one in found:
+    alike = (one.kind, one.shape, one.group)
+    row = rows.setdefault(
+      alike, {"kind": one.kind, "shape": one.shape, "chips": one.group, "times": 0, "bytes": 0}
+    )
+    row["times"] += one.times
+    row["bytes"] += _sent(one)
+  return sorted(rows.values(), key=lambda row: -row["bytes"])[:count]
+
+
+def _sent(collective):
+  """The bytes that a chip sends in all the times that a collective runs."""
+  return collective.bytes * collective.times
 
 
 @dataclasses.dataclass(frozen=True)
@@ -75,18 +83,26 @@ class _Instruction:
 
 
 def _parse(text):
-  computations, entry, body = {}, None, []
+  """({name of a computation: its instructions}, the name of the one that runs first)."""
+  computations = {}
+  entry = None
+  body = []
   for line in text.splitlines():
     header = _HEADER.match(line)
     if header:
-      body = computations[header[2]] = []
-      entry = header[2] if header[1] else entry
-    elif name := _INSTRUCTION.match(line):
-      body.append(_instruction(name[1], line[name.end() :]))
+      is_entry, name = header.groups()
+      body = computations[name] = []
+      if is_entry:
+        entry = name
+      continue
+    instruction = _INSTRUCTION.match(line)
+    if instruction:
+      body.append(_instruction(instruction[1], line[instruction.end() :]))
   return computations, entry
 
 
 def _instruction(name, text):
+  """An instruction from what stands behind its name: `type opcode(operands), rest`."""
   end = _closing(text, 0) if text.startswith("(") else text.index(" ")
   opcode = _OPCODE.match(text, end)
   close = _closing(text, opcode.end() - 1)
@@ -107,9 +123,12 @@ class _Reader:
   """Follows calls from the entry on; a computation is read once."""
 
   def __init__(self, computations, devices):
-    self.computations, self.devices, self.done = computations, devices, {}
+    self.computations = computations
+    self.devices = devices
+    self.done = {}
 
   def read(self, name):
+    """The collectives of a computation, and of what it calls."""
     if name not in self.done:
       self.done[name] = list(self._read(name))
     return self.done[name]
@@ -117,11 +136,12 @@ class _Reader:
   def _read(self, name):
     chains = set()
     for instruction in self.computations.get(name, ()):
-      for c in self._of(instruction, name):
+      found = self._of(instruction, name)
+      for collective in found:
         # The TPU compiler spreads one collective over several fusions, each of which names it.
-        if c.chain is None or c.chain not in chains:
-          yield c
-      chains |= {c.chain for c in self._of(instruction, name)}
+        if collective.chain is None or collective.chain not in chains:
+          yield collective
+      chains.update(collective.chain for collective in found)
 
   def _of(self, instruction, name):
     kind = instruction.opcode.removesuffix("-start")
@@ -132,53 +152,67 @@ class _Reader:
     if instruction.opcode == "while":
       return self._loop(instruction, name)
     if instruction.opcode == "conditional":
+      # Of a condition one branch runs: the dearest one, at worst.
       branches = [self.read(branch) for branch in _names(_BRANCHES, instruction.rest)]
-      return max(branches, key=lambda found: sum(c.bytes * c.times for c in found))
-    return [c for called in _names(_CALLED, instruction.rest) for c in self.read(called)]
+      return max(branches, key=lambda found: sum(map(_sent, found)))
+    found = []
+    for called in _names(_CALLED, instruction.rest):
+      found += self.read(called)
+    return found
 
   def _loop(self, instruction, name):
-    body = _names(re.compile(r"\bbody=(%?[\w.\-]+)"), instruction.rest)[0]
-    times = self._trips(instruction, name)
-    return [
-      dataclasses.replace(
-        c, times=c.times * (times or 1), known=c.known and times is not None, chain=None
-      )
-      for c in self.read(body)
-    ]
+    body = _names(_BODY, instruction.rest)[0]
+    trips = self._trips(instruction, name)
+    found = []
+    for one in self.read(body):
+      times = one.times * (trips or 1)
+      known = one.known and trips is not None
+      found.append(dataclasses.replace(one, times=times, known=known, chain=None))
+    return found
 
   def _trips(self, loop, name):
-    """How often a loop runs: said by the compiler, else `i < N` with i from a constant on."""
-    said = re.search(r'known_trip_count\\?":\s*\{\\?"n\\?":\\?"(\d+)', loop.rest)
+    """How often a loop runs, None where that is not known.
+
+    The compiler may say it. Else the condition must be `i < N`, and i start from a constant.
+    """
+    said = _TRIP_COUNT.search(loop.rest)
     if said:
       return int(said[1])
-    condition = _names(re.compile(r"\bcondition=(%?[\w.\-]+)"), loop.rest)[0]
-    inside = {i.name: i for i in self.computations[condition]}
-    compares = [i for i in inside.values() if i.opcode == "compare"]
+    condition = _names(_CONDITION, loop.rest)[0]
+    inside = _by_name(self.computations[condition])
+    compares = [one for one in inside.values() if one.opcode == "compare"]
     if len(compares) != 1 or "direction=LT" not in compares[0].rest:
       return None
-    counter, limit = (inside.get(n) for n in _operands(compares[0]))
+    left, right = _operands(compares[0])
+    counter = inside.get(left)
+    limit = inside.get(right)
     if counter is None or counter.opcode != "get-tuple-element" or limit is None:
       return None
-    outside = {i.name: i for i in self.computations[name]}
+    # The counter's first value was put into the loop's tuple outside of it.
+    outside = _by_name(self.computations[name])
     first = _constant(_start(counter, loop, outside), outside)
     last = _constant(limit, inside)
-    return None if first is None or last is None else last - first
+    if first is None or last is None:
+      return None
+    return last - first
 
   def _collective(self, kind, instruction, name):
-    sizes = [(f"{t}[{dims}]", _bytes(t, dims)) for t, dims in _SHAPE.findall(instruction.type)]
+    arrays = _SHAPE.findall(instruction.type)
     if instruction.opcode == "all-gather-start":  # (operands, results)
-      sizes = sizes[len(sizes) // 2 :]
+      arrays = arrays[len(arrays) // 2 :]
     elif instruction.opcode == "collective-permute-start":  # (operand, result, two contexts)
-      sizes = sizes[:1]
-    n, size = self._group(instruction.rest), sum(size for _, size in sizes)
-    if kind == "reduce-scatter":
+      arrays = arrays[:1]
+    shape = ", ".join(f"{dtype}[{dims}]" for dtype, dims in arrays)
+    size = sum(_bytes(dtype, dims) for dtype, dims in arrays)
+    n = self._group(instruction.rest)
+    if kind == "reduce-scatter":  # The text has the result's type; the operand is n times that.
       size *= n
     if "all-reduce-scatter" in name:  # The TPU compiler's fusion of an all-reduce and a slice.
       kind = "reduce-scatter"
-    share = {"all-reduce": 2 * (n - 1) / n, "collective-permute": 1}.get(kind, (n - 1) / n)
     chain = re.search(r'\bchain_id="(\w+)"', instruction.rest)
-    shape = ", ".join(shape for shape, _ in sizes)
-    return Collective(kind, shape, n, round(size * share), chain=chain and chain[1])
+    return Collective(
+      kind, shape, n, round(size * _share(kind, n)), chain=chain[1] if chain else None
+    )
 
   def _group(self, rest):
     """How many chips take part: `{{0,1},{2,3}}`, `[2,4]<=[8]` or `mesh['a'=4,'b'=2] {'a'}`."""
@@ -191,24 +225,44 @@ class _Reader:
     mesh = re.search(r"\breplica_groups=mesh\[([^\]]*)\].*?\{('[^}]*)\}", rest)
     if mesh:
       axes = dict(re.findall(r"'([^']+)'=(\d+)", mesh[1]))
-      used = re.findall(r"'([^']+)'(?::\(\d+\)(\d+))?", mesh[2])
-      return math.prod(int(part or axes[axis]) for axis, part in used)
-    return self.devices
+      chips = 1
+      for axis, part in re.findall(r"'([^']+)'(?::\(\d+\)(\d+))?", mesh[2]):
+        chips *= int(part or axes[axis])
+      return chips
+    return self.devices  # Where no groups are written, all take part.
+
+
+def _share(kind, n):
+  """What a chip sends in a ring of n chips, as a multiple of the array's bytes."""
+  if kind == "all-reduce":  # A reduce-scatter, then an all-gather.
+    return 2 * (n - 1) / n
+  if kind == "collective-permute":
+    return 1
+  return (n - 1) / n
+
+
+def _by_name(instructions):
+  return {instruction.name: instruction for instruction in instructions}
 
 
 def _start(counter, loop, outside):
   """The instruction that gives a loop's counter its first value."""
   index = int(re.search(r"\bindex=(\d+)", counter.rest)[1])
   made = outside.get(_operands(loop)[0])
-  return outside.get(_operands(made)[index]) if made and made.opcode == "tuple" else None
+  if made is None or made.opcode != "tuple":
+    return None
+  return outside.get(_operands(made)[index])
 
 
 def _constant(instruction, scope):
+  """The whole number that an instruction gives; None where it is no constant."""
   while instruction is not None and instruction.opcode in ("copy", "bitcast"):
     instruction = scope.get(_operands(instruction)[0])
   if instruction is None or instruction.opcode != "constant":
     return None
-  return int(instruction.operands) if instruction.operands.lstrip("-").isdigit() else None
+  if not instruction.operands.lstrip("-").isdigit():
+    return None
+  return int(instruction.operands)
 
 
 def _operands(instruction):
@@ -216,9 +270,15 @@ def _operands(instruction):
 
 
 def _names(pattern, text):
-  return [n.strip().lstrip("%") for found in pattern.findall(text) for n in found.split(",")]
+  """The names in the lists `%a, %b` that a pattern finds."""
+  names = []
+  for found in pattern.findall(text):
+    names += [name.strip().lstrip("%") for name in found.split(",")]
+  return names
 
 
 def _bytes(dtype, dims):
-  bits = BITS.get(dtype) or int(re.search(r"\d+", dtype)[0])
-  return math.ceil(math.prod(int(n) for n in dims.split(",") if n) * bits / 8)
+  """The bytes of an array: ("bf16", "16,8") has 256."""
+  bits = BITS.get(dtype) or int(re.search(r"\d+", dtype)[0])  # "f32" and most others say it.
+  count = math.prod(map(int, re.findall(r"\d+", dims)))
+  return math.ceil(count * bits / 8)

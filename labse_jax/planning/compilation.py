@@ -11,7 +11,7 @@ from jax.experimental import topologies
 
 from labse_jax.base.errors import InputError
 
-LIBTPU = {  # What libtpu would ask a TPU machine, or say about there being none.
+LIBTPU = {  # Answers what libtpu would ask a TPU machine, and keeps it from complaining of none.
   "TPU_SKIP_MDS_QUERY": "1",
   "TPU_ACCELERATOR_TYPE": "v3-8",
   "TPU_WORKER_HOSTNAMES": "localhost",
@@ -20,15 +20,17 @@ LIBTPU = {  # What libtpu would ask a TPU machine, or say about there being none
   "TPU_LOG_DIR": "disabled",
   "ALLOW_MULTIPLE_LIBTPU_LOAD": "true",
 }
-REFUSED = (  # Of the TPU compiler: with the arguments in it, or without.
-  re.compile(r"Used (?P<used>[\d.]+[KMGT]?) of (?P<limit>[\d.]+[KMGT]?) hbm"),
-  re.compile(r"HLO temporaries \((?P<temporaries>[\d.]+[KMGT]?)\) exceeds available HBM"),
-)
+# How the TPU compiler refuses: it says what the step takes with its arguments, or without.
+REFUSED_IN_ALL = re.compile(r"Used ([\d.]+[KMGT]?) of [\d.]+[KMGT]? hbm")
+REFUSED_TEMPORARIES = re.compile(r"HLO temporaries \(([\d.]+[KMGT]?)\) exceeds available HBM")
 
 
 @dataclasses.dataclass(frozen=True)
 class Compiled:
-  """One step of one batch: bytes a chip by kind, or what the compiler wanted when it refused."""
+  """One compiled step: bytes a chip by kind and in all, and the program's text.
+
+  Of a step that the compiler refused, `refused` is what it said, and there is no text.
+  """
 
   memory: dict
   used: int
@@ -63,8 +65,9 @@ def devices_of(topology):
 def memory_by_kind(stats, held, platform):
   """Bytes a chip by kind.
 
-  For a TPU the temporaries are those at the step's peak: the compiler refuses by that number, and
-  the sum that it also gives may be larger than the memory of a step it accepts.
+  `held` are the bytes of the step's arguments by kind. For a TPU the temporaries are those at the
+  step's peak, by which the compiler refuses. It also gives their sum, but that may be larger than
+  the memory even of a step that it accepts.
   """
   outputs = stats.output_size_in_bytes - stats.alias_size_in_bytes
   temporaries = stats.temp_size_in_bytes
@@ -79,25 +82,33 @@ def memory_by_kind(stats, held, platform):
 
 
 def refusal(message, held):
-  """What a step needs that the TPU compiler refused for its memory; None for another error."""
-  for pattern in REFUSED:
-    if match := pattern.search(message):
-      parts = match.groupdict()
-      arguments = sum(held.values())
-      used = (
-        _number(parts["used"]) if "used" in parts else (arguments + _number(parts["temporaries"]))
-      )
-      said = message.removeprefix("RESOURCE_EXHAUSTED: ").splitlines()[0]
-      return Compiled(held | {"temporaries": used - arguments}, used, said, None)
-  return None
+  """The Compiled of a step that the TPU compiler refused for its memory; None for another error."""
+  arguments = sum(held.values())
+  in_all = REFUSED_IN_ALL.search(message)
+  temporaries = REFUSED_TEMPORARIES.search(message)
+  if in_all:
+    used = _number(in_all[1])
+  elif temporaries:
+    used = arguments + _number(temporaries[1])
+  else:
+    return None
+  said = message.removeprefix("RESOURCE_EXHAUSTED: ").splitlines()[0]
+  return Compiled(held | {"temporaries": used - arguments}, used, said, None)
 
 
 def _number(text):
-  return round(float(text.rstrip("KMGT")) * 1024 ** " KMGT".index(text[-1]))
+  """Bytes from "512.50M" or "640"."""
+  units = "KMGT"
+  number = float(text.rstrip(units))
+  if text[-1] in units:
+    number *= 1024 ** (1 + units.index(text[-1]))
+  return round(number)
 
 
 def tree_bytes(tree):
   """Bytes of a tree of sharded shapes on one device."""
-  return sum(
-    math.prod(x.sharding.shard_shape(x.shape)) * x.dtype.itemsize for x in jax.tree.leaves(tree)
-  )
+  total = 0
+  for leaf in jax.tree.leaves(tree):
+    shape = leaf.sharding.shard_shape(leaf.shape)
+    total += math.prod(shape) * leaf.dtype.itemsize
+  return total

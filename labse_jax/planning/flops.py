@@ -10,22 +10,24 @@ from jax.extend import core
 def matrix_flops(jaxpr):
   """Floating-point operations of every matrix product, as {type of the operands: number}.
 
-  Of two types it is the wider one; "float32 highest" is one that a TPU makes of several bfloat16.
-  A product of [M, K] and [K, N] is 2 M N K. Loops count as often as they run, the dearest branch
-  of a condition once, and what runs in `shard_map` on each of its devices. A loop whose length
-  only the data know raises NotImplementedError where it holds matrix arithmetic.
+  A product of [M, K] and [K, N] is 2 M N K. Of two types it counts for the wider one; "float32
+  highest" is a product that a TPU makes of several bfloat16 ones. A loop counts as often as it
+  runs, a condition as its dearest branch, and what runs in `shard_map` once for each device.
+  Raises NotImplementedError for matrix arithmetic in a loop whose length only the data know.
   """
   flops = collections.Counter()
   for eqn in getattr(jaxpr, "jaxpr", jaxpr).eqns:
-    flops.update(_RULES.get(eqn.primitive.name, _inside)(eqn))
+    rule = _RULES.get(eqn.primitive.name, _inside)
+    flops.update(rule(eqn))
   return dict(flops)
 
 
 def _dot_general(eqn):
-  lhs, rhs = (v.aval for v in eqn.invars)
+  lhs, rhs = eqn.invars
   (_, contracted), (_, batch) = eqn.params["dimension_numbers"]
-  free = [n for d, n in enumerate(rhs.shape) if d not in (*contracted, *batch)]
-  return {_kind(eqn): 2 * math.prod(lhs.shape) * math.prod(free)}
+  # Each number of the left side meets every column of the right one.
+  free = [n for d, n in enumerate(rhs.aval.shape) if d not in (*contracted, *batch)]
+  return {_kind(eqn): 2 * math.prod(lhs.aval.shape) * math.prod(free)}
 
 
 def _convolution(eqn):
@@ -47,7 +49,7 @@ def _scan(eqn):
 
 
 def _while(eqn):
-  if any(matrix_flops(eqn.params[name]) for name in ("cond_jaxpr", "body_jaxpr")):
+  if matrix_flops(eqn.params["cond_jaxpr"]) or matrix_flops(eqn.params["body_jaxpr"]):
     raise NotImplementedError("matrix arithmetic in a while loop: how often it runs is not known.")
   return {}
 

@@ -1,4 +1,4 @@
-"""The largest batch that fits, by few compilations of others."""
+"""The largest batch that fits, found by compiling a few others."""
 
 import numpy as np
 
@@ -6,11 +6,12 @@ TRIES = 6
 
 
 def largest_fitting(measure, start, used, limit):
-  """(largest n that fits, smallest n seen that does not), each None where none was met.
+  """Finds the largest n that fits; returns it and the smallest n seen that does not fit.
 
-  `measure(n)` gives the bytes that n takes; `used` is what `start` took. Memory grows with rows
-  and, by the loss over all pairs, with their square: the next n is where the curve through those
-  nearest the limit meets it. What is left between the two is a 32nd where the tries sufficed.
+  Each is None where none was met. `measure(n)` gives the bytes that n takes; `used` is what `start`
+  took. Memory grows with rows and, by the loss over all pairs, with their square. So the next n is
+  where the curve through the points nearest the limit meets it. Where the tries sufficed, the two
+  results are at most a 32nd apart.
   """
   seen = {start: used}
   for _ in range(TRIES):
@@ -24,17 +25,26 @@ def largest_fitting(measure, start, used, limit):
 
 
 def _bounds(seen, limit):
-  low = max((n for n, used in seen.items() if used <= limit), default=0)
-  return low, min((n for n, used in seen.items() if used > limit and n > low), default=None)
+  """(the largest n that fits, or 0; the smallest larger n that does not, or None)."""
+  fit = [n for n, used in seen.items() if used <= limit]
+  low = max(fit, default=0)
+  too_large = [n for n in seen if n not in fit and n > low]
+  return low, min(too_large, default=None)
 
 
 def _next(seen, low, high, limit):
-  if len(seen) == 1:
+  """The next n to measure, between the bounds that are known."""
+  if len(seen) == 1:  # Through one point goes no curve.
     return 4 * low or max(high // 4, 1)
-  top = int(low * min(64, 2 * limit / seen[low])) if high is None else high
-  # Near its limit the compiler saves memory and the curve lies flat: the steps get longer.
-  crept = sum(0.9 * low < n < low for n in seen)
-  step = max(low // 32, 1) * 4**crept if high is None else max(low // 32, (high - low) // 8, 1)
+  if high is None:
+    top = int(low * min(64, 2 * limit / seen[low]))
+    # Near its limit the compiler saves memory and the curve lies flat: the steps get longer.
+    crept = sum(0.9 * low < n < low for n in seen)
+    step = max(low // 32, 1) * 4**crept
+  else:
+    top = high
+    step = max(low // 32, (high - low) // 8, 1)
+  # A step at least from both bounds, or a curve that is a little wrong would only creep.
   guess = _crossing(seen, low, top, limit)
   if guess is None:
     guess = (low + top) // 2
@@ -51,7 +61,8 @@ def _crossing(seen, low, top, limit):
   n, used = np.array(near, float).T
   for degree in range(len(near) - 1, 0, -1):
     roots = np.roots(np.polyfit(n[: degree + 1], used[: degree + 1] - limit, degree))
-    inside = [r.real for r in roots if abs(r.imag) < 1e-6 and low - 1 <= r.real <= top]
+    real = roots.real[np.abs(roots.imag) < 1e-6]
+    inside = real[(low - 1 <= real) & (real <= top)]
     if len(inside) == 1:
       return int(inside[0])
   return None

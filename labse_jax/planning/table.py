@@ -13,8 +13,8 @@ KINDS = {
 
 def page(plan):
   """The table of a plan, per chip; a chip is one JAX device."""
-  parts = [_head(plan), _memory(plan), _arithmetic(plan), _collectives(plan), _batch(plan)]
-  return "\n\n".join("\n".join(lines) for lines in parts if lines)
+  sections = [_head(plan), _memory(plan), _arithmetic(plan), _collectives(plan), _batch(plan)]
+  return "\n\n".join("\n".join(lines) for lines in sections if lines)
 
 
 def _head(plan):
@@ -30,12 +30,17 @@ def _head(plan):
 
 
 def _memory(plan):
-  rows = [(KINDS[kind], amount(size)) for kind, size in plan["memory"].items()]
+  rows = []
+  for kind, size in plan["memory"].items():
+    rows.append((KINDS[kind], amount(size)))
   rows.append(("in all", amount(plan["bytes_used_per_chip"])))
-  usable, memory = plan["bytes_usable_per_chip"], plan["bytes_per_chip"]
+  usable = plan["bytes_usable_per_chip"]
+  memory = plan["bytes_per_chip"]
   if usable:
-    of = "" if usable == memory else f" (of its {amount(memory).strip()})"
-    rows.append((f"what a chip can give{of}", amount(usable)))
+    name = "what a chip can give"
+    if usable != memory:
+      name += f" (of its {amount(memory).strip()})"
+    rows.append((name, amount(usable)))
   verdict = {True: "It fits.", False: "IT DOES NOT FIT.", None: "What fits is not known here."}
   lines = ["Memory of a chip (one JAX device)", *_table(rows), f"  {verdict[plan['fits']]}"]
   if plan["refused"]:
@@ -50,8 +55,9 @@ def _arithmetic(plan):
     peak = f"{plan['peak_flops_per_chip'] / 1e12:g} TFLOP/s"
     rows.append((f"time at the peak of {peak} in bfloat16", seconds(plan["seconds_at_peak"])))
   lines = ["Arithmetic (of matrix products only)", *_table(rows)]
-  share = plan["flops_by_type"].get("float32 highest", 0) / total if total else 0
-  if share and plan["platform"] == "tpu":
+  full_precision = plan["flops_by_type"].get("float32 highest", 0)
+  if full_precision and plan["platform"] == "tpu":
+    share = full_precision / total
     lines.append(f"  {share:.0%} of it is float32 in full precision: several passes on a TPU.")
   return lines
 
@@ -64,7 +70,9 @@ def _collectives(plan):
     return ["Collectives: none."]
   lines = ["Sent by a chip in a step", *_table(rows), "  the largest:"]
   for one in plan["largest_collectives"][:5]:
-    shape = one["shape"] if len(one["shape"]) < 50 else one["shape"][:47] + "..."
+    shape = one["shape"]
+    if len(shape) >= 50:
+      shape = shape[:47] + "..."
     lines.append(
       f"  {amount(one['bytes'])}  {one['kind']} {shape}, {one['chips']} chips, {one['times']}x"
     )
