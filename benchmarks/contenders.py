@@ -1,8 +1,9 @@
 """The encoders that benchmarks/encode.py compares, each alive in a process of its own.
 
-A contender is `load(folder, scratch) -> encode(lines, batch_size) -> vectors_ND`. All take the same
-model folder and start from text. Those that bring no tokenizer get the folder's, in its own fast
-library, and batches of sentences of like length, padded to the longest.
+A contender is a function load(folder, scratch) that gives a function encode(lines, batch_size),
+which gives vectors_ND. All take the same model folder and start from text. Those that bring no
+tokenizer get the folder's, in its own fast library, and batches of sentences of like length, padded
+to the longest.
 """
 
 import contextlib
@@ -49,7 +50,11 @@ def onnx_runtime(folder, scratch, *, file):
   import onnxruntime
 
   session = onnxruntime.InferenceSession(scratch / file, providers=["CPUExecutionProvider"])
-  return _by_length(folder, lambda ids, mask: session.run(None, {"ids": ids, "mask": mask})[0])
+
+  def forward(ids_BL, mask_BL):
+    return session.run(None, {"ids": ids_BL, "mask": mask_BL})[0]
+
+  return _by_length(folder, forward)
 
 
 def openvino(folder, scratch, *, precision):
@@ -59,7 +64,11 @@ def openvino(folder, scratch, *, precision):
   core = openvino.Core()
   model = core.read_model(scratch / "float32.onnx")
   compiled = core.compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": precision})
-  return _by_length(folder, lambda ids, mask: compiled([ids, mask])[0])
+
+  def forward(ids_BL, mask_BL):
+    return compiled([ids_BL, mask_BL])[0]
+
+  return _by_length(folder, forward)
 
 
 CONTENDERS = {  # Name: (load, the packages that it needs).
@@ -88,7 +97,8 @@ CONTENDERS = {  # Name: (load, the packages that it needs).
 
 def missing(name):
   """The packages that a contender needs and that are not installed."""
-  return [package for package in CONTENDERS[name][1] if importlib.util.find_spec(package) is None]
+  _, packages = CONTENDERS[name]
+  return [package for package in packages if importlib.util.find_spec(package) is None]
 
 
 def export_onnx(folder, scratch, int8):
@@ -105,7 +115,8 @@ def export_onnx(folder, scratch, int8):
     def forward(self, ids, mask):
       return self.pipeline({"input_ids": ids, "attention_mask": mask})["sentence_embedding"]
 
-  ids, axes = torch.ones((2, 8), dtype=torch.int64), {0: "sentences", 1: "tokens"}
+  ids = torch.ones((2, 8), dtype=torch.int64)
+  axes = {0: "sentences", 1: "tokens"}
   with warnings.catch_warnings(action="ignore"):  # The newer exporter needs one package more.
     torch.onnx.export(
       Vectors().eval(),
@@ -126,7 +137,8 @@ def export_onnx(folder, scratch, int8):
 def serve(name, folder, scratch, pipe):
   """A worker's life: loads a contender, then answers each (request, lines, batch_size)."""
   start = time.perf_counter()
-  encode = CONTENDERS[name][0](folder, scratch)
+  load, _ = CONTENDERS[name]
+  encode = load(folder, scratch)
   pipe.send(time.perf_counter() - start)
   with contextlib.suppress(EOFError, KeyboardInterrupt):  # The benchmark itself was ended.
     while request := pipe.recv():
@@ -143,11 +155,18 @@ def _answer(encode, what, lines, batch_size):
 
 def timed(run):
   """{"seconds": of run(), "other": the cores that other processes kept busy meanwhile}."""
-  busy, own, start = busy_seconds(), sum(os.times()[:2]), time.perf_counter()
+  busy = busy_seconds()
+  own = _own_seconds()
+  start = time.perf_counter()
   run()
   seconds = time.perf_counter() - start
-  other = busy_seconds() - busy - (sum(os.times()[:2]) - own)
+  other = busy_seconds() - busy - (_own_seconds() - own)
   return {"seconds": seconds, "other": max(0.0, other / seconds)}
+
+
+def _own_seconds():
+  times = os.times()
+  return times.user + times.system
 
 
 def busy_seconds():
@@ -172,16 +191,18 @@ def _by_length(folder, forward):
   from labse_jax.tokenizer.tokenizer import Tokenizer
 
   content = model_folder.read(folder)
-  tokenizer, max_length = Tokenizer(content.tokenizer_file), content.max_length
+  tokenizer = Tokenizer(content.tokenizer_file)
   pad = tokenizer.special_ids["pad"]
-  prompt = content.prompts.get(content.default_prompt, "")
 
   def encode(lines, batch_size):
-    tokens, _ = tokenizer.encode([prompt + line for line in lines], max_length)
-    order = np.argsort([-len(ids) for ids in tokens], kind="stable")
-    batches = [order[n : n + batch_size] for n in range(0, len(order), batch_size)]
-    vectors = [forward(*padded([tokens[i] for i in batch], pad)) for batch in batches]
-    return np.concatenate(vectors)[np.argsort(order)]
+    prompted = [content.prompt + line for line in lines]
+    tokens, _ = tokenizer.encode(prompted, content.max_length)
+    order_N = np.argsort([-len(ids) for ids in tokens], kind="stable")
+    vectors = []
+    for start in range(0, len(order_N), batch_size):
+      batch = [tokens[place] for place in order_N[start : start + batch_size]]
+      vectors.append(forward(*padded(batch, pad)))
+    return np.concatenate(vectors)[np.argsort(order_N)]
 
   return encode
 

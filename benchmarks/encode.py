@@ -2,12 +2,12 @@
 
 python benchmarks/encode.py --model FOLDER --text FILE... [--base] [--output FILE.json]
 
-sentence-transformers as it comes, torch in bfloat16, ONNX Runtime (float32, dynamic int8) and
-OpenVINO (float32, bfloat16), those that are installed. Each lives in a process of its own and all
-encode the same lines in turns, tokenisation included; the others at their best of batches of 8, 32
-and 128 sentences, which two turns before find out. On Linux each sample also says what other
-processes did meanwhile: one with more than 0.3 cores of theirs is dropped, and turns go on until
-all have their samples. `cosine` is the lowest, over all lines, to the vectors of
+The others are sentence-transformers as it comes, torch in bfloat16, ONNX Runtime (float32, dynamic
+int8) and OpenVINO (float32, bfloat16), where they are installed. Each runs in a process of its own.
+All encode the same lines in turns, and tokenisation counts. The others take the best of batches of
+8, 32 and 128 sentences, which two turns before find out. On Linux each sample also says how many
+cores other processes used meanwhile: a sample with more than 0.3 is dropped, and the turns go on
+until all have their samples. `cosine` is the lowest, over all lines, to the vectors of
 sentence-transformers. --base replaces the model by one of BERT-base's shape with random weights
 and the folder's tokenizer.
 """
@@ -15,7 +15,6 @@ and the folder's tokenizer.
 import argparse
 import contextlib
 import importlib.metadata
-import itertools
 import json
 import multiprocessing
 import os
@@ -29,7 +28,7 @@ from contenders import CONTENDERS, export_onnx, missing, serve
 import numpy as np
 
 from labse_jax.base.errors import InputError, run
-from labse_jax.base.files import read_lines, replacing
+from labse_jax.base.files import read_lines, write_json
 
 BATCH_SIZES = (8, 32, 128)
 REFERENCE = "sentence-transformers"
@@ -63,13 +62,15 @@ class Worker:
   """A contender in its own process; `ask` returns what it answers."""
 
   def __init__(self, name, folder, scratch):
-    self.name, self.batch_size, self.samples = name, None, []
+    self.name = name
+    self.batch_size = None
+    self.samples = []
     context = multiprocessing.get_context("spawn")
     self.pipe, theirs = context.Pipe()
     arguments = (name, folder, scratch, theirs)
     self.process = context.Process(target=serve, args=arguments, daemon=True)
     self.process.start()
-    theirs.close()
+    theirs.close()  # So that reading ends with an error, and does not wait, when the worker dies.
     self.load_seconds = self._answer()
 
   def ask(self, what, lines, batch_size=None):
@@ -91,21 +92,33 @@ class Worker:
     ours = self.name.startswith("labse_jax")
     sizes = (None,) if ours else BATCH_SIZES
     self.first_seconds = self.ask("time", lines, sizes[0])["seconds"]
-    seconds = {
-      size: min(self.ask("time", lines, size)["seconds"] for _ in range(2)) for size in sizes
-    }
+    seconds = {}
+    for size in sizes:
+      seconds[size] = min(self.ask("time", lines, size)["seconds"] for _ in range(2))
     self.batch_size = min(seconds, key=seconds.get)
     self.screened = {str(size): len(lines) / seconds[size] for size in sizes}
 
 
 def mixed_lines(paths, count):
   """`count` lines, one of each file in turn; empty ones are left out."""
-  lines = [(line for _, line in read_lines(path) if line.strip()) for path in paths]
-  turns = itertools.chain.from_iterable(itertools.zip_longest(*lines))
-  chosen = list(itertools.islice((line for line in turns if line is not None), count))
+  chosen = []
+  readers = [_full_lines(path) for path in paths]
+  while readers and len(chosen) < count:
+    for reader in list(readers):
+      line = next(reader, None)
+      if line is None:
+        readers.remove(reader)
+      else:
+        chosen.append(line)
   if len(chosen) < count:
     raise InputError(f"--text has {len(chosen):,} lines; --lines {count:,} are needed.")
-  return chosen
+  return chosen[:count]
+
+
+def _full_lines(path):
+  for _, line in read_lines(path):
+    if line.strip():
+      yield line
 
 
 def write_base(folder, output):
@@ -139,11 +152,10 @@ def turns(workers, lines, wanted):
   for turn in range(TURNS * wanted):
     for worker in workers:
       worker.samples.append(worker.ask("time", lines))
-    if min(len(clean(worker.samples)) for worker in workers) >= wanted:
+    counts = [len(clean(worker.samples)) for worker in workers]
+    if min(counts) >= wanted:
       break
-    print(
-      f"turn {turn + 1}: {[len(clean(worker.samples)) for worker in workers]} clean", flush=True
-    )
+    print(f"turn {turn + 1}: {counts} clean", flush=True)
 
 
 def clean(samples):
@@ -170,20 +182,18 @@ def summary(worker, lines):
 
 
 def lowest_cosine(x_ND, y_ND):
-  """Over all N, in float64."""
-  x_ND, y_ND = np.float64(x_ND), np.float64(y_ND)
+  """The lowest cosine of row N of one and row N of the other, in float64."""
+  x_ND = np.float64(x_ND)
+  y_ND = np.float64(y_ND)
   dot_N = np.einsum("nd,nd->n", x_ND, y_ND)
-  return float((dot_N / np.linalg.norm(x_ND, axis=1) / np.linalg.norm(y_ND, axis=1)).min())
+  cosine_N = dot_N / np.linalg.norm(x_ND, axis=1) / np.linalg.norm(y_ND, axis=1)
+  return float(cosine_N.min())
 
 
 def machine():
   """What the numbers depend on besides the code."""
-  text = pathlib.Path("/proc/cpuinfo").read_text() if sys.platform == "linux" else ""
-  info = dict(
-    line.replace("\t", "").split(": ", 1)
-    for line in text.split("\n\n")[0].splitlines()
-    if ": " in line
-  )
+  info = _cpu_info()
+  flags = info.get("flags", "").split()
   versions = {}
   for package in PACKAGES:
     with contextlib.suppress(importlib.metadata.PackageNotFoundError):
@@ -194,10 +204,23 @@ def machine():
     "cpu_model": info.get("model"),
     "cores": os.cpu_count(),
     "load": os.getloadavg(),
-    "instructions": [name for name in INSTRUCTIONS if name in info.get("flags", "").split()],
+    "instructions": [name for name in INSTRUCTIONS if name in flags],
     "GLIBC_TUNABLES": os.environ.get("GLIBC_TUNABLES", ""),
     "versions": versions,
   }
+
+
+def _cpu_info():
+  """What Linux says of the first core; {} elsewhere."""
+  if sys.platform != "linux":
+    return {}
+  info = {}
+  first_core = pathlib.Path("/proc/cpuinfo").read_text().split("\n\n")[0]
+  for line in first_core.splitlines():
+    name, colon, value = line.replace("\t", "").partition(": ")
+    if colon:
+      info[name] = value
+  return info
 
 
 def table(results):
@@ -208,22 +231,27 @@ def table(results):
     "one sentence, ms | load and first call, s | lowest cosine |"
   )
   yield "|---|---|---|---|---|---|---|---|"
-  for name, r in results.items():
-    ratio = f"{r['sentences_per_second'] / reference:.2f}" if reference else ""
-    cosine = f"{r['cosine']:.6f}" if "cosine" in r else ""
-    yield (
-      f"| {name} | {r['batch_size'] or 'its own'} | {r['sentences_per_second']:,.0f} "
-      f"({r['lowest']:,.0f} to {r['highest']:,.0f}) | {ratio} | {r['clean']} of "
-      f"{len(r['samples'])} | {r['one_sentence_ms']:.1f} | {r['load_seconds']:.1f} + "
-      f"{r['first_seconds']:.1f} | {cosine} |"
-    )
+  for name, result in results.items():
+    speed = result["sentences_per_second"]
+    cells = [
+      name,
+      str(result["batch_size"] or "its own"),
+      f"{speed:,.0f} ({result['lowest']:,.0f} to {result['highest']:,.0f})",
+      f"{speed / reference:.2f}" if reference else "",
+      f"{result['clean']} of {len(result['samples'])}",
+      f"{result['one_sentence_ms']:.1f}",
+      f"{result['load_seconds']:.1f} + {result['first_seconds']:.1f}",
+      f"{result['cosine']:.6f}" if "cosine" in result else "",
+    ]
+    yield f"| {' | '.join(cells)} |"
 
 
 def compare(folder, lines, names, wanted, scratch):
   """{contender: its numbers}, all measured in turns on the same lines."""
   if any("onnx" in CONTENDERS[name][1] for name in names):
     in_a_process(export_onnx, folder, scratch, "ONNX Runtime int8" in names)
-  workers, vectors = [Worker(name, folder, scratch) for name in names], {}
+  workers = [Worker(name, folder, scratch) for name in names]
+  vectors = {}
   for worker in workers:
     worker.screen(lines)
     vectors[worker.name] = worker.ask("vectors", lines)
@@ -232,8 +260,9 @@ def compare(folder, lines, names, wanted, scratch):
   results = {worker.name: summary(worker, lines) for worker in workers}
   for worker in workers:
     worker.close()
-  for name in results if REFERENCE in results else ():
-    results[name]["cosine"] = lowest_cosine(vectors[name], vectors[REFERENCE])
+  if REFERENCE in results:
+    for name, result in results.items():
+      result["cosine"] = lowest_cosine(vectors[name], vectors[REFERENCE])
   return results
 
 
@@ -256,7 +285,8 @@ def main(argv):
   names = [name for name in args.only if not missing(name)]
   about = machine()
   with tempfile.TemporaryDirectory() as scratch:
-    scratch, folder = pathlib.Path(scratch), args.model
+    scratch = pathlib.Path(scratch)
+    folder = args.model
     os.environ["XDG_CACHE_HOME"] = str(scratch)  # The first call compiles, as on a new machine.
     if args.base:
       folder = scratch / "base"
@@ -270,8 +300,7 @@ def main(argv):
   print(json.dumps(about))
   print("\n".join(table(results)))
   if args.output:
-    with replacing(args.output) as file:
-      json.dump({**about, "results": results}, file, indent=1)
+    write_json(args.output, {**about, "results": results}, indent=1)
 
 
 if __name__ == "__main__":
