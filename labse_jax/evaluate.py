@@ -1,15 +1,15 @@
 """Model folders or stored vectors -> their results on a benchmark, as a table, JSON and a page."""
 
 import argparse
+import dataclasses
 import inspect
-import json
 import pathlib
 import shlex
 import time
 
 from labse_jax.base import plugins
 from labse_jax.base.errors import InputError, known, run
-from labse_jax.base.files import replacing
+from labse_jax.base.files import replacing, write_json
 from labse_jax.base.machine import hardware
 from labse_jax.base.version import __version__
 from labse_jax.encoding import vector_files
@@ -32,85 +32,126 @@ the data, the command, the machine and the seconds stand beside them. Of several
 {"models": {name: the same}, "comparisons": [paired bootstrap tests]}."""
 
 
+@dataclasses.dataclass(frozen=True)
+class Evaluated:
+  """One model's report, what paired tests need of it, and what the page shows of it."""
+
+  report: dict
+  paired: comparison.Paired | None
+  shown: dict
+
+
+@dataclasses.dataclass(frozen=True)
+class Settings:
+  """How models are encoded, and what a report says of where it comes from."""
+
+  data: str
+  precision: str
+  prompt: str | None
+  command: str
+  page: bool
+
+
 def main(argv):
   """Evaluates models; nothing is written where anything fails."""
   args = _parse(argv)
+  _check(args)
   evaluator = _evaluator(args)
   if args.write_texts:
-    count = vector_files.write_texts(args.write_texts, evaluator)
+    count = vector_files.write_texts(args.write_texts, evaluator.texts())
     print(f"written: {args.write_texts}, {count:,} texts")
     return
   published = comparison.read_published(args.published) if args.published else {}
-  results, paired, shown = _evaluate(args, argv, evaluator)
+  settings = Settings(
+    data=args.data,
+    precision=args.precision,
+    prompt=args.prompt,
+    command=shlex.join(["python", "-m", "labse_jax.evaluate", *argv]),
+    page=bool(args.report),
+  )
+  evaluated = _evaluate(args.model, evaluator, settings)
+  results = {name: one.report for name, one in evaluated.items()}
+  paired = {name: one.paired for name, one in evaluated.items()}
   comparisons = comparison.compare(results, paired)
-  if args.report:
-    from labse_jax.pages import (
-      evaluation as evaluation_page,  # Late: drawing is not waited for where none is asked.
-    )
 
+  # The page is made before anything is written, so that a failure leaves no file.
+  page = None
+  if args.report:
+    # Late: drawing is not waited for where none is asked.
+    from labse_jax.pages import evaluation as evaluation_page
+
+    shown = {name: one.shown for name, one in evaluated.items()}
     page = evaluation_page.page_of(results, shown, comparisons, published)
-  (alone,) = results.values() if len(results) == 1 else [None]
-  with replacing(args.output) as file:
-    value = alone or {"models": results, "comparisons": comparisons}
-    json.dump(value, file, ensure_ascii=False, indent=2)
-    file.write("\n")
+
+  alone = next(iter(results.values())) if len(results) == 1 else None
+  write_json(args.output, alone or {"models": results, "comparisons": comparisons})
   if args.report:
     with replacing(args.report) as file:
       file.write(page)
   print(table(alone) if alone and not published else _beside(results, comparisons, published))
-  print(f"\nwritten: {', '.join(filter(None, [args.output, args.report]))}")
+  written = f"{args.output}, {args.report}" if args.report else args.output
+  print(f"\nwritten: {written}")
 
 
 def _beside(results, comparisons, published):
+  """The table of models side by side, with published figures, and the tests of each two."""
   below = [*notes(next(iter(results.values()))), *comparison.lines(comparisons)]
   below += [f"published: {name}: {one['source']}" for name, one in published.items()]
   head, rows, totals = side_by_side(results, published)
   return aligned([head, *rows], totals, below)
 
 
-def _evaluator(args):
-  for path in filter(None, [args.output, args.report, args.write_texts]):
-    if pathlib.Path(path).is_dir():
+def _check(args):
+  for path in (args.output, args.report, args.write_texts):
+    if path and pathlib.Path(path).is_dir():
       raise InputError(f"{path}: is a folder; a file name is needed.")
   if args.model and not args.output:
     raise InputError("The results need a file: give --output FILE.json.")
+
+
+def _evaluator(args):
   suite = plugins.chosen("evaluators", args.suite).Evaluator
   languages = args.languages and args.languages.split(",")
   options = _options(args.option, args.suite, suite)
   return suite(data=args.data, languages=languages, minimum=args.minimum, **options)
 
 
-def _evaluate(args, argv, evaluator):
-  """{model: result}, {model: what paired tests need} and {model: what the page shows}."""
-  names = model_names(args.model)
+def _evaluate(models, evaluator, settings):
+  """{name: Evaluated} of models."""
+  names = model_names(models)
+  # All are loaded before the first is evaluated, so that a wrong one is said at once.
+  encoders = []
+  for model in models:
+    encoders.append(load_encode(model, precision=settings.precision, prompt=settings.prompt))
+  evaluated = {}
+  for name, model, encode in zip(names, models, encoders, strict=True):
+    evaluated[name] = _evaluate_one(model, encode, evaluator, settings)
+  return evaluated
 
-  def load(model):
-    return load_encode(model, precision=args.precision, prompt=args.prompt)
 
-  encoders = [load(model) for model in args.model]  # All, so that a wrong one is said at once.
-  results, paired, shown = {}, {}, {}
-  looked_at = False
-  if args.report:
+def _evaluate_one(model, encode, evaluator, settings):
+  begin = time.monotonic()
+  # Only the page needs the vectors, and only of suites that show sentences.
+  pairs = evaluator.pairs() if settings.page else {}
+  vectors = {}
+  result = evaluator.run(_remembering(encode, vectors) if pairs else encode)
+  computed = not vector_files.is_stored(model)
+  report = result.report | {
+    "model": model,
+    "data": settings.data,
+    "precision": settings.precision if computed else None,
+    "prompt": settings.prompt if computed else None,
+    "command": settings.command,
+    "hardware": hardware(),
+    "version": __version__,
+    "seconds": round(time.monotonic() - begin, 1),
+  }
+  shown = {}
+  if pairs:
     from labse_jax.evaluation import multilingual  # Late, as the page is.
 
-    looked_at = bool(multilingual.translations(evaluator))
-  for name, model, encode in zip(names, args.model, encoders, strict=True):
-    begin, vectors = time.monotonic(), {}
-    computed = not vector_files.is_stored(model)
-    result = evaluator.run(_remembering(encode, vectors) if looked_at else encode)
-    paired[name] = {key: result.pop(key) for key in comparison.PAIRED if key in result}
-    results[name] = result | {
-      "model": model,
-      "data": args.data,
-      "precision": args.precision if computed else None,
-      "prompt": args.prompt if computed else None,
-      "command": shlex.join(["python", "-m", "labse_jax.evaluate", *argv]),
-      "hardware": hardware(),
-      "version": __version__,
-      "seconds": round(time.monotonic() - begin, 1),
-    }
-    shown[name] = multilingual.look(evaluator, vectors) if looked_at else {}
-  return results, paired, shown
+    shown = multilingual.look(pairs, vectors)
+  return Evaluated(report, result.paired, shown)
 
 
 def _remembering(encode, vectors):
@@ -125,19 +166,24 @@ def _remembering(encode, vectors):
 
 
 def model_names(models):
-  """What to call models: the last parts of their paths, if they differ, else the paths."""
+  """What to call models: the last parts of their paths if they differ, else the whole paths."""
   if len(set(models)) < len(models):
     raise InputError(f"--model {max(models, key=models.count)} is given twice.")
-  paths = map(pathlib.Path, models)
-  short = [path.stem if vector_files.is_stored(path) else path.name for path in paths]
-  return short if len(set(short)) == len(models) > 1 else models
+  if len(models) == 1:
+    return models
+  short = [_short_name(pathlib.Path(model)) for model in models]
+  return short if len(set(short)) == len(models) else models
 
 
-def _options(settings, name, suite):
+def _short_name(path):
+  return path.stem if vector_files.is_stored(path) else path.name
+
+
+def _options(given, name, suite):
   """{option: value} of a suite's own options, given as NAME=VALUE."""
   own = set(inspect.signature(suite).parameters) - {"data", "languages", "minimum"}
   options = {}
-  for setting in settings:
+  for setting in given:
     option, _, value = setting.partition("=")
     known(f"option of {name}", option, own)
     options[option] = int(value) if value.isdecimal() else value
@@ -151,16 +197,17 @@ def _parse(argv):
     epilog=EXAMPLE,
     formatter_class=argparse.RawDescriptionHelpFormatter,
   )
-  add, suites = parser.add_argument, plugins.names("evaluators")
-  what = parser.add_mutually_exclusive_group(required=True).add_argument
-  what(
+  add = parser.add_argument
+  suites = plugins.names("evaluators")
+  add_either = parser.add_mutually_exclusive_group(required=True).add_argument
+  add_either(
     "--model",
     action="append",
     metavar="FOLDER",
     help="a sentence-transformers model folder, or NAME.npy of any system's vectors beside "
     "NAME.txt, whose line N row N is of; may be repeated",
   )
-  what(
+  add_either(
     "--write-texts",
     metavar="FILE.txt",
     help="write the suite's distinct texts, for another system to encode, and stop",
@@ -175,8 +222,8 @@ def _parse(argv):
   add("--precision", default="float32", choices=["float32", "bfloat16"], help="of the computation")
   add("--prompt", metavar="TEXT", help="put before each sentence (default: a folder's own)")
   add("--minimum", type=int, default=0, metavar="N", help="leave out languages with fewer pairs")
-  what = "an option of the suite, such as pivot, margin or k of xsim; may be repeated"
-  add("--option", action="append", default=[], metavar="NAME=VALUE", help=what)
+  option = "an option of the suite, such as pivot, margin or k of xsim; may be repeated"
+  add("--option", action="append", default=[], metavar="NAME=VALUE", help=option)
   return parser.parse_args(argv)
 
 

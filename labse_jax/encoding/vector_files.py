@@ -7,12 +7,11 @@ import numpy as np
 
 from labse_jax.base.errors import InputError
 from labse_jax.base.files import read_lines, replacing
-
-WIDTH = 8  # Of the vectors that stand for a model where only the texts are wanted.
+from labse_jax.base.unit_vectors import unit
 
 
 def is_stored(model):
-  """Whether what stands for a model is a file of vectors."""
+  """Whether a --model is a file of vectors and not a folder."""
   return str(model).endswith(".npy")
 
 
@@ -23,7 +22,8 @@ def load_encode(path):
   InputError where the two do not fit, a number is not finite, or a text that is asked for has none.
   """
   path = pathlib.Path(path)
-  vectors_ND, texts_file = _read(path), path.with_suffix(".txt")
+  texts_file = path.with_suffix(".txt")
+  vectors_ND = _read(path)
   texts = [line for _, line in read_lines(texts_file)]
   if len(texts) != len(vectors_ND):
     raise InputError(
@@ -39,13 +39,14 @@ def load_encode(path):
         f"{path}: {len(missing):,} of the {len(asked):,} texts have no vector, such as"
         f" {missing[0]!r}; --write-texts writes those that are needed."
       )
-    x_ND = np.asarray(vectors_ND[[row_of[text] for text in asked]], np.float32)
-    return x_ND / np.maximum(np.linalg.norm(x_ND, axis=1, keepdims=True), 1e-12)
+    rows = [row_of[text] for text in asked]
+    return unit(np.asarray(vectors_ND[rows], np.float32))
 
   return encode
 
 
 def _read(path):
+  """The array of a .npy file, mapped from the disk."""
   try:
     vectors_ND = np.load(path, mmap_mode="r", allow_pickle=False)
   except FileNotFoundError:
@@ -65,30 +66,14 @@ def _read(path):
   return vectors_ND
 
 
-def write_texts(path, evaluator):
-  """Writes the distinct texts that an evaluator asks for, one a line; returns how many."""
-  texts = asked_by(evaluator)
+def write_texts(path, texts):
+  """Writes texts one a line, for another system to encode; returns how many there are.
+
+  Raises InputError for a text that has a line break.
+  """
   broken = [text for text in texts if "\n" in text]
   if broken:
     raise InputError(f"{path}: {broken[0]!r} has a line break and cannot stand on a line.")
   with replacing(path) as file:
     file.writelines(f"{text}\n" for text in texts)
   return len(texts)
-
-
-def asked_by(evaluator):
-  """The distinct texts that an evaluator asks for, in order.
-
-  One whose run takes long says them itself, as `texts()`; another is run on random vectors.
-  """
-  if hasattr(evaluator, "texts"):
-    return list(dict.fromkeys(evaluator.texts()))
-  asked, rng = {}, np.random.default_rng(0)
-
-  def encode(texts):
-    asked.update(dict.fromkeys(texts))
-    x_ND = rng.normal(size=(len(texts), WIDTH)).astype(np.float32)
-    return x_ND / np.linalg.norm(x_ND, axis=1, keepdims=True)
-
-  evaluator.run(encode)
-  return list(asked)

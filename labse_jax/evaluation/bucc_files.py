@@ -9,7 +9,7 @@ from labse_jax.base.files import read_lines
 
 
 class Task(typing.NamedTuple):
-  """True pairs, as rows of the foreign and of the English sentences, none of which repeats."""
+  """The distinct foreign and English sentences; a true pair is (foreign row, English row)."""
 
   gold: list
   foreign: list
@@ -21,23 +21,32 @@ def languages_in(data):
   data = pathlib.Path(data)
   if not data.is_dir():
     raise InputError(f"{data}: no such folder; it should hold XX-en.training.gold, .XX and .en.")
-  names = [re.fullmatch(r"(.+)-en\.training\.gold", path.name) for path in data.iterdir()]
-  found = sorted(name[1] for name in names if name)
+  found = []
+  for path in data.iterdir():
+    name = re.fullmatch(r"(.+)-en\.training\.gold", path.name)
+    if name:
+      found.append(name[1])
   if not found:
     raise InputError(f"{data}: holds no file named XX-en.training.gold.")
-  return found
+  return sorted(found)
 
 
 def read_task(data, language, part):
   """The Task of a language's "training" or "test"."""
   stem = pathlib.Path(data) / f"{language}-en.{part}"
-  sides = [read_columns(f"{stem}.{side}") for side in (language, "en")]
-  rows = [{text: row for row, text in enumerate(dict.fromkeys(side.values()))} for side in sides]
-  gold = {
-    (rows[0][sides[0][one]], rows[1][sides[1][other]]): None
-    for one, other in read_gold(f"{stem}.gold", *sides)
-  }
-  return Task(list(gold), *map(list, rows))
+  foreign = read_columns(f"{stem}.{language}")
+  english = read_columns(f"{stem}.en")
+  foreign_row, english_row = _rows(foreign), _rows(english)
+  # Sentences that stand twice are one, and so are pairs of these.
+  gold = {}
+  for foreign_id, english_id in read_gold(f"{stem}.gold", foreign, english):
+    gold[foreign_row[foreign[foreign_id]], english_row[english[english_id]]] = None
+  return Task(list(gold), list(foreign_row), list(english_row))
+
+
+def _rows(sentences):
+  """{sentence: row} of the distinct sentences of {id: sentence}, in their order."""
+  return {text: row for row, text in enumerate(dict.fromkeys(sentences.values()))}
 
 
 def read_gold(path, foreign, english):

@@ -1,12 +1,10 @@
 """Two models on the same items: paired bootstrap tests, and figures that others published.
 
-An evaluator makes a pair of models testable by one of three keys that are not written to the JSON:
-"outcomes" {language: [B]}, whose mean is the main metric, drawn apart but for the languages of one
-name in "together" {language: name}; "counts" {language: [B, 3]}, of found, mined and gold pairs,
-whose F1 is, where languages were drawn apart; or "draws" {language: [RESAMPLES]}, the main metric
-of resamplings that are the same for every model.
+The field `paired` of an evaluator's Result says what a test needs of one model. It is one of
+Outcomes, Counts and Draws, and the same kind for every model of a suite.
 """
 
+import dataclasses
 import itertools
 import pathlib
 import zlib
@@ -23,55 +21,94 @@ from labse_jax.evaluation.result_table import (
   number,
 )
 
-PAIRED = ("outcomes", "together", "counts", "draws")
+PUBLISHED = {"source", "average", "languages", "results"}
+
+
+@dataclasses.dataclass(frozen=True)
+class Outcomes:
+  """The score of each item, {language: [B]}. The mean of a language is its main metric.
+
+  Each language is drawn apart, but those to which `together` {language: name} gives the same name
+  are aligned and drawn together.
+  """
+
+  by_language: dict
+  together: dict = dataclasses.field(default_factory=dict)
+
+  def difference_draws(self, other):
+    """{language: differences of the means of RESAMPLES resamplings, [RESAMPLES]}."""
+    differences = {}
+    for language, score_B in self.by_language.items():
+      differences[language] = np.subtract(score_B, other.by_language[language])
+    return mean_draws(differences, self.together)
+
+
+@dataclasses.dataclass(frozen=True)
+class Counts:
+  """Numbers of found, mined and gold pairs of each item, {language: [B, 3]}.
+
+  The F1 of the sums of a language is its main metric. Each language is drawn apart.
+  """
+
+  by_language: dict
+
+  def difference_draws(self, other):
+    """{language: differences of the F1 of RESAMPLES resamplings, [RESAMPLES]}."""
+    draws = {}
+    for language, counts_B3 in self.by_language.items():
+      # Side by side, so that a resampling draws the same items for both models.
+      counts_B6 = np.concatenate([counts_B3, other.by_language[language]], 1)
+      sums_R6 = resampled_totals(counts_B6, key=zlib.crc32(language.encode()))
+      draws[language] = f1(sums_R6[:, :3]) - f1(sums_R6[:, 3:])
+    return draws
+
+
+@dataclasses.dataclass(frozen=True)
+class Draws:
+  """The main metric of each resampling, {language: [RESAMPLES]}.
+
+  The resamplings draw the same items for every model.
+  """
+
+  by_language: dict
+
+  def difference_draws(self, other):
+    """{language: differences of the main metric of RESAMPLES resamplings, [RESAMPLES]}."""
+    draws = {}
+    for language, metric_R in self.by_language.items():
+      draws[language] = metric_R - other.by_language[language]
+    return draws
+
+
+Paired = Outcomes | Counts | Draws
 
 
 def compare(results, paired):
-  """A comparison of each two models, from {model: result} and {model: what PAIRED names}.
+  """Compares each two models, given {model: report} and {model: `paired` of its Result}.
 
-  Each is {"models": [a, b], "metric", "average": test, "results": {language: test}}; a test is
-  {"difference": a - b with its 95 % interval, "p"}, or the bare difference where the suite gives
-  nothing to pair.
+  Each comparison is {"models": [a, b], "metric", "average": test, "results": {language: test}}. A
+  test is {"difference": a - b with its 95 % interval, "p"}, or the bare difference where the suite
+  has nothing to pair.
   """
   return [_compare(pair, results, paired) for pair in itertools.combinations(results, 2)]
 
 
 def _compare(names, results, paired):
   first, second = (results[name] for name in names)
+  first_paired, second_paired = (paired[name] for name in names)
+  draws = {} if first_paired is None else first_paired.difference_draws(second_paired)
+
+  values, other_values = main_metric(first), main_metric(second)
+  tests = {}
+  for language, value in values.items():
+    difference = number(value) - number(other_values[language])
+    tests[language] = test(difference, draws.get(language))
+
   metric = metrics_of(first)[-1]
-  one, other = main_metric(first), main_metric(second)
-  draws = difference_draws(list(one), *(paired[name] for name in names))
-  tests = {
-    language: test(number(one[language]) - number(other[language]), draws[language])
-    for language in one
-  }
-  known = all(draws_R is not None for draws_R in draws.values())
-  average = test(
-    number(first["average"][metric]) - number(second["average"][metric]),
-    np.mean(list(draws.values()), axis=0) if known else None,
-  )
+  difference = number(first["average"][metric]) - number(second["average"][metric])
+  mean_R = np.mean(list(draws.values()), axis=0) if draws else None
+  average = test(difference, mean_R)
   return {"models": list(names), "metric": metric, "average": average, "results": tests}
-
-
-def difference_draws(languages, one, other):
-  """{language: differences of RESAMPLES resamplings of the items both were given; or None}."""
-  if "draws" in one:
-    return {language: one["draws"][language] - other["draws"][language] for language in languages}
-  if "outcomes" in one:
-    differences = {
-      language: np.subtract(one["outcomes"][language], other["outcomes"][language])
-      for language in languages
-    }
-    return mean_draws(differences, one.get("together", {}))
-  if "counts" in one:
-    return {language: _f1_difference(language, one, other) for language in languages}
-  return dict.fromkeys(languages)
-
-
-def _f1_difference(language, one, other):
-  counts_B6 = np.concatenate([model["counts"][language] for model in (one, other)], 1)
-  sums_R6 = resampled_totals(counts_B6, key=zlib.crc32(language.encode()))
-  return f1(sums_R6[:, :3]) - f1(sums_R6[:, 3:])
 
 
 def test(difference, draws_R):
@@ -87,33 +124,33 @@ def test(difference, draws_R):
 def test_cells(one):
   """A test's difference, with its sign, and its p-value, as people read them."""
   difference = metric_text(one["difference"])
-  sign = "+" if number(one["difference"]) > 0 else ""
+  if number(one["difference"]) > 0:
+    difference = f"+{difference}"
   if "p" not in one:
-    return sign + difference, "not tested"
-  return sign + difference, f"{one['p']:.3f}" if one["p"] >= 0.001 else "< 0.001"
+    return difference, "not tested"
+  return difference, f"{one['p']:.3f}" if one["p"] >= 0.001 else "< 0.001"
 
 
 def lines(comparisons):
   """One line for each two models."""
-  return [
-    f"{' - '.join(one['models'])}, {one['metric']}: {difference}, p: {p}"
-    for one in comparisons
-    for difference, p in [test_cells(one["average"])]
-  ]
+  shown = []
+  for one in comparisons:
+    difference, p = test_cells(one["average"])
+    shown.append(f"{' - '.join(one['models'])}, {one['metric']}: {difference}, p: {p}")
+  return shown
 
 
 def read_published(path):
-  """{name: {"source", "average", "languages", "results"}} of figures that others published.
+  """Reads figures that others published: {name: {"source", "average", "languages", "results"}}.
 
-  Raises InputError for a file of another form; "source" is needed, the others may be absent.
+  "source" is needed; the others may be absent. Raises InputError for a file of another form.
   """
   published = read_json(pathlib.Path(path))
   for name, one in published.items():
     if not isinstance(one, dict) or not isinstance(one.get("source"), str):
       raise InputError(f'{path}: {name!r} needs {{"source": TEXT, "average": NUMBER}}.')
     one.setdefault("results", {})
-    unknown = set(one) - {"source", "average", "languages", "results"}
-    if unknown or not isinstance(one["results"], dict):
+    if set(one) - PUBLISHED or not isinstance(one["results"], dict):
       raise InputError(f"{path}: {name!r} may hold source, average, languages and results alone.")
     for place, value in {"average": one.get("average", 0), **one["results"]}.items():
       if not isinstance(value, int | float) or not -1 <= value <= 1:

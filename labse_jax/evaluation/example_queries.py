@@ -7,9 +7,9 @@ import re
 import numpy as np
 
 from labse_jax.data.filters.writing_systems import letters
-from labse_jax.encoding.encode_functions import encode_distinct
 from labse_jax.evaluation import tatoeba_files
 from labse_jax.evaluation.result_table import LOWER_IS_BETTER, main_metric, metrics_of, number
+from labse_jax.evaluation.text_vectors import distinct, vectors_by_text
 
 SHOWN = 12  # Sentences on a side of the heat map.
 LANGUAGES = 6
@@ -26,35 +26,49 @@ def show(data, accuracy, encode):
   `accuracy` is {language: float} of those that were evaluated. Returns {"language", "pairs",
   "similarity"} for the heat map and "queries", a list of dicts (see `_query`).
   """
-  available = tatoeba_files.languages_in(data)
-  order = sorted((k for k in accuracy if k in available), key=lambda k: (-accuracy[k], k))
-  order = order or available
+  order = _languages(data, accuracy)
   pairs = {language: tatoeba_files.read_pairs(data, language) for language in order}
-  languages = several(order, {language: script(pairs[language][0]) for language in order})
+  scripts = {language: script(foreign) for language, (foreign, _) in pairs.items()}
+  languages = several(order, scripts)
+
+  # A language that is neither the best nor the worst stands for all in the heat map.
   middle = languages[len(languages) // 2]
   shown = pick(pairs[middle], SHOWN)
   asked = {language: pick(pairs[language], QUERIES) for language in languages}
-  foreign = [text for some in (shown, *asked.values()) for text, _ in some]
-  english = [text for language in languages for text in pairs[language][1]]
-  row_of, vectors_ND = encode_distinct([(foreign, english)], encode)
 
-  def look_up(texts):
-    return vectors_ND[[row_of[text] for text in texts]]
-
-  x_BD, y_BD = (look_up([pair[side] for pair in shown]) for side in (0, 1))
-  queries = [
-    _query(language, query, gold, list(dict.fromkeys(pairs[language][1])), look_up)
-    for language in languages
-    for query, gold in asked[language]
-  ]
+  vectors_of = vectors_by_text(_needed(shown, asked, pairs), encode)
+  x_BD = vectors_of([foreign for foreign, _ in shown])
+  y_BD = vectors_of([english for _, english in shown])
+  queries = []
+  for language in languages:
+    candidates = distinct([pairs[language][1]])
+    for query, gold in asked[language]:
+      queries.append(_query(language, query, gold, candidates, vectors_of))
   return {"language": middle, "pairs": shown, "similarity": x_BD @ y_BD.T, "queries": queries}
 
 
-def _query(language, query, gold, candidates, look_up):
+def _languages(data, accuracy):
+  """The languages that were evaluated and are there, the best first; all that are if none was."""
+  available = tatoeba_files.languages_in(data)
+  evaluated = [language for language in accuracy if language in available]
+  return sorted(evaluated, key=lambda language: (-accuracy[language], language)) or available
+
+
+def _needed(shown, asked, pairs):
+  """The texts to encode: what is shown or asked, then every English sentence of the languages."""
+  texts = [foreign for foreign, _ in shown]
+  for queries in asked.values():
+    texts += [foreign for foreign, _ in queries]
+  for language in asked:
+    texts += pairs[language][1]
+  return texts
+
+
+def _query(language, query, gold, candidates, vectors_of):
   """A query's nearest English sentences, and the rank of the right one, counted from 1."""
-  score_C = look_up(candidates) @ look_up([query])[0]
+  score_C = vectors_of(candidates) @ vectors_of([query])[0]
   order_C = np.argsort(-score_C, kind="stable")
-  found = [(candidates[c], float(score_C[c])) for c in order_C[:NEAREST]]
+  found = [(candidates[place], float(score_C[place])) for place in order_C[:NEAREST]]
   right = candidates.index(gold)
   rank = order_C.tolist().index(right) + 1
   return {
@@ -69,24 +83,35 @@ def _query(language, query, gold, candidates, look_up):
 
 
 def several(order, scripts, count=LANGUAGES):
-  """`count` of `order`, from as many scripts as there are; of each, first the widely read."""
+  """`count` of the languages in `order`, from as many scripts as there are.
+
+  `scripts` is {language: script}. Of each script the widely read languages come first. The chosen
+  languages keep their order.
+  """
   groups = collections.defaultdict(list)
   for language in sorted(order, key=_known):
     groups[scripts[language]].append(language)
+  # The script of the best known language comes first, then that with most languages.
   by_size = sorted(groups.values(), key=lambda group: (_known(group[0])[0], -len(group)))
-  turns = itertools.zip_longest(*by_size)
-  chosen = [language for turn in turns for language in turn if language][:count]
-  return sorted(chosen, key=order.index)
+  chosen = []
+  # One language of each script in turn, until all scripts are used up.
+  for turn in itertools.zip_longest(*by_size):
+    chosen += [language for language in turn if language]
+  return sorted(chosen[:count], key=order.index)
 
 
 def _known(language):
+  """A key that sorts widely read languages first."""
   code = re.split("[_-]", language)[0]
-  return WIDELY_READ.index(code) if code in WIDELY_READ else len(WIDELY_READ), language
+  place = WIDELY_READ.index(code) if code in WIDELY_READ else len(WIDELY_READ)
+  return place, language
 
 
 def script(texts):
-  """The script most letters of the first hundred texts are in, as Unicode names it."""
-  counts = sum(map(letters, texts[:100]), collections.Counter())
+  """The script of most letters of the first hundred texts, as Unicode names it; "?" without any."""
+  counts = collections.Counter()
+  for text in texts[:100]:
+    counts += letters(text)
   # Japanese is the kana beside its characters: without this it would count as Chinese.
   if counts["HIRAGANA"] > counts.total() / 10:
     return "HIRAGANA"
@@ -94,15 +119,26 @@ def script(texts):
 
 
 def pick(pairs, count):
-  """Up to `count` (foreign, English) pairs, evenly spaced over the file, easy to read if it can."""
-  distinct = list({pair[1]: pair for pair in zip(*pairs, strict=True)}.values())
-  readable = [pair for pair in distinct if 20 <= len(pair[1]) <= 70 and pair[0] != pair[1]]
-  pool = readable if len(readable) >= count else distinct
+  """Up to `count` (foreign, English) pairs, evenly spaced over the file.
+
+  They are easy to read where there are enough of these. `pairs` are two columns.
+  """
+  by_english = {english: (foreign, english) for foreign, english in zip(*pairs, strict=True)}
+  pool = list(by_english.values())
+  readable = [pair for pair in pool if _readable(*pair)]
+  if len(readable) >= count:
+    pool = readable
+  # The middles of `count` equal parts.
   places = np.linspace(0, len(pool) - 1, min(count, len(pool)) * 2 + 1).astype(int)[1::2]
   return [pool[place] for place in places]
 
 
+def _readable(foreign, english):
+  return 20 <= len(english) <= 70 and foreign != english
+
+
 def accuracy(evaluation):
+  """{language: main metric} of a suite's report, the higher the better; {} where there is none."""
   if not evaluation:
     return {}
   sign = -1 if metrics_of(evaluation)[-1] in LOWER_IS_BETTER else 1

@@ -26,13 +26,18 @@ def perturbed(sentences, seed=0):
   "number" changes a number, "name" puts a capitalised name of another sentence in place of one,
   "negation" removes a "not" or adds one, "order" exchanges neighbouring words or clauses.
   """
-  names = sorted({name for sentence in sentences for name in NAME.findall(sentence)})
-  taken, found = set(sentences), []
+  all_names = set()
+  for sentence in sentences:
+    all_names.update(NAME.findall(sentence))
+  names = sorted(all_names)  # A set has no order, and a draw must be the same again.
+  taken = set(sentences)
+  found = []
   for row, sentence in enumerate(sentences):
+    # The seed and the sentence alone decide, whatever sentences stand before it.
     rng = random.Random(f"{seed} {sentence}")
     for kind, change in KINDS.items():
-      changed = (change(sentence, rng, names) for _ in range(VARIANTS))
-      for text in dict.fromkeys(changed):
+      changed = [change(sentence, rng, names) for _ in range(VARIANTS)]
+      for text in changed:
         if text is not None and text not in taken:
           taken.add(text)
           found.append((row, kind, text))
@@ -49,13 +54,17 @@ def change_number(sentence, rng, _):
     return _replaced(match, rng.choice([word for word in NUMBER_WORDS if word != old]))
   low = 10 ** (len(old) - 1) if len(old) > 1 else 0
   new = rng.randrange(low, 10 ** len(old) - 1)
-  return _replaced(match, str(new + (new >= int(old))))  # Any but the old one.
+  if new >= int(old):  # Skips the old one, so that all others are as likely.
+    new += 1
+  return _replaced(match, str(new))
 
 
 def change_name(sentence, rng, names):
-  """The sentence with one of `names` that it lacks in place of one of its own; or None."""
+  """The sentence with one of its names replaced by one of `names` that it lacks; or None."""
   match = _one(NAME, sentence, rng)
-  others = [name for name in names if name not in sentence] if match else []
+  if match is None:
+    return None
+  others = [name for name in names if name not in sentence]
   return _replaced(match, rng.choice(others)) if others else None
 
 
@@ -63,32 +72,45 @@ def change_negation(sentence, rng, _):
   """The sentence without one of its negations, or with one after an auxiliary verb; or None."""
   match = _one(NEGATION, sentence, rng)
   if match:
-    return _replaced(match, FULL.get(match["full"], "can" if match["join"] else ""))
+    return _replaced(match, _affirmed(match))
   match = _one(AUXILIARY, sentence, rng)
   return match and _replaced(match, f"{match[0]} not")
+
+
+def _affirmed(match):
+  """What stays of a negation: "can" of "can't" and "cannot", "will" of "won't", else nothing."""
+  if match["join"]:
+    return "can"
+  return FULL.get(match["full"], "")
 
 
 def change_order(sentence, rng, _):
   """The sentence with two neighbouring clauses, or else words, exchanged; or None."""
   body = sentence.rstrip(".!?")
+  end = sentence[len(body) :]
   clauses = body.split(", ")
   if len(clauses) > 1 and rng.random() < 0.5:
-    return ", ".join(_exchanged(clauses, rng)) + sentence[len(body) :]
+    return ", ".join(_exchanged(clauses, rng)) + end
   words = body.split(" ")
-  return " ".join(_exchanged(words, rng)) + sentence[len(body) :] if len(words) > 1 else None
+  if len(words) == 1:
+    return None
+  return " ".join(_exchanged(words, rng)) + end
 
 
 def _exchanged(parts, rng):
+  """The parts with two neighbours exchanged."""
   place = rng.randrange(len(parts) - 1)
   return [*parts[:place], parts[place + 1], parts[place], *parts[place + 2 :]]
 
 
 def _one(pattern, sentence, rng):
+  """One of the pattern's matches in a sentence; or None."""
   matches = list(pattern.finditer(sentence))
   return rng.choice(matches) if matches else None
 
 
 def _replaced(match, new):
+  """The sentence of a match, with something new in its place."""
   return match.string[: match.start()] + new + match.string[match.end() :]
 
 

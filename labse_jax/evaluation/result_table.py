@@ -12,19 +12,23 @@ def table(result):
 
 def aligned(grid, totals, notes=()):
   """Columns of one width each, a head first, a line above the totals, and notes below."""
-  widths = [max(map(len, column)) for column in zip(*grid, *totals, strict=True)]
-  lines = [
-    "  ".join([row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])])
-    for row in (*grid, *totals)
-  ]
+  all_rows = [*grid, *totals]
+  widths = [max(map(len, column)) for column in zip(*all_rows, strict=True)]
+  lines = []
+  for first, *others in all_rows:
+    cells = [first.ljust(widths[0]), *map(str.rjust, others, widths[1:])]
+    lines.append("  ".join(cells))
   lines.insert(len(grid), "-" * len(lines[0]))
   return "\n".join([*lines, *notes])
 
 
 def metrics_of(result):
-  """The metrics' names: the count first and the main one, a suite's first, last."""
-  names = list(dict.fromkeys(name for row in result["results"].values() for name in row))
-  return sorted(names[1:], key=lambda name: name != "pairs") + names[:1]
+  """The metrics' names: the count first, and last the main one, which a suite puts first."""
+  names = {}
+  for row in result["results"].values():
+    names.update(dict.fromkeys(row))
+  main, *others = names
+  return [*sorted(others, key=lambda name: name != "pairs"), main]
 
 
 def main_metric(result):
@@ -34,25 +38,33 @@ def main_metric(result):
 
 
 def best_first(values, metric):
-  """The names of {name: value}, the best first, equal ones in the order of their names."""
+  """The names of {name: value}, the best first; equal ones come in the order of their names."""
   sign = 1 if metric in LOWER_IS_BETTER else -1
   return sorted(values, key=lambda name: (sign * number(values[name]), name))
 
 
 def rows(result):
   """The table's cells: [language, metric, ...], the best language first and the average last."""
-  metrics, values = metrics_of(result), result["results"]
-  order = best_first({name: row.get(metrics[-1], 0) for name, row in values.items()}, metrics[-1])
-  named = [*((language, values[language]) for language in order), ("average", result["average"])]
-  return [[name, *(metric_text(row.get(metric)) for metric in metrics)] for name, row in named]
+  metrics = metrics_of(result)
+  values = result["results"]
+  main = {language: row.get(metrics[-1], 0) for language, row in values.items()}
+  lines = [_cells(name, values[name], metrics) for name in best_first(main, metrics[-1])]
+  return [*lines, _cells("average", result["average"], metrics)]
 
 
 def group_rows(result):
   """The same cells of groups of languages, their number in brackets, where a suite has groups."""
-  return [
-    [_group(name, one), *(metric_text(one.get(metric)) for metric in metrics_of(result))]
-    for name, one in result.get("groups", {}).items()
-  ]
+  metrics = metrics_of(result)
+  return [_cells(_group(name, one), one, metrics) for name, one in _groups(result)]
+
+
+def _cells(name, row, metrics):
+  return [name, *(metric_text(row.get(metric)) for metric in metrics)]
+
+
+def _groups(result):
+  """(name, average) of each group of languages of a suite."""
+  return result.get("groups", {}).items()
 
 
 def _group(name, average):
@@ -62,32 +74,36 @@ def _group(name, average):
 def side_by_side(results, published):
   """(head, rows, totals) of the main metric, [language, value, ...]: models, then publications.
 
-  `results` is {model: a suite's result}, `published` what `comparison.read_published` gives. The
+  `results` is {model: a suite's report}, `published` what `comparison.read_published` gives. The
   best language of the first model stands first; the totals are its groups and the average.
   """
   first = next(iter(results.values()))
   metric = metrics_of(first)[-1]
-  columns = [
-    main_metric(result)
-    | {"average": result["average"][metric]}
-    | {_group(name, one): one[metric] for name, one in result.get("groups", {}).items()}
-    for result in results.values()
-  ]
-  columns += [
-    one["results"] | {"average": _average(one, len(first["results"]))} for one in published.values()
-  ]
   head = ["language", *results, *(f"{name} (published)" for name in published)]
+  columns = [_column(result, metric) for result in results.values()]
+  for one in published.values():
+    columns.append(one["results"] | {"average": _average(one, len(first["results"]))})
 
   def line(name):
     return [name, *(metric_text(column.get(name)) for column in columns)]
 
   lines = [line(name) for name in best_first(main_metric(first), metric)]
-  totals = [*(_group(name, one) for name, one in first.get("groups", {}).items()), "average"]
-  return head, lines, [line(name) for name in totals]
+  totals = [line(_group(name, one)) for name, one in _groups(first)]
+  return head, lines, [*totals, line("average")]
+
+
+def _column(result, metric):
+  """{row's name: value} of one model: its languages, its average and its groups."""
+  column = main_metric(result) | {"average": result["average"][metric]}
+  for name, one in _groups(result):
+    column[_group(name, one)] = one[metric]
+  return column
 
 
 def _average(published, count):
-  average, languages = published.get("average"), published.get("languages")
+  """A published average, with its number of languages where that is not `count`."""
+  average = published.get("average")
+  languages = published.get("languages")
   if average is None or languages in (None, count):
     return average
   return f"{metric_text(average)} (of {languages})"
@@ -104,8 +120,11 @@ def notes(result):
 
 def left_out(result):
   """A line that names the languages that were skipped, where there are any."""
-  skipped = ", ".join(f"{name} ({count})" for name, count in result.get("skipped", {}).items())
-  return [f"left out, with too few pairs: {skipped}"] if skipped else []
+  skipped = result.get("skipped")
+  if not skipped:
+    return []
+  named = ", ".join(f"{name} ({count})" for name, count in skipped.items())
+  return [f"left out, with too few pairs: {named}"]
 
 
 def number(value):

@@ -23,7 +23,10 @@ PARTS = {
 
 
 class Task(typing.NamedTuple):
-  """Examples of one text, or two, as columns; labels from 0 on; parts, "" where there are none."""
+  """N examples: columns of texts, one or two, with a label from 0 on and a part for each row.
+
+  A part is "train", "dev" or "test", or "" where a task has no parts.
+  """
 
   columns: tuple
   label_N: np.ndarray
@@ -32,28 +35,22 @@ class Task(typing.NamedTuple):
 
 def tasks_in(data):
   """The tasks whose files lie in a folder."""
-  first = {name: (*OPINIONS.get(name, ()), *PARTS.get(name, {}).values())[0] for name in TASKS}
+  first = {name: _files(name)[0] for name in TASKS}
   found = [name for name in TASKS if (pathlib.Path(data) / first[name]).exists()]
   if not found:
     raise InputError(f"{data}: holds none of {', '.join(first.values())}.")
   return found
 
 
+def _files(name):
+  """The files of a task, below its folder."""
+  return OPINIONS[name] if name in OPINIONS else list(PARTS[name].values())
+
+
 def read_task(data, name):
   """The Task of a name; raises InputError for a line that does not fit."""
   data = pathlib.Path(data)
-  if name in OPINIONS:
-    rows = [
-      (str(label), "", line)
-      for label, file in enumerate(OPINIONS[name])
-      for _, line in _lines(data / file)
-    ]
-  else:
-    rows = [
-      (label, part, *texts)
-      for part, file in PARTS[name].items()
-      for label, *texts in READERS[name](data / file)
-    ]
+  rows = list(_opinions(data, name) if name in OPINIONS else _examples(data, name))
   labels, parts, *columns = zip(*rows, strict=True)
   names, label_N = np.unique(labels, return_inverse=True)
   if len(names) < 2:
@@ -61,8 +58,22 @@ def read_task(data, name):
   return Task(tuple(map(list, columns)), label_N, np.array(parts))
 
 
+def _opinions(data, name):
+  """Yields (label, part, text) of a task with a file a label."""
+  for label, file in enumerate(OPINIONS[name]):
+    for _, line in _lines(data / file):
+      yield str(label), "", line
+
+
+def _examples(data, name):
+  """Yields (label, part, text, ...) of a task with a file a part."""
+  for part, file in PARTS[name].items():
+    for label, *texts in READERS[name](data / file):
+      yield label, part, *texts
+
+
 def _lines(path):
-  """(number, line) of a file of UTF-8, or of Latin-1, as some of the originals are."""
+  """(number, line) of the lines with text of a file of UTF-8, or of Latin-1, as some are."""
   lines = list(read_lines(path, latin=True))
   found = [(number, line) for number, line in lines if line.strip()]
   if not found:

@@ -1,4 +1,4 @@
-"""What evaluators share: choosing and reading their files, encoding, intervals by resampling."""
+"""What evaluators share: finding their files, choosing languages, reading aligned lines."""
 
 import pathlib
 import re
@@ -10,7 +10,7 @@ from labse_jax.base.files import COMPRESSIONS, read_lines
 def files_in(folder, suffixes, prefix=""):
   """{name: path} of the files with one of `suffixes` in a folder, compressed or not, sorted.
 
-  What the pattern `prefix` matches at its beginning is no part of a name.
+  A name does not hold what the pattern `prefix` matches at its beginning.
   """
   folder = pathlib.Path(folder)
   if not folder.is_dir():
@@ -41,28 +41,34 @@ def _named(suffixes):
 
 
 def choose(languages, available, data, groups=None):
-  """The languages asked for, groups spelled out; those not available are an InputError."""
+  """The languages asked for, in the order asked; a name of `groups` stands for its languages.
+
+  `languages` is a list, or text with commas; None is all. Raises InputError for a language that
+  is not available, and where none is asked for.
+  """
   if languages is None:
     return available
   groups = groups or {}
   names = languages.split(",") if isinstance(languages, str) else languages
-  names = [str(name).strip() for name in names]
-  chosen = list(dict.fromkeys(code for name in names for code in groups.get(name, [name])))
+  chosen = {}
+  for name in names:
+    name = str(name).strip()
+    chosen.update(dict.fromkeys(groups.get(name, [name])))
   unknown = [code for code in chosen if code not in available]
+  choices = ", ".join(available)
   if unknown:
-    raise InputError(
-      f"{data}: holds no language {', '.join(map(repr, unknown))}; choose from "
-      + ", ".join(available)
-      + (f" or the groups {', '.join(groups)}." if groups else ".")
-    )
+    named = ", ".join(map(repr, unknown))
+    if groups:
+      choices += f" or the groups {', '.join(groups)}"
+    raise InputError(f"{data}: holds no language {named}; choose from {choices}.")
   if not chosen:
-    raise InputError(f"{data}: no language is asked for; choose from {', '.join(available)}.")
-  return chosen
+    raise InputError(f"{data}: no language is asked for; choose from {choices}.")
+  return list(chosen)
 
 
 def read_aligned(path, other_path):
   """The lines of two files, of which line N of one belongs to line N of the other."""
-  lines, other_lines = ([line for _, line in read_lines(name)] for name in (path, other_path))
+  lines, other_lines = _lines(path), _lines(other_path)
   if len(lines) != len(other_lines):
     raise InputError(
       f"{path} has {len(lines)} lines and {other_path} {len(other_lines)};"
@@ -73,13 +79,23 @@ def read_aligned(path, other_path):
   return lines, other_lines
 
 
+def _lines(path):
+  return [line for _, line in read_lines(path)]
+
+
 def large_enough(pairs, minimum, data):
-  """({language: pairs}, {language: number of pairs}) of those with at least `minimum`, and others.
+  """Parts {language: pairs} into those with at least `minimum` pairs, and the sizes of the others.
 
   Pairs are a tuple of columns. Raises InputError where no language has as many.
   """
-  skipped = {name: len(sides[0]) for name, sides in pairs.items() if len(sides[0]) < minimum}
-  kept = {name: sides for name, sides in pairs.items() if name not in skipped}
+  kept = {}
+  skipped = {}
+  for language, columns in pairs.items():
+    count = len(columns[0])
+    if count < minimum:
+      skipped[language] = count
+    else:
+      kept[language] = columns
   if not kept:
     most = max(skipped.values())
     raise InputError(f"{data}: no language has {minimum} pairs; the largest has {most}.")

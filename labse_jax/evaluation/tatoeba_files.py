@@ -8,15 +8,19 @@ from labse_jax.evaluation.suite_files import read_aligned
 
 
 def languages_in(data):
-  """The languages whose foreign side lies in a folder of LASER's layout, sorted."""
+  """The languages with a file in a folder of LASER's layout, sorted."""
   data = pathlib.Path(data)
   if not data.is_dir():
     raise InputError(f"{data}: no such folder; it should hold tatoeba.XXX-eng.XXX and .eng files.")
-  names = [re.fullmatch(r"tatoeba\.(.+)-eng\.(.+)", path.name) for path in data.iterdir()]
-  found = sorted({name[1] for name in names if name and name[2] in (name[1], "eng")})
+  found = set()
+  for path in data.iterdir():
+    name = re.fullmatch(r"tatoeba\.(.+)-eng\.(.+)", path.name)
+    # Either side will do, so that reading can name the side that is missing.
+    if name and name[2] in (name[1], "eng"):
+      found.add(name[1])
   if not found:
     raise InputError(f"{data}: holds no file named tatoeba.XXX-eng.XXX.")
-  return found
+  return sorted(found)
 
 
 def read_pairs(data, language):

@@ -1,17 +1,22 @@
 """Mining of translations from two texts: the BUCC shared task (Zweigenbaum et al. 2017)."""
 
+import dataclasses
 import pathlib
 import zlib
 
 import numpy as np
 
 from labse_jax.base.errors import InputError, known
-from labse_jax.encoding.encode_functions import encode_distinct
 from labse_jax.evaluation.bucc_files import languages_in, read_task
+from labse_jax.evaluation.comparison import Counts
+from labse_jax.evaluation.evaluator import Result
 from labse_jax.evaluation.resampling import f1, interval, resampled_totals
 from labse_jax.evaluation.suite_files import choose, large_enough
+from labse_jax.evaluation.text_vectors import distinct, vectors_by_text
 from labse_jax.neighbours.exact import top_k_both
 from labse_jax.neighbours.margin import MARGINS, RETRIEVALS, neighbour_scores, retrieved
+
+HALVED = "half of the training set, the threshold chosen on the other"
 
 
 class Evaluator:
@@ -19,29 +24,42 @@ class Evaluator:
 
   `data` is a folder of XX-en.training.XX and .en (id, tab, sentence) and .gold (id, tab, id), one
   set a language, and the same with .test. where there is a test. The threshold is the best for F1
-  on the training set; where there is no test, on one half of the foreign sentences, and the other
-  half is scored. `margin` is "ratio", "distance" or "absolute" over the means of the `k` nearest.
-  `retrieval` takes the best candidates of the foreign sentences ("forward"), of the English ones
-  ("backward"), those in both ("intersection") or in either ("union"), or of these the best whose
-  sentences are still free ("max").
+  on the training set. Where there is no test, it is the best on one half of the foreign sentences,
+  and the other half is scored. `margin` is "ratio", "distance" or "absolute" over the means of the
+  `k` nearest. `retrieval` takes the best candidates of the foreign sentences ("forward"), of the
+  English ones ("backward"), those in both ("intersection") or in either ("union"), or of these the
+  best whose sentences are still free ("max").
   Languages with fewer than `minimum` gold pairs are named under "skipped". Raises InputError for
   what is not there or does not fit.
   """
 
   def __init__(self, *, data, languages=None, minimum=0, margin="ratio", k=4, retrieval="max"):
-    self.margin, self.k = known("margin", margin, MARGINS), k
+    self.margin = known("margin", margin, MARGINS)
+    self.k = k
     self.retrieval = known("retrieval", retrieval, RETRIEVALS)
     chosen = choose(languages, languages_in(data), data)
     training = {language: read_task(data, language, "training") for language in chosen}
     self.training, self.skipped = large_enough(training, minimum, data)
-    self.test = {
-      language: read_task(data, language, "test")
-      for language in self.training
-      if (pathlib.Path(data) / f"{language}-en.test.gold").exists()
-    }
+    self.test = {}
+    for language in self.training:
+      if (pathlib.Path(data) / f"{language}-en.test.gold").exists():
+        self.test[language] = read_task(data, language, "test")
     for part, tasks in (("training", self.training), ("test", self.test)):
       for language, task in tasks.items():
         _check(task, k, f"{data}: {language}-en.{part}", halved=language not in self.test)
+
+  def texts(self):
+    """The distinct sentences of each language's training set and test."""
+    columns = []
+    for language, task in self.training.items():
+      columns += [task.foreign, task.english]
+      if language in self.test:
+        columns += [self.test[language].foreign, self.test[language].english]
+    return distinct(columns)
+
+  def pairs(self):
+    """None: the texts are not aligned."""
+    return {}
 
   def run(self, encode):
     """Evaluates `encode(list[str]) -> float32 [N, D]`, whose rows are unit vectors.
@@ -49,82 +67,99 @@ class Evaluator:
     Sentences are told apart by their text. Beside the F1 of `retrieval` stand those of all,
     each with its own threshold. The average is over languages, each counting the same.
     """
-    results, paired, draws = {}, {}, 0
+    results = {}
+    counts_of = {}
+    mean_R = 0
     for language in self.training:
       scored = self._score(language, encode)
-      sums_BJ, threshold = scored[self.retrieval]
-      language_draws = f1(resampled_totals(sums_BJ, key=zlib.crc32(language.encode())))
-      found, mined, gold = sums_BJ.sum(0).tolist()
-      results[language] = {
-        "f1": interval(f1(sums_BJ.sum(0)), language_draws),
-        "precision": found / max(mined, 1),
-        "recall": found / gold,
-        "threshold": threshold,
-        **{name: float(f1(counts_BJ.sum(0))) for name, (counts_BJ, _) in scored.items()},
-        "pairs": gold,
-      }
-      paired[language] = sums_BJ
-      draws = draws + language_draws / len(self.training)
-
-    def mean(name):
-      return float(np.mean([result[name] for result in results.values()]))
-
-    values = [result["f1"]["value"] for result in results.values()]
-    average = {
-      "f1": interval(np.mean(values), draws),
-      **{name: mean(name) for name in ("precision", "recall", *RETRIEVALS)},
-      "languages": len(results),
-    }
-    scored_on = {
-      language: "test"
-      if language in self.test
-      else "half of the training set, the threshold chosen on the other"
-      for language in results
-    }
-    return {
+      chosen = scored[self.retrieval]
+      draws_R = f1(resampled_totals(chosen.counts_B3, key=zlib.crc32(language.encode())))
+      results[language] = _metrics(chosen, draws_R, scored)
+      counts_of[language] = chosen.counts_B3
+      mean_R = mean_R + draws_R / len(self.training)
+    report = {
       "suite": "bucc",
       "results": results,
-      "average": average,
-      "scored on": scored_on,
+      "average": _average(results, mean_R),
+      "scored on": {name: "test" if name in self.test else HALVED for name in results},
       "skipped": self.skipped,
-      "counts": paired,  # For labse_jax.evaluation.comparison.
     }
+    return Result(report, Counts(counts_of))
 
   def _score(self, language, encode):
-    """{retrieval: (found, mined and gold pairs of each foreign sentence [B, 3], threshold)}."""
+    """{retrieval: Scored} of a language."""
     task = self.training[language]
     mined = self._mine(task, encode)
     if language not in self.test:
       first_B = first_half(task)
-      return {name: self._halves(pairs, task, first_B) for name, pairs in mined.items()}
-    thresholds = {
-      name: best_threshold(score_P, is_gold(rows_P2, task), len(task.gold))
-      for name, (score_P, rows_P2) in mined.items()
-    }
+      return {name: _score_half(pairs, task, first_B) for name, pairs in mined.items()}
     test = self.test[language]
-    return {
-      name: (counts(pairs, test, thresholds[name]), thresholds[name])
-      for name, pairs in self._mine(test, encode).items()
-    }
-
-  def _halves(self, pairs, task, first_B):
-    score_P, rows_P2 = pairs
-    in_first_P = first_B[rows_P2[:, 0]]
-    gold = first_B[np.array(task.gold)[:, 0]].sum()
-    gold_P = is_gold(rows_P2, task)
-    threshold = best_threshold(score_P[in_first_P], gold_P[in_first_P], gold)
-    return counts(pairs, task, threshold)[~first_B], threshold
+    scored = {}
+    for name, test_pairs in self._mine(test, encode).items():
+      gold_P = is_gold(mined[name].rows_P2, task)
+      threshold = best_threshold(mined[name].score_P, gold_P, len(task.gold))
+      scored[name] = Scored(counts(test_pairs, test, threshold), threshold)
+    return scored
 
   def _mine(self, task, encode):
-    row_of, vectors_ND = encode_distinct([task[1:]], encode)
-    x_BD, y_CD = (vectors_ND[[row_of[text] for text in side]] for side in task[1:])
-    scored = neighbour_scores(*top_k_both(x_BD, y_CD, self.k), self.margin)
-    mined = {name: retrieved(*scored, name) for name in RETRIEVALS}
-    # In float64, so that a threshold between two scores is between them.
-    return {
-      name: (score_P.astype(float), np.stack([row_x_P, row_y_P], 1))
-      for name, (row_x_P, row_y_P, score_P) in mined.items()
-    }
+    """{retrieval: Mined} of a task's texts."""
+    vectors_of = vectors_by_text(distinct([task.foreign, task.english]), encode)
+    near = top_k_both(vectors_of(task.foreign), vectors_of(task.english), self.k)
+    scored = neighbour_scores(*near, self.margin)
+    mined = {}
+    for name in RETRIEVALS:
+      row_x_P, row_y_P, score_P = retrieved(*scored, name)
+      # In float64, so that a threshold between two scores is between them.
+      mined[name] = Mined(score_P.astype(float), np.stack([row_x_P, row_y_P], 1))
+    return mined
+
+
+@dataclasses.dataclass(frozen=True)
+class Mined:
+  """Mined pairs: their scores, and the rows of the foreign and of the English sentence."""
+
+  score_P: np.ndarray
+  rows_P2: np.ndarray
+
+
+@dataclasses.dataclass(frozen=True)
+class Scored:
+  """Found, mined and gold pairs of each foreign sentence, by the threshold beside them."""
+
+  counts_B3: np.ndarray
+  threshold: float
+
+
+def _metrics(chosen, draws_R, scored):
+  """A language's metrics, from the Scored of the chosen retrieval and {retrieval: Scored}."""
+  totals_3 = chosen.counts_B3.sum(0)
+  found, mined, gold = totals_3.tolist()
+  metrics = {
+    "f1": interval(f1(totals_3), draws_R),
+    "precision": found / max(mined, 1),
+    "recall": found / gold,
+    "threshold": chosen.threshold,
+  }
+  for name, one in scored.items():
+    metrics[name] = float(f1(one.counts_B3.sum(0)))
+  return metrics | {"pairs": gold}
+
+
+def _average(results, mean_R):
+  mean_f1 = np.mean([result["f1"]["value"] for result in results.values()])
+  average = {"f1": interval(mean_f1, mean_R)}
+  for name in ("precision", "recall", *RETRIEVALS):
+    average[name] = float(np.mean([result[name] for result in results.values()]))
+  return average | {"languages": len(results)}
+
+
+def _score_half(pairs, task, first_B):
+  """The Scored of the second half of the foreign sentences; the first chooses the threshold."""
+  in_first_P = first_B[pairs.rows_P2[:, 0]]
+  gold_B = first_B[np.array(task.gold)[:, 0]]
+  gold_P = is_gold(pairs.rows_P2, task)
+  threshold = best_threshold(pairs.score_P[in_first_P], gold_P[in_first_P], gold_B.sum())
+  return Scored(counts(pairs, task, threshold)[~first_B], threshold)
 
 
 def _check(task, k, where, *, halved):
@@ -146,30 +181,36 @@ def best_threshold(score_P, gold_P, gold):
   if not len(score_P):
     return 0.0
   order_P = np.argsort(-score_P, kind="stable")
-  score_P, found_P = score_P[order_P], gold_P[order_P].cumsum()
+  score_P = score_P[order_P]
+  found_P = gold_P[order_P].cumsum()
   f1_P = 2 * found_P / (np.arange(1, len(score_P) + 1) + gold)
   below_P = np.append(score_P[1:], -np.inf)
   f1_P[score_P == below_P] = -1  # Equal scores are all in or all out.
   last = f1_P.argmax()
-  return float(score_P[last] if last + 1 == len(score_P) else (score_P[last] + below_P[last]) / 2)
+  if last + 1 == len(score_P):
+    return float(score_P[last])
+  return float((score_P[last] + below_P[last]) / 2)
 
 
 def first_half(task):
   """The foreign sentences that choose the threshold: every other one with, and without, gold."""
   without_B = np.ones(len(task.foreign), bool)
   without_B[[row for row, _ in task.gold]] = False
+  # Those with gold stand first in this order, so that every other one halves both kinds.
+  order_B = np.argsort(without_B, kind="stable")
   first_B = np.empty(len(without_B), bool)
-  first_B[np.argsort(without_B, kind="stable")] = np.arange(len(without_B)) % 2 == 0
+  first_B[order_B] = np.arange(len(without_B)) % 2 == 0
   return first_B
 
 
 def counts(pairs, task, threshold):
   """Found, mined and gold pairs of each foreign sentence, [B, 3]."""
-  score_P, rows_P2 = pairs
-  rows_P2 = rows_P2[score_P >= threshold]
-
-  def of(row):
-    return np.bincount(row, minlength=len(task.foreign))
-
+  rows_P2 = pairs.rows_P2[pairs.score_P >= threshold]
+  mined_P = rows_P2[:, 0]
+  found_F = mined_P[is_gold(rows_P2, task)]
   gold_G = np.array([row for row, _ in task.gold])
-  return np.stack([of(rows_P2[is_gold(rows_P2, task), 0]), of(rows_P2[:, 0]), of(gold_G)], 1)
+
+  def of_each(row_P):
+    return np.bincount(row_P, minlength=len(task.foreign))
+
+  return np.stack([of_each(found_F), of_each(mined_P), of_each(gold_G)], 1)

@@ -2,10 +2,12 @@
 
 import numpy as np
 
-from labse_jax.encoding.encode_functions import encode_distinct
 from labse_jax.evaluation.bucc_files import languages_in, read_task
+from labse_jax.evaluation.comparison import Outcomes
+from labse_jax.evaluation.evaluator import Result
 from labse_jax.evaluation.retrieval import average, nearest, retrieve
 from labse_jax.evaluation.suite_files import choose, large_enough
+from labse_jax.evaluation.text_vectors import columns_of, distinct, vectors_by_text
 
 
 class Evaluator:
@@ -19,37 +21,46 @@ class Evaluator:
   def __init__(self, *, data, languages=None, minimum=0):
     chosen = choose(languages, languages_in(data), data)
     pairs = {language: _gold_texts(read_task(data, language, "training")) for language in chosen}
-    self.pairs, self.skipped = large_enough(pairs, minimum, data)
+    self._pairs, self.skipped = large_enough(pairs, minimum, data)
+
+  def texts(self):
+    """The distinct sentences of the gold pairs."""
+    return distinct(columns_of(self._pairs))
+
+  def pairs(self):
+    """{language: (foreign sentences, English sentences)} of the gold pairs."""
+    return self._pairs
 
   def run(self, encode):
     """Evaluates `encode(list[str]) -> float32 [N, D]`, whose rows are unit vectors.
 
-    `forward` finds the English sentence; the average is over languages, each counting the same.
+    `forward` finds the English sentence. The average is over languages, each counting the same.
     "weighted_f1" is the main score of MTEB, of the forward direction.
     """
-    row_of, vectors_ND = encode_distinct(self.pairs.values(), encode)
-
-    def of(texts):
-      return vectors_ND[[row_of[text] for text in texts]]
-
-    results, draws, outcomes = retrieve(self.pairs, of)
-    for language, (foreign, english) in self.pairs.items():
-      results[language]["weighted_f1"] = weighted_f1(nearest(of(foreign), of(english)))
+    vectors_of = vectors_by_text(self.texts(), encode)
+    results, draws, outcomes = retrieve(self._pairs, vectors_of)
+    for language, (foreign, english) in self._pairs.items():
+      nearest_B = nearest(vectors_of(foreign), vectors_of(english))
+      results[language]["weighted_f1"] = weighted_f1(nearest_B)
     mean_f1 = float(np.mean([result["weighted_f1"] for result in results.values()]))
-    return {
+    report = {
       "suite": "bucc_retrieval",
       "results": results,
       "average": average(results, draws) | {"weighted_f1": mean_f1},
       "skipped": self.skipped,
-      "outcomes": outcomes,  # For labse_jax.evaluation.comparison.
     }
+    return Result(report, Outcomes(outcomes))
 
 
 def weighted_f1(nearest_B):
   """The mean over candidates of their F1, where candidate b is right for query b alone."""
   right_B = nearest_B == np.arange(len(nearest_B))
-  return float((2 * right_B / (np.bincount(nearest_B, minlength=len(right_B)) + 1)).mean())
+  # One query is right for a candidate, so that its F1 is 2 hits / (times found + 1).
+  found_C = np.bincount(nearest_B, minlength=len(right_B))
+  return float((2 * right_B / (found_C + 1)).mean())
 
 
 def _gold_texts(task):
-  return [task.foreign[row] for row, _ in task.gold], [task.english[row] for _, row in task.gold]
+  foreign = [task.foreign[row] for row, _ in task.gold]
+  english = [task.english[row] for _, row in task.gold]
+  return foreign, english

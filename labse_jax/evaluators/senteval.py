@@ -4,11 +4,13 @@ import zlib
 
 import numpy as np
 
-from labse_jax.encoding.encode_functions import encode_distinct
 from labse_jax.evaluation import linear_probe
+from labse_jax.evaluation.comparison import Outcomes
+from labse_jax.evaluation.evaluator import Result
 from labse_jax.evaluation.resampling import SEED, interval, resampled_totals
 from labse_jax.evaluation.senteval_files import read_task, tasks_in
 from labse_jax.evaluation.suite_files import choose, large_enough
+from labse_jax.evaluation.text_vectors import distinct, vectors_by_text
 
 
 class Evaluator:
@@ -23,18 +25,27 @@ class Evaluator:
 
   def __init__(self, *, data, languages=None, minimum=0):
     chosen = choose(languages, tasks_in(data), data)
-    tasks = {name: (read_task(data, name)) for name in chosen}
-    counted = {name: (task.label_N, task) for name, task in tasks.items()}
-    kept, self.skipped = large_enough(counted, minimum, data)
-    self.tasks = {name: task for name, (_, task) in kept.items()}
+    tasks = {name: read_task(data, name) for name in chosen}
+    labels = {name: (task.label_N,) for name, task in tasks.items()}
+    kept, self.skipped = large_enough(labels, minimum, data)
+    self.tasks = {name: tasks[name] for name in kept}
 
   def texts(self):
-    """Every text that `run` asks for."""
-    return (text for task in self.tasks.values() for column in task.columns for text in column)
+    """The distinct texts of all tasks."""
+    columns = []
+    for task in self.tasks.values():
+      columns += task.columns
+    return distinct(columns)
+
+  def pairs(self):
+    """None: the suite has no translations."""
+    return {}
 
   def run(self, encode):
     """Evaluates `encode(list[str]) -> float32 [N, D]`; the average is over tasks."""
-    results, outcomes, draws = {}, {}, 0
+    results = {}
+    outcomes = {}
+    draws = 0
     for name, task in self.tasks.items():
       predicted_T, label_T = classify(task, encode)
       right_T = predicted_T == label_T
@@ -43,29 +54,36 @@ class Evaluator:
       if name == "MRPC":
         results[name]["f1"] = f1(predicted_T, label_T)
       results[name]["examples"] = len(right_T)
-      outcomes[name] = right_T.astype(float).tolist()
+      outcomes[name] = right_T.astype(float)
       draws = draws + task_draws / len(right_T) / len(self.tasks)
     mean = np.mean([result["accuracy"]["value"] for result in results.values()])
-    return {
+    report = {
       "suite": "senteval",
       "results": results,
       "average": {"accuracy": interval(mean, draws), "tasks": len(results)},
       "skipped": self.skipped,
-      "outcomes": outcomes,  # For labse_jax.evaluation.comparison.
     }
+    return Result(report, Outcomes(outcomes))
 
 
 def classify(task, encode):
   """(labels that a probe gives, true labels) of a task's test, or of all where it has none."""
-  row_of, vectors_ND = encode_distinct([task.columns], encode)
-  sides = [vectors_ND[[row_of[text] for text in column]] for column in task.columns]
-  x_ND = sides[0] if len(sides) == 1 else pair_features(*sides)
+  x_ND = features(task.columns, encode)
   fold_N = linear_probe.stratified_folds(task.label_N, SEED)
-  if not (task.part_N == "test").any():
+  test_N = task.part_N == "test"
+  if not test_N.any():
     return linear_probe.cross_validated(x_ND, task.label_N, fold_N), task.label_N
-  fold_N = None if (task.part_N == "dev").any() else fold_N
+  if (task.part_N == "dev").any():
+    fold_N = None  # The dev set chooses the strength.
   predicted_T = linear_probe.held_out(x_ND, task.label_N, task.part_N, fold_N)
-  return predicted_T, task.label_N[task.part_N == "test"]
+  return predicted_T, task.label_N[test_N]
+
+
+def features(columns, encode):
+  """What a probe sees of each row, [N, D]: a text's vector, or the features of a pair of them."""
+  vectors_of = vectors_by_text(distinct(columns), encode)
+  sides = [vectors_of(column) for column in columns]
+  return sides[0] if len(sides) == 1 else pair_features(*sides)
 
 
 def pair_features(x_ND, y_ND):
@@ -74,6 +92,6 @@ def pair_features(x_ND, y_ND):
 
 
 def f1(predicted_T, label_T):
-  """Of label 1."""
+  """The F1 of label 1."""
   both = (predicted_T * label_T).sum()
   return float(2 * both / max(predicted_T.sum() + label_T.sum(), 1))

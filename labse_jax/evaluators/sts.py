@@ -8,7 +8,8 @@ import numpy as np
 
 from labse_jax.base.errors import InputError
 from labse_jax.base.files import read_lines
-from labse_jax.encoding.encode_functions import encode_distinct
+from labse_jax.evaluation.comparison import Draws
+from labse_jax.evaluation.evaluator import Result
 from labse_jax.evaluation.resampling import interval, resampled
 from labse_jax.evaluation.suite_files import (
   choose,
@@ -17,6 +18,7 @@ from labse_jax.evaluation.suite_files import (
   read_aligned,
   split_name,
 )
+from labse_jax.evaluation.text_vectors import distinct, vectors_by_text
 
 SUFFIXES = (".tsv", ".csv")  # Separated by tabs in either.
 SEMEVAL = re.compile(r"STS\.input\.(.+)\.txt")  # After them come sources, in some years.
@@ -41,60 +43,83 @@ class Evaluator:
     chosen = choose(languages, list(files), data)
     sets = {name: read_pairs(files[name]) for name in chosen}
     self.sets, self.skipped = large_enough(sets, minimum, data)
-    unscored = {name: unscored_lines(files[name]) for name in self.sets}
-    self.scored_on = {
-      name: f"the pairs with a score (without: {count})"
-      for name, count in unscored.items()
-      if count
-    }
+    self.scored_on = {}
+    for name in self.sets:
+      count = unscored_lines(files[name])
+      if count:
+        self.scored_on[name] = f"the pairs with a score (without: {count})"
+
+  def texts(self):
+    """The distinct sentences of all sets."""
+    columns = []
+    for first, second, _ in self.sets.values():
+      columns += [first, second]
+    return distinct(columns)
+
+  def pairs(self):
+    """None: the suite has no translations."""
+    return {}
 
   def run(self, encode):
     """Evaluates `encode(list[str]) -> float32 [N, D]`, whose rows are unit vectors.
 
     The average is over sets, each counting the same, as if their pairs had been drawn apart.
     """
-    row_of, vectors_ND = encode_distinct((sides[:2] for sides in self.sets.values()), encode)
-    results, drawn = {}, {}
+    vectors_of = vectors_by_text(self.texts(), encode)
+    results = {}
+    draws = {}
     for name, (first, second, gold_B) in self.sets.items():
-      x_BD, y_BD = (vectors_ND[[row_of[text] for text in side]] for side in (first, second))
-      cosine_B = np.einsum("bd,bd->b", x_BD, y_BD, dtype=np.float64)
-      once_1B = np.ones((1, len(gold_B)), int)
-
-      def ranked(counts_rB):
-        return spearman(cosine_B, gold_B, counts_rB)  # noqa: B023 (used here)
-
-      drawn[name] = resampled(ranked, len(gold_B), key=zlib.crc32(name.encode()))
-      results[name] = {
-        "spearman": interval(ranked(once_1B)[0], drawn[name]),
-        "pearson": float(pearson(cosine_B, gold_B, once_1B)[0]),
-        "pairs": len(gold_B),
-      }
+      cosine_B = np.einsum("bd,bd->b", vectors_of(first), vectors_of(second), dtype=np.float64)
+      results[name], draws[name] = _correlations(cosine_B, gold_B, zlib.crc32(name.encode()))
     rho = np.mean([result["spearman"]["value"] for result in results.values()])
     r = np.mean([result["pearson"] for result in results.values()])
-    draws = np.mean(list(drawn.values()), axis=0)
-    return {
+    mean_R = np.mean(list(draws.values()), axis=0)
+    report = {
       "suite": "sts",
       "results": results,
-      "average": {"spearman": interval(rho, draws), "pearson": float(r), "sets": len(results)},
+      "average": {"spearman": interval(rho, mean_R), "pearson": float(r), "sets": len(results)},
       "scored on": self.scored_on,
       "skipped": self.skipped,
-      "draws": drawn,  # For labse_jax.evaluation.comparison.
     }
+    return Result(report, Draws(draws))
+
+
+def _correlations(cosine_B, gold_B, key):
+  """A set's metrics, and Spearman's of its resamplings."""
+
+  def ranked(counts_rB):
+    return spearman(cosine_B, gold_B, counts_rB)
+
+  draws_R = resampled(ranked, len(gold_B), key=key)
+  once_1B = np.ones((1, len(gold_B)), int)
+  metrics = {
+    "spearman": interval(ranked(once_1B)[0], draws_R),
+    "pearson": float(pearson(cosine_B, gold_B, once_1B)[0]),
+    "pairs": len(gold_B),
+  }
+  return metrics, draws_R
 
 
 def sets_in(data):
   """{name: path} of the sets of a folder, or of the one in a file."""
-  paths = [data] if data.is_file() else sorted(data.glob("STS.input.*.txt"))
-  semeval = {name[1]: path for path in paths if (name := SEMEVAL.fullmatch(path.name))}
+  semeval = {}
+  for path in [data] if data.is_file() else sorted(data.glob("STS.input.*.txt")):
+    name = SEMEVAL.fullmatch(path.name)
+    if name:
+      semeval[name[1]] = path
   if semeval:
     return semeval
-  return {split_name(data)[0]: data} if data.is_file() else files_in(data, SUFFIXES)
+  if data.is_file():
+    return {split_name(data)[0]: data}
+  return files_in(data, SUFFIXES)
 
 
 def unscored_lines(path):
   """How many lines of a set of SemEval's have no score; 0 of another."""
   gold = _gold(path)
-  return sum(not line.strip() for _, line in read_lines(gold)) if gold else 0
+  if gold is None:
+    return 0
+  return sum(not line.strip() for _, line in read_lines(gold))
 
 
 def _gold(path):
@@ -104,37 +129,38 @@ def _gold(path):
 
 
 def _lines(path):
-  """(number, line) of a file; of SemEval's two, of score, sentence, sentence."""
+  """Yields (number, line) of a file; of SemEval's two, the lines "score, sentence, sentence"."""
   gold = _gold(path)
   if gold is None:
-    return read_lines(path)
+    yield from read_lines(path)
+    return
   scores, lines = read_aligned(gold, path)
-  pairs = enumerate(zip(scores, lines, strict=True), 1)
-  return [
-    (number, "\t".join([score, *line.split("\t")[:2]]))
-    for number, (score, line) in pairs
-    if score.strip()
-  ]
+  for number, (score, line) in enumerate(zip(scores, lines, strict=True), 1):
+    if score.strip():
+      yield number, "\t".join([score, *line.split("\t")[:2]])
 
 
 def read_pairs(path):
   """(first sentences, second sentences, gold_B) of a set's pairs."""
-  columns, rows, path = None, [], pathlib.Path(path)
+  path = pathlib.Path(path)
+  columns = None
+  rows = []
   for number, line in _lines(path):
     cells = [cell.strip() for cell in line.split("\t")]
+    # The first line tells the columns, and is a pair unless it is a header.
     if columns is None:
       columns = _columns(cells, f"{path}:{number}")
       if cells[columns[0]] == COLUMNS[0]:
-        continue  # The header.
+        continue
     rows.append(_row(cells, columns, f"{path}:{number}"))
   gold_B = np.array([score for score, _, _ in rows])
   if len(set(gold_B.tolist())) < 2:
     raise InputError(f"{path}: has fewer than two different scores; there is nothing to rank.")
-  return [row[1] for row in rows], [row[2] for row in rows], gold_B
+  return [first for _, first, _ in rows], [second for _, _, second in rows], gold_B
 
 
 def _columns(cells, where):
-  """The places of score and sentences, told by the first line, which may be a header."""
+  """The places of the score and both sentences, told by the first line, which may be a header."""
   if set(COLUMNS) <= set(cells):
     return [cells.index(name) for name in COLUMNS]
   columns = WITHOUT_HEADER.get(min(len(cells), 7))  # STS-B's training file adds sources at the end.
@@ -147,38 +173,40 @@ def _columns(cells, where):
 
 
 def _row(cells, columns, where):
+  """(score, sentence, sentence) of a line's cells."""
   if len(cells) <= max(columns):
     raise InputError(f"{where}: has {len(cells)} columns; {max(columns) + 1} are needed.")
-  score, *sentences = (cells[column] for column in columns)
+  score, first, second = (cells[column] for column in columns)
   try:
     score = float(score)
   except ValueError:
     raise InputError(f"{where}: the score is {score!r}; a number is needed.") from None
   if not np.isfinite(score):
     raise InputError(f"{where}: the score is {score}; a finite number is needed.")
-  if not all(sentences):
+  if not (first and second):
     raise InputError(f"{where}: a sentence is empty.")
-  return score, *sentences
+  return score, first, second
 
 
 def spearman(x_B, y_B, counts_rB):
-  """Rank correlations of resamplings, in which pair b stands counts_rB[r, b] times, [r]."""
+  """Rank correlations of resamplings, [r]; pair b stands counts_rB[r, b] times in resampling r."""
   return pearson(ranks(x_B, counts_rB), ranks(y_B, counts_rB), counts_rB)
 
 
 def pearson(x_rB, y_rB, counts_rB):
-  """Correlations of resamplings, [r]; 0 where all values are the same, as of a collapsed model."""
+  """Correlations of resamplings, [r]; 0 where all values are equal, as with a collapsed model."""
 
   def mean(value_rB):
     return (counts_rB * value_rB).sum(1) / counts_rB.sum(1)
 
-  x_rB, y_rB = (value_rB - mean(value_rB)[:, None] for value_rB in (x_rB, y_rB))
+  x_rB = x_rB - mean(x_rB)[:, None]
+  y_rB = y_rB - mean(y_rB)[:, None]
   spread_r = np.sqrt(mean(x_rB**2) * mean(y_rB**2))
   return np.divide(mean(x_rB * y_rB), spread_r, out=np.zeros(len(counts_rB)), where=spread_r > 0)
 
 
 def ranks(value_B, counts_rB):
-  """Ranks from 1 on within each resampling, equal values sharing the mean of theirs, [r, B]."""
+  """Ranks from 1 on within each resampling, [r, B]; equal values share the mean of their ranks."""
   _, group_B = np.unique(value_B, return_inverse=True)
   order_B = np.argsort(group_B, kind="stable")
   first_G = np.flatnonzero(np.diff(group_B[order_B], prepend=-1))

@@ -1,8 +1,11 @@
 """Retrieval of translations, as on Tatoeba (Artetxe and Schwenk 2019, arXiv 1812.10464)."""
 
+from labse_jax.evaluation.comparison import Outcomes
+from labse_jax.evaluation.evaluator import Result
 from labse_jax.evaluation.retrieval import average, retrieve
 from labse_jax.evaluation.suite_files import choose, large_enough
 from labse_jax.evaluation.tatoeba_files import languages_in, read_pairs
+from labse_jax.evaluation.text_vectors import columns_of, distinct, vectors_by_text
 
 # fmt: off
 GROUPS = {
@@ -43,26 +46,39 @@ class Evaluator:
   def __init__(self, *, data, languages=None, minimum=0):
     chosen = choose(languages, languages_in(data), data, GROUPS)
     pairs = {language: read_pairs(data, language) for language in chosen}
-    self.pairs, self.skipped = large_enough(pairs, minimum, data)
+    self._pairs, self.skipped = large_enough(pairs, minimum, data)
+
+  def texts(self):
+    """The distinct sentences of all languages."""
+    return distinct(columns_of(self._pairs))
+
+  def pairs(self):
+    """{language: (foreign sentences, English sentences)}."""
+    return self._pairs
 
   def run(self, encode):
     """Evaluates `encode(list[str]) -> float32 [N, D]`, whose rows are unit vectors.
 
     `forward` finds the English sentence of a foreign one, `backward` the reverse; a retrieved text
-    that equals the gold text is a hit. The average is over languages, each counting the same, and
-    drawn as if apart, though a third of the test's English lines stand in several languages;
-    "groups" has those of the GROUPS of which every language was evaluated.
+    that equals the gold text is a hit. The average is over languages. Each counts the same and is
+    drawn as if apart, though a third of the test's English lines stand in several languages.
+    "groups" has the averages of the GROUPS of which every language was evaluated.
     """
-    results, draws, outcomes = retrieve(self.pairs, encode)
-    return {
+    results, draws, outcomes = retrieve(self._pairs, vectors_by_text(self.texts(), encode))
+    report = {
       "suite": "tatoeba",
       "results": results,
       "average": average(results, draws),
-      "groups": {
-        name: average({code: results[code] for code in codes}, draws)
-        for name, codes in GROUPS.items()
-        if set(codes) <= set(results)
-      },
+      "groups": _group_averages(results, draws),
       "skipped": self.skipped,
-      "outcomes": outcomes,  # For labse_jax.evaluation.comparison.
     }
+    return Result(report, Outcomes(outcomes))
+
+
+def _group_averages(results, draws):
+  """{group: average} of the groups of which every language is in `results`."""
+  averages = {}
+  for name, codes in GROUPS.items():
+    if set(codes) <= set(results):
+      averages[name] = average({code: results[code] for code in codes}, draws)
+  return averages

@@ -1,20 +1,24 @@
 """Retrieval of translations among millions, as LaBSE reports it for the UN corpus (P@1)."""
 
+import dataclasses
 import itertools
 import os
 import pathlib
 import re
 import tempfile
-import typing
 import zlib
 
 import numpy as np
 
 from labse_jax.base.errors import InputError
 from labse_jax.base.files import read_lines
+from labse_jax.base.unit_vectors import unit
 from labse_jax.data.text_hash import text_hash
+from labse_jax.evaluation.comparison import Outcomes
+from labse_jax.evaluation.evaluator import Result
 from labse_jax.evaluation.resampling import both_directions, interval, mean_draws, resampled_totals
 from labse_jax.evaluation.suite_files import choose, large_enough
+from labse_jax.evaluation.text_vectors import distinct
 from labse_jax.neighbours.exact import top_k_both
 
 LINES = 1 << 16  # Encoded at a time: 192 MiB of 768 dimensions.
@@ -35,14 +39,19 @@ class Evaluator:
     stems = stems_in(data)
     chosen = choose(languages, list(stems), data)
     lines = {language: (range(count_lines(stems[language], language)),) for language in chosen}
-    lines, self.skipped = large_enough(lines, minimum, data)
-    self.sets = {language: (stems[language], len(rows)) for language, (rows,) in lines.items()}
+    kept, self.skipped = large_enough(lines, minimum, data)
+    self.sets = {language: (stems[language], len(rows)) for language, (rows,) in kept.items()}
 
   def texts(self):
-    """Every line that `run` asks for."""
+    """The distinct lines of all files, which are read for it."""
+    columns = []
     for language, (stem, _) in self.sets.items():
-      for side in ("en", language):
-        yield from (line for _, line in read_lines(f"{stem}.{side}"))
+      columns += [_lines(f"{stem}.en"), _lines(f"{stem}.{language}")]
+    return distinct(columns)
+
+  def pairs(self):
+    """None: the lines are too many for memory."""
+    return {}
 
   def run(self, encode):
     """Evaluates `encode(list[str]) -> float32 [N, D]`, whose rows are unit vectors.
@@ -50,41 +59,30 @@ class Evaluator:
     `forward` finds the English sentence; a found text that equals the gold text is a hit. The
     average is over languages, each counting the same; those of one NAME are drawn together.
     """
-    results, outcomes, english = {}, {}, {}
+    found = {}
+    english_stem = None
     for language, (stem, count) in self.sets.items():
       document_B = read_documents(f"{stem}.ids")
-      if stem not in english:  # A file of English may belong to several languages.
-        english = {stem: read_side(f"{stem}.en", count, encode, document_B)}
+      # Languages of one NAME share its file of English, which is encoded once.
+      if stem != english_stem:
+        english = read_side(f"{stem}.en", count, encode, document_B)
+        english_stem = stem
       foreign = read_side(f"{stem}.{language}", count, encode, document_B)
-      hits_B2, key = hits(foreign, english[stem]), zlib.crc32(language.encode())
-      outcomes[language] = hits_B2.mean(1, dtype=np.float16)  # 0, 1/2 or 1.
-      results[language] = dict(zip(("forward", "backward"), hits_B2.mean(0).tolist(), strict=True))
-      if document_B is not None:
-        results[language] |= _by_document(foreign, english[stem], key)
-      results[language]["pairs"] = count
+      found[language] = _search(foreign, english)
+
+    # 0, 1/2 or 1 a line.
+    scores = {name: one.hits_B2.mean(1, dtype=np.float16) for name, one in found.items()}
     # Files beside the same English are aligned with each other.
     together = {language: stem.name for language, (stem, _) in self.sets.items()}
-    draws = mean_draws(outcomes, together)
-    results = {
-      language: both_directions("p_at_1", row["forward"], row["backward"], draws[language]) | row
-      for language, row in results.items()
-    }
-    return {
+    draws = mean_draws(scores, together)
+    results = {name: _metrics(name, one, draws[name]) for name, one in found.items()}
+    report = {
       "suite": "un",
       "results": results,
       "average": _average(results, np.mean(list(draws.values()), axis=0)),
       "skipped": self.skipped,
-      "outcomes": outcomes,  # For labse_jax.comparison, as is the next.
-      "together": together,
     }
-
-
-class Side(typing.NamedTuple):
-  """A language's vectors, on disk, the hashes of its lines, and the sums of its documents."""
-
-  vectors_BD: np.ndarray
-  hash_B: np.ndarray
-  sums_GD: np.ndarray | None
+    return Result(report, Outcomes(scores, together))
 
 
 def stems_in(data):
@@ -107,15 +105,43 @@ def stems_in(data):
 
 def count_lines(stem, language):
   """The lines of both files of a language, and of its documents, which must be as many."""
-  sides = [language, "en", *(["ids"] if pathlib.Path(f"{stem}.ids").exists() else [])]
-  first, *others = (sum(1 for _ in read_lines(f"{stem}.{side}")) for side in sides)
-  for side, count in zip(sides[1:], others, strict=True):
-    if count != first or not count:
+  count = _count(stem, language)
+  others = ["en"]
+  if pathlib.Path(f"{stem}.ids").exists():
+    others.append("ids")
+  for side in others:
+    other_count = _count(stem, side)
+    if other_count != count or not other_count:
       raise InputError(
-        f"{stem}.{language} has {first} lines and {stem}.{side} {count};"
+        f"{stem}.{language} has {count} lines and {stem}.{side} {other_count};"
         " line N of one must belong to line N of the other."
       )
-  return first
+  return count
+
+
+def _count(stem, side):
+  return sum(1 for _ in _lines(f"{stem}.{side}"))
+
+
+def _lines(path):
+  return (line for _, line in read_lines(path))
+
+
+@dataclasses.dataclass(frozen=True)
+class Side:
+  """A language's vectors, on disk, the hashes of its lines, and the sums of its G documents."""
+
+  vectors_BD: np.ndarray
+  hash_B: np.ndarray
+  sums_GD: np.ndarray | None
+
+
+@dataclasses.dataclass(frozen=True)
+class Found:
+  """Whether each line, and each document, finds its translation: forward, backward."""
+
+  hits_B2: np.ndarray
+  document_hits_G2: np.ndarray | None
 
 
 def read_documents(path):
@@ -123,26 +149,28 @@ def read_documents(path):
   if not pathlib.Path(path).exists():
     return None
   numbers = {}
-  return np.array(
-    [
-      numbers.setdefault(re.split(r"\s", line, maxsplit=1)[0], len(numbers))
-      for _, line in read_lines(path)
-    ]
-  )
+  document_B = []
+  for line in _lines(path):
+    document = re.split(r"\s", line, maxsplit=1)[0]
+    document_B.append(numbers.setdefault(document, len(numbers)))
+  return np.array(document_B)
 
 
 def read_side(path, count, encode, document_B):
   """The Side of a file, encoded in blocks of LINES."""
   hash_B = np.zeros(count, np.uint64)
-  lines = (line for _, line in read_lines(path))
-  vectors_BD = sums_GD = None
+  lines = _lines(path)
+  vectors_BD = None
+  sums_GD = None
   for start in range(0, count, LINES):
     texts = list(itertools.islice(lines, LINES))
     block_bD = np.asarray(encode(texts), np.float32)
+    # The first block tells the width.
     if vectors_BD is None:
       vectors_BD = _on_disk(count, block_bD.shape[1])
     rows = slice(start, start + len(texts))
-    vectors_BD[rows], hash_B[rows] = block_bD, [text_hash(text) for text in texts]
+    vectors_BD[rows] = block_bD
+    hash_B[rows] = [text_hash(text) for text in texts]
     if document_B is not None:
       if sums_GD is None:
         sums_GD = np.zeros((document_B.max() + 1, block_bD.shape[1]))
@@ -160,38 +188,50 @@ def _on_disk(count, width):
     return np.memmap(file, np.float32, "w+", shape=(count, width))
 
 
+def _search(foreign, english):
+  """What two Sides find in each other."""
+  documents = None if foreign.sums_GD is None else document_hits(foreign, english)
+  return Found(hits(foreign, english), documents)
+
+
 def hits(foreign, english):
-  """Whether the nearest of all has the text of the line beside it, in both directions, [B, 2]."""
-  near = top_k_both(foreign.vectors_BD, english.vectors_BD, 1)
-  return np.stack(
-    [
-      candidate.hash_B[near_B1[:, 0]] == candidate.hash_B
-      for candidate, (_, near_B1) in zip((english, foreign), near, strict=True)
-    ],
-    1,
-  )
+  """Whether the nearest of all lines has the text of the line beside it, both ways, [B, 2]."""
+  (_, english_B1), (_, foreign_B1) = top_k_both(foreign.vectors_BD, english.vectors_BD, 1)
+  forward_B = english.hash_B[english_B1[:, 0]] == english.hash_B
+  backward_B = foreign.hash_B[foreign_B1[:, 0]] == foreign.hash_B
+  return np.stack([forward_B, backward_B], 1)
 
 
-def _by_document(foreign, english, key):
-  x_GD, y_GD = (_unit(side.sums_GD) for side in (foreign, english))
-  right_G2 = np.concatenate(
-    [near_G1 == np.arange(len(near_G1))[:, None] for _, near_G1 in top_k_both(x_GD, y_GD, 1)], 1
-  )
-  draws = resampled_totals(right_G2, key=key).mean(1) / len(right_G2)
-  return {"document_p_at_1": interval(right_G2.mean(), draws), "documents": len(right_G2)}
+def document_hits(foreign, english):
+  """Whether the nearest of all documents is the translation, both ways, [G, 2]."""
+  # The direction of the sum is that of the mean.
+  x_GD = unit(foreign.sums_GD).astype(np.float32)
+  y_GD = unit(english.sums_GD).astype(np.float32)
+  (_, english_G1), (_, foreign_G1) = top_k_both(x_GD, y_GD, 1)
+  gold_G1 = np.arange(len(x_GD))[:, None]
+  return np.concatenate([english_G1 == gold_G1, foreign_G1 == gold_G1], 1)
 
 
-def _unit(sums_GD):
-  norm_G1 = np.linalg.norm(sums_GD, axis=1, keepdims=True)
-  return (sums_GD / np.maximum(norm_G1, 1e-30)).astype(np.float32)
+def _metrics(language, found, draws_R):
+  """A language's metrics; `draws_R` are resamplings of the main one."""
+  forward, backward = found.hits_B2.mean(0).tolist()
+  metrics = both_directions("p_at_1", forward, backward, draws_R)
+  right_G2 = found.document_hits_G2
+  if right_G2 is not None:
+    document_draws_R2 = resampled_totals(right_G2, key=zlib.crc32(language.encode()))
+    document_draws_R = document_draws_R2.mean(1) / len(right_G2)
+    metrics["document_p_at_1"] = interval(right_G2.mean(), document_draws_R)
+    metrics["documents"] = len(right_G2)
+  return metrics | {"pairs": len(found.hits_B2)}
 
 
-def _average(results, draws):
+def _average(results, draws_R):
   def mean(name):
     return np.mean([result[name] for result in results.values()])
 
-  average = both_directions("p_at_1", mean("forward"), mean("backward"), draws)
-  found = [result.get("document_p_at_1", {}).get("value") for result in results.values()]
-  if None not in found:
-    average["document_p_at_1"] = float(np.mean(found))
+  average = both_directions("p_at_1", mean("forward"), mean("backward"), draws_R)
+  documents = [result.get("document_p_at_1") for result in results.values()]
+  # Languages without documents have no such metric, and then there is no mean of all.
+  if None not in documents:
+    average["document_p_at_1"] = float(np.mean([metric["value"] for metric in documents]))
   return {**average, "languages": len(results)}

@@ -3,9 +3,11 @@
 import numpy as np
 
 from labse_jax.base.errors import InputError, known
-from labse_jax.encoding.encode_functions import encode_distinct
+from labse_jax.evaluation.comparison import Draws
+from labse_jax.evaluation.evaluator import Result
 from labse_jax.evaluation.resampling import both_directions, resampled
 from labse_jax.evaluation.suite_files import choose, files_in, large_enough, read_aligned
+from labse_jax.evaluation.text_vectors import columns_of, distinct, vectors_by_text
 from labse_jax.neighbours.exact import top_k_both
 from labse_jax.neighbours.margin import MARGINS, neighbour_scores
 
@@ -30,15 +32,27 @@ class Evaluator:
     others = [name for name in files if name != pivot]
     if not others:
       raise InputError(f"{data}: holds no language beside {pivot!r}.")
-    aligned = {
-      language: read_aligned(files[language], files[pivot])
-      for language in choose(languages, others, data)
-    }
-    self.pairs, self.skipped = large_enough(aligned, minimum, data)
-    self.margin, self.k = known("margin", margin, MARGINS), k
-    count = len(next(iter(self.pairs.values()))[0])
+    aligned = {}
+    for language in choose(languages, others, data):
+      aligned[language] = read_aligned(files[language], files[pivot])
+    self._pairs, self.skipped = large_enough(aligned, minimum, data)
+    self.margin = known("margin", margin, MARGINS)
+    self.k = k
+    count = len(self._pivot_texts())
     if not (isinstance(k, int) and 1 <= k <= count):
       raise InputError(f"{data}: k = {k!r}; 1 to {count}, the number of sentences, is allowed.")
+
+  def _pivot_texts(self):
+    """The pivot's sentences, with which all languages are aligned."""
+    return next(iter(self._pairs.values()))[1]
+
+  def texts(self):
+    """The distinct sentences of all languages and of the pivot."""
+    return distinct(columns_of(self._pairs))
+
+  def pairs(self):
+    """{language: (its sentences, the pivot's sentences)}."""
+    return self._pairs
 
   def run(self, encode):
     """Evaluates `encode(list[str]) -> float32 [N, D]`, whose rows are unit vectors.
@@ -46,35 +60,41 @@ class Evaluator:
     `forward` finds the pivot's sentence, `backward` the language's; a found text that equals the
     gold text is right. The average is over languages, each counting the same.
     """
-    row_of, vectors_ND = encode_distinct(self.pairs.values(), encode)
+    vectors_of = vectors_by_text(self.texts(), encode)
     wrong_N2B = []
-    for texts, pivot_texts in self.pairs.values():
-      x_BD, y_BD = (vectors_ND[[row_of[text] for text in side]] for side in (texts, pivot_texts))
-      forward_B, backward_B = best(x_BD, y_BD, margin=self.margin, k=self.k)
+    for texts, pivot_texts in self._pairs.values():
+      forward_B, backward_B = best(
+        vectors_of(texts), vectors_of(pivot_texts), margin=self.margin, k=self.k
+      )
       wrong_N2B.append([misses(forward_B, pivot_texts), misses(backward_B, texts)])
-    return self._report(np.array(wrong_N2B, float))
+    return self._result(np.array(wrong_N2B, float))
 
-  def _report(self, wrong_N2B):
-    # Languages are aligned, so that one draw of sentences is one for all; were they drawn apart,
-    # the interval of the average would be too narrow.
-    wrong_BN, count = wrong_N2B.mean(1).T, wrong_N2B.shape[-1]
-    draws_RN = resampled(lambda counts_rB: counts_rB @ wrong_BN / count, count, key=0)
+  def _result(self, wrong_N2B):
+    count = wrong_N2B.shape[-1]
+    draws_RN = error_draws(wrong_N2B.mean(1))
     error_N2 = wrong_N2B.mean(2)
-    results = {
-      language: {**both_directions("error", *error_2, draws_R), "pairs": count}
-      for language, error_2, draws_R in zip(self.pairs, error_N2, draws_RN.T, strict=True)
-    }
+    results = {}
+    for language, error_2, draws_R in zip(self._pairs, error_N2, draws_RN.T, strict=True):
+      results[language] = both_directions("error", *error_2, draws_R) | {"pairs": count}
     average = both_directions("error", *error_N2.mean(0), draws_RN.mean(1))
-    average["languages"] = len(results)
-    return {
+    report = {
       "suite": "xsim",
       "results": results,
-      "average": average,
+      "average": average | {"languages": len(results)},
       "skipped": self.skipped,
-      "draws": dict(
-        zip(self.pairs, draws_RN.T, strict=True)
-      ),  # For labse_jax.evaluation.comparison.
     }
+    return Result(report, Draws(dict(zip(self._pairs, draws_RN.T, strict=True))))
+
+
+def error_draws(wrong_NB):
+  """The errors of resamplings of B sentences of N languages, [RESAMPLES, N].
+
+  Languages are aligned, so that one draw of sentences is one for all. Were they drawn apart, the
+  interval of their average would be too narrow.
+  """
+  wrong_BN = wrong_NB.T
+  count = len(wrong_BN)
+  return resampled(lambda counts_rB: counts_rB @ wrong_BN / count, count, key=0)
 
 
 def _pivot(pivot, files, data):
@@ -88,9 +108,13 @@ def _pivot(pivot, files, data):
   return found[0]
 
 
-def misses(found_B, texts):
-  """Whether each found text is another than the one that stands in its place."""
-  return [texts[place] != gold for place, gold in zip(found_B, texts, strict=True)]
+def misses(found_B, gold_texts, candidates=None):
+  """Whether the text of each found place is not the gold text, a list of B.
+
+  The places are of `candidates`, or of the gold texts themselves.
+  """
+  candidates = gold_texts if candidates is None else candidates
+  return [candidates[place] != gold for place, gold in zip(found_B, gold_texts, strict=True)]
 
 
 def best(x_BD, y_BD, *, margin, k):
@@ -98,7 +122,9 @@ def best(x_BD, y_BD, *, margin, k):
 
   As in LASER, candidates are the k nearest by cosine; the nearest, then the first, wins a tie.
   """
-  scored = neighbour_scores(*top_k_both(x_BD, y_BD, k), margin)
-  return tuple(
-    place_BK[np.arange(len(place_BK)), score_BK.argmax(1)] for score_BK, place_BK in scored
-  )
+  (score_BK, row_BK), (score_CK, row_CK) = neighbour_scores(*top_k_both(x_BD, y_BD, k), margin)
+  return _best_candidate(score_BK, row_BK), _best_candidate(score_CK, row_CK)
+
+
+def _best_candidate(score_BK, row_BK):
+  return row_BK[np.arange(len(row_BK)), score_BK.argmax(1)]

@@ -2,10 +2,14 @@
 
 import numpy as np
 
-from labse_jax.encoding.encode_functions import encode_distinct
+from labse_jax.evaluation.comparison import Draws
+from labse_jax.evaluation.evaluator import Result
 from labse_jax.evaluation.perturbations import KINDS, perturbed
-from labse_jax.evaluation.resampling import interval, resampled
+from labse_jax.evaluation.resampling import interval
+from labse_jax.evaluation.text_vectors import distinct, vectors_by_text
 from labse_jax.evaluators import xsim
+
+SHARES = (*KINDS, "other")
 
 
 class Evaluator(xsim.Evaluator):
@@ -18,58 +22,58 @@ class Evaluator(xsim.Evaluator):
 
   def __init__(self, *, data, languages=None, minimum=0, margin="ratio", k=4):
     super().__init__(data=data, languages=languages, minimum=minimum, margin=margin, k=k)
+    english = self._pivot_texts()
+    self.candidates = list(english)
+    kinds = ["other"] * len(english)
+    for _, kind, text in perturbed(english):
+      self.candidates.append(text)
+      kinds.append(kind)
+    self.kind_C = np.array(kinds)
+
+  def texts(self):
+    """The distinct candidates, then the distinct sentences of all languages."""
+    return distinct([self.candidates, *(texts for texts, _ in self._pairs.values())])
 
   def run(self, encode):
     """Evaluates `encode(list[str]) -> float32 [N, D]`, whose rows are unit vectors.
 
-    Beside "error" stand "xsim", the error without perturbations, and the shares of sentences for
-    which a perturbation of a kind, or ("other") the sentence of another line, was the best.
+    Beside "error" stands "xsim", the error without perturbations. The shares of sentences whose
+    best candidate was a perturbation stand under its kind; "other" is the share of those whose best
+    candidate was the sentence of another line.
     """
-    english = next(iter(self.pairs.values()))[1]  # All languages are aligned with it.
-    look_alikes = perturbed(english)
-    candidates = [*english, *(text for _, _, text in look_alikes)]
-    kind_C = np.array([*["other"] * len(english), *(kind for _, kind, _ in look_alikes)])
-    columns = [candidates, *(texts for texts, _ in self.pairs.values())]
-    row_of, vectors_ND = encode_distinct([columns], encode)
-
-    def of(texts):
-      return vectors_ND[[row_of[text] for text in texts]]
-
-    results, wrong_NB = {}, []
-    for language, (texts, _) in self.pairs.items():
-      x_BD = of(texts)
-      alone_B, _ = xsim.best(x_BD, of(english), margin=self.margin, k=self.k)
-      found_B, _ = xsim.best(x_BD, of(candidates), margin=self.margin, k=self.k)
-      wrong_B = np.array(
-        [candidates[place] != gold for place, gold in zip(found_B, english, strict=True)]
-      )
+    english = self._pivot_texts()
+    vectors_of = vectors_by_text(self.texts(), encode)
+    english_BD = vectors_of(english)
+    candidate_CD = vectors_of(self.candidates)
+    shares = {}
+    wrong_NB = []
+    for language, (texts, _) in self._pairs.items():
+      x_BD = vectors_of(texts)
+      alone_B, _ = xsim.best(x_BD, english_BD, margin=self.margin, k=self.k)
+      found_B, _ = xsim.best(x_BD, candidate_CD, margin=self.margin, k=self.k)
+      wrong_B = np.array(xsim.misses(found_B, english, self.candidates))
       wrong_NB.append(wrong_B)
-      results[language] = {"xsim": float(np.mean(xsim.misses(alone_B, english)))} | {
-        kind: float((wrong_B & (kind_C[found_B] == kind)).mean()) for kind in (*KINDS, "other")
-      }
-    return self._reported(results, np.array(wrong_NB, float), len(candidates))
+      shares[language] = {"xsim": float(np.mean(xsim.misses(alone_B, english)))}
+      for kind in SHARES:
+        of_kind_B = wrong_B & (self.kind_C[found_B] == kind)
+        shares[language][kind] = float(of_kind_B.mean())
+    return self._result(shares, np.array(wrong_NB, float))
 
-  def _reported(self, results, wrong_NB, candidates):
-    # As in xsim: languages are aligned, so that one draw of sentences is one for all.
-    count = wrong_NB.shape[1]
-    draws_RN = resampled(lambda counts_rB: counts_rB @ wrong_NB.T / count, count, key=0)
-
-    def mean(name):
-      return float(np.mean([shares[name] for shares in results.values()]))
-
+  def _result(self, shares, wrong_NB):
+    draws_RN = xsim.error_draws(wrong_NB)
+    results = {}
+    rows = zip(shares.items(), wrong_NB, draws_RN.T, strict=True)
+    for (language, row), wrong_B, draws_R in rows:
+      error = interval(wrong_B.mean(), draws_R)
+      results[language] = {"error": error, **row, "pairs": wrong_NB.shape[1]}
     average = {"error": interval(wrong_NB.mean(), draws_RN.mean(1))}
-    average |= {name: mean(name) for name in ("xsim", *KINDS, "other")}
-    results = {
-      language: {"error": interval(wrong_B.mean(), draws_R), **shares, "pairs": count}
-      for (language, shares), wrong_B, draws_R in zip(
-        results.items(), wrong_NB, draws_RN.T, strict=True
-      )
-    }
-    return {
+    for name in ("xsim", *SHARES):
+      average[name] = float(np.mean([row[name] for row in shares.values()]))
+    report = {
       "suite": "xsim_plus_plus",
       "results": results,
       "average": {**average, "languages": len(results)},
-      "candidates": candidates,
+      "candidates": len(self.candidates),
       "skipped": self.skipped,
-      "draws": dict(zip(results, draws_RN.T, strict=True)),  # For labse_jax.evaluation.comparison.
     }
+    return Result(report, Draws(dict(zip(results, draws_RN.T, strict=True))))

@@ -11,7 +11,7 @@ from labse_jax.base.sharding import whole
 
 @dataclasses.dataclass
 class Evaluation:
-  """An evaluator that is due every so many steps."""
+  """An evaluator (see labse_jax/evaluation/evaluator.py) that is due every so many steps."""
 
   name: str
   every: int
@@ -20,15 +20,15 @@ class Evaluation:
   def run(self, encoder):
     """{"NAME/METRIC": the average over languages}."""
     encode = functools.partial(encoder.encode, normalize_embeddings=True)
-    average = self.evaluator.run(encode)["average"]
-    return {
-      f"{self.name}/{metric}": value["value"] if isinstance(value, dict) else value
-      for metric, value in average.items()
-    }
+    values = {}
+    for metric, value in self.evaluator.run(encode).report["average"].items():
+      # The log has no intervals.
+      values[f"{self.name}/{metric}"] = value["value"] if isinstance(value, dict) else value
+    return values
 
 
 def make_evals(sections):
-  """The Evaluations of config.evals; raises InputError where a section lacks or has too much."""
+  """The Evaluations of config.evals; raises InputError for a section that does not fit."""
   return [_make(name, dict(section)) for name, section in sections.to_dict().items()]
 
 
@@ -36,7 +36,8 @@ def _make(name, options):
   missing = {"type", "every"} - set(options)
   if missing:
     raise InputError(f"config.evals.{name} lacks {sorted(missing)}.")
-  kind, every = options.pop("type"), options.pop("every")
+  kind = options.pop("type")
+  every = options.pop("every")
   if not every >= 1:
     raise InputError(f"config.evals.{name}.every = {every}; it must be 1 or more.")
   try:
@@ -47,9 +48,12 @@ def _make(name, options):
 
 def evaluate(due, stage, state, mesh):
   """The averages of the Evaluations that are due, run on the first host's own devices."""
+  if not due:
+    return {}
+  # Every host takes part in this, or the others would wait for it forever.
+  params = whole(stage.settle(state), mesh)
   values = {}
-  if due:
-    params = whole(stage.settle(state), mesh)
-    for evaluation in due if is_main() else []:
+  if is_main():
+    for evaluation in due:
       values |= evaluation.run(stage.task.encoder(params))
   return values

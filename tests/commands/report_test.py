@@ -263,20 +263,6 @@ def test_smoothing_is_a_mean_over_a_window():
   assert plots.smooth(values)[100] == 100 and plots.smooth(values)[0] == np.mean(values[:6])
 
 
-def test_languages_are_taken_from_every_script():
-  scripts = dict.fromkeys(["aaa", "bbb", "deu", "fra"], "LATIN") | {"rus": "CYRILLIC", "th": "THAI"}
-  chosen = example_queries.several(list(scripts) + ["kat"], {**scripts, "kat": "GEORGIAN"})
-  assert chosen == ["aaa", "deu", "fra", "rus", "th", "kat"]
-
-
-@pytest.mark.parametrize(
-  "text, name",
-  [("日本語の文です", "HIRAGANA"), ("我的伞在哪", "CJK"), ("Où est-il?", "LATIN"), ("12", "?")],
-)
-def test_scripts_are_told_apart(text, name):
-  assert example_queries.script([text]) == name
-
-
 def test_borders_of_stages_are_where_the_model_grew(monkeypatch):
   log = [{"step": n, "stage": 1 + (n >= 4) + (n >= 8), "loss": 1.0} for n in range(10)]
   assert run_sections.stage_borders(log) == [4, 8]

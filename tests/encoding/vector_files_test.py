@@ -5,8 +5,7 @@ import pytest
 
 from labse_jax.base.errors import InputError
 from labse_jax.encoding import vector_files
-from labse_jax.evaluators import senteval, tatoeba, un
-from tests.support import suites
+from labse_jax.evaluators import tatoeba
 
 TEXTS = ["un", "deux\u2028trois", "", "one"]
 
@@ -81,25 +80,14 @@ def test_the_written_texts_are_those_that_a_suite_asks_for(tmp_path):
     (tmp_path / f"tatoeba.{language}-eng.{language}").write_text("\n".join(texts))
     (tmp_path / f"tatoeba.{language}-eng.eng").write_text("one\ntwo")
   evaluator = tatoeba.Evaluator(data=tmp_path)
-  count = vector_files.write_texts(tmp_path / "out" / "v.txt", evaluator)
+  count = vector_files.write_texts(tmp_path / "out" / "v.txt", evaluator.texts())
   lines = (tmp_path / "out" / "v.txt").read_text().split("\n")
   assert lines == ["eins", "un", "one", "two", "deux", ""] and count == 5
   np.save(tmp_path / "out" / "v.npy", np.eye(5, dtype=np.float32))
   evaluator.run(vector_files.load_encode(tmp_path / "out" / "v.npy"))
 
 
-@pytest.mark.parametrize("suite", [un, senteval])
-def test_a_suite_that_takes_long_says_its_texts_itself(tmp_path, monkeypatch, suite):
-  name = suite.__name__.rpartition(".")[2]
-  evaluator = suite.Evaluator(data=suites.write(name, tmp_path / name))
-  monkeypatch.setattr(evaluator, "run", None)
-  assert vector_files.asked_by(evaluator) == [*suites.ENGLISH, *suites.FRENCH]
-
-
 def test_a_text_of_two_lines_cannot_be_written(tmp_path):
-  class Evaluator:
-    run = staticmethod(lambda encode: encode(["a\nb"]))
-
   with pytest.raises(InputError, match="has a line break"):
-    vector_files.write_texts(tmp_path / "v.txt", Evaluator())
+    vector_files.write_texts(tmp_path / "v.txt", ["a", "a\nb"])
   assert not list(tmp_path.iterdir())

@@ -18,7 +18,8 @@ def results_of(outcomes, *, metric="accuracy"):
 
 def compared(first, second):
   results = {"a": results_of(first), "b": results_of(second)}
-  (one,) = comparison.compare(results, {"a": {"outcomes": first}, "b": {"outcomes": second}})
+  paired = {"a": comparison.Outcomes(first), "b": comparison.Outcomes(second)}
+  (one,) = comparison.compare(results, paired)
   return one
 
 
@@ -81,7 +82,7 @@ def test_counts_are_tested_by_the_f1_of_what_was_drawn_for_both():
     name: results_of({"x": [comparison.f1(counts_B3.sum(0))]}, metric="f1")
     for name, counts_B3 in zip("ab", counts, strict=True)
   }
-  paired = {name: {"counts": {"x": one}} for name, one in zip("ab", counts, strict=True)}
+  paired = {name: comparison.Counts({"x": one}) for name, one in zip("ab", counts, strict=True)}
   (one,) = comparison.compare(results, paired)
   drawn = np.random.default_rng(5).integers(0, 300, (4000, 300))
   f1 = [
@@ -94,10 +95,25 @@ def test_counts_are_tested_by_the_f1_of_what_was_drawn_for_both():
   assert one["average"]["difference"]["high"] == pytest.approx(high, abs=0.01)
 
 
+def test_languages_of_one_name_are_drawn_together():
+  rng = np.random.default_rng(0)
+  zeros = {name: np.zeros(300) for name in "ab"}
+  one = comparison.Outcomes(
+    dict.fromkeys("ab", rng.integers(0, 2, 300)), together={"a": "file", "b": "file"}
+  )
+  draws = one.difference_draws(comparison.Outcomes(zeros))
+  np.testing.assert_array_equal(draws["a"], draws["b"])
+  apart = comparison.Outcomes(one.by_language).difference_draws(comparison.Outcomes(zeros))
+  assert abs(np.corrcoef(apart["a"], apart["b"])[0, 1]) < 0.05
+
+
 def test_draws_are_taken_as_they_are():
   draws = np.linspace(-1, 9, resampling.RESAMPLES)
   results = {"a": results_of({"x": [1.0]}), "b": results_of({"x": [0.5]})}
-  paired = {"a": {"draws": {"x": draws}}, "b": {"draws": {"x": np.zeros_like(draws)}}}
+  paired = {
+    "a": comparison.Draws({"x": draws}),
+    "b": comparison.Draws({"x": np.zeros_like(draws)}),
+  }
   (one,) = comparison.compare(results, paired)
   assert one["average"]["p"] == pytest.approx(0.2, abs=1e-3)
   assert one["results"]["x"]["difference"]["high"] == pytest.approx(8.75)
@@ -105,14 +121,14 @@ def test_draws_are_taken_as_they_are():
 
 def test_a_suite_without_items_gives_the_bare_difference():
   results = {name: results_of({"x": [value]}) for name, value in (("a", 0.5), ("b", 1.0))}
-  (one,) = comparison.compare(results, {"a": {}, "b": {}})
+  (one,) = comparison.compare(results, {"a": None, "b": None})
   assert one["average"] == {"difference": -0.5} == one["results"]["x"]
   assert comparison.lines([one]) == ["a - b, accuracy: -0.500, p: not tested"]
 
 
 def test_every_two_models_are_compared():
   results = {name: results_of({"x": [0.0, 1.0]}) for name in "abc"}
-  made = comparison.compare(results, {name: {"outcomes": {"x": [0.0, 1.0]}} for name in "abc"})
+  made = comparison.compare(results, dict.fromkeys("abc", comparison.Outcomes({"x": [0.0, 1.0]})))
   assert [one["models"] for one in made] == [["a", "b"], ["a", "c"], ["b", "c"]]
   assert comparison.lines(made)[0].endswith("0.000 (0.000 to 0.000), p: 1.000")
   tiny = {"difference": {"value": 0.1, "low": 0.0, "high": 0.2}, "p": 2e-4}

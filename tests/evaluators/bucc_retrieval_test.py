@@ -15,12 +15,11 @@ def test_finds_the_other_sides_of_gold_pairs_alone(tmp_path):
   y_texts.append("hub")
   table["hub"] = sum(table[text] for text in x_texts)
   write_bucc(tmp_path, ids, de=x_texts, en=y_texts)
-  asked, encode = [], look_up(table)
-  result = bucc_retrieval.Evaluator(data=tmp_path).run(
-    lambda texts: asked.extend(texts) or encode(texts)
-  )
+  encode = look_up(table)
+  evaluator = bucc_retrieval.Evaluator(data=tmp_path)
+  result = evaluator.run(encode).report
   gold = [(x_texts[int(x[1:]) - 1], y_texts[int(y[1:]) - 1]) for x, y in ids]
-  assert sorted(asked) == sorted(text for pair in gold for text in pair)
+  assert sorted(evaluator.texts()) == sorted(text for pair in gold for text in pair)
   accuracy = []
   for side in (0, 1):
 
@@ -49,6 +48,6 @@ def test_few_gold_pairs_are_put_aside(tmp_path):
     ids = [(f"x{row}", f"y{row}") for row in range(1, count + 1)]
     write_bucc(tmp_path, ids, language=language, **{language: list("abc"), "en": list("ABC")})
   few = bucc_retrieval.Evaluator(data=tmp_path, minimum=3)
-  assert few.pairs == {"fr": (list("abc"), list("ABC"))} and few.skipped == {"de": 2}
+  assert few.pairs() == {"fr": (list("abc"), list("ABC"))} and few.skipped == {"de": 2}
   with pytest.raises(InputError, match="holds no language 'zh'; choose from de, fr"):
     bucc_retrieval.Evaluator(data=tmp_path, languages="zh")

@@ -70,7 +70,7 @@ def test_agrees_with_float64_loops(tmp_path, margin, retrieval):
     pairs[part] = oracle_pairs(x_texts, y_texts, look_up(more), margin=margin, k=3)
     gold[part] = texts_of(ids, x_texts, y_texts)
   options = {"margin": margin, "retrieval": retrieval, "k": 3}
-  result = bucc.Evaluator(data=tmp_path, **options).run(look_up(table))
+  result = bucc.Evaluator(data=tmp_path, **options).run(look_up(table)).report
   row = result["results"]["de"]
   for name in bucc.RETRIEVALS:
     cut = oracle_threshold(pairs["training"][name], gold["training"])
@@ -106,7 +106,7 @@ def test_thresholds_worked_by_hand(score, gold, count, expected):
 def test_without_a_test_half_is_scored_by_the_threshold_of_the_other(tmp_path):
   x_texts, y_texts, ids, table = noisy(120)
   write_bucc(tmp_path, ids, de=x_texts, en=y_texts)
-  result = bucc.Evaluator(data=tmp_path, retrieval="forward").run(look_up(table))
+  result = bucc.Evaluator(data=tmp_path, retrieval="forward").run(look_up(table)).report
   gold = sorted(int(x[1:]) - 1 for x, _ in ids)
   rest = [row for row in range(120) if row not in gold]
   first = {x_texts[row] for rows in (gold[::2], rest[::2]) for row in rows}
@@ -130,7 +130,7 @@ def test_the_interval_is_that_of_resampled_sentences(tmp_path):
   x_texts, y_texts, ids, table = noisy(240)
   for part in ("training", "test"):
     write_bucc(tmp_path, ids, part, de=x_texts, en=y_texts)
-  result = bucc.Evaluator(data=tmp_path, retrieval="forward").run(look_up(table))
+  result = bucc.Evaluator(data=tmp_path, retrieval="forward").run(look_up(table)).report
   row = result["results"]["de"]
   gold = texts_of(ids, x_texts, y_texts)
   pairs = oracle_pairs(x_texts, y_texts, look_up(table), margin="ratio", k=4)["forward"]
@@ -150,7 +150,7 @@ def test_languages_count_the_same(tmp_path):
     x_texts, y_texts, ids, more = noisy(40 + 20 * seed, language, seed)
     write_bucc(tmp_path, ids, language=language, **{language: x_texts, "en": y_texts})
     table |= more
-  result = bucc.Evaluator(data=tmp_path).run(look_up(table))
+  result = bucc.Evaluator(data=tmp_path).run(look_up(table)).report
   values = [row["f1"]["value"] for row in result["results"].values()]
   assert result["average"]["f1"]["value"] == pytest.approx(np.mean(values))
   assert result["average"]["languages"] == 2 and values[0] != values[1]

@@ -27,12 +27,13 @@ def test_probes_find_what_vectors_hold(tmp_path):
     for label in ("pos", "neg")
   }
   write_senteval(tmp_path, opinions | nothing)
-  result = senteval.Evaluator(data=tmp_path).run(encode)
+  found = senteval.Evaluator(data=tmp_path).run(encode)
+  result = found.report
   held, none = (result["results"][name]["accuracy"] for name in ("MR", "CR"))
   assert held["value"] > 0.9 and 0.3 < none["value"] < 0.7
   assert none["low"] == pytest.approx(none["value"] - 1.96 * 0.5 / 120**0.5, abs=0.02)
   assert result["results"]["MR"]["examples"] == 120
-  assert np.mean(result["outcomes"]["CR"]) == pytest.approx(none["value"])
+  assert np.mean(found.paired.by_language["CR"]) == pytest.approx(none["value"])
   average = result["average"]
   assert average["accuracy"]["value"] == pytest.approx((held["value"] + none["value"]) / 2)
   assert average["tasks"] == 2
@@ -53,8 +54,13 @@ def test_paraphrases_have_an_f1_of_pairs(tmp_path):
   )
   evaluator = senteval.Evaluator(data=tmp_path)
   asked = []
-  result = evaluator.run(lambda texts: asked.extend(texts) or encode(texts))["results"]["MRPC"]
-  assert list(dict.fromkeys(evaluator.texts())) == asked
+
+  def remember(texts):
+    asked.extend(texts)
+    return encode(texts)
+
+  result = evaluator.run(remember).report["results"]["MRPC"]
+  assert evaluator.texts() == asked
   predicted_T, label_T = senteval.classify(evaluator.tasks["MRPC"], encode)
   assert label_T.tolist() == [number % 2 for number in range(120, 190)]
   pairs = list(zip(predicted_T.tolist(), label_T.tolist(), strict=True))

@@ -48,7 +48,7 @@ def cosines(pairs):
 def test_agrees_with_scipy_ties_included(tmp_path):
   pairs = random_pairs(200)
   path = write(tmp_path / "set.tsv", pairs)
-  result = sts.Evaluator(data=path).run(encode)["results"]["set"]
+  result = sts.Evaluator(data=path).run(encode).report["results"]["set"]
   gold_B = [pair[0] for pair in pairs]
   rho, r = stats.spearmanr(cosines(pairs), gold_B)[0], stats.pearsonr(cosines(pairs), gold_B)[0]
   assert abs(rho) > 0.005 and abs(rho - r) > 1e-4
@@ -83,7 +83,7 @@ def test_the_interval_is_that_of_resampled_pairs(tmp_path):
   def near(texts):
     return np.array([table[text] for text in texts])
 
-  result = sts.Evaluator(data=write(tmp_path / "set.tsv", pairs)).run(near)
+  result = sts.Evaluator(data=write(tmp_path / "set.tsv", pairs)).run(near).report
   metric = result["results"]["set"]["spearman"]
   cosine_B = (near([pair[1] for pair in pairs]) * near([pair[2] for pair in pairs])).sum(1)
   gold_B = np.array([pair[0] for pair in pairs])
@@ -122,7 +122,7 @@ def test_semevals_own_files_are_read_in_pairs(tmp_path):
     ((name, (first, second, gold_B)),) = evaluator.sets.items()
     assert name == "track5.en-en" and gold_B.tolist() == [4.5, 0, 2.25]
     assert first == ["a cat", "a cat", "one"] and second == ["a tom", "a dog", "two"]
-  result = evaluator.run(encode)
+  result = evaluator.run(encode).report
   assert notes(result) == ["scored on the pairs with a score (without: 1): track5.en-en"]
   (tmp_path / "STS.gs.track5.en-en.txt").write_text("4.5\n\n0\n")
   with pytest.raises(InputError, match=r"gs\.track5\.en-en\.txt has 3 lines and .*input.* 4"):
@@ -137,7 +137,7 @@ def test_a_folder_holds_a_set_a_file(tmp_path, monkeypatch):
   write(tmp_path / "korsts.dev.tsv", random_pairs(20), form="header")
   write(tmp_path / "stsb.csv", random_pairs(12, seed=3), form="STS-B")
   (tmp_path / "x.tsv.gz").write_bytes(gzip.compress(write(tmp_path / "x", PAIRS).read_bytes()))
-  result = sts.Evaluator(data=tmp_path).run(encode)
+  result = sts.Evaluator(data=tmp_path).run(encode).report
   assert {name: row["pairs"] for name, row in result["results"].items()} == {
     "korsts.dev": 20,
     "stsb": 12,
@@ -149,13 +149,13 @@ def test_a_folder_holds_a_set_a_file(tmp_path, monkeypatch):
   assert average["spearman"]["value"] == pytest.approx(
     np.mean([row["spearman"]["value"] for row in rows])
   )
-  alone = sts.Evaluator(data=tmp_path, languages="stsb,x", minimum=5).run(encode)
+  alone = sts.Evaluator(data=tmp_path, languages="stsb,x", minimum=5).run(encode).report
   assert alone["results"] == {"stsb": result["results"]["stsb"]} and alone["skipped"] == {"x": 4}
 
 
 def test_a_collapsed_model_has_no_correlation(tmp_path):
   path = write(tmp_path / "set.tsv", PAIRS)
-  result = sts.Evaluator(data=path).run(lambda texts: np.ones((len(texts), 4)) / 2)
+  result = sts.Evaluator(data=path).run(lambda texts: np.ones((len(texts), 4)) / 2).report
   assert result["results"]["set"] == {
     "spearman": {"value": 0, "low": 0, "high": 0},
     "pearson": 0,

@@ -56,7 +56,7 @@ def test_agrees_with_float64_loops_however_it_is_streamed(tmp_path, monkeypatch,
   sides, table = noisy(64)
   write_un(tmp_path, "UNv1.0.en-fr", **sides)
   encode = Encoder(table)
-  result = un.Evaluator(data=tmp_path).run(encode)
+  result = un.Evaluator(data=tmp_path).run(encode).report
   assert max(map(len, encode.asked)) == min(block, 64)
   row, expected = result["results"]["fr"], oracle(*sides.values(), Encoder(table))
   assert 0.2 < expected[0] < 0.9 and expected[0] != expected[1]
@@ -76,7 +76,7 @@ def test_documents_are_averaged_vectors(tmp_path, monkeypatch, block):
     for row, number in enumerate(document_B)
   ]
   write_un(tmp_path, "UNv1.0.6way", ids=ids, **sides)
-  result = un.Evaluator(data=tmp_path).run(Encoder(table))
+  result = un.Evaluator(data=tmp_path).run(Encoder(table)).report
   vectors = [Encoder(table)(lines).astype(np.float64) for lines in sides.values()]
   means = [
     np.array([side[document_B == number].mean(0) for number in dict.fromkeys(document_B)])
@@ -95,7 +95,7 @@ def test_english_that_languages_share_is_encoded_once(tmp_path):
   write_un(tmp_path, "UNv1.0.6way", es=sides["fr"], **sides)
   write_un(tmp_path, "UNv1.0.en-zh", zh=sides["fr"][:8], en=sides["en"][:8])
   encode, evaluator = Encoder(table), un.Evaluator(data=tmp_path)
-  result = evaluator.run(encode)
+  result = evaluator.run(encode).report
   assert sum(map(len, encode.asked)) == 3 * 20 + 2 * 8
   assert set(evaluator.texts()) == {text for texts in encode.asked for text in texts}
   rows = result["results"]
@@ -110,12 +110,14 @@ def test_english_that_languages_share_is_encoded_once(tmp_path):
 def test_aligned_languages_are_drawn_together(tmp_path):
   sides, table = noisy(64)
   write_un(tmp_path, "UNv1.0.6way", es=sides["fr"], **sides)
-  results, paired = {}, {}
+  results = {}
+  paired = {}
   for name, noise in (("a", 0), ("b", 2)):
     rng = np.random.default_rng(3)
     moved = {text: row + noise * rng.normal(size=5) for text, row in table.items()}
-    results[name] = un.Evaluator(data=tmp_path).run(Encoder(moved))
-    paired[name] = {key: results[name][key] for key in comparison.PAIRED if key in results[name]}
+    found = un.Evaluator(data=tmp_path).run(Encoder(moved))
+    results[name] = found.report
+    paired[name] = found.paired
   rows = results["a"]["results"]
   # Drawn apart, the average of two equal languages would be narrower by the root of two.
   assert rows["es"] == rows["fr"]

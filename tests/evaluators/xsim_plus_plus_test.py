@@ -62,7 +62,7 @@ def test_agrees_with_float64_loops(tmp_path, margin):
   english, french = corpus(60)
   write_aligned(tmp_path, eng=english, fra=french)
   encode = Encoder(english, french)
-  result = xsim_plus_plus.Evaluator(data=tmp_path, margin=margin, k=3).run(encode)
+  result = xsim_plus_plus.Evaluator(data=tmp_path, margin=margin, k=3).run(encode).report
   row, look_alikes = result["results"]["fra"], perturbed(english)
   kind_of = dict.fromkeys(english, "other") | {text: kind for _, kind, text in look_alikes}
   found = best_texts(french, list(kind_of), encode, margin, 3)
@@ -80,7 +80,8 @@ def test_agrees_with_float64_loops(tmp_path, margin):
 def test_languages_count_the_same_and_intervals_are_theirs(tmp_path):
   english, french = corpus(60)
   write_aligned(tmp_path, eng=english, fra=french, ita=french, deu=english)
-  result = xsim_plus_plus.Evaluator(data=tmp_path, margin="absolute").run(Encoder(english, french))
+  found = xsim_plus_plus.Evaluator(data=tmp_path, margin="absolute").run(Encoder(english, french))
+  result = found.report
   rows, average = result["results"], result["average"]
   assert rows["deu"]["error"]["value"] == 0 and rows["ita"] == rows["fra"]
   assert average["error"]["value"] == pytest.approx(rows["fra"]["error"]["value"] * 2 / 3)
@@ -88,7 +89,7 @@ def test_languages_count_the_same_and_intervals_are_theirs(tmp_path):
   error = rows["fra"]["error"]
   spread = 1.96 * (error["value"] * (1 - error["value"]) / 60) ** 0.5
   assert (error["high"] - error["low"]) / 2 == pytest.approx(spread, rel=0.15)
-  assert np.quantile(result["draws"]["fra"], 0.025) == error["low"]
+  assert np.quantile(found.paired.by_language["fra"], 0.025) == error["low"]
   assert average["languages"] == 3 and result["suite"] == "xsim_plus_plus"
 
 

@@ -57,7 +57,7 @@ def oracle(x_texts, y_texts, encode, *, margin, k=4):
 def test_agrees_with_float64_loops(tmp_path, margin, k):
   texts, encode = noisy(110, ["eng", "fra"])
   write_aligned(tmp_path, **texts)
-  result = xsim.Evaluator(data=tmp_path, margin=margin, k=k).run(encode)["results"]["fra"]
+  result = xsim.Evaluator(data=tmp_path, margin=margin, k=k).run(encode).report["results"]["fra"]
   forward = oracle(texts["fra"], texts["eng"], encode, margin=margin, k=k)
   backward = oracle(texts["eng"], texts["fra"], encode, margin=margin, k=k)
   assert 0.1 < forward < 0.9 and forward != backward
@@ -96,14 +96,14 @@ def test_textual_ties_are_right(tmp_path):
   table = {"one": [1, 0, 0], "un": [1, 0.01, 0], "uno": [1, 0.02, 0]}
   table |= {"two": [0, 1, 0], "deux": [0, 1, 0], "three": [0, 0, 1], "trois": [0, 0, 1]}
   write_aligned(tmp_path, **texts)
-  result = xsim.Evaluator(data=tmp_path, k=1).run(look_up(table))["results"]["fra"]
+  result = xsim.Evaluator(data=tmp_path, k=1).run(look_up(table)).report["results"]["fra"]
   assert (result["forward"], result["backward"]) == (0, 0.25)  # The second "one" finds "un".
 
 
 def test_a_collapsed_model_finds_nothing(tmp_path):
   texts, _ = noisy(50, ["eng", "fra"])
   write_aligned(tmp_path, **texts)
-  result = xsim.Evaluator(data=tmp_path).run(lambda texts: np.full((len(texts), 4), 0.5))
+  result = xsim.Evaluator(data=tmp_path).run(lambda texts: np.full((len(texts), 4), 0.5)).report
   assert result["average"]["forward"] == result["average"]["backward"] == 49 / 50
 
 
@@ -111,7 +111,7 @@ def test_intervals_draw_the_same_sentences_for_all_languages(tmp_path):
   texts, encode = noisy(100, ["eng", "fra"])
   texts["copy"] = texts["fra"]
   write_aligned(tmp_path, **texts)
-  result = xsim.Evaluator(data=tmp_path).run(encode)
+  result = xsim.Evaluator(data=tmp_path).run(encode).report
   assert result["results"]["copy"] == result["results"]["fra"]
   # Drawn apart, the average of two equal languages would be narrower by the root of two.
   assert result["average"]["error"] == pytest.approx(result["results"]["fra"]["error"])
@@ -128,7 +128,7 @@ def test_languages_count_the_same_and_the_pivot_is_not_among_them(tmp_path):
   texts, encode = noisy(40, ["eng", "deu", "fra"])
   texts["fra"] = texts["eng"]
   write_aligned(tmp_path, **texts)
-  result = xsim.Evaluator(data=tmp_path).run(encode)
+  result = xsim.Evaluator(data=tmp_path).run(encode).report
   errors = {name: row["error"]["value"] for name, row in result["results"].items()}
   assert errors == {"deu": errors["deu"], "fra": 0} and errors["deu"] > 0
   assert result["average"]["error"]["value"] == pytest.approx(errors["deu"] / 2)
@@ -149,7 +149,7 @@ def test_layouts_and_pivots(tmp_path, suffix, names, options, expected):
   texts, _ = noisy(4, names)
   write_aligned(tmp_path, suffix, **texts)
   evaluator = xsim.Evaluator(data=tmp_path, **options)
-  assert evaluator.pairs == {expected[0]: (texts[expected[0]], texts[expected[1]])}
+  assert evaluator.pairs() == {expected[0]: (texts[expected[0]], texts[expected[1]])}
 
 
 def test_ntrex_is_read_by_its_own_names(tmp_path):
@@ -159,7 +159,7 @@ def test_ntrex_is_read_by_its_own_names(tmp_path):
   evaluator = xsim.Evaluator(data=tmp_path)
   english = texts["newstest2019-src.eng"]
   expected = {name: (texts[f"newstest2019-ref.{name}"], english) for name in ("deu", "eng-GB")}
-  assert evaluator.pairs == expected and list(evaluator.pairs) == list(expected)
+  assert evaluator.pairs() == expected and list(evaluator.pairs()) == list(expected)
   write_aligned(tmp_path, deu=english)
   with pytest.raises(InputError, match=r"deu\.txt and newstest2019-ref\.deu\.txt are both called"):
     xsim.Evaluator(data=tmp_path)

@@ -97,9 +97,9 @@ def test_the_accuracy_on_tatoeba_is_sentence_transformers_own():
   if not TATOEBA.is_dir():
     pytest.skip(f"no Tatoeba files in {TATOEBA}")
   evaluator = tatoeba.Evaluator(data=TATOEBA, languages="14")
-  expected = evaluator.run(lambda texts: theirs("me5-small").encode(texts, batch_size=16))
+  expected = evaluator.run(lambda texts: theirs("me5-small").encode(texts, batch_size=16)).report
   encoder = SentenceEncoder.load(real.folder("me5-small"))
-  got = evaluator.run(encoder.encode)
+  got = evaluator.run(encoder.encode).report
   for language, result in expected["results"].items():
     print(language, result["accuracy"]["value"], got["results"][language]["accuracy"]["value"])
   assert got["results"] == expected["results"]
