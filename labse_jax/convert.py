@@ -49,9 +49,11 @@ def main(argv):
   if vocabulary is None:
     raise InputError(f"{args.input}: no {VOCABULARY} beside it; --vocab FILE is needed.")
   config = beside(args.config, "--config", CONFIG, places)
-  read = [places[-1], vocabulary, *filter(None, (config, args.check))]
-  files.check_paths(read, args.output, marker="modules.json")
-  expected = args.check and read_vectors(args.check)
+  # What a person got wrong is said before TensorFlow is loaded, which takes long.
+  inputs = [places[-1], vocabulary]
+  inputs += [path for path in (config, args.check) if path]
+  files.check_paths(inputs, args.output, marker="modules.json")
+  check = read_vectors(args.check) if args.check else None
   variables = open_checkpoint(prefix)
   with tempfile.TemporaryDirectory() as scratch:
     tokenizer_file, case = build_tokenizer(
@@ -64,21 +66,18 @@ def main(argv):
       pooling=args.pooling,
       max_length=args.max_length,
     )
-    report = expected and compare(_encoder(content), *expected)
+    report = compare(_encoder(content), *check) if check else ""
     model_folder.write(args.output, content)
-  _say(
-    args.output,
-    content,
-    {
-      "pooling": pooling,
-      "letter case": case,
-      "activation": content.model["activation"],
-      "length": f"{content.max_length} tokens",
-      "left out": _counts(variables.left_out),
-      "kept beside": "masked-LM head" if "masked_lm" in content.params else "",
-      "check": report,
-    },
-  )
+  decisions = {
+    "pooling": pooling,
+    "letter case": case,
+    "activation": content.model["activation"],
+    "length": f"{content.max_length} tokens",
+    "left out": _counts(variables.left_out),
+    "kept beside": "masked-LM head" if "masked_lm" in content.params else "",
+    "check": report,
+  }
+  _say(args.output, content.model, decisions)
 
 
 def _encoder(content):
@@ -92,8 +91,7 @@ def _counts(left_out):
   return ", ".join(f"{kind} ({count})" for kind, count in sorted(left_out.items()))
 
 
-def _say(output, content, decisions):
-  model = content.model
+def _say(output, model, decisions):
   print(
     f"{output}: a sentence-transformers folder; {model['depth']} layers of {model['width']}, "
     f"{model['heads']} heads, {model['vocab_size']:,} word pieces."

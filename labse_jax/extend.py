@@ -1,10 +1,9 @@
 """`python -m labse_jax.extend`: a model folder to one with new word pieces for a language."""
 
 import argparse
-import json
 
 from labse_jax.base.errors import InputError, run
-from labse_jax.base.files import check_paths, replacing_folder
+from labse_jax.base.files import check_paths, replacing_folder, write_json
 
 DESCRIPTION = """Adds at most N word pieces to a model's vocabulary, learned from a text in a
 language that the vocabulary does not know or splits into too many pieces: files with a sentence a
@@ -21,34 +20,12 @@ MARKER = "new_pieces.json"
 
 
 def main(argv):
+  """Adds pieces to a model; nothing is written where anything fails."""
   args = _parsed(argv)
-  from labse_jax import model_folder
-  from labse_jax.data import lines
-  from labse_jax.surgery import new_pieces, tokenizer_edits, word_rows
-
-  def text():
-    return (line for _, line in lines.of_files(args.text))
-
-  tokenizer = word_rows.tokenizer_of(model_folder.describe(args.model))
-  pieces = new_pieces.learn(tokenizer, text, args.pieces)
-  if not pieces:
-    raise InputError(f"{', '.join(args.text)}: gives no piece that the vocabulary lacks.")
-  old = tokenizer_edits.load(tokenizer)
-  new, first = new_pieces.grown(old, pieces), tokenizer_edits.next_id(old)
-  unknown, name = tokenizer_edits.unknown(old), tokenizer.backend.id_to_token
-  facts = {
-    "model": args.model,
-    "text": args.text,
-    "first_id": first,
-    "before": splits(tokenizer, unknown, text),
-    "after": splits(new_pieces.opened(new), unknown, text),
-    "pieces": {piece.text: [name(i) for i in piece.parts] for piece in pieces},
-  }
-  with replacing_folder(args.output, marker=MARKER) as partial:
-    content = model_folder.read(args.model, pretraining=True)
-    word_rows.write(partial, word_rows.grow(content, first, [p.parts for p in pieces]), new)
-    (partial / MARKER).write_text(json.dumps(facts, ensure_ascii=False, indent=2) + "\n", "utf-8")
-  print(f"{args.output}: {len(pieces):,} new pieces, ids {first:,} to {first + len(pieces) - 1:,}.")
+  facts = extend(args.model, args.text, args.pieces, args.output)
+  first = facts["first_id"]
+  count = len(facts["pieces"])
+  print(f"{args.output}: {count:,} new pieces, ids {first:,} to {first + count - 1:,}.")
   for when in ("before", "after"):
     print(
       f"  {when}: {facts[when]['tokens_per_line']:.2f} tokens per line, "
@@ -56,11 +33,50 @@ def main(argv):
     )
 
 
+def extend(model, files, count, output):
+  """Writes the model with at most `count` new pieces of the files' text; returns what it did."""
+  # Late: --help does not wait for JAX.
+  from labse_jax import model_folder
+  from labse_jax.data import lines
+  from labse_jax.surgery import new_pieces, tokenizer_edits, word_rows
+
+  def text():
+    return (line for _, line in lines.of_files(files))
+
+  tokenizer = word_rows.tokenizer_of(model_folder.describe(model))
+  pieces = new_pieces.learn(tokenizer, text, count)
+  if not pieces:
+    raise InputError(f"{', '.join(files)}: gives no piece that the vocabulary lacks.")
+  old = tokenizer_edits.load(tokenizer)
+  new = new_pieces.grown(old, pieces)
+  first = tokenizer_edits.next_id(old)
+  unknown = tokenizer_edits.unknown(old)
+  facts = {
+    "model": model,
+    "text": files,
+    "first_id": first,
+    "before": splits(tokenizer, unknown, text),
+    "after": splits(new_pieces.opened(new), unknown, text),
+    "pieces": {},
+  }
+  for piece in pieces:
+    facts["pieces"][piece.text] = list(map(tokenizer.backend.id_to_token, piece.parts))
+  # The tensors are read last: a big model is not loaded for text that gives nothing.
+  with replacing_folder(output, marker=MARKER) as partial:
+    content = model_folder.read(model, pretraining=True)
+    grown = word_rows.grow(content, first, [piece.parts for piece in pieces])
+    word_rows.write(partial, grown, new)
+    write_json(partial / MARKER, facts)
+  return facts
+
+
 def splits(tokenizer, unknown, text):
   """How a Tokenizer splits the lines of text(): tokens per line, and the share of unknown ones."""
   from labse_jax.surgery.piece_usage import count
 
-  counts_V, lines = count(tokenizer, text()), sum(1 for _ in text())
+  counts_V = count(tokenizer, text())
+  lines = sum(1 for _ in text())
+  # Special tokens are no tokens of the text, except the one for what is unknown.
   unknowns = int(counts_V[unknown])
   counts_V[tokenizer.all_special] = 0
   counts_V[unknown] = unknowns

@@ -3,13 +3,12 @@
 import argparse
 import dataclasses
 import functools
-import json
 import math
 
 import numpy as np
 
 from labse_jax.base.errors import InputError, run
-from labse_jax.base.files import check_paths, replacing_folder
+from labse_jax.base.files import check_paths, replacing_folder, write_json
 
 DESCRIPTION = """Writes a model folder with only the word pieces that a text needs, and a
 certificate.json of what that changed. Kept are the special tokens, each piece that the text uses,
@@ -30,15 +29,44 @@ MARKER = "certificate.json"
 STORAGE = ("float32", "float16", "bfloat16", "int8_rows")
 
 
+@dataclasses.dataclass
+class Use:
+  """What a text uses of a tokenizer.
+
+  `counts_V` says how often it uses each piece, `first` are the ids that every budget must hold, and
+  `tokenizer` is the content of the full tokenizer.json.
+  """
+
+  counts_V: np.ndarray
+  first: set
+  tokenizer: dict
+
+
+@dataclasses.dataclass
+class Budget:
+  """The size of the trimmed model: rows or megabytes at most, and the storage of the weights.
+
+  None is no limit, and the storage of the full model.
+  """
+
+  rows: int | None
+  megabytes: float | None
+  storage: str | None
+
+
 def main(argv):
+  """Trims a model; nothing is written where anything fails."""
   args = _parsed(argv)
+  # Late: --help does not wait for JAX.
   from labse_jax import model_folder
   from labse_jax.surgery import certificate
 
-  full, text = model_folder.describe(args.model), _text(args)
-  counts_V, first, tokenizer = _used(full, text)
+  full = model_folder.describe(args.model)
+  text = _text(args.text, args.data, args.languages)
+  use = _use(full, text)
+  budget = Budget(rows=args.rows, megabytes=args.megabytes, storage=args.storage)
   with replacing_folder(args.output, marker=MARKER) as partial:
-    kept, storage, exact = _write(partial, args, counts_V, first, tokenizer)
+    kept, storage, exact = _write(partial, args.model, use, budget)
     facts = {
       "model": args.model,
       "text": args.text or [args.data],
@@ -46,61 +74,68 @@ def main(argv):
       "rows": {"before": full.model["vocab_size"], "after": len(kept)},
       "bytes": {"before": _bytes(full.tokenizer_file.parent), "after": _bytes(partial)},
       "storage": storage,
-      **certificate.certify((args.model, partial), kept, text, exact=exact),
     }
-    (partial / MARKER).write_text(json.dumps(facts, ensure_ascii=False, indent=2) + "\n", "utf-8")
+    facts |= certificate.certify((args.model, partial), kept, text, exact=exact)
+    write_json(partial / MARKER, facts)
   print(f"{args.output}: {said(facts)}")
 
 
-def _text(args):
+def _text(files, data, languages):
   """A function that gives (place, line) of all the text, from its beginning at each call."""
   from labse_jax.data import dataset, lines
 
-  if args.text:
-    return functools.partial(lines.of_files, args.text)
-  languages = args.languages and args.languages.split(",")
-  return functools.partial(lines.of_dataset, dataset.open_dataset(args.data), languages)
+  if files:
+    return functools.partial(lines.of_files, files)
+  wanted = languages.split(",") if languages else None
+  return functools.partial(lines.of_dataset, dataset.open_dataset(data), wanted)
 
 
-def _used(full, text):
-  """(counts_V of the pieces, the ids that every budget must hold, tokenizer.json's content)."""
+def _use(full, text):
+  """The `Use` of a ModelFolder's tokenizer by the lines of text()."""
   from labse_jax.base.console import progress
   from labse_jax.surgery import tokenizer_edits, word_rows
   from labse_jax.surgery.piece_usage import usage
 
   tokenizer = word_rows.tokenizer_of(full)
-  content, prompt = tokenizer_edits.load(tokenizer), full.prompt
+  content = tokenizer_edits.load(tokenizer)
+  # The prompt is encoded with each line, so its pieces must be there too.
+  prompt = full.prompt
   lines = (prompt + line for _, line in progress(text(), unit="lines", doing="counting"))
   counts_V, characters = usage(tokenizer, lines)
   if not counts_V.any():
     raise InputError("The text has no line; there is nothing to keep pieces for.")
   first = tokenizer_edits.needed(content) | tokenizer_edits.spelling(content, characters)
-  return counts_V, first, content
+  return Use(counts_V, first, content)
 
 
-def _write(partial, args, counts_V, first, tokenizer):
+def _write(partial, model, use, budget):
   """Writes the trimmed model; returns (the ids kept, its storage, whether no weight changed)."""
   from labse_jax import model_folder
   from labse_jax.surgery import tokenizer_edits, word_rows
 
-  content = model_folder.read(args.model, pretraining=True)
-  before, storage = content.dtype, args.storage or content.dtype
+  content = model_folder.read(model, pretraining=True)
+  before = content.dtype
+  storage = budget.storage or before
   content = dataclasses.replace(content, dtype=storage)
-  kept = chosen(counts_V, first, _limit(args, content, len(first)))
-  word_rows.write(partial, word_rows.cut(content, kept), tokenizer_edits.cut(tokenizer, kept))
-  return kept, storage, storage == "float32" or storage == before != "int8_rows"
+  kept = chosen(use.counts_V, use.first, _limit(budget, content, len(use.first)))
+  word_rows.write(partial, word_rows.cut(content, kept), tokenizer_edits.cut(use.tokenizer, kept))
+  # int8 rows are rounded anew at each writing; float32 holds what any storage held.
+  exact = storage == "float32" or (storage == before and storage != "int8_rows")
+  return kept, storage, exact
 
 
-def _limit(args, content, least):
+def _limit(budget, content, least):
   """How many rows the budget allows; raises InputError if fewer than `least`."""
   from labse_jax.surgery.word_rows import byte_counts
 
-  if args.megabytes:
+  if budget.megabytes:
     body, row = byte_counts(content)
-    limit = int((args.megabytes * 1e6 - body) // row)
-    need = f"{math.ceil((body + row * least) / 1e5) / 10:,} megabytes ({content.dtype})"
+    limit = int((budget.megabytes * 1e6 - body) // row)
+    megabytes = math.ceil((body + row * least) / 1e5) / 10  # Rounded up to the tenth: it suffices.
+    need = f"{megabytes:,} megabytes ({content.dtype})"
   else:
-    limit, need = args.rows or content.model["vocab_size"], f"{least:,} rows"
+    limit = budget.rows or content.model["vocab_size"]
+    need = f"{least:,} rows"
   if limit < least:
     raise InputError(f"The special tokens and the text's characters alone need {need}; allow more.")
   return limit
@@ -108,7 +143,7 @@ def _limit(args, content, least):
 
 def chosen(counts_V, first, limit):
   """The ids to keep, ascending: the set `first`, then the most used, at most `limit` in all."""
-  used = np.setdiff1d(np.flatnonzero(counts_V), [*first])
+  used = np.setdiff1d(np.flatnonzero(counts_V), list(first))
   most = used[np.argsort(-counts_V[used], kind="stable")]
   return np.sort([*first, *most[: limit - len(first)]])
 
@@ -119,24 +154,34 @@ def _bytes(folder):
 
 def said(facts):
   """The certificate in a few lines."""
-  rows, size, lines = facts["rows"], facts["bytes"], facts["lines"]
-  drift, others, same = facts["drift"], facts["others"], facts["identical"]["lines"]
-  share = math.floor(1e4 * same / lines) / 100  # 100 only where it is all of them.
+  rows = facts["rows"]
+  size = facts["bytes"]
+  same = facts["identical"]["lines"]
+  share = math.floor(1e4 * same / facts["lines"]) / 100  # 100 only where it is all of them.
   text = [
     f"{rows['after']:,} of {rows['before']:,} rows, {size['after'] / 1e6:,.1f} of "
-    f"{size['before'] / 1e6:,.1f} MB ({facts['storage']}).",
-    f"{same:,} of {lines:,} lines ({share} %) keep their ids"
-    + ("." if drift else ", and so their vectors to the last bit."),
+    f"{size['before'] / 1e6:,.1f} MB ({facts['storage']})."
   ]
-  for found, name in ((drift, "Of these, by the storage"), (others, "Of the others")):
-    if found and found["lines"]:
-      text.append(
-        f"{name}: cosine to the full model {found['worst_cosine']:.6f} at worst, "
-        f"{found['mean_cosine']:.6f} on average, over {found['lines']:,} lines."
-      )
+  kept = f"{same:,} of {facts['lines']:,} lines ({share} %) keep their ids"
+  if facts["drift"]:
+    text.append(f"{kept}.")
+    text += _cosine_line("Of these, by the storage", facts["drift"])
+  else:
+    text.append(f"{kept}, and so their vectors to the last bit.")
+  text += _cosine_line("Of the others", facts["others"])
   if facts["storage"] == "int8_rows":
     text.append("Only labse_jax opens a folder with int8 rows.")
   return "\n  ".join(text)
+
+
+def _cosine_line(name, found):
+  """A list of the one line on some lines' cosines; an empty list if there are no such lines."""
+  if not found["lines"]:
+    return []
+  return [
+    f"{name}: cosine to the full model {found['worst_cosine']:.6f} at worst, "
+    f"{found['mean_cosine']:.6f} on average, over {found['lines']:,} lines."
+  ]
 
 
 def _parsed(argv):

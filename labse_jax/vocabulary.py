@@ -1,12 +1,11 @@
 """`python -m labse_jax.vocabulary`: a dataset's text to a tokenizer."""
 
 import argparse
-import json
 import pathlib
 import time
 
 from labse_jax.base.errors import InputError, run
-from labse_jax.base.files import check_replaceable, replacing_folder
+from labse_jax.base.files import check_replaceable, replacing_folder, write_json
 
 DESCRIPTION = """Trains a vocabulary on a sample of a dataset in which every language has a share
 proportional to n^exponent, and writes tokenizer.json, tokenizer_config.json and vocabulary.json.
@@ -23,7 +22,9 @@ OTHERS = ("config.json", "modules.json", "model.safetensors", "dataset_info.json
 
 
 def main(argv):
+  """Trains a vocabulary; nothing is written where anything fails."""
   args = _parsed(argv)
+  # Late: --help does not wait for JAX.
   from labse_jax.data import sampling
   from labse_jax.data.dataset import open_dataset
   from labse_jax.tokenizer import unigram, wordpiece
@@ -31,34 +32,36 @@ def main(argv):
   start = time.monotonic()
   dataset = open_dataset(args.data)
   sample = list(sampling.smoothed_sample(dataset, exponent=args.exponent, size=args.sentences))
-  train, export = {
-    "unigram": (unigram.train_unigram, unigram.export),
-    "wordpiece": (wordpiece.train, wordpiece.export),
-  }[args.kind]
-  model = train(sample, args.size)
+  is_unigram = args.kind == "unigram"
+  if is_unigram:
+    model = unigram.train_unigram(sample, args.size)
+  else:
+    model = wordpiece.train(sample, args.size)
+  summary = {
+    "kind": args.kind,
+    "data": args.data,
+    "size": args.size,
+    "exponent": args.exponent,
+    "sentences": len(sample),
+    "languages": len(dataset.indices_by_language),
+  }
   with replacing_folder(args.output, marker=MARKER) as folder:
-    export(model, folder)
-    summary = {
-      "kind": args.kind,
-      "data": args.data,
-      "size": args.size,
-      "exponent": args.exponent,
-      "sentences": len(sample),
-      "languages": len(dataset.indices_by_language),
-    }
-    wrong = unigram.disagreements(folder, sample) if args.kind == "unigram" else []
-    if args.kind == "unigram":
+    if is_unigram:
+      unigram.export(model, folder)
+      wrong = unigram.disagreements(folder, sample)
       summary["disagreements"] = len(wrong)
+    else:
+      wordpiece.export(model, folder)
     summary["seconds"] = round(time.monotonic() - start, 1)
-    (folder / MARKER).write_text(json.dumps(summary, indent=2) + "\n")
+    write_json(folder / MARKER, summary)
   print(
     f"{args.output}: {args.size:,} {args.kind} pieces from {len(sample):,} sentences in "
     f"{summary['languages']} languages, {summary['seconds']} s."
   )
-  if args.kind == "unigram":
+  if is_unigram:
     print(f"tokenizer.json and sentencepiece disagree on {len(wrong)} of them.")
-  for sentence in wrong[:5]:
-    print(f"  {sentence!r}")
+    for sentence in wrong[:5]:
+      print(f"  {sentence!r}")
 
 
 def _parsed(argv):

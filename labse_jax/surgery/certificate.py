@@ -1,4 +1,4 @@
-"""What a trimmed model still does as the full one does it: line by line, by ids and by vectors."""
+"""How far a trimmed model does what the full one does: line by line, by ids and by vectors."""
 
 import numpy as np
 
@@ -8,25 +8,30 @@ from labse_jax.data.lines import chunks
 from labse_jax.encoding.sentence_encoder import SentenceEncoder
 from labse_jax.tokenizer.tokenizer import Tokenizer
 
-SAMPLE = 2000  # Lines that show what a type of storage does to the vectors.
+SAMPLE = 2000  # So many lines show what a type of storage does to the vectors.
 
 
 def certify(folders, kept, text, *, exact):
   """What two model folders, full and trimmed, do with the lines that text() gives: a dict.
 
-  kept[i] is the full model's id of what is i in the trimmed one; text() gives (place, line) from
-  the beginning at each call; `exact` says that the storage keeps the weights as they were.
-  "identical" are the lines whose ids map one to one: those have bit-identical vectors where the
-  storage is exact, else "drift" has what it does to a sample of them. "others" are the rest.
+  kept[i] is the full model's id of what is i in the trimmed one. Each call of text() gives
+  (place, line) from the beginning. `exact` says that the storage keeps the weights as they were.
+  "identical" are the lines whose ids map one to one. Their vectors are bit-identical where the
+  storage is exact; else "drift" has what it does to a sample of them. "others" are the rest.
   """
-  full, trimmed = (model_folder.describe(path) for path in folders)
-  tokenizers = [Tokenizer(content.tokenizer_file) for content in (full, trimmed)]
-  compared = progress(text(), unit="lines", doing="comparing")
-  same_N, places = same_ids(*tokenizers, kept, compared, full.prompt)
+  full, trimmed = map(model_folder.describe, folders)
+  same_N, places = same_ids(
+    Tokenizer(full.tokenizer_file),
+    Tokenizer(trimmed.tokenizer_file),
+    kept,
+    progress(text(), unit="lines", doing="comparing"),
+    full.prompt,
+  )
+  # Vectors are only computed where they can differ.
   wanted_N = ~same_N if exact else ~same_N | sampled(same_N)
   cosine_N = np.full(len(same_N), np.nan)
   if wanted_N.any():
-    encoders = [SentenceEncoder.load(path) for path in folders]
+    encoders = map(SentenceEncoder.load, folders)
     lines = (line for (_, line), wanted in zip(text(), wanted_N, strict=True) if wanted)
     cosine_N[wanted_N] = cosines(*encoders, progress(lines, unit="lines", doing="encoding"))
   return {
@@ -41,20 +46,24 @@ def same_ids(full, trimmed, kept, text, prompt):
   """(bool [N], whether the two Tokenizers split each line alike; the places of the others)."""
   new_V = np.full(1 + max(full.backend.get_vocab().values()), -1)
   new_V[kept] = np.arange(len(kept))
-  same, others = [], []
+  same = []
+  others = []
   for chunk in chunks(text):
     sentences = [prompt + line for _, line in chunk]
     pairs = zip(full.encode_whole(sentences), trimmed.encode_whole(sentences), strict=True)
     for (place, _), (ids, new_ids) in zip(chunk, pairs, strict=True):
-      same.append(np.array_equal(new_V[ids], new_ids))
-      others += [] if same[-1] else [place]
+      is_same = np.array_equal(new_V[ids], new_ids)
+      same.append(is_same)
+      if not is_same:
+        others.append(place)
   return np.array(same, bool), others
 
 
 def sampled(same_N):
   """bool [N]: at most SAMPLE of the lines that are the same, evenly over the text."""
-  sample_N, members = np.zeros(len(same_N), bool), np.flatnonzero(same_N)
+  members = np.flatnonzero(same_N)
   count = min(SAMPLE, len(members))
+  sample_N = np.zeros(len(same_N), bool)
   sample_N[members[np.arange(count) * len(members) // max(count, 1)]] = True
   return sample_N
 
@@ -63,7 +72,8 @@ def cosines(full, trimmed, lines):
   """cosine_N, float64, between the vectors that two SentenceEncoders give each line."""
   found = []
   for chunk in chunks(lines):
-    x_ND, y_ND = (encoder.encode(chunk, warn=False).astype(float) for encoder in (full, trimmed))
+    x_ND = full.encode(chunk, warn=False).astype(float)
+    y_ND = trimmed.encode(chunk, warn=False).astype(float)
     norm_N = np.linalg.norm(x_ND, axis=1) * np.linalg.norm(y_ND, axis=1)
     found.append((x_ND * y_ND).sum(1) / np.maximum(norm_N, 1e-24))
   return np.concatenate(found)
@@ -71,5 +81,10 @@ def cosines(full, trimmed, lines):
 
 def summary(cosine_N):
   """The count, the worst and the mean of cosines; the two are None where there are none."""
-  worst, mean = (cosine_N.min(), cosine_N.mean()) if len(cosine_N) else (None, None)
-  return {"lines": len(cosine_N), "worst_cosine": worst, "mean_cosine": mean}
+  if not len(cosine_N):
+    return {"lines": 0, "worst_cosine": None, "mean_cosine": None}
+  return {
+    "lines": len(cosine_N),
+    "worst_cosine": cosine_N.min(),
+    "mean_cosine": cosine_N.mean(),
+  }

@@ -1,4 +1,4 @@
-"""A TensorFlow BERT checkpoint as a model folder."""
+"""A TensorFlow BERT checkpoint as a model folder: where its files lie, and what they leave open."""
 
 import pathlib
 import re
@@ -9,15 +9,15 @@ from labse_jax import model_folder
 from labse_jax.base import files
 from labse_jax.base.errors import InputError
 from labse_jax.model_folder import transformers_config, weights
-from labse_jax.model_folder.tensor_names import NAMES, POOLER
+from labse_jax.model_folder.tensor_names import NAMES, POOLER, TABLE
 from labse_jax.tokenizer.tokenizer import Tokenizer
 
 LENGTH = 256
-CAPITALS = 0.01  # The share of word pieces with capitals from which on a vocabulary is cased.
-CONFIG, VOCABULARY = "bert_config.json", "*vocab*.txt"
-TABLE, POSITIONS, TYPES = (
-  f"embeddings.{name}_embeddings.weight" for name in ("word", "position", "token_type")
-)
+CAPITALS = 0.01  # From this share of word pieces with capitals on, a vocabulary is cased.
+CONFIG = "bert_config.json"
+VOCABULARY = "*vocab*.txt"
+POSITIONS = "embeddings.position_embeddings.weight"
+TYPES = "embeddings.token_type_embeddings.weight"
 
 
 def locate(path):
@@ -33,25 +33,29 @@ def locate(path):
 
 
 def _newest(folder):
-  """The prefix of a folder's only checkpoint, or of the one that TensorFlow noted as its newest."""
-  found = sorted(index.with_suffix("") for index in folder.glob("*.index"))
+  """The prefix of the checkpoint that TensorFlow noted as the newest, or of the only one."""
+  names = sorted(index.stem for index in folder.glob("*.index"))
   note = folder / "checkpoint"
-  text = note.read_text("utf-8", "replace") if note.is_file() else ""
-  newest = re.search(r'^model_checkpoint_path: "(?:.*/)?(.+)"', text, re.MULTILINE)
-  found = [prefix for prefix in found if newest and prefix.name == newest[1]] or found
-  if len(found) != 1:
+  if note.is_file():
+    text = note.read_text("utf-8", "replace")
+    newest = re.search(r'^model_checkpoint_path: "(?:.*/)?(.+)"', text, re.MULTILINE)
+    if newest and newest[1] in names:
+      return folder / newest[1]
+  if len(names) != 1:
     raise InputError(
-      f"{folder}: holds {len(found)} checkpoints {[p.name for p in found]}; name "
-      "one, as FOLDER/bert_model.ckpt, or a SavedModel's folder."
+      f"{folder}: holds {len(names)} checkpoints {names}; name one, as FOLDER/bert_model.ckpt, or "
+      "a SavedModel's folder."
     )
-  return found[0]
+  return folder / names[0]
 
 
 def beside(given, flag, pattern, places):
   """The file that a flag gives, or the only one of its name beside the checkpoint, or None."""
   if given:
     return pathlib.Path(given)
-  found = [path for place in places for path in sorted(place.glob(pattern))]
+  found = []
+  for place in places:
+    found += sorted(place.glob(pattern))
   if len(found) > 1:
     raise InputError(f"{places[0]}: has {[path.name for path in found]}; choose by {flag} FILE.")
   return found[0] if found else None
@@ -63,19 +67,24 @@ def build_tokenizer(vocabulary, scratch, asked, stored):
   `asked` and `stored` say whether text is lowercased, or are None.
   """
   pieces = [line.rstrip() for _, line in files.read_lines(vocabulary)]
-  capital = sum(piece != piece.lower() and piece[:1] != "[" for piece in pieces)
-  share = capital / max(1, len(pieces))
-  reasons = [
-    (asked, "asked for"),
-    (stored, "as the SavedModel says"),
-    (share < CAPITALS, f"{share:.1%} of the word pieces have capitals"),
-  ]
-  lower, reason = next((value, why) for value, why in reasons if value is not None)
+  lower, reason = _choose_case(pieces, asked, stored)
   (scratch / "vocab.txt").write_text("".join(f"{piece}\n" for piece in pieces), "utf-8")
   files.write_json(scratch / "tokenizer_config.json", {"do_lower_case": lower})
   path = scratch / "tokenizer.json"
-  path.write_text(Tokenizer(scratch / "vocab.txt").content, "utf-8")
+  Tokenizer(scratch / "vocab.txt").write(path)
   return path, f"{'lowercased, accents removed' if lower else 'kept'} ({reason})"
+
+
+def _choose_case(pieces, asked, stored):
+  """(whether text is lowercased, why)."""
+  if asked is not None:
+    return asked, "asked for"
+  if stored is not None:
+    return stored, "as the SavedModel says"
+  # Special tokens, as [CLS], have capitals in every vocabulary.
+  capital = sum(piece != piece.lower() and piece[:1] != "[" for piece in pieces)
+  share = capital / max(1, len(pieces))
+  return share < CAPITALS, f"{share:.1%} of the word pieces have capitals"
 
 
 def model_of(variables, config, activation):
@@ -88,16 +97,16 @@ def model_of(variables, config, activation):
       f"{config}: num_attention_heads is {values.get('num_attention_heads')}; the "
       f"checkpoint has {variables.heads}."
     )
-  theirs = values.get("hidden_act", "gelu")
-  values |= {
-    "model_type": "bert",
-    "layer_norm_eps": 1e-12,
-    "hidden_act": activation or ("gelu_new" if theirs == "gelu" else theirs),
-  }
+  if activation is None:
+    activation = values.get("hidden_act", "gelu")
+    if activation == "gelu":  # TensorFlow's code computes the tanh form under this name.
+      activation = "gelu_new"
+  values |= {"model_type": "bert", "layer_norm_eps": 1e-12, "hidden_act": activation}
   return transformers_config.model_of(values, config or variables.path)
 
 
 def _config_from_shapes(variables):
+  """The values of a bert_config.json as shapes tell them; those of a missing variable are 0."""
   if not variables.heads:
     raise InputError(
       f"{variables.path}: no {CONFIG} beside it, and a TF1 checkpoint does not tell "
@@ -130,20 +139,29 @@ def convert(variables, model, tokenizer_file, *, pooling, max_length):
   params, pooler = weights.read(variables, model, NAMES["bert"], pretraining=True)
   pretrained = "masked_lm" in params or "next-sentence head" in variables.left_out
   pooling, reason = _choose_pooling(pooling, bool(pooler), pretrained)
+  decision = f"{pooling} ({reason})"
   head = {"pooling": pooling, "dense": 0, "dense_activation": "tanh", "normalize": True}
   if pooling == "pooler":
+    # A pooler that is used is a dense layer on [CLS]; one that is not is kept beside the model.
     if not pooler:
       raise InputError(f"{variables.path}: has no pooler; choose another --pooling.")
     head |= {"pooling": "cls", "dense": model["width"]}
-    kernel, bias = (pooler[name] for name in POOLER)
-    params["dense"], pooler = {"kernel": np.ascontiguousarray(kernel.T), "bias": bias}, {}
-  length = min(max_length or LENGTH, model["positions"])
-  content = model_folder.ModelFolder(model, head, params, tokenizer_file, length, pooler=pooler)
-  return content, f"{pooling} ({reason})"
+    weight, bias = POOLER
+    params["dense"] = {"kernel": np.ascontiguousarray(pooler[weight].T), "bias": pooler[bias]}
+    pooler = {}
+  content = model_folder.ModelFolder(
+    model=model,
+    head=head,
+    params=params,
+    tokenizer_file=tokenizer_file,
+    max_length=min(max_length or LENGTH, model["positions"]),
+    pooler=pooler,
+  )
+  return content, decision
 
 
 def _choose_pooling(asked, pooler, pretrained):
-  """(name, why): a pooler that only knows of the next sentence is no sentence vector."""
+  """(name, why). A pooler that was trained on next sentences alone gives no sentence vector."""
   if asked:
     return asked, "asked for"
   if not pooler:

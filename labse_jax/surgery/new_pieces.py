@@ -1,7 +1,8 @@
-"""New pieces for a vocabulary: learned from a text as its own kind is, the most useful chosen."""
+"""New pieces for a vocabulary: learned from a text, and the most useful of them chosen."""
 
 from collections import Counter
 import io
+import operator
 import pathlib
 import tempfile
 from typing import NamedTuple
@@ -14,14 +15,16 @@ from labse_jax.surgery import piece_usage, tokenizer_edits
 from labse_jax.tokenizer import wordpiece
 from labse_jax.tokenizer.tokenizer import Tokenizer
 
-CANDIDATES = 4  # Learned for each that is wanted: some are there already, some are of little use.
-STEPS_BETWEEN = 1000  # More of them: WordPiece merges a long word from many pieces of no other use.
-STEP = 0.1  # By which Unigram prefers a new piece to its parts.
+# So many candidates are learned for each piece that is wanted: some are known, some of little use.
+CANDIDATES = 4
+# And so many more: WordPiece merges a long word from many pieces that are of no other use.
+STEPS_BETWEEN = 1000
+STEP = 0.1  # How much more a new piece of Unigram scores than its parts.
 NORMAL = sentencepiece_model_pb2.ModelProto.SentencePiece.NORMAL
 
 
 class Piece(NamedTuple):
-  """A new piece, the old ids it is split into, whether none is unknown, and Unigram's score."""
+  """A new piece, its parts (old ids), whether they all are known, and its score in Unigram."""
 
   text: str
   parts: list
@@ -30,7 +33,7 @@ class Piece(NamedTuple):
 
   @property
   def characters(self):
-    """Without the sign of a word's begin or inside."""
+    """The text without the sign for the start or the inside of a word."""
     return self.text.removeprefix(wordpiece.PREFIX).removeprefix(tokenizer_edits.SPACE)
 
 
@@ -38,40 +41,53 @@ def learn(tokenizer, text, count):
   """At most `count` Pieces, most useful first, for the lines that text() gives at each call.
 
   Characters that the old vocabulary lacks come first, the most frequent ahead: a word with one of
-  them is unknown. Of the rest those are chosen that save the most tokens, as a tokenizer with all
+  them is unknown. Then come the pieces that save the most tokens when a tokenizer with all
   candidates splits the text. What the old one cannot spell counts there as its characters.
   """
   content = tokenizer_edits.load(tokenizer)
-  kind = content["model"]["type"]
-  wanted = CANDIDATES * count + STEPS_BETWEEN
-  first, known = tokenizer_edits.next_id(content), tokenizer_edits.ids_of(content)
+  first = tokenizer_edits.next_id(content)
 
   def normalised():
     return (piece_usage.normalised(tokenizer, line) for line in text())
 
-  characters = Counter(character for line in normalised() for character in line)
-  if kind == "WordPiece":
-    words = Counter(word for line in normalised() for word in piece_usage.words(tokenizer, line))
-    found = _wordpieces(words, wanted)
-    pieces = _split_wordpieces(content, [piece for piece in found if piece not in known])
+  characters = Counter()
+  for line in normalised():
+    characters.update(line)
+  wanted = CANDIDATES * count + STEPS_BETWEEN
+  if content["model"]["type"] == "WordPiece":
+    words = Counter()
+    for line in normalised():
+      words.update(piece_usage.words(tokenizer, line))
+    pieces = _split_wordpieces(content, _new(_wordpieces(words, wanted), content))
   else:
     found = _unigram(normalised(), wanted + len(characters))
-    pieces = _split_unigram(tokenizer, content, [piece for piece in found if piece not in known])
+    pieces = _split_unigram(tokenizer, content, _new(found, content))
   uses = piece_usage.count(opened(grown(content, pieces)), text())[first:]
   ranks = [_rank(piece, n, characters) for piece, n in zip(pieces, uses.tolist(), strict=True)]
-  order = sorted(range(len(pieces)), key=lambda i: (ranks[i], -i), reverse=True)
-  return [pieces[i] for i in order[:count] if ranks[i] > (0, 0)]
+  # The sort is stable: of two pieces with the same rank the one that was learned first comes first.
+  ranked = sorted(zip(ranks, pieces, strict=True), key=operator.itemgetter(0), reverse=True)
+  return [piece for rank, piece in ranked[:count] if rank > (0, 0)]
+
+
+def _new(found, content):
+  """The pieces that the vocabulary does not have."""
+  known = tokenizer_edits.ids_of(content)
+  return [text for text in found if text not in known]
 
 
 def _rank(piece, uses, characters):
+  """(whether it is a character that the vocabulary lacks, its uses or the tokens that it saves)."""
   if not piece.spelled and len(piece.characters) == 1:
     return 1, characters[piece.characters]
-  return 0, uses * (len(piece.parts) - 1 if piece.spelled else len(piece.characters))
+  tokens = len(piece.parts) - 1 if piece.spelled else len(piece.characters)
+  return 0, uses * tokens
 
 
 def grown(content, pieces):
   """tokenizer.json's content with the Pieces."""
-  return tokenizer_edits.append(content, [p.text for p in pieces], [p.score for p in pieces])
+  texts = [piece.text for piece in pieces]
+  scores = [piece.score for piece in pieces]
+  return tokenizer_edits.append(content, texts, scores)
 
 
 def opened(content):
@@ -84,18 +100,21 @@ def opened(content):
 
 def _wordpieces(words, count):
   """All characters of a Counter of words, and at most `count` pieces merged of them."""
-  alphabet = {word[0] for word in words}
-  alphabet |= {wordpiece.PREFIX + character for word in words for character in word[1:]}
-  return wordpiece.merged(sorted(alphabet), words, len(alphabet) + count)
+  starts = {word[0] for word in words}
+  alphabet = sorted(starts.union(wordpiece.inner_pieces(words)))
+  return wordpiece.merged(alphabet, words, len(alphabet) + count)
 
 
 def _split_wordpieces(content, found):
-  ids, unknown = tokenizer_edits.ids_of(content), tokenizer_edits.unknown(content)
+  """The Pieces of these texts, each split as the old WordPiece vocabulary splits it."""
+  ids = tokenizer_edits.ids_of(content)
+  unknown = tokenizer_edits.unknown(content)
   pieces = []
   for text in found:
     word = text.removeprefix(wordpiece.PREFIX)
     parts, whole = tokenizer_edits.longest_match(content, word, inside=text != word)
-    pieces.append(Piece(text, [ids[part] for part in parts] if whole else [unknown], whole, 0.0))
+    numbers = [ids[part] for part in parts] if whole else [unknown]
+    pieces.append(Piece(text, numbers, whole, 0.0))
   return pieces
 
 
@@ -115,6 +134,7 @@ def _unigram(lines, size):
       minloglevel=2,
     )
   except RuntimeError as error:
+    # What stands before the last bracket is SentencePiece's own source line.
     reason = " ".join(str(error).split()).rpartition("] ")[2]
     raise InputError(f"No pieces can be learned from this text: {reason}") from error
   proto = sentencepiece_model_pb2.ModelProto.FromString(model.getvalue())
@@ -122,17 +142,22 @@ def _unigram(lines, size):
 
 
 def _split_unigram(tokenizer, content, found):
-  """A piece scores a step more than its parts together, so that it wins over them.
+  """The Pieces of these texts, each split as the old Unigram model splits it.
 
-  With its own log probability, where that was higher, 2,000 Kabyle pieces saved hardly more tokens
-  of held-out text, and changed the split of five times as many lines in other languages.
+  A piece scores a step more than its parts together, so that it wins over them. With its own log
+  probability, where that was higher, 2,000 Kabyle pieces saved hardly more tokens of held-out text,
+  and changed the split of five times as many lines in other languages.
   """
   scores = [score for _, score in content["model"]["vocab"]]
-  lowest, unknown, pieces = min(scores), tokenizer_edits.unknown(content), []
+  lowest = min(scores)
+  unknown = tokenizer_edits.unknown(content)
+  pieces = []
   for text in found:
     parts = [token.id for token in tokenizer.backend.model.tokenize(text)]
     spelled = unknown not in parts
-    # Below the lowest of all it would change what an unknown character costs: ten more than that.
-    score = max(lowest, sum(scores[part] for part in parts) + STEP) if spelled else lowest
+    score = lowest
+    if spelled:
+      # A score below the lowest would change what an unknown character costs: ten more than that.
+      score = max(lowest, sum(scores[part] for part in parts) + STEP)
     pieces.append(Piece(text, parts, spelled, score))
   return pieces

@@ -10,7 +10,7 @@ from labse_jax.surgery import tokenizer_edits
 
 def count(tokenizer, lines):
   """counts_V, int64: how often the lines use each id, the special tokens among them."""
-  counts_V = np.zeros(1 + max(tokenizer.backend.get_vocab().values()), np.int64)
+  counts_V = _zeros(tokenizer)
   for chunk in chunks(lines):
     _add(counts_V, tokenizer.encode_whole(chunk))
   return counts_V
@@ -23,22 +23,30 @@ def usage(tokenizer, lines):
   without them, shorter ones might spell a word that was unknown.
   """
   content = tokenizer_edits.load(tokenizer)
-  unknown, characters, unspelled = tokenizer_edits.unknown(content), set(), collections.Counter()
-  counts_V = np.zeros(1 + max(tokenizer.backend.get_vocab().values()), np.int64)
+  is_wordpiece = content["model"]["type"] == "WordPiece"
+  unknown = tokenizer_edits.unknown(content)
+  counts_V = _zeros(tokenizer)
+  characters = set()
+  unspelled = collections.Counter()
   for chunk in chunks(lines):
     ids = tokenizer.encode_whole(chunk)
     _add(counts_V, ids)
-    chunk = [normalised(tokenizer, line) for line in chunk]
-    characters.update(*chunk)
-    if content["model"]["type"] == "WordPiece":
-      lacking = (line for line, ids_L in zip(chunk, ids, strict=True) if unknown in ids_L)
-      unspelled.update(word for line in lacking for word in words(tokenizer, line))
-  ids = tokenizer_edits.ids_of(content)
+    for line, ids_L in zip(chunk, ids, strict=True):
+      line = normalised(tokenizer, line)
+      characters.update(line)
+      # Only a line with [UNK] can have such a word, so the others are not split once more.
+      if is_wordpiece and unknown in ids_L:
+        unspelled.update(words(tokenizer, line))
+  vocabulary = tokenizer_edits.ids_of(content)
   for word, times in unspelled.items():
     pieces, whole = tokenizer_edits.longest_match(content, word)
     if not whole:
-      counts_V[[ids[piece] for piece in pieces]] += times
+      counts_V[[vocabulary[piece] for piece in pieces]] += times
   return counts_V, characters
+
+
+def _zeros(tokenizer):
+  return np.zeros(1 + max(tokenizer.backend.get_vocab().values()), np.int64)
 
 
 def _add(counts_V, ids):

@@ -5,6 +5,7 @@ import json
 import numpy as np
 
 from labse_jax.base.errors import InputError
+from labse_jax.base.files import write_json
 
 SPACE = "▁"  # What Unigram's pieces have for a space.
 
@@ -12,14 +13,17 @@ SPACE = "▁"  # What Unigram's pieces have for a space.
 def load(tokenizer):
   """A Tokenizer's content as a dict; raises InputError unless it is WordPiece or Unigram.
 
-  What files of the library's first releases leave out, as bert-base-uncased's, is put in.
+  Files of the library's first releases, as bert-base-uncased's, leave something out; it is put in.
   """
-  # Written by the library, the last bit of some of Unigram's scores would be another one.
-  as_read = tokenizer.path.suffix == ".json"
-  text = tokenizer.path.read_text("utf-8") if as_read else tokenizer.content
+  # If the library wrote it anew, the last bit of some of Unigram's scores would change.
+  if tokenizer.path.suffix == ".json":
+    text = tokenizer.path.read_text("utf-8")
+  else:
+    text = tokenizer.content
   content = {"added_tokens": [], "post_processor": None} | json.loads(text)
   content |= {"padding": None, "truncation": None}
-  kind = content["model"]["type"] = type(tokenizer.backend.model).__name__
+  kind = type(tokenizer.backend.model).__name__
+  content["model"]["type"] = kind
   if kind not in ("WordPiece", "Unigram"):
     raise InputError(f"{tokenizer.path}: its model is {kind}; WordPiece or Unigram is needed.")
   if unknown(content) is None:
@@ -32,89 +36,113 @@ def load(tokenizer):
 
 
 def save(content, path):
-  """Writes it as the file `path`."""
-  path.write_text(json.dumps(content, ensure_ascii=False), "utf-8")
+  """Writes a tokenizer's content as the file `path`."""
+  write_json(path, content, indent=None)
 
 
 def ids_of(content):
   """{piece: id} of the model's own pieces; a token that was only added is not among them."""
   vocab = content["model"]["vocab"]
-  return vocab if isinstance(vocab, dict) else {piece: i for i, (piece, _) in enumerate(vocab)}
+  if isinstance(vocab, dict):
+    return vocab
+  return {piece: number for number, (piece, _) in enumerate(vocab)}
 
 
 def unknown(content):
-  """The id of what the model cannot spell, None if it has none."""
+  """The id of what the model cannot spell; None if it has none."""
   model = content["model"]
-  return model["unk_id"] if "unk_id" in model else model["vocab"].get(model["unk_token"])
+  if "unk_id" in model:
+    return model["unk_id"]
+  return model["vocab"].get(model["unk_token"])
 
 
 def needed(content):
   """The ids that no cut may drop, a set."""
-  ids = {token["id"] for token in content["added_tokens"]} | {unknown(content)}
-  _renumber(content["post_processor"], lambda number: ids.add(number) or number)
+  ids = {token["id"] for token in content["added_tokens"]}
+  ids.add(unknown(content))
+  ids |= _ids_in(content["post_processor"])
   if content["model"]["type"] == "Unigram":
     # An unknown character costs ten more than the lowest score of all, which must not change.
-    ids.add(int(np.argmin([score for _, score in content["model"]["vocab"]])))
+    scores = [score for _, score in content["model"]["vocab"]]
+    ids.add(int(np.argmin(scores)))
+  return ids
+
+
+def _ids_in(processor):
+  """The ids, a set, of the special tokens that a post-processor names."""
+  processor = processor or {}
+  ids = {processor[name][1] for name in ("sep", "cls") if name in processor}
+  for token in processor.get("special_tokens", {}).values():
+    ids.update(token["ids"])
+  for part in processor.get("processors", []):
+    ids |= _ids_in(part)
   return ids
 
 
 def spelling(content, characters):
   """The ids, a set, of the pieces of one character each that spell words of these characters."""
-  ids, model = ids_of(content), content["model"]
-  pieces = (
-    {*characters, SPACE}
-    if model["type"] == "Unigram"
-    else {*characters, *(model["continuing_subword_prefix"] + one for one in characters)}
-  )
+  pieces = set(characters)
+  if content["model"]["type"] == "Unigram":
+    pieces.add(SPACE)
+  else:
+    prefix = content["model"]["continuing_subword_prefix"]
+    pieces |= {prefix + character for character in characters}
+  ids = ids_of(content)
   return {ids[piece] for piece in pieces if piece in ids}
 
 
 def cut(content, kept):
   """The content with only the ids `kept`, an ascending array: kept[i] is i from now on."""
-  model, new = dict(content["model"]), {old: i for i, old in enumerate(kept.tolist())}
+  new = {old: i for i, old in enumerate(kept.tolist())}
+  model = dict(content["model"])
+  vocab = model["vocab"]
   if model["type"] == "WordPiece":
-    model["vocab"] = {piece: new[i] for piece, i in model["vocab"].items() if i in new}
+    model["vocab"] = {piece: new[old] for piece, old in vocab.items() if old in new}
   else:
-    model["vocab"] = [model["vocab"][i] for i in new if i < len(model["vocab"])]
+    model["vocab"] = [vocab[old] for old in new if old < len(vocab)]  # Added tokens come after it.
     model["unk_id"] = new[model["unk_id"]]
+  added = [token | {"id": new[token["id"]]} for token in content["added_tokens"]]
   return content | {
     "model": model,
-    "added_tokens": [token | {"id": new[token["id"]]} for token in content["added_tokens"]],
-    "post_processor": _renumber(content["post_processor"], new.__getitem__),
+    "added_tokens": added,
+    "post_processor": _renumber(content["post_processor"], new),
   }
 
 
 def _renumber(processor, new):
-  """A copy of a post-processor in which new(id) stands for each id of a special token."""
+  """A copy of a post-processor in which new[id] stands for each id of a special token."""
   processor = dict(processor or {})
-  for name in {"sep", "cls"} & processor.keys():  # BertProcessing, RobertaProcessing.
-    token, number = processor[name]
-    processor[name] = [token, new(number)]
-  if "special_tokens" in processor:  # TemplateProcessing.
-    processor["special_tokens"] = {
-      name: token | {"ids": [new(number) for number in token["ids"]]}
-      for name, token in processor["special_tokens"].items()
-    }
-  if "processors" in processor:  # Sequence.
+  for name in ("sep", "cls"):  # BertProcessing and RobertaProcessing have these.
+    if name in processor:
+      token, number = processor[name]
+      processor[name] = [token, new[number]]
+  if "special_tokens" in processor:  # TemplateProcessing has these.
+    tokens = {}
+    for name, token in processor["special_tokens"].items():
+      tokens[name] = token | {"ids": [new[number] for number in token["ids"]]}
+    processor["special_tokens"] = tokens
+  if "processors" in processor:  # Sequence has these.
     processor["processors"] = [_renumber(part, new) for part in processor["processors"]]
   return processor or None
 
 
 def append(content, pieces, scores=None):
   """The content with `pieces` after all others, in their order; Unigram needs their scores."""
-  model, first = dict(content["model"]), next_id(content)
+  first = next_id(content)
+  model = dict(content["model"])
   if model["type"] == "WordPiece":
     model["vocab"] = model["vocab"] | {piece: first + i for i, piece in enumerate(pieces)}
   else:
-    new = [[piece, score] for piece, score in zip(pieces, scores, strict=True)]
-    model["vocab"] = model["vocab"] + new
+    scored = [[piece, score] for piece, score in zip(pieces, scores, strict=True)]
+    model["vocab"] = model["vocab"] + scored
   return content | {"model": model}
 
 
 def next_id(content):
   """The id that a new piece gets; raises InputError where the ids have gaps or others follow."""
   ids = ids_of(content)
-  taken = {*ids.values(), *(token["id"] for token in content["added_tokens"])}
+  taken = set(ids.values())
+  taken.update(token["id"] for token in content["added_tokens"])
   if taken != set(range(len(ids))):
     raise InputError(
       f"The tokenizer's {len(ids):,} pieces do not have the ids 0 to "
@@ -126,16 +154,24 @@ def next_id(content):
 def longest_match(content, word, *, inside=False):
   """WordPiece's split: (the pieces from the word's start, whether they reach its end).
 
-  `inside`: it goes on with a word.
+  `inside` says that `word` goes on with a longer one.
   """
-  ids, prefix = content["model"]["vocab"], content["model"]["continuing_subword_prefix"]
-  pieces, start = [], 0
+  prefix = content["model"]["continuing_subword_prefix"]
+  pieces = []
+  start = 0
   while start < len(word):
     before = prefix if start or inside else ""
-    candidates = (before + word[start:end] for end in range(len(word), start, -1))
-    piece = next((piece for piece in candidates if piece in ids), None)
-    if piece is None:
+    end = _longest_end(content["model"]["vocab"], before, word, start)
+    if end is None:
       return pieces, False
-    pieces.append(piece)
-    start += len(piece) - len(before)
+    pieces.append(before + word[start:end])
+    start = end
   return pieces, True
+
+
+def _longest_end(ids, before, word, start):
+  """The end of the longest piece from `start` on that the vocabulary has; None if it has none."""
+  for end in range(len(word), start, -1):
+    if before + word[start:end] in ids:
+      return end
+  return None

@@ -1,4 +1,4 @@
-"""Vectors that a model should give: read from a file, and compared with those that it gives."""
+"""The vectors that a model should give are read from a file and compared with its own."""
 
 import json
 import math
@@ -7,37 +7,48 @@ import numpy as np
 
 from labse_jax.base import files
 from labse_jax.base.errors import InputError
+from labse_jax.base.unit_vectors import unit
 
-LIMIT = 1e-4  # Of any number of a vector of length 1.
+LIMIT = 1e-4  # How far any number of a vector of length 1 may be off.
 
 
 def read_vectors(path):
   """(texts, vectors [N, D] of length 1) of a file of {"text": ..., "vector": [...]} lines."""
-  texts, vectors = [], []
+  texts = []
+  vectors = []
   for number, line in files.read_lines(path):
-    try:
-      item = json.loads(line)
-      text, vector = item["text"], np.array(item["vector"], np.float64)
-    except (ValueError, TypeError, KeyError, OverflowError) as error:
-      raise InputError(
-        f'{path}:{number}: not {{"text": ..., "vector": [...]}} ({error!r}).'
-      ) from error
-    norm = np.linalg.norm(vector)
-    same = vector.ndim == 1 and vector.shape == (vectors or [vector])[0].shape
-    if not isinstance(text, str) or not same or not 0 < norm < math.inf:
-      raise InputError(
-        f"{path}:{number}: a text and a vector of finite numbers, as many as on the "
-        "first line, are needed."
-      )
+    text, vector_D = _parsed(line, f"{path}:{number}")
+    if vectors and vector_D.shape != vectors[0].shape:
+      raise InputError(_wrong_values(f"{path}:{number}"))
     texts.append(text)
-    vectors.append(vector / norm)
+    vectors.append(vector_D)
   if not texts:
     raise InputError(f"{path}: is empty.")
-  return texts, np.stack(vectors)
+  return texts, unit(np.stack(vectors))
+
+
+def _parsed(line, place):
+  """(text, vector) of a line of JSON; `place` is its file and number for messages."""
+  try:
+    item = json.loads(line)
+    text = item["text"]
+    vector_D = np.array(item["vector"], np.float64)
+  except (ValueError, TypeError, KeyError, OverflowError) as error:
+    raise InputError(f'{place}: not {{"text": ..., "vector": [...]}} ({error!r}).') from error
+  # A vector of zeros has no direction, and a number that is not finite gives a norm that is not.
+  if not isinstance(text, str) or vector_D.ndim != 1 or not 0 < np.linalg.norm(vector_D) < math.inf:
+    raise InputError(_wrong_values(place))
+  return text, vector_D
+
+
+def _wrong_values(place):
+  return (
+    f"{place}: a text and a vector of finite numbers, as many as on the first line, are needed."
+  )
 
 
 def compare(encoder, texts, expected_ND):
-  """How near an encoder's vectors come, in words; raises InputError for more than LIMIT apart."""
+  """A line on how near an encoder's vectors come; raises InputError for more than LIMIT apart."""
   if encoder.dimension != expected_ND.shape[1]:
     raise InputError(
       f"The vectors to compare with have {expected_ND.shape[1]} numbers, the "
@@ -45,10 +56,8 @@ def compare(encoder, texts, expected_ND):
     )
   z_ND = encoder.encode(texts, normalize_embeddings=True)
   largest = float(np.abs(z_ND - expected_ND).max())
-  report = (
-    f"{len(texts):,} texts, largest difference {largest:.1e}, smallest cosine "
-    f"{float((z_ND * expected_ND).sum(1).min()):.7f}"
-  )
-  if not largest <= LIMIT:
+  smallest = float((z_ND * expected_ND).sum(1).min())
+  report = f"{len(texts):,} texts, largest difference {largest:.1e}, smallest cosine {smallest:.7f}"
+  if not largest <= LIMIT:  # NaN is not <= LIMIT.
     raise InputError(f"Other vectors than expected: {report}; {LIMIT:.0e} is allowed.")
   return report

@@ -1,4 +1,4 @@
-"""The rows of a model's word table: some of them kept, or new ones added, with the tokenizer's."""
+"""The rows of a model's word table: some are kept, or new ones are added."""
 
 import dataclasses
 import pathlib
@@ -15,14 +15,15 @@ from labse_jax.models.bert import table_rows
 from labse_jax.surgery import tokenizer_edits
 from labse_jax.tokenizer.tokenizer import Tokenizer
 
-BESIDE = ("tokenizer_config.json", "special_tokens_map.json")  # Names of the special tokens.
-WEIGHT = {"float32": 4, "float16": 2, "bfloat16": 2, "int8_rows": 4}  # Bytes of one.
-HEADER = 160  # Bytes that a safetensors file says of a tensor, at most.
+BESIDE = ("tokenizer_config.json", "special_tokens_map.json")  # They name the special tokens.
+WEIGHT = {"float32": 4, "float16": 2, "bfloat16": 2, "int8_rows": 4}  # Bytes of one weight.
+HEADER = 160  # The most bytes of a safetensors file's header for one tensor.
 
 
 def tokenizer_of(content):
   """The ModelFolder's Tokenizer; raises InputError where it has an id without a row."""
-  tokenizer, rows = Tokenizer(content.tokenizer_file), content.model["vocab_size"]
+  tokenizer = Tokenizer(content.tokenizer_file)
+  rows = content.model["vocab_size"]
   last = max(tokenizer.backend.get_vocab().values())
   if last >= rows:
     raise InputError(f"{tokenizer.path}: has the ids 0 to {last:,}, the model has {rows:,} rows.")
@@ -31,7 +32,11 @@ def tokenizer_of(content):
 
 def cut(content, kept):
   """The ModelFolder with only the rows `kept`, ids in ascending order."""
-  return _with_rows(content, len(kept), lambda rows, out: np.take(rows, kept, 0, out, mode="clip"))
+
+  def fill(rows, out):
+    np.take(rows, kept, 0, out, mode="clip")  # Only this mode writes into `out` without a copy.
+
+  return _with_rows(content, len(kept), fill)
 
 
 def grow(content, first, parts):
@@ -49,7 +54,10 @@ def grow(content, first, parts):
 
 
 def _with_rows(content, count, fill):
-  """fill(rows, out) is called for the table and for the masked-LM head's bias, where it has one."""
+  """The ModelFolder with `count` rows, which fill(old rows, new rows) writes.
+
+  The table has such rows, and so has the bias of the masked-LM head where there is one.
+  """
 
   def changed(leaves, name):
     rows = np.asarray(leaves[name])
@@ -66,16 +74,22 @@ def _with_rows(content, count, fill):
 
 def byte_counts(content):
   """(bytes of model.safetensors without the table's rows, at most; bytes that each row adds)."""
-  model, size = content.model, WEIGHT[content.dtype]
+  model = content.model
+  size = WEIGHT[content.dtype]
   names = NAMES[transformers_config.model_type(model)]
   tensors = [*weights.views(content.params, model, names).values(), *content.pooler.values()]
   if not content.pooler:
     tensors += content.params.get("dense", {}).values()  # It may be written as BERT's pooler.
+  # A row is one of the table and, with a masked-LM head, a value of its bias.
   has_bias = "masked_lm" in content.params
   values = sum(tensor.size for tensor in tensors)
   body = size * (values - model["vocab_size"] * (model["width"] + has_bias))
-  row = model["width"] + 4 if content.dtype == "int8_rows" else size * model["width"]
-  return body + HEADER * (len(tensors) + 2), row + size * has_bias
+  row = size * model["width"]
+  if content.dtype == "int8_rows":
+    row = model["width"] + 4  # A byte for each value, and a float32 scale.
+  if has_bias:
+    row += size
+  return body + HEADER * (len(tensors) + 2), row
 
 
 def write(path, content, tokenizer):
@@ -83,9 +97,9 @@ def write(path, content, tokenizer):
   with tempfile.TemporaryDirectory() as scratch:
     scratch = pathlib.Path(scratch)
     for name in BESIDE:
-      if (old := content.tokenizer_file.with_name(name)).is_file():
+      old = content.tokenizer_file.with_name(name)
+      if old.is_file():
         shutil.copyfile(old, scratch / name)
-    tokenizer_edits.save(tokenizer, scratch / "tokenizer.json")
-    model_folder.write(
-      path, dataclasses.replace(content, tokenizer_file=scratch / "tokenizer.json")
-    )
+    file = scratch / "tokenizer.json"
+    tokenizer_edits.save(tokenizer, file)
+    model_folder.write(path, dataclasses.replace(content, tokenizer_file=file))

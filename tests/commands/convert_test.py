@@ -12,24 +12,24 @@ from labse_jax import convert, model_folder
 from labse_jax.base.errors import InputError
 from labse_jax.encoding.sentence_encoder import SentenceEncoder
 from labse_jax.models import heads
-from labse_jax.surgery import conversion
 from labse_jax.tokenizer.tokenizer import Tokenizer
 from tests.support.needs import need_torch
 from tests.support.tensorflow_bert import (
   BERT_CONFIG,
+  NEXT_SENTENCE,
   garden_labse,
   garden_vector,
   masked_lm_head,
   need_model_garden,
   need_tensorflow,
+  no_pooler,
   opened,
   save_garden_task,
   save_research,
+  touch,
   variables_of,
 )
 from tests.support.tiny_model import MODEL
-
-NEXT_SENTENCE = {"cls/seq_relationship/output_bias": ("cls/seq_relationship/output_bias", "")}
 
 
 @pytest.fixture
@@ -103,40 +103,19 @@ def test_sentence_transformers_opens_it(place, stand_in, real_lines):
   np.testing.assert_allclose(got, theirs.encode(real_lines[:50]), atol=1e-5)
 
 
-def no_pooler(arrays):
-  for name in [name for name in arrays if "pooler" in name]:
-    del arrays[name]
-
-
-@pytest.mark.parametrize(
-  ("options", "settings", "pooling", "said"),
-  [
-    ([], {}, "cls", "pooler (as LaBSE's"),
-    ([], {"extra": NEXT_SENTENCE}, "mean", "mean (a head of pretraining"),
-    ([], {"masked_lm": masked_lm_head(1)}, "mean", "mean (a head of pretraining"),
-    ([], {"change": no_pooler}, "mean", "mean (there is no pooler)"),
-    (["--pooling", "pooler"], {"extra": NEXT_SENTENCE}, "cls", "pooler (asked for)"),
-    (["--pooling", "max"], {}, "max", "max (asked for)"),
-  ],
-)
-def test_pooling(place, stand_in, options, settings, pooling, said, capsys):
-  stand_in(**settings)
-  content = model_folder.read(run(place, *options), pretraining=True)
-  assert content.head["pooling"] == pooling and content.head["normalize"]
-  assert ("dense" in content.params) == ("pooler (" in said)
-  assert bool(content.pooler) == ("change" not in settings), "BERT's own pooler is kept"
-  assert ("masked_lm" in content.params) == ("masked_lm" in settings)
-  out = capsys.readouterr().out
-  assert said in out and ("next-sentence head (1)" in out) == ("extra" in settings)
-  assert ("masked-LM head" in out) == ("masked_lm" in settings)
+def test_what_was_decided_and_left_out_is_said(place, stand_in, capsys):
+  stand_in(extra=NEXT_SENTENCE, masked_lm=masked_lm_head(1))
+  content = model_folder.read(run(place, "--pooling", "max"), pretraining=True)
+  assert content.head["pooling"] == "max" and "masked_lm" in content.params and content.pooler
+  said = capsys.readouterr().out
+  assert "max (asked for)" in said and "next-sentence head (1)" in said
+  assert "kept beside  masked-LM head" in said and "% of the word pieces have capitals" in said
 
 
 @pytest.mark.parametrize(
   ("options", "stored", "lower", "said"),
   [
-    ([], None, False, "% of the word pieces have capitals"),
     ([], True, True, "as the SavedModel"),
-    ([], False, False, "as the SavedModel"),
     (["--uncased"], False, True, "asked for"),
     (["--cased"], True, False, "asked for"),
   ],
@@ -145,51 +124,14 @@ def test_letter_case(place, stand_in, options, stored, lower, said, capsys):
   stand_in(lower_case=stored)
   output = run(place, *options)
   normaliser = json.loads((output / "tokenizer.json").read_text())["normalizer"]
-  assert normaliser["lowercase"] == lower and normaliser["strip_accents"] in (None, lower)
+  assert normaliser["lowercase"] == lower
   assert said in capsys.readouterr().out
 
 
-def test_a_vocabulary_without_capitals_is_uncased(place, stand_in, capsys):
-  pieces = (place / "vocab.txt").read_text().split("\n")[:-1]
-
-  def small(piece):
-    return piece[0] == "[" or piece == piece.lower()
-
-  lowered = [p if small(p) else f"{p.lower()}{i}" for i, p in enumerate(pieces)]
-  (place / "vocab.txt").write_text("\n".join(lowered) + "\n")
+def test_activation_and_length_are_asked_for(place, stand_in):
   stand_in()
-  run(place)
-  assert "lowercased, accents removed (0.0%" in capsys.readouterr().out
-
-
-@pytest.mark.parametrize(
-  ("act", "options", "expected"),
-  [
-    ("gelu", [], "gelu_new"),
-    ("relu", [], "relu"),
-    ("gelu", ["--activation", "gelu"], "gelu"),
-    (None, [], "gelu_new"),
-  ],
-)
-def test_activation_and_length(place, stand_in, act, options, expected):
-  config = {key: value for key, value in BERT_CONFIG.items() if key != "hidden_act" or act}
-  (place / "bert_config.json").write_text(json.dumps(config | ({"hidden_act": act} if act else {})))
-  stand_in()
-  content = model_folder.describe(run(place, *options, "--max-length", "20"))
-  assert (content.model["activation"], content.max_length) == (expected, 20)
-
-
-def test_the_garden_s_shapes_stand_for_a_config(place, stand_in):
-  (place / "bert_config.json").unlink()
-  stand_in("garden")
-  content = model_folder.describe(run(place))
-  assert content.model == {
-    **MODEL,
-    "activation": "gelu_new",
-    "position_offset": 0,
-    "relative_buckets": 0,
-  }
-  assert content.max_length == 64, "no more than there are positions"
+  content = model_folder.describe(run(place, "--activation", "gelu", "--max-length", "20"))
+  assert (content.model["activation"], content.max_length) == ("gelu", 20)
 
 
 def test_check_reports_the_distance(place, stand_in, real_lines, tmp_path, capsys):
@@ -208,29 +150,6 @@ def test_a_failed_check_writes_nothing(place, stand_in, real_lines, tmp_path, op
   with pytest.raises(InputError, match="Other vectors than expected: 30 texts"):
     convert.main(["--input", str(place), "--output", str(other), "--check", path, *options])
   assert not other.exists() and not list(tmp_path.glob("*.partial"))
-
-
-def touch(place, *names):
-  for name in names:
-    (place / name).parent.mkdir(parents=True, exist_ok=True)
-    (place / name).touch()
-
-
-@pytest.mark.parametrize(
-  ("names", "given", "prefix"),
-  [
-    (["m.ckpt.index"], ".", "m.ckpt"),
-    (["m.ckpt.index"], "m.ckpt", "m.ckpt"),
-    (["m.ckpt.index"], "m.ckpt.index", "m.ckpt"),
-    (["ckpt-1.index", "ckpt-2.index", "ckpt-3.index"], ".", "ckpt-2"),
-    (["saved_model.pb", "variables/variables.index"], ".", "variables/variables"),
-  ],
-)
-def test_where_a_checkpoint_lies(tmp_path, names, given, prefix):
-  touch(tmp_path, *names)
-  note = 'model_checkpoint_path: "/far/away/ckpt-2"\nall_model_checkpoint_paths: "ckpt-1"\n'
-  (tmp_path / "checkpoint").write_text(note)
-  assert conversion.locate(tmp_path / given)[0] == tmp_path / prefix
 
 
 def config(**changes):
@@ -294,7 +213,8 @@ def test_flags_that_cannot_be(place, stand_in):
 
 
 def test_without_tensorflow_it_is_one_line_and_status_2(place):
-  code = "import sys; sys.modules['tensorflow'] = None; from labse_jax import convert, errors; "
+  code = "import sys; sys.modules['tensorflow'] = None; from labse_jax import convert; "
+  code += "from labse_jax.base import errors; "
   code += f"errors.run(convert.main, ['--input', {str(place)!r}, '--output', 'never'])"
   done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=place)
   assert done.returncode == 2 and done.stderr.count("\n") == 1 and not done.stdout

@@ -21,6 +21,8 @@ BERT_CONFIG = {
   "hidden_dropout_prob": 0.1,
   "initializer_range": 0.02,
 }
+# What the research code's next-sentence head leaves in a checkpoint, as `opened` takes it.
+NEXT_SENTENCE = {"cls/seq_relationship/output_bias": ("cls/seq_relationship/output_bias", "")}
 
 
 def need_tensorflow():
@@ -56,9 +58,12 @@ def masked_lm_head(seed, D=32, V=1000):
 
 def variables_of(content, style, *, masked_lm=None):
   """{name: array} of a ModelFolder with LaBSE's head, as "research" or "garden" code has them."""
-  parts = {"bert": content.params["bert"]} | ({"masked_lm": masked_lm} if masked_lm else {})
-  views = weights.views(parts, content.model, NAMES["bert"])
-  tensors = {name.removeprefix("bert."): value for name, value in views.items()}
+  params = {"bert": content.params["bert"]}
+  if masked_lm:
+    params["masked_lm"] = masked_lm
+  tensors = {}
+  for name, value in weights.views(params, content.model, NAMES["bert"]).items():
+    tensors[name.removeprefix("bert.")] = value
   tensors["pooler.dense.weight"] = content.params["dense"]["kernel"].T
   tensors["pooler.dense.bias"] = content.params["dense"]["bias"]
   names = {}  # The research code's first.
@@ -67,13 +72,35 @@ def variables_of(content, style, *, masked_lm=None):
   found = {}
   for theirs, value in tensors.items():
     name = names[theirs][0 if style == "research" else -1]
-    value = value.T if name.endswith("kernel") else value
-    if style == "garden" and ".attention.self." in theirs:
-      value = value.reshape(*value.shape[:-1], content.model["heads"], -1)
-    elif style == "garden" and theirs.endswith("attention.output.dense.weight"):
-      value = value.reshape(content.model["heads"], -1, value.shape[-1])
+    if name.endswith("kernel"):
+      value = value.T
+    if style == "garden":
+      value = _with_heads(theirs, value, content.model["heads"])
     found[name] = value
   return found
+
+
+def _with_heads(theirs, value, heads):
+  """The model garden gives the heads an axis of their own."""
+  if ".attention.self." in theirs:
+    return value.reshape(*value.shape[:-1], heads, -1)
+  if theirs.endswith("attention.output.dense.weight"):
+    return value.reshape(heads, -1, value.shape[-1])
+  return value
+
+
+def no_pooler(arrays):
+  """Takes the pooler out of {name: array}."""
+  for name in list(arrays):
+    if "pooler" in name:
+      del arrays[name]
+
+
+def touch(folder, *names):
+  """Makes empty files of these names, which may stand in folders."""
+  for name in names:
+    (folder / name).parent.mkdir(parents=True, exist_ok=True)
+    (folder / name).touch()
 
 
 def opened(arrays, extra=()):
