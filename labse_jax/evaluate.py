@@ -69,20 +69,17 @@ def main(argv):
     command=shlex.join(["python", "-m", "labse_jax.evaluate", *argv]),
     page=bool(args.report),
   )
-  evaluated = _evaluate(args.model, evaluator, settings)
-  results = {name: one.report for name, one in evaluated.items()}
-  paired = {name: one.paired for name, one in evaluated.items()}
+  results = {}
+  paired = {}
+  shown = {}
+  for name, one in _evaluate(args.model, evaluator, settings).items():
+    results[name] = one.report
+    paired[name] = one.paired
+    shown[name] = one.shown
   comparisons = comparison.compare(results, paired)
 
   # The page is made before anything is written, so that a failure leaves no file.
-  page = None
-  if args.report:
-    # Late: drawing is not waited for where none is asked.
-    from labse_jax.pages import evaluation as evaluation_page
-
-    shown = {name: one.shown for name, one in evaluated.items()}
-    page = evaluation_page.page_of(results, shown, comparisons, published)
-
+  page = _page(results, shown, comparisons, published) if args.report else None
   alone = next(iter(results.values())) if len(results) == 1 else None
   write_json(args.output, alone or {"models": results, "comparisons": comparisons})
   if args.report:
@@ -91,6 +88,13 @@ def main(argv):
   print(table(alone) if alone and not published else _beside(results, comparisons, published))
   written = f"{args.output}, {args.report}" if args.report else args.output
   print(f"\nwritten: {written}")
+
+
+def _page(results, shown, comparisons, published):
+  # Late: drawing is not waited for where none is asked.
+  from labse_jax.pages import evaluation as evaluation_page
+
+  return evaluation_page.page_of(results, shown, comparisons, published)
 
 
 def _beside(results, comparisons, published):

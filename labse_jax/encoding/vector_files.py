@@ -30,6 +30,7 @@ def load_encode(path):
       f"{path} has {len(vectors_ND):,} rows and {texts_file} {len(texts):,} lines;"
       " row N must be the vector of line N."
     )
+  # A text that stands twice has the vector of its last line.
   row_of = {text: row for row, text in enumerate(texts)}
 
   def encode(asked):
@@ -75,5 +76,6 @@ def write_texts(path, texts):
   if broken:
     raise InputError(f"{path}: {broken[0]!r} has a line break and cannot stand on a line.")
   with replacing(path) as file:
-    file.writelines(f"{text}\n" for text in texts)
+    for text in texts:
+      file.write(f"{text}\n")
   return len(texts)

@@ -36,7 +36,8 @@ def read_task(data, language, part):
   stem = pathlib.Path(data) / f"{language}-en.{part}"
   foreign = read_columns(f"{stem}.{language}")
   english = read_columns(f"{stem}.en")
-  foreign_row, english_row = _rows(foreign), _rows(english)
+  foreign_row = _rows(foreign)
+  english_row = _rows(english)
   # Sentences that stand twice are one, and so are pairs of these.
   gold = {}
   for foreign_id, english_id in read_gold(f"{stem}.gold", foreign, english):

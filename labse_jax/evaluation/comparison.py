@@ -94,13 +94,16 @@ def compare(results, paired):
 
 
 def _compare(names, results, paired):
-  first, second = (results[name] for name in names)
-  first_paired, second_paired = (paired[name] for name in names)
-  draws = {} if first_paired is None else first_paired.difference_draws(second_paired)
+  name, other_name = names
+  first = results[name]
+  second = results[other_name]
+  draws = {}
+  if paired[name] is not None:
+    draws = paired[name].difference_draws(paired[other_name])
 
-  values, other_values = main_metric(first), main_metric(second)
+  other_values = main_metric(second)
   tests = {}
-  for language, value in values.items():
+  for language, value in main_metric(first).items():
     difference = number(value) - number(other_values[language])
     tests[language] = test(difference, draws.get(language))
 

@@ -27,8 +27,11 @@ def show(data, accuracy, encode):
   "similarity"} for the heat map and "queries", a list of dicts (see `_query`).
   """
   order = _languages(data, accuracy)
-  pairs = {language: tatoeba_files.read_pairs(data, language) for language in order}
-  scripts = {language: script(foreign) for language, (foreign, _) in pairs.items()}
+  pairs = {}
+  scripts = {}
+  for language in order:
+    pairs[language] = tatoeba_files.read_pairs(data, language)
+    scripts[language] = script(pairs[language][0])
   languages = several(order, scripts)
 
   # A language that is neither the best nor the worst stands for all in the heat map.
@@ -37,14 +40,14 @@ def show(data, accuracy, encode):
   asked = {language: pick(pairs[language], QUERIES) for language in languages}
 
   vectors_of = vectors_by_text(_needed(shown, asked, pairs), encode)
-  x_BD = vectors_of([foreign for foreign, _ in shown])
-  y_BD = vectors_of([english for _, english in shown])
+  shown_foreign, shown_english = zip(*shown, strict=True)
+  similarity_BB = vectors_of(shown_foreign) @ vectors_of(shown_english).T
   queries = []
   for language in languages:
     candidates = distinct([pairs[language][1]])
     for query, gold in asked[language]:
       queries.append(_query(language, query, gold, candidates, vectors_of))
-  return {"language": middle, "pairs": shown, "similarity": x_BD @ y_BD.T, "queries": queries}
+  return {"language": middle, "pairs": shown, "similarity": similarity_BB, "queries": queries}
 
 
 def _languages(data, accuracy):
@@ -56,9 +59,9 @@ def _languages(data, accuracy):
 
 def _needed(shown, asked, pairs):
   """The texts to encode: what is shown or asked, then every English sentence of the languages."""
-  texts = [foreign for foreign, _ in shown]
-  for queries in asked.values():
-    texts += [foreign for foreign, _ in queries]
+  texts = []
+  for some in (shown, *asked.values()):
+    texts += [foreign for foreign, _ in some]
   for language in asked:
     texts += pairs[language][1]
   return texts

@@ -62,8 +62,8 @@ def _best_strength(x_ND, label_N, part_N, scored_parts):
 
   Each part is labelled by a probe fitted on all other parts from 0 on.
   """
-  fitted_FN = np.array([(part_N >= 0) & (part_N != part) for part in scored_parts])
-  scored_FN = np.array([part_N == part for part in scored_parts])
+  scored_FN = part_N == np.array(scored_parts)[:, None]
+  fitted_FN = (part_N >= 0) & ~scored_FN
   # All strengths of all parts at once: S probes beside each other for each of F parts.
   strength_M = np.tile(STRENGTHS, len(fitted_FN))
   found_MN = predictions(x_ND, label_N, fitted_FN.repeat(len(STRENGTHS), 0), strength_M)

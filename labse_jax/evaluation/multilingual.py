@@ -51,7 +51,7 @@ def shared_sentences(pairs):
 def heat(sentence, translated, scripts, vectors):
   """{"languages", "texts", "similarity"} of a sentence, "pivot" first, and its translations."""
   languages = several(list(translated), scripts, HEAT_LANGUAGES)
-  texts = [sentence, *(translated[language] for language in languages)]
+  texts = _with_translations(sentence, translated, languages)
   x_BD = _vectors_of(texts, vectors)
   return {"languages": ["pivot", *languages], "texts": texts, "similarity": x_BD @ x_BD.T}
 
@@ -66,7 +66,7 @@ def projection(shared, scripts, vectors):
   languages = []
   for place, (sentence, translated) in enumerate(shared):
     chosen = several(list(translated), scripts, PROJECTED_LANGUAGES)
-    texts += [sentence, *(translated[language] for language in chosen)]
+    texts += _with_translations(sentence, translated, chosen)
     languages += ["pivot", *chosen]
     sentences += [place] * (1 + len(chosen))
   points_N2, share_2 = principal_plane(_vectors_of(texts, vectors))
@@ -77,6 +77,10 @@ def projection(shared, scripts, vectors):
     "points": points_N2,
     "share": share_2,
   }
+
+
+def _with_translations(sentence, translated, languages):
+  return [sentence, *(translated[language] for language in languages)]
 
 
 def _vectors_of(texts, vectors):

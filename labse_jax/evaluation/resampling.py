@@ -5,6 +5,8 @@ import zlib
 
 import numpy as np
 
+from labse_jax.evaluation.result_table import number
+
 RESAMPLES = 10_000
 SEED = 2022
 DRAWN_AT_ONCE = 1 << 17  # 1 MiB of counts: larger blocks leave the cache and take twice as long.
@@ -71,6 +73,11 @@ def mean_draws(items, together):
     totals_RN = resampled_totals(rows_BN, key=zlib.crc32(name.encode()))
     draws |= zip(languages, totals_RN.T / len(rows_BN), strict=True)
   return {language: draws[language] for language in items}
+
+
+def mean_of(results, metric):
+  """The mean of a metric over {language: {metric: value}}, each language counting the same."""
+  return float(np.mean([number(row[metric]) for row in results.values()]))
 
 
 def f1(sums_J):

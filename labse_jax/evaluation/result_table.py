@@ -80,7 +80,9 @@ def side_by_side(results, published):
   first = next(iter(results.values()))
   metric = metrics_of(first)[-1]
   head = ["language", *results, *(f"{name} (published)" for name in published)]
-  columns = [_column(result, metric) for result in results.values()]
+  columns = []
+  for result in results.values():
+    columns.append(_column(result, metric))
   for one in published.values():
     columns.append(one["results"] | {"average": _average(one, len(first["results"]))})
 
@@ -114,8 +116,10 @@ def notes(result):
   parts = {}
   for language, part in result.get("scored on", {}).items():
     parts.setdefault(part, []).append(language)
-  scored = [f"scored on {part}: {', '.join(languages)}" for part, languages in parts.items()]
-  return [*left_out(result), *scored]
+  lines = left_out(result)
+  for part, languages in parts.items():
+    lines.append(f"scored on {part}: {', '.join(languages)}")
+  return lines
 
 
 def left_out(result):

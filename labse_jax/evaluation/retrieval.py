@@ -4,7 +4,7 @@ import zlib
 
 import numpy as np
 
-from labse_jax.evaluation.resampling import RESAMPLES, SEED, both_directions
+from labse_jax.evaluation.resampling import RESAMPLES, SEED, both_directions, mean_of
 
 SCORES_AT_ONCE = 1 << 24  # 64 MiB of float32.
 
@@ -33,13 +33,10 @@ def retrieve(pairs, vectors_of):
 
 def average(results, draws):
   """The mean over the languages of `results`. Each counts the same and is drawn apart."""
-
-  def mean(name):
-    return np.mean([result[name] for result in results.values()])
-
   mean_R = sum(draws[language] for language in results) / len(results)
-  directions = both_directions("accuracy", mean("forward"), mean("backward"), mean_R)
-  return {**directions, "languages": len(results)}
+  forward = mean_of(results, "forward")
+  backward = mean_of(results, "backward")
+  return both_directions("accuracy", forward, backward, mean_R) | {"languages": len(results)}
 
 
 def hits(query_BD, candidate_CD, text_C):

@@ -16,9 +16,16 @@ OPINIONS = {  # A file a label, 0 first; without a test of their own.
   "MPQA": ("MPQA/mpqa.neg", "MPQA/mpqa.pos"),
 }
 PARTS = {
-  "SST2": {part: f"SST/binary/sentiment-{part}" for part in ("train", "dev", "test")},
+  "SST2": {
+    "train": "SST/binary/sentiment-train",
+    "dev": "SST/binary/sentiment-dev",
+    "test": "SST/binary/sentiment-test",
+  },
   "TREC": {"train": "TREC/train_5500.label", "test": "TREC/TREC_10.label"},
-  "MRPC": {part: f"MRPC/msr_paraphrase_{part}.txt" for part in ("train", "test")},
+  "MRPC": {
+    "train": "MRPC/msr_paraphrase_train.txt",
+    "test": "MRPC/msr_paraphrase_test.txt",
+  },
 }
 
 
@@ -35,16 +42,21 @@ class Task(typing.NamedTuple):
 
 def tasks_in(data):
   """The tasks whose files lie in a folder."""
-  first = {name: _files(name)[0] for name in TASKS}
-  found = [name for name in TASKS if (pathlib.Path(data) / first[name]).exists()]
+  wanted = []
+  found = []
+  for name in TASKS:
+    file = _first_file(name)
+    wanted.append(file)
+    if (pathlib.Path(data) / file).exists():
+      found.append(name)
   if not found:
-    raise InputError(f"{data}: holds none of {', '.join(first.values())}.")
+    raise InputError(f"{data}: holds none of {', '.join(wanted)}.")
   return found
 
 
-def _files(name):
-  """The files of a task, below its folder."""
-  return OPINIONS[name] if name in OPINIONS else list(PARTS[name].values())
+def _first_file(name):
+  """The file that tells that a task is there."""
+  return OPINIONS[name][0] if name in OPINIONS else PARTS[name]["train"]
 
 
 def read_task(data, name):

@@ -49,6 +49,7 @@ def choose(languages, available, data, groups=None):
   if languages is None:
     return available
   groups = groups or {}
+  # The command line gives a list, a config may give text.
   names = languages.split(",") if isinstance(languages, str) else languages
   chosen = {}
   for name in names:
@@ -68,7 +69,8 @@ def choose(languages, available, data, groups=None):
 
 def read_aligned(path, other_path):
   """The lines of two files, of which line N of one belongs to line N of the other."""
-  lines, other_lines = _lines(path), _lines(other_path)
+  lines = _lines(path)
+  other_lines = _lines(other_path)
   if len(lines) != len(other_lines):
     raise InputError(
       f"{path} has {len(lines)} lines and {other_path} {len(other_lines)};"
@@ -83,19 +85,24 @@ def _lines(path):
   return [line for _, line in read_lines(path)]
 
 
-def large_enough(pairs, minimum, data):
+def _length(columns):
+  """The number of pairs in a tuple of columns."""
+  return len(columns[0])
+
+
+def large_enough(pairs, minimum, data, *, count=_length):
   """Parts {language: pairs} into those with at least `minimum` pairs, and the sizes of the others.
 
-  Pairs are a tuple of columns. Raises InputError where no language has as many.
+  `count` gives the number of pairs. Raises InputError where no language has as many.
   """
   kept = {}
   skipped = {}
-  for language, columns in pairs.items():
-    count = len(columns[0])
-    if count < minimum:
-      skipped[language] = count
+  for language, its_pairs in pairs.items():
+    size = count(its_pairs)
+    if size < minimum:
+      skipped[language] = size
     else:
-      kept[language] = columns
+      kept[language] = its_pairs
   if not kept:
     most = max(skipped.values())
     raise InputError(f"{data}: no language has {minimum} pairs; the largest has {most}.")

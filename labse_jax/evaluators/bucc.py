@@ -10,7 +10,7 @@ from labse_jax.base.errors import InputError, known
 from labse_jax.evaluation.bucc_files import languages_in, read_task
 from labse_jax.evaluation.comparison import Counts
 from labse_jax.evaluation.evaluator import Result
-from labse_jax.evaluation.resampling import f1, interval, resampled_totals
+from labse_jax.evaluation.resampling import f1, interval, mean_of, resampled_totals
 from labse_jax.evaluation.suite_files import choose, large_enough
 from labse_jax.evaluation.text_vectors import distinct, vectors_by_text
 from labse_jax.neighbours.exact import top_k_both
@@ -30,7 +30,7 @@ class Evaluator:
   English ones ("backward"), those in both ("intersection") or in either ("union"), or of these the
   best whose sentences are still free ("max").
   Languages with fewer than `minimum` gold pairs are named under "skipped". Raises InputError for
-  what is not there or does not fit.
+  data that is missing or wrong.
   """
 
   def __init__(self, *, data, languages=None, minimum=0, margin="ratio", k=4, retrieval="max"):
@@ -58,7 +58,7 @@ class Evaluator:
     return distinct(columns)
 
   def pairs(self):
-    """None: the texts are not aligned."""
+    """Empty: the texts are not aligned."""
     return {}
 
   def run(self, encode):
@@ -69,19 +69,22 @@ class Evaluator:
     """
     results = {}
     counts_of = {}
+    scored_on = {}
     mean_R = 0
     for language in self.training:
       scored = self._score(language, encode)
+      # One retrieval is the suite's metric; it alone is resampled.
       chosen = scored[self.retrieval]
       draws_R = f1(resampled_totals(chosen.counts_B3, key=zlib.crc32(language.encode())))
       results[language] = _metrics(chosen, draws_R, scored)
       counts_of[language] = chosen.counts_B3
+      scored_on[language] = "test" if language in self.test else HALVED
       mean_R = mean_R + draws_R / len(self.training)
     report = {
       "suite": "bucc",
       "results": results,
       "average": _average(results, mean_R),
-      "scored on": {name: "test" if name in self.test else HALVED for name in results},
+      "scored on": scored_on,
       "skipped": self.skipped,
     }
     return Result(report, Counts(counts_of))
@@ -93,6 +96,7 @@ class Evaluator:
     if language not in self.test:
       first_B = first_half(task)
       return {name: _score_half(pairs, task, first_B) for name, pairs in mined.items()}
+    # The training set only chooses the thresholds.
     test = self.test[language]
     scored = {}
     for name, test_pairs in self._mine(test, encode).items():
@@ -146,19 +150,18 @@ def _metrics(chosen, draws_R, scored):
 
 
 def _average(results, mean_R):
-  mean_f1 = np.mean([result["f1"]["value"] for result in results.values()])
-  average = {"f1": interval(mean_f1, mean_R)}
+  average = {"f1": interval(mean_of(results, "f1"), mean_R)}
   for name in ("precision", "recall", *RETRIEVALS):
-    average[name] = float(np.mean([result[name] for result in results.values()]))
+    average[name] = mean_of(results, name)
   return average | {"languages": len(results)}
 
 
 def _score_half(pairs, task, first_B):
   """The Scored of the second half of the foreign sentences; the first chooses the threshold."""
   in_first_P = first_B[pairs.rows_P2[:, 0]]
-  gold_B = first_B[np.array(task.gold)[:, 0]]
+  gold_G = first_B[_gold_rows(task)]
   gold_P = is_gold(pairs.rows_P2, task)
-  threshold = best_threshold(pairs.score_P[in_first_P], gold_P[in_first_P], gold_B.sum())
+  threshold = best_threshold(pairs.score_P[in_first_P], gold_P[in_first_P], gold_G.sum())
   return Scored(counts(pairs, task, threshold)[~first_B], threshold)
 
 
@@ -166,8 +169,13 @@ def _check(task, k, where, *, halved):
   least = min(len(task.foreign), len(task.english))
   if not (isinstance(k, int) and 1 <= k <= least):
     raise InputError(f"{where}: k = {k!r}; 1 to {least}, the number of sentences, is allowed.")
-  if halved and len({row for row, _ in task.gold}) < 2:
+  if halved and len(set(_gold_rows(task).tolist())) < 2:
     raise InputError(f"{where}: has one gold pair; two are needed where there is no test.")
+
+
+def _gold_rows(task):
+  """The foreign row of each gold pair, [G]."""
+  return np.array(task.gold)[:, 0]
 
 
 def is_gold(rows_P2, task):
@@ -195,7 +203,7 @@ def best_threshold(score_P, gold_P, gold):
 def first_half(task):
   """The foreign sentences that choose the threshold: every other one with, and without, gold."""
   without_B = np.ones(len(task.foreign), bool)
-  without_B[[row for row, _ in task.gold]] = False
+  without_B[_gold_rows(task)] = False
   # Those with gold stand first in this order, so that every other one halves both kinds.
   order_B = np.argsort(without_B, kind="stable")
   first_B = np.empty(len(without_B), bool)
@@ -208,9 +216,8 @@ def counts(pairs, task, threshold):
   rows_P2 = pairs.rows_P2[pairs.score_P >= threshold]
   mined_P = rows_P2[:, 0]
   found_F = mined_P[is_gold(rows_P2, task)]
-  gold_G = np.array([row for row, _ in task.gold])
 
   def of_each(row_P):
     return np.bincount(row_P, minlength=len(task.foreign))
 
-  return np.stack([of_each(found_F), of_each(mined_P), of_each(gold_G)], 1)
+  return np.stack([of_each(found_F), of_each(mined_P), of_each(_gold_rows(task))], 1)

@@ -5,6 +5,7 @@ import numpy as np
 from labse_jax.evaluation.bucc_files import languages_in, read_task
 from labse_jax.evaluation.comparison import Outcomes
 from labse_jax.evaluation.evaluator import Result
+from labse_jax.evaluation.resampling import mean_of
 from labse_jax.evaluation.retrieval import average, nearest, retrieve
 from labse_jax.evaluation.suite_files import choose, large_enough
 from labse_jax.evaluation.text_vectors import columns_of, distinct, vectors_by_text
@@ -15,7 +16,7 @@ class Evaluator:
 
   `data` is a folder of XX-en.training.XX, .en and .gold, as of the suite "bucc"; the other
   sentences of the texts are left out. Languages with fewer than `minimum` gold pairs are named
-  under "skipped". Raises InputError for what is not there or does not fit.
+  under "skipped". Raises InputError for data that is missing or wrong.
   """
 
   def __init__(self, *, data, languages=None, minimum=0):
@@ -42,7 +43,7 @@ class Evaluator:
     for language, (foreign, english) in self._pairs.items():
       nearest_B = nearest(vectors_of(foreign), vectors_of(english))
       results[language]["weighted_f1"] = weighted_f1(nearest_B)
-    mean_f1 = float(np.mean([result["weighted_f1"] for result in results.values()]))
+    mean_f1 = mean_of(results, "weighted_f1")
     report = {
       "suite": "bucc_retrieval",
       "results": results,

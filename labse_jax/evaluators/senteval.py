@@ -7,7 +7,7 @@ import numpy as np
 from labse_jax.evaluation import linear_probe
 from labse_jax.evaluation.comparison import Outcomes
 from labse_jax.evaluation.evaluator import Result
-from labse_jax.evaluation.resampling import SEED, interval, resampled_totals
+from labse_jax.evaluation.resampling import SEED, interval, mean_of, resampled_totals
 from labse_jax.evaluation.senteval_files import read_task, tasks_in
 from labse_jax.evaluation.suite_files import choose, large_enough
 from labse_jax.evaluation.text_vectors import distinct, vectors_by_text
@@ -20,15 +20,13 @@ class Evaluator:
   in it; `languages` are names of tasks (SST2 for SST). The strength of L2 is chosen on SST2's dev
   set, by 10 folds of the training set for TREC and MRPC, and for the others, of which 10 folds
   are the test, within each nine. Tasks with fewer than `minimum` examples are named under
-  "skipped". Raises InputError for what is not there or does not fit.
+  "skipped". Raises InputError for data that is missing or wrong.
   """
 
   def __init__(self, *, data, languages=None, minimum=0):
     chosen = choose(languages, tasks_in(data), data)
     tasks = {name: read_task(data, name) for name in chosen}
-    labels = {name: (task.label_N,) for name, task in tasks.items()}
-    kept, self.skipped = large_enough(labels, minimum, data)
-    self.tasks = {name: tasks[name] for name in kept}
+    self.tasks, self.skipped = large_enough(tasks, minimum, data, count=_examples)
 
   def texts(self):
     """The distinct texts of all tasks."""
@@ -38,7 +36,7 @@ class Evaluator:
     return distinct(columns)
 
   def pairs(self):
-    """None: the suite has no translations."""
+    """Empty: the suite has no translations."""
     return {}
 
   def run(self, encode):
@@ -51,19 +49,24 @@ class Evaluator:
       right_T = predicted_T == label_T
       task_draws = resampled_totals(right_T[:, None], key=zlib.crc32(name.encode()))[:, 0]
       results[name] = {"accuracy": interval(right_T.mean(), task_draws / len(right_T))}
+      # The task whose paper reports an F1 too.
       if name == "MRPC":
         results[name]["f1"] = f1(predicted_T, label_T)
       results[name]["examples"] = len(right_T)
       outcomes[name] = right_T.astype(float)
       draws = draws + task_draws / len(right_T) / len(self.tasks)
-    mean = np.mean([result["accuracy"]["value"] for result in results.values()])
+    mean = interval(mean_of(results, "accuracy"), draws)
     report = {
       "suite": "senteval",
       "results": results,
-      "average": {"accuracy": interval(mean, draws), "tasks": len(results)},
+      "average": {"accuracy": mean, "tasks": len(results)},
       "skipped": self.skipped,
     }
     return Result(report, Outcomes(outcomes))
+
+
+def _examples(task):
+  return len(task.label_N)
 
 
 def classify(task, encode):

@@ -10,7 +10,7 @@ from labse_jax.base.errors import InputError
 from labse_jax.base.files import read_lines
 from labse_jax.evaluation.comparison import Draws
 from labse_jax.evaluation.evaluator import Result
-from labse_jax.evaluation.resampling import interval, resampled
+from labse_jax.evaluation.resampling import interval, mean_of, resampled
 from labse_jax.evaluation.suite_files import (
   choose,
   files_in,
@@ -34,8 +34,7 @@ class Evaluator:
   without a header; or score, sentence, sentence. Or it is a folder, or a file, of SemEval's
   STS.input.NAME.txt beside STS.gs.NAME.txt, whose lines without a score are left out and counted
   under "scored on". `languages` are names of such files, None all. Sets with fewer than `minimum`
-  pairs are named under "skipped". Raises InputError for a file that is not there and for a line
-  that does not fit.
+  pairs are named under "skipped". Raises InputError for data that is missing or wrong.
   """
 
   def __init__(self, *, data, languages=None, minimum=0):
@@ -57,7 +56,7 @@ class Evaluator:
     return distinct(columns)
 
   def pairs(self):
-    """None: the suite has no translations."""
+    """Empty: the suite has no translations."""
     return {}
 
   def run(self, encode):
@@ -71,13 +70,17 @@ class Evaluator:
     for name, (first, second, gold_B) in self.sets.items():
       cosine_B = np.einsum("bd,bd->b", vectors_of(first), vectors_of(second), dtype=np.float64)
       results[name], draws[name] = _correlations(cosine_B, gold_B, zlib.crc32(name.encode()))
-    rho = np.mean([result["spearman"]["value"] for result in results.values()])
-    r = np.mean([result["pearson"] for result in results.values()])
+    # Sets are drawn apart, so that the mean of the draws is a draw of the mean.
     mean_R = np.mean(list(draws.values()), axis=0)
+    average = {
+      "spearman": interval(mean_of(results, "spearman"), mean_R),
+      "pearson": mean_of(results, "pearson"),
+      "sets": len(results),
+    }
     report = {
       "suite": "sts",
       "results": results,
-      "average": {"spearman": interval(rho, mean_R), "pearson": float(r), "sets": len(results)},
+      "average": average,
       "scored on": self.scored_on,
       "skipped": self.skipped,
     }
@@ -144,7 +147,9 @@ def read_pairs(path):
   """(first sentences, second sentences, gold_B) of a set's pairs."""
   path = pathlib.Path(path)
   columns = None
-  rows = []
+  first_texts = []
+  second_texts = []
+  scores = []
   for number, line in _lines(path):
     cells = [cell.strip() for cell in line.split("\t")]
     # The first line tells the columns, and is a pair unless it is a header.
@@ -152,11 +157,13 @@ def read_pairs(path):
       columns = _columns(cells, f"{path}:{number}")
       if cells[columns[0]] == COLUMNS[0]:
         continue
-    rows.append(_row(cells, columns, f"{path}:{number}"))
-  gold_B = np.array([score for score, _, _ in rows])
-  if len(set(gold_B.tolist())) < 2:
+    score, first, second = _row(cells, columns, f"{path}:{number}")
+    scores.append(score)
+    first_texts.append(first)
+    second_texts.append(second)
+  if len(set(scores)) < 2:
     raise InputError(f"{path}: has fewer than two different scores; there is nothing to rank.")
-  return [first for _, first, _ in rows], [second for _, _, second in rows], gold_B
+  return first_texts, second_texts, np.array(scores)
 
 
 def _columns(cells, where):

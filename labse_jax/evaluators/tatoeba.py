@@ -39,8 +39,7 @@ class Evaluator:
   `data` is a folder in LASER's layout: `tatoeba.XXX-eng.XXX` beside `tatoeba.XXX-eng.eng`, aligned
   by line. `languages` are codes or GROUPS ("14", "36", "laser", "zero-shot"), in a list or
   separated by commas; None is every language there. Languages with fewer than `minimum` pairs are
-  named under "skipped". Raises InputError for a folder, file or language that is not there or does
-  not fit.
+  named under "skipped". Raises InputError for data that is missing or wrong.
   """
 
   def __init__(self, *, data, languages=None, minimum=0):

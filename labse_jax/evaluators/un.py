@@ -16,7 +16,13 @@ from labse_jax.base.unit_vectors import unit
 from labse_jax.data.text_hash import text_hash
 from labse_jax.evaluation.comparison import Outcomes
 from labse_jax.evaluation.evaluator import Result
-from labse_jax.evaluation.resampling import both_directions, interval, mean_draws, resampled_totals
+from labse_jax.evaluation.resampling import (
+  both_directions,
+  interval,
+  mean_draws,
+  mean_of,
+  resampled_totals,
+)
 from labse_jax.evaluation.suite_files import choose, large_enough
 from labse_jax.evaluation.text_vectors import distinct
 from labse_jax.neighbours.exact import top_k_both
@@ -28,29 +34,30 @@ class Evaluator:
   """Precision of the nearest neighbour by cosine among all sentences, and among all documents.
 
   `data` is a folder of files aligned by line, NAME.XX beside NAME.en, as UNv1.0.6way.fr or
-  UNv1.0.en-fr.fr. Where there is a NAME.ids, what stands in its lines before the first
-  space or tab is the line's document, and a document's vector the mean of its sentences'. Lines are
+  UNv1.0.en-fr.fr. A NAME.ids beside them names the document of each line, before the first space
+  or tab of its own line; the vector of a document is the mean of its sentences' vectors. Lines are
   encoded in blocks and their vectors stored in the system's folder for temporary files (TMPDIR), so
   that memory holds some bytes a line. Languages with fewer than `minimum` lines are named under
-  "skipped". Raises InputError for what is not there or does not fit.
+  "skipped". Raises InputError for data that is missing or wrong.
   """
 
   def __init__(self, *, data, languages=None, minimum=0):
     stems = stems_in(data)
     chosen = choose(languages, list(stems), data)
-    lines = {language: (range(count_lines(stems[language], language)),) for language in chosen}
-    kept, self.skipped = large_enough(lines, minimum, data)
-    self.sets = {language: (stems[language], len(rows)) for language, (rows,) in kept.items()}
+    sets = {}
+    for language in chosen:
+      sets[language] = Text(stems[language], count_lines(stems[language], language))
+    self.sets, self.skipped = large_enough(sets, minimum, data, count=lambda text: text.count)
 
   def texts(self):
     """The distinct lines of all files, which are read for it."""
     columns = []
-    for language, (stem, _) in self.sets.items():
-      columns += [_lines(f"{stem}.en"), _lines(f"{stem}.{language}")]
+    for language, text in self.sets.items():
+      columns += [_lines(f"{text.stem}.en"), _lines(f"{text.stem}.{language}")]
     return distinct(columns)
 
   def pairs(self):
-    """None: the lines are too many for memory."""
+    """Empty: the lines are too many for memory."""
     return {}
 
   def run(self, encode):
@@ -60,20 +67,22 @@ class Evaluator:
     average is over languages, each counting the same; those of one NAME are drawn together.
     """
     found = {}
+    scores = {}
+    together = {}
     english_stem = None
-    for language, (stem, count) in self.sets.items():
+    for language, text in self.sets.items():
+      stem = text.stem
       document_B = read_documents(f"{stem}.ids")
       # Languages of one NAME share its file of English, which is encoded once.
       if stem != english_stem:
-        english = read_side(f"{stem}.en", count, encode, document_B)
+        english = read_side(f"{stem}.en", text.count, encode, document_B)
         english_stem = stem
-      foreign = read_side(f"{stem}.{language}", count, encode, document_B)
-      found[language] = _search(foreign, english)
+      foreign = read_side(f"{stem}.{language}", text.count, encode, document_B)
+      found[language] = Found(hits(foreign, english), document_hits(foreign, english))
+      scores[language] = found[language].hits_B2.mean(1, dtype=np.float16)  # 0, 1/2 or 1.
+      # Files beside the same English are aligned with each other.
+      together[language] = stem.name
 
-    # 0, 1/2 or 1 a line.
-    scores = {name: one.hits_B2.mean(1, dtype=np.float16) for name, one in found.items()}
-    # Files beside the same English are aligned with each other.
-    together = {language: stem.name for language, (stem, _) in self.sets.items()}
     draws = mean_draws(scores, together)
     results = {name: _metrics(name, one, draws[name]) for name, one in found.items()}
     report = {
@@ -85,6 +94,14 @@ class Evaluator:
     return Result(report, Outcomes(scores, together))
 
 
+@dataclasses.dataclass(frozen=True)
+class Text:
+  """The path of aligned files without their languages, and the number of their lines."""
+
+  stem: pathlib.Path
+  count: int
+
+
 def stems_in(data):
   """{language: path without it} of the files that stand beside one of English, sorted."""
   data = pathlib.Path(data)
@@ -92,7 +109,8 @@ def stems_in(data):
     raise InputError(f"{data}: no such folder; it should hold NAME.XX beside NAME.en.")
   stems = {}
   for path in sorted(data.iterdir()):
-    stem, language = path.with_suffix(""), path.suffix[1:]
+    stem = path.with_suffix("")
+    language = path.suffix[1:]
     if language in ("", "en", "ids") or not (data / f"{stem.name}.en").exists():
       continue
     if language in stems:
@@ -188,12 +206,6 @@ def _on_disk(count, width):
     return np.memmap(file, np.float32, "w+", shape=(count, width))
 
 
-def _search(foreign, english):
-  """What two Sides find in each other."""
-  documents = None if foreign.sums_GD is None else document_hits(foreign, english)
-  return Found(hits(foreign, english), documents)
-
-
 def hits(foreign, english):
   """Whether the nearest of all lines has the text of the line beside it, both ways, [B, 2]."""
   (_, english_B1), (_, foreign_B1) = top_k_both(foreign.vectors_BD, english.vectors_BD, 1)
@@ -203,7 +215,9 @@ def hits(foreign, english):
 
 
 def document_hits(foreign, english):
-  """Whether the nearest of all documents is the translation, both ways, [G, 2]."""
+  """Whether the nearest of all documents is the translation, both ways, [G, 2]; None without."""
+  if foreign.sums_GD is None:
+    return None
   # The direction of the sum is that of the mean.
   x_GD = unit(foreign.sums_GD).astype(np.float32)
   y_GD = unit(english.sums_GD).astype(np.float32)
@@ -226,12 +240,10 @@ def _metrics(language, found, draws_R):
 
 
 def _average(results, draws_R):
-  def mean(name):
-    return np.mean([result[name] for result in results.values()])
-
-  average = both_directions("p_at_1", mean("forward"), mean("backward"), draws_R)
-  documents = [result.get("document_p_at_1") for result in results.values()]
+  forward = mean_of(results, "forward")
+  backward = mean_of(results, "backward")
+  average = both_directions("p_at_1", forward, backward, draws_R)
   # Languages without documents have no such metric, and then there is no mean of all.
-  if None not in documents:
-    average["document_p_at_1"] = float(np.mean([metric["value"] for metric in documents]))
+  if all("document_p_at_1" in row for row in results.values()):
+    average["document_p_at_1"] = mean_of(results, "document_p_at_1")
   return {**average, "languages": len(results)}

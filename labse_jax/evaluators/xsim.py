@@ -23,7 +23,7 @@ class Evaluator:
   NAME.dev or NAME.devtest (FLORES-200). Each of `languages`, None for all, is searched from and
   against `pivot`, None for English. `margin` is "ratio", "distance" or "absolute", over the means
   of the `k` nearest. Languages with fewer than `minimum` sentences are named under "skipped".
-  Raises InputError for what is not there or does not fit.
+  Raises InputError for data that is missing or wrong.
   """
 
   def __init__(self, *, data, languages=None, minimum=0, pivot=None, margin="ratio", k=4):

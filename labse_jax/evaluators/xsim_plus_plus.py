@@ -5,7 +5,7 @@ import numpy as np
 from labse_jax.evaluation.comparison import Draws
 from labse_jax.evaluation.evaluator import Result
 from labse_jax.evaluation.perturbations import KINDS, perturbed
-from labse_jax.evaluation.resampling import interval
+from labse_jax.evaluation.resampling import interval, mean_of
 from labse_jax.evaluation.text_vectors import distinct, vectors_by_text
 from labse_jax.evaluators import xsim
 
@@ -32,7 +32,10 @@ class Evaluator(xsim.Evaluator):
 
   def texts(self):
     """The distinct candidates, then the distinct sentences of all languages."""
-    return distinct([self.candidates, *(texts for texts, _ in self._pairs.values())])
+    columns = [self.candidates]
+    for texts, _ in self._pairs.values():
+      columns.append(texts)
+    return distinct(columns)
 
   def run(self, encode):
     """Evaluates `encode(list[str]) -> float32 [N, D]`, whose rows are unit vectors.
@@ -49,6 +52,7 @@ class Evaluator(xsim.Evaluator):
     wrong_NB = []
     for language, (texts, _) in self._pairs.items():
       x_BD = vectors_of(texts)
+      # Without and with look-alikes, so that the figures tell what these change.
       alone_B, _ = xsim.best(x_BD, english_BD, margin=self.margin, k=self.k)
       found_B, _ = xsim.best(x_BD, candidate_CD, margin=self.margin, k=self.k)
       wrong_B = np.array(xsim.misses(found_B, english, self.candidates))
@@ -68,7 +72,7 @@ class Evaluator(xsim.Evaluator):
       results[language] = {"error": error, **row, "pairs": wrong_NB.shape[1]}
     average = {"error": interval(wrong_NB.mean(), draws_RN.mean(1))}
     for name in ("xsim", *SHARES):
-      average[name] = float(np.mean([row[name] for row in shares.values()]))
+      average[name] = mean_of(shares, name)
     report = {
       "suite": "xsim_plus_plus",
       "results": results,

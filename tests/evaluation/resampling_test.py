@@ -63,3 +63,8 @@ def test_f1_is_that_of_precision_and_recall():
   expected = 2 * precision * recall / (precision + recall)
   sums_23 = np.array([[found, mined, gold], [0, 0, 0]])
   np.testing.assert_allclose(resampling.f1(sums_23), [expected, 0])
+
+
+def test_a_mean_counts_each_language_once_with_or_without_intervals():
+  results = {"a": {"x": {"value": 0.5, "low": 0, "high": 1}, "y": 1}, "b": {"x": 0.25, "y": 4}}
+  assert resampling.mean_of(results, "x") == 0.375 and resampling.mean_of(results, "y") == 2.5

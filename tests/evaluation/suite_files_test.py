@@ -80,5 +80,7 @@ def test_small_sets_are_put_aside():
   pairs = {"a": (["x"], ["y"]), "b": (["x", "z"], ["y", "y"])}
   assert suite_files.large_enough(pairs, 2, "data") == ({"b": pairs["b"]}, {"a": 1})
   assert suite_files.large_enough(pairs, 0, "data") == (pairs, {})
+  counted = suite_files.large_enough({"a": "x", "b": "xyz"}, 2, "data", count=len)
+  assert counted == ({"b": "xyz"}, {"a": 1})
   with pytest.raises(InputError, match="data: no language has 3 pairs; the largest has 2"):
     suite_files.large_enough(pairs, 3, "data")
