@@ -35,7 +35,8 @@ def test_pairs_are_spaced_over_the_file_and_easy_to_read():
   picked = example_queries.pick((foreign, english), 4)
   assert picked == [(foreign[place], english[place]) for place in (12, 37, 61, 86)]
   # Too short ones stand back while others are enough.
-  assert example_queries.pick((FRENCH, ENGLISH), 1) == [(FRENCH[1], ENGLISH[1])]
+  short_first = ["Oui", *FRENCH[:3]], ["Yes", *ENGLISH[:3]]
+  assert example_queries.pick(short_first, 1) == [(FRENCH[1], ENGLISH[1])]
   assert example_queries.pick((["Oui"], ["Yes"]), 2) == [("Oui", "Yes")]
 
 
