@@ -25,7 +25,7 @@ from labse_jax import train
 from labse_jax.base.sharding import make_mesh
 from labse_jax.configs.command_line import load_config
 from labse_jax.tasks.dual_encoder import Task
-from labse_jax.training import optim
+from labse_jax.training import optimizers
 
 SIZES = (32_000, 250_000, 501_153)
 REPEATS = 5
@@ -52,23 +52,24 @@ def random_batch(task, rng):
   return batch
 
 
-def prepare(task, mesh, sparse):
+def prepare(task, mesh, optimizer):
   """(compiled step, state, settle) of the trainer's own."""
-  options = task.config.optim.to_dict()
-  tx, schedule = optim.transformation(**options), (0, None, task.config.schedule.to_dict())
-  sparse = options if sparse else {}
-  abstract, init = train.make_state(task, tx, mesh, sparse)
-  state, key = init(jax.random.key(0)), jax.random.key(1)
+  schedule = (0, None, task.config.schedule.to_dict())
+  abstract, init = train.make_state(task, optimizer, mesh)
+  state = init(jax.random.key(0))
   state["total"] = jnp.int32(1000)
-  step = train.make_train_step(task, tx, abstract, schedule, sparse)
-  compiled = step.lower(abstract, task.batch_shapes(), key).compile()
-  return compiled, state, train.make_settle(abstract, schedule, sparse)
+  step = train.make_train_step(task, optimizer, abstract, schedule)
+  compiled = step.lower(abstract, task.batch_shapes(), jax.random.key(1)).compile()
+  settle = optimizer.make_settle(abstract, lambda state: train.rate_of(state, schedule))
+  return compiled, state, settle
 
 
 def measure(vocab_size, mesh):
   """Prints a line for each of the two, and returns nothing."""
   task, rng, key = make_task(vocab_size), np.random.default_rng(0), jax.random.key(1)
-  runs = {name: prepare(task, mesh, name == "row-sparse") for name in ("dense", "row-sparse")}
+  options = task.config.optim.to_dict()
+  forms = {"dense": optimizers.Dense, "row-sparse": optimizers.RowSparse}
+  runs = {name: prepare(task, mesh, form(options)) for name, form in forms.items()}
   states = {name: state for name, (_, state, _) in runs.items()}
   times, distinct = {name: [] for name in runs}, []
   for repeat in range(2 + REPEATS):

@@ -1,5 +1,6 @@
 """The one trainer: `python -m labse_jax.train --config experiments/NAME.py --workdir DIR`."""
 
+from collections.abc import Callable
 import contextlib
 import dataclasses
 import functools
@@ -8,6 +9,7 @@ import pathlib
 import sys
 import threading
 import time
+from typing import Any
 
 from absl import logging
 import jax
@@ -16,7 +18,7 @@ import optax
 
 from labse_jax.base import files
 from labse_jax.base.console import is_main, note, say
-from labse_jax.base.errors import run
+from labse_jax.base.errors import run as run_command
 from labse_jax.base.plugins import chosen
 from labse_jax.base.sharding import (
   batch_sharding,
@@ -29,19 +31,59 @@ from labse_jax.base.sharding import (
 from labse_jax.configs.command_line import load_config
 from labse_jax.configs.ranges import check_ranges
 from labse_jax.data.batches.streams import to_devices
-from labse_jax.training import optim, row_sparse, stacking
+from labse_jax.training import optim, stacking
 from labse_jax.training.budget import steps_within
 from labse_jax.training.checkpoint import Checkpoints
-from labse_jax.training.evals import evaluate, make_evals
-from labse_jax.training.metrics import Clock, Writer, finished, report
+from labse_jax.training.evals import Evaluation, evaluate, make_evals
+from labse_jax.training.metrics import StepLog
+from labse_jax.training.optimizers import optimizer_of
 from labse_jax.training.stopper import Stopper
 from labse_jax.training.warm_start import check_init, warm_start
 from labse_jax.training.workdir import check_same_run, write_config
 
 
+@dataclasses.dataclass
+class Stage:
+  """A stretch of the run in which the model has one depth, and what is compiled for it."""
+
+  span: stacking.Span
+  task: Any
+  abstract: dict  # The state's shapes with their shardings.
+  init: Callable  # key -> the state at the start.
+  train_step: Callable  # state, batch, key -> state, metrics.
+  settle: Callable  # The state -> the parameters as they are to be used.
+  grow: Callable  # The state of the stage before -> that of this one.
+  label: dict  # What the metrics say of the stage.
+
+
+@dataclasses.dataclass
+class Run:
+  """What stays the same from the first step of a run to its last."""
+
+  config: Any
+  workdir: pathlib.Path
+  mesh: jax.sharding.Mesh
+  stages: list[Stage]
+  evals: list[Evaluation]
+  checkpoints: Checkpoints
+  stopper: Stopper
+
+
 def train(config, workdir):
-  """Trains what `config` says in `workdir`, from its newest checkpoint on; writes workdir/model."""
-  start, workdir = time.monotonic(), pathlib.Path(workdir)
+  """Trains what `config` says in `workdir`, from its newest checkpoint on; writes workdir/model.
+
+  The order in which a run starts matters:
+
+  1. What can be refused is refused while nothing is opened or made: numbers out of range, a
+     workdir that holds another run or a person's files, a folder to start from that does not fit.
+  2. The dataset and the vocabulary are opened.
+  3. The newest checkpoint that can be read gives the state, and the place in the data. Without
+     one the run begins: see `begin`.
+  4. The loop runs from that step to the last one.
+  5. The model folder is written.
+  """
+  started = time.monotonic()
+  workdir = pathlib.Path(workdir)
   mesh = make_mesh(config.mesh.fsdp)
   check_ranges(config, mesh)
   stages = make_stages(config, mesh)
@@ -53,122 +95,150 @@ def train(config, workdir):
   files.check_replaceable(workdir / "model", marker="modules.json")
   evals = make_evals(config.evals)
   if config.get("init") and not (workdir / "config.json").exists():
-    check_init(task)  # Before anything is opened or made.
+    check_init(task)
+
   with jax.set_mesh(mesh), Stopper() as stopper:
     batches = task.batches()
     data = iter(batches)
     checkpoints = Checkpoints(workdir / "checkpoints")
+    run = Run(config, workdir, mesh, stages, evals, checkpoints, stopper)
     state = checkpoints.restore(lambda step: stage_at(stages, step).abstract, data)
     key = jax.random.key(config.seed)
     if state is None:
-      state = stages[0].init(key)
-      state["params"] = warm_start(state["params"], task)
-      total = (
-        config.total_steps
-        or stages[-1].span.end
-        or steps_within(
-          config.seconds, start, stages[0].train_step, state, iter(batches), key, mesh
-        )
-      )
-      state["total"] = jax.device_put(jnp.int32(total), state["total"].sharding)
-      write_config(config, task, workdir)
-      checkpoints.save(0, state, data)  # Whenever it is killed, a run keeps its number of steps.
+      state = begin(run, batches, data, key, started)
     else:
-      say(f"{workdir}: goes on from step {int(state['step'])} of {int(state['total'])}.")
-      data = task.refreshed(data, int(state["step"]), workdir)
-    loop(config, workdir, stages, state, data, key, mesh, checkpoints, stopper, evals)
+      step = int(state["step"])
+      say(f"{workdir}: goes on from step {step} of {int(state['total'])}.")
+      # Mined negatives are no part of the checkpoint: they lie in the workdir.
+      data = task.refreshed(data, step, workdir)
+    state = loop(run, state, data, key)
+    export(run, state)
 
 
-def loop(config, workdir, stages, state, data, key, mesh, checkpoints, stopper, evals):
-  """Steps to the end: the metrics of one step are fetched while the next one runs."""
-  first, total = int(state["step"]), int(state["total"])
-  writer = Writer(workdir, first_step=first, total_steps=total) if is_main() else None
-  sharding, previous, clock, stop = batch_sharding(mesh), None, Clock(), 0
-  stage = stage_at(stages, first)
-  with contextlib.ExitStack() as stack:
-    stack.callback(checkpoints.close)
-    if writer:
-      stack.callback(writer.close)
+def begin(run, batches, data, key, started):
+  """The state before the first step, saved as the first checkpoint.
+
+  Fresh weights come first, then those of config.init in their place. The number of steps is fixed
+  now, and by timing where the config gives seconds: with it in the checkpoint, a run that is
+  killed keeps its schedule and its end.
+  """
+  stage = run.stages[0]
+  state = stage.init(key)
+  state["params"] = warm_start(state["params"], stage.task)
+  total = run.config.total_steps or run.stages[-1].span.end
+  if not total:
+    trial = trial_step(stage, state, iter(batches), key, run.mesh)
+    total = steps_within(run.config.seconds, started, trial)
+  state["total"] = jax.device_put(jnp.int32(total), state["total"].sharding)
+  # Only now has all of the config proved itself.
+  write_config(run.config, stage.task, run.workdir)
+  run.checkpoints.save(0, state, data)
+  return state
+
+
+def trial_step(stage, state, data, key, mesh):
+  """A function that makes one step on a copy of the state and waits for its end."""
+  copy = jax.tree.map(jnp.copy, state)
+
+  def step():
+    nonlocal copy
+    batch = to_devices(next(data), batch_sharding(mesh))
+    copy, metrics = stage.train_step(copy, batch, key)
+    jax.block_until_ready(metrics)
+
+  return step
+
+
+def loop(run, state, data, key):
+  """Steps to the end, or to a signal; returns the last state."""
+  first = int(state["step"])
+  total = int(state["total"])
+  stage = stage_at(run.stages, first)
+  sharding = batch_sharding(run.mesh)
+  stop = 0
+  log = StepLog(run.workdir, first=first, total=total, every=run.config.log_every)
+  with contextlib.closing(run.checkpoints), contextlib.closing(log):
     for step in range(first, total):
       if step == stage.span.end:
-        stage = stages[stage.span.number]  # Numbers count from 1: this is the next one.
+        stage = run.stages[stage.span.number]  # Numbers count from 1: this is the next one.
         state = stage.grow(state)
         say(f"stage {stage.span.number}: {stage.span.depth} layers from step {step:,} on.")
+
+      # Negatives are mined by what the run has learned so far.
       if step and step % (stage.task.refresh_every or total) == 0:
-        if previous:
-          report(writer, config, total, previous[0], finished(*previous, clock, workdir))
-          previous = None
-        params = whole(stage.settle(state), mesh)
-        data = stage.task.refreshed(data, step, workdir, params)
-        clock.restart()
+        log.flush()
+        params = whole(stage.settle(state), run.mesh)
+        data = stage.task.refreshed(data, step, run.workdir, params)
+        log.restart_clock()
+
       batch = next(data)
       state, metrics = stage.train_step(state, to_devices(batch, sharding), key)
-      if previous:
-        report(writer, config, total, previous[0], finished(*previous, clock, workdir))
-      previous = (step, metrics | stage.label, batch)
-      done, stop = step + 1, stopper.asked(step)
-      due = [evaluation for evaluation in evals if done % evaluation.every == 0]
-      save = stop or done in (total, stage.span.end) or done % config.save_every == 0
+      # The devices are at work on this step: time to fetch the metrics of the one before.
+      log.flush()
+      log.hold(step, metrics | stage.label, batch)
+
+      done = step + 1
+      stop = run.stopper.asked(step)
+      due = [evaluation for evaluation in run.evals if done % evaluation.every == 0]
+      save = stop or done in (total, stage.span.end) or done % run.config.save_every == 0
       if due or save:
-        row = finished(*previous, clock, workdir)  # What is not finite is never saved.
-        row |= evaluate(due, stage, state, mesh)
-        report(writer, config, total, step, row)
-        previous = None
-      if save:
-        checkpoints.save(done, state, data)
-      if due or save:
-        clock.restart()
+        # First the metrics: they raise where something is not finite, which is never saved.
+        row = log.fetch()
+        log.report(step, row | evaluate(due, stage, state, run.mesh))
+        if save:
+          run.checkpoints.save(done, state, data)
+        log.restart_clock()
       if stop:
         break
   if stop:
-    note(f"{workdir}: stopped by a signal; step {int(state['step'])} is saved.")
+    note(f"{run.workdir}: stopped by a signal; step {int(state['step'])} is saved.")
     sys.exit(128 + stop)
-  params = whole(stage.settle(state), mesh)
+  return state
+
+
+def export(run, state):
+  """Writes the model folder, on the first host."""
+  stage = run.stages[-1]
+  params = whole(stage.settle(state), run.mesh)
   if is_main():
-    stage.task.export(params, workdir / "model")
-    say(f"{workdir / 'model'}: a sentence-transformers folder.")
-
-
-@dataclasses.dataclass
-class Stage:
-  """A stretch of the run in which the model has one depth, and what is compiled for it."""
-
-  span: stacking.Span
-  task: object
-  abstract: dict  # The state's shapes with their shardings.
-  init: callable
-  train_step: callable
-  settle: callable  # From the state to the parameters as they are to be used.
-  grow: callable  # From the state of the stage before.
-  label: dict
+    folder = run.workdir / "model"
+    stage.task.export(params, folder)
+    say(f"{folder}: a sentence-transformers folder.")
 
 
 def make_stages(config, mesh):
   """The stages of a run; most have one. Nothing is compiled until it is called."""
-  stages, spans = [], stacking.spans(config)
-  tx = optim.transformation(**config.optim)
-  sparse = config.optim.to_dict() if config.get("row_sparse") else {}
-  for span in spans:
-    own = config.copy_and_resolve_references()
-    own.model.depth = span.depth
-    task = chosen("tasks", config.task).Task(own)
-    if sparse:
-      row_sparse.check(task, fsdp=config.mesh.fsdp, stages=config.get("stages"), **sparse)
-    freeze = (*config.get("freeze", ()), *task.frozen)
-    abstract, init = make_state(task, tx, mesh, sparse, freeze)
-    schedule = stacking.schedule_of(config, span)
-    train_step = make_train_step(task, tx, abstract, schedule, sparse, freeze)
-    settle = make_settle(abstract, schedule, sparse)
-    grow = functools.partial(
-      stacking.grow,
-      abstract=abstract,
-      tx=tx,
-      depth=span.depth,
-      moments=config.get("stacking", {}).get("moments"),
-    )
-    label = {"stage": span.number} if len(spans) > 1 else {}
-    stages.append(Stage(span, task, abstract, init, train_step, settle, grow, label))
-  return stages
+  spans = stacking.spans(config)
+  return [make_stage(config, mesh, span, several=len(spans) > 1) for span in spans]
+
+
+def make_stage(config, mesh, span, *, several):
+  """One stage: the config's task at the depth of `span`, and its compiled functions."""
+  own = config.copy_and_resolve_references()
+  own.model.depth = span.depth
+  task = chosen("tasks", config.task).Task(own)
+  optimizer = optimizer_of(config)
+  optimizer.check(task, config)
+  freeze = (*config.get("freeze", ()), *task.frozen)
+  abstract, init = make_state(task, optimizer, mesh, freeze)
+  schedule = stacking.schedule_of(config, span)
+  grow = functools.partial(
+    stacking.grow,
+    abstract=abstract,
+    tx=optimizer.tx,
+    depth=span.depth,
+    moments=config.get("stacking", {}).get("moments"),
+  )
+  return Stage(
+    span=span,
+    task=task,
+    abstract=abstract,
+    init=init,
+    train_step=make_train_step(task, optimizer, abstract, schedule, freeze),
+    settle=optimizer.make_settle(abstract, lambda state: rate_of(state, schedule)),
+    grow=grow,
+    label={"stage": span.number} if several else {},
+  )
 
 
 def stage_at(stages, step):
@@ -176,21 +246,19 @@ def stage_at(stages, step):
   return next(s for s in stages if s.span.end is None or step <= s.span.end)
 
 
-def make_state(task, tx, mesh, sparse=None, freeze=()):
+def make_state(task, optimizer, mesh, freeze=()):
   """The state's shapes with their shardings, and the function that makes it on its devices."""
 
   def init(key):
     params = task.init(key)
     free = optim.take_free(params, optim.frozen_rows(params, freeze))
     zero = jnp.zeros((), jnp.int32)
-    state = {"params": params, "opt": tx.init(free), "step": zero, "total": zero}
-    return state | ({"rows": row_sparse.init(params)} if sparse else {})
+    return {"params": params, "step": zero, "total": zero} | optimizer.init(params, free)
 
-  shapes = jax.eval_shape(init, jax.random.key(0))
-  abstract = jax.tree.map(
-    lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=weight_sharding(x.shape, mesh)),
-    shapes,
-  )
+  def placed(x):
+    return jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=weight_sharding(x.shape, mesh))
+
+  abstract = jax.tree.map(placed, jax.eval_shape(init, jax.random.key(0)))
   return abstract, jax.jit(init, out_shardings=shardings(abstract))
 
 
@@ -200,48 +268,35 @@ def rate_of(state, schedule):
   return lambda step: optim.learning_rate(step - first, steps or state["total"], **options)
 
 
-def make_settle(abstract, schedule, sparse):
-  """state -> its parameters, with what rows of the word table have waited for."""
-  if not sparse:
-    return lambda state: state["params"]
-
-  def settle(state):
-    return row_sparse.settle(state, rate_of(state, schedule), **sparse)["params"]
-
-  return jax.jit(settle, out_shardings=shardings(abstract["params"]))
-
-
-def make_train_step(task, tx, abstract, schedule, sparse=None, freeze=()):
+def make_train_step(task, optimizer, abstract, schedule, freeze=()):
   """state, batch, key -> state, metrics; compiled once, the old state's memory is used again.
 
-  `sparse` is config.optim where only the batch's rows of the word table are to be written; what
-  `freeze` names has no gradient and stays as it is.
+  What `freeze` names has no gradient and stays as it is.
   """
-  if sparse:
-    task = row_sparse.narrow_task(task)
+  task = optimizer.narrow_task(task)
 
   @functools.partial(jax.jit, donate_argnums=0, out_shardings=(shardings(abstract), None))
   def train_step(state, batch, key):
-    before, rate_at = state, rate_of(state, schedule)
-    if sparse:
-      state, tokens, ids_U = row_sparse.narrow(state, batch["tokens"], rate_at, **sparse)
-      batch = batch | {"tokens": tokens}
+    before = state
+    rate_at = rate_of(state, schedule)
+    state, batch, rows = optimizer.narrow(state, batch, rate_at)
     key = jax.random.fold_in(key, state["step"])
-    rows = optim.frozen_rows(state["params"], freeze)
 
-    def with_frozen(free):
-      return optim.put_free(state["params"], free, rows)
+    frozen = optim.frozen_rows(state["params"], freeze)
+    free = optim.take_free(state["params"], frozen)
 
-    free = optim.take_free(state["params"], rows)
-    (loss, metrics), grads = jax.value_and_grad(
-      lambda free: task.loss_fn(with_frozen(free), batch, key), has_aux=True
-    )(free)
-    updates, opt = tx.update(grads, state["opt"], free)
+    def loss_of(free):
+      return task.loss_fn(optim.put_free(state["params"], free, frozen), batch, key)
+
+    (loss, metrics), grads = jax.value_and_grad(loss_of, has_aux=True)(free)
+    updates, opt = optimizer.tx.update(grads, state["opt"], free)
     rate = rate_at(state["step"])
-    params = with_frozen(jax.tree.map(lambda p, u: p - rate * u, free, updates))
+    free = jax.tree.map(lambda p, u: p - rate * u, free, updates)
+    params = optim.put_free(state["params"], free, frozen)
+
     metrics |= {"loss": loss, "learning_rate": rate, "grad_norm": optax.tree.norm(grads)}
     state = state | {"params": params, "opt": opt, "step": state["step"] + 1}
-    return row_sparse.widen(before, state, ids_U) if sparse else state, metrics
+    return optimizer.widen(before, state, rows), metrics
 
   return train_step
 
@@ -251,11 +306,14 @@ def main(argv):
   if os.environ.get("LABSE_DISTRIBUTED") == "1":  # launch/tpu_vm.sh starts one process a host.
     jax.distributed.initialize()
   cache_compilations()
-  # Orbax hands a thread's error on to the main thread, which says it once, in one line.
-  threading.excepthook = lambda _: None
+  threading.excepthook = leave_to_main_thread
   logging.set_verbosity(logging.FATAL)
   train(config, workdir)
 
 
+def leave_to_main_thread(_):
+  """Says nothing: Orbax hands a thread's error on to the main thread, which says it in one line."""
+
+
 if __name__ == "__main__":
-  run(main)
+  run_command(main)

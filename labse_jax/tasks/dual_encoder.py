@@ -18,14 +18,14 @@ from labse_jax.data.dataset import open_dataset
 from labse_jax.losses.shared.exchange import EXCHANGES, Spread
 from labse_jax.losses.shared.matryoshka import matryoshka
 from labse_jax.models import heads
-from labse_jax.supervision import hard_negatives as supervision_hard_negatives
-from labse_jax.supervision import teachers
+from labse_jax.supervision import hard_negatives, teachers
 from labse_jax.training import monitors
 from labse_jax.training.encoder_task import EncoderTask
 
 LEARNED = "logit_scale"  # The parameters that are options of the loss; no part of a model.
 POSITIVE = ("scale", "temperature")  # Learned as logarithms, so that they stay positive.
 LEARNABLE = {*POSITIVE, "bias"}  # Of any other, a least loss would say nothing of the vectors.
+# What the task gives a loss; the rest of its arguments are options.
 GIVEN = {"spread", "teacher_bP", "negatives_bKD", "negative_ids_bK", "negative_mask_bK"}
 INPUTS = ("tokens", "segments", "positions")
 TEACHER = "teacher"  # The parameters of a teacher that runs in the step.
@@ -45,7 +45,7 @@ class Task(EncoderTask):
     loss = getattr(chosen("losses", config.loss), config.loss)
     wanted = inspect.signature(loss).parameters
     self.teacher = self._teacher() if "teacher_bP" in wanted else None
-    self.hard = supervision_hard_negatives.checked(config) if "negatives_bKD" in wanted else None
+    self.hard = hard_negatives.checked(config) if "negatives_bKD" in wanted else None
     self.refresh_every = self.hard.pop("every") if self.hard else 0
     options = config.loss_options.to_dict()
     check_options(config.loss, options, wanted)
@@ -57,13 +57,16 @@ class Task(EncoderTask):
     spread = Spread(BATCH, exchange)
     self.pair_loss = functools.partial(loss, spread=spread, **options)
     if config.get("matryoshka"):
-      self.pair_loss = matryoshka(
-        self.pair_loss, config.matryoshka, self.module.dense or self.module.bert.width
-      )
+      self.pair_loss = matryoshka(self.pair_loss, config.matryoshka, self._width())
+
+  def _width(self):
+    """The dimensions of a sentence's vector."""
+    return self.module.dense or self.module.bert.width
 
   def _teacher(self):
     """config.teacher, checked; a teacher in the step is the part "teacher" of the parameters."""
-    config, width = self.config, self.module.dense or self.module.bert.width
+    config = self.config
+    width = self._width()
     teacher = teachers.checked(config, width)
     self.teacher_width = teachers.width(**teacher)
     if config.loss in SUBTRACT:
@@ -74,14 +77,18 @@ class Task(EncoderTask):
     return teacher
 
   def fingerprints(self):
-    """Those of every task, and of the other models whose change would change the run."""
-    models = [section["model"] for section in (self.teacher, self.hard) if section]
-    return super().fingerprints() + [fingerprint.model(model) for model in models]
+    """Those of every task, then those of the other models that the run depends on."""
+    found = super().fingerprints()
+    for section in (self.teacher, self.hard):
+      if section:
+        found.append(fingerprint.model(section["model"]))
+    return found
 
   def batches(self):
     """This host's batches; says what share of the sentences is cut."""
     config = self.config
-    dataset, tokenizer = open_dataset(config.data), self.tokenizer()
+    dataset = open_dataset(config.data)
+    tokenizer = self.tokenizer()
     if dataset.monolingual:
       raise InputError(
         f"{config.data}: has no translations (it is text of one language a record); "
@@ -99,7 +106,7 @@ class Task(EncoderTask):
     )
     if self.frozen:
       teachers.check_same_tokens(self.teacher, tokenizer, self.prompt, config.length)
-    negatives = supervision_hard_negatives.look_up(dataset, **self.hard) if self.hard else None
+    negatives = hard_negatives.look_up(dataset, **self.hard) if self.hard else None
     return self._batches(dataset, tokenizer, negatives)
 
   def _batches(self, dataset, tokenizer, negatives):
@@ -122,27 +129,34 @@ class Task(EncoderTask):
     )
 
   def refreshed(self, data, step, workdir, params=None):
-    """`data` as it goes on at `step`, with the hard negatives mined last: now, if by `params`."""
+    """`data` from `step` on, with the hard negatives that were mined last.
+
+    With `params`, they are mined now, by the model that the run has come to.
+    """
     if not self.refresh_every:
       return data
-    dataset, run = open_dataset(self.config.data), workdir / "hard_negatives"
-    rule = supervision_hard_negatives.rule_of(**self.hard)
+    dataset = open_dataset(self.config.data)
+    run = workdir / "hard_negatives"
+    rule = hard_negatives.rule_of(**self.hard)
     if params is not None:
       say(f"step {step:,}: hard negatives are mined again.")
       if is_main():
-        supervision_hard_negatives.mine_in_run(dataset, self.encoder(params), rule, run, step)
+        hard_negatives.mine_in_run(dataset, self.encoder(params), rule, run, step)
       multihost_utils.sync_global_devices(f"hard_negatives_{step}")
-    negatives = supervision_hard_negatives.look_up_in_run(dataset, rule, run, step)
+    negatives = hard_negatives.look_up_in_run(dataset, rule, run, step)
     if negatives is None:
       return data
+    # The new stream goes on where the old one stands; what that has made ahead is made again.
     fresh = iter(self._batches(dataset, self.tokenizer(), negatives))
-    fresh.set_state(data.get_state())  # Nothing that `data` has made ahead is in it.
+    fresh.set_state(data.get_state())
     data.close()
     return fresh
 
   def batch_shapes(self):
     """The global batch, {name: jax.ShapeDtypeStruct}, without the data or the tokenizer."""
-    R, S, L = self.config.batch_rows, self.config.slots, self.config.length
+    R = self.config.batch_rows
+    S = self.config.slots
+    L = self.config.length
     K = self.hard["k"] if self.hard else 0
     shapes = dict.fromkeys(("tokens", "segments", "positions"), ((R, 2 + K, L), jnp.int32))
     shapes |= dict.fromkeys(("mask", "turned"), ((R, S), jnp.bool_))
@@ -159,22 +173,24 @@ class Task(EncoderTask):
   def init(self, key):
     """Fresh parameters; options of the loss that are learned begin as the config has them."""
     params = heads.init(self.module, key)
-    start = {
-      name: jnp.log(float(value)) if name in POSITIVE else jnp.float32(value)
-      for name, value in self.learned.items()
-    }
-    taught = {name: heads.init(self.teacher_module, key) for name in self.frozen}
-    return params | ({LEARNED: start} if start else {}) | taught
+    start = {}
+    for name, value in self.learned.items():
+      start[name] = jnp.log(float(value)) if name in POSITIVE else jnp.float32(value)
+    if start:
+      params[LEARNED] = start
+    for name in self.frozen:
+      params[name] = heads.init(self.teacher_module, key)
+    return params
 
   def loss_fn(self, params, batch, key):
     """(loss, metrics) of a global batch; the same for all devices and, without dropout, chunks."""
     vectors = self.vectors(self.encode(params, batch, key), batch)
     if self.frozen:
       vectors["teacher_bP"] = self.taught(params[TEACHER], batch)
-    learned = {
-      name: jnp.exp(value) if name in POSITIVE else value
-      for name, value in params.get(LEARNED, {}).items()
-    }
+    learned = {}
+    for name, value in params.get(LEARNED, {}).items():
+      learned[name] = jnp.exp(value) if name in POSITIVE else value
+    # From here on each device has its own pairs; the loss exchanges what it needs.
     loss = jax.shard_map(
       lambda vectors, learned: self.pair_loss(**vectors, **learned),
       in_specs=(jax.P(BATCH), jax.P()),
@@ -185,10 +201,14 @@ class Task(EncoderTask):
     return value, metrics | {"tokens": (batch["segments"] > 0).sum()}
 
   def vectors(self, z_RISD, batch):
-    """The loss's arguments, one row a slot: of sides I, source and target, then negatives."""
+    """The loss's arguments, one row for each slot; the sides I are source, target, negatives."""
     x_bD, y_bD = sides(z_RISD, batch["turned"])
-    found = {"x_bD": x_bD, "y_bD": y_bD}
-    found |= {"ids_b2": flat(batch["ids"]), "mask_b": flat(batch["mask"])}
+    found = {
+      "x_bD": x_bD,
+      "y_bD": y_bD,
+      "ids_b2": flat(batch["ids"]),
+      "mask_b": flat(batch["mask"]),
+    }
     if "teacher" in batch:
       found["teacher_bP"] = flat(batch["teacher"])
     if self.hard:
@@ -198,9 +218,11 @@ class Task(EncoderTask):
     return found
 
   def taught(self, params, batch):
-    """teacher_bP of a teacher in the step, which reads the very tokens that the student does."""
-    params, two = jax.lax.stop_gradient(params), {name: batch[name][:, :2] for name in INPUTS}
-    z_RISP = encode(self.teacher_module, params, batch | two, None, self.config.chunks)
+    """teacher_bP of a teacher in the step; it reads the same tokens as the student."""
+    params = jax.lax.stop_gradient(params)
+    # A teacher has nothing to say of the hard negatives.
+    pairs_only = {name: batch[name][:, :2] for name in INPUTS}
+    z_RISP = encode(self.teacher_module, params, batch | pairs_only, None, self.config.chunks)
     anchor = {"anchor_b": batch["anchor"].reshape(-1)} if "anchor" in batch else {}
     return teachers.in_step(*sides(z_RISP, batch["turned"]), **anchor)
 
@@ -225,10 +247,11 @@ def flat(a):
 def sides(z_RISD, turned_RS):
   """(x_bD, y_bD), sources and targets: packing turned some pairs round to fill the rows."""
   turned_RS1 = turned_RS[..., None]
-  return (
-    flat(jnp.where(turned_RS1, z_RISD[:, 1], z_RISD[:, 0])),
-    flat(jnp.where(turned_RS1, z_RISD[:, 0], z_RISD[:, 1])),
-  )
+  first_RSD = z_RISD[:, 0]
+  second_RSD = z_RISD[:, 1]
+  x_RSD = jnp.where(turned_RS1, second_RSD, first_RSD)
+  y_RSD = jnp.where(turned_RS1, first_RSD, second_RSD)
+  return flat(x_RSD), flat(y_RSD)
 
 
 def encode(module, params, batch, key, chunks):
@@ -244,24 +267,25 @@ def encode(module, params, batch, key, chunks):
     number, *inputs_RIL = chunk
     r, sides, L = inputs_RIL[0].shape
     rngs = None if key is None else {"dropout": jax.random.fold_in(key, number)}
-    z_BSD = module.apply(  # All sides of a row lie together: the reshape moves nothing.
+    # All sides of a row lie together: the reshape moves nothing.
+    inputs_BL = [a_RIL.reshape(r * sides, L) for a_RIL in inputs_RIL]
+    z_BSD = module.apply(
       {"params": params},
-      *(a.reshape(r * sides, L) for a in inputs_RIL),
+      *inputs_BL,
       slots=batch["mask"].shape[1],
       train=key is not None,
       rngs=rngs,
     )
     return split_rows(z_BSD.reshape(r, sides, *z_BSD.shape[1:]))
 
+  inputs_RIL = [batch[name] for name in INPUTS]
   if chunks == 1:
-    return encode_chunk((0, *(batch[name] for name in INPUTS)))
+    return encode_chunk((0, *inputs_RIL))
 
   # Row i goes to chunk i mod chunks: every device keeps its own rows.
   def fold(a):
     return jnp.moveaxis(a.reshape(rows // chunks, chunks, *a.shape[1:]), 1, 0)
 
-  z_CRISD = jax.lax.map(
-    jax.checkpoint(encode_chunk, prevent_cse=False),
-    (jnp.arange(chunks), *(fold(batch[name]) for name in INPUTS)),
-  )
+  parts = (jnp.arange(chunks), *map(fold, inputs_RIL))
+  z_CRISD = jax.lax.map(jax.checkpoint(encode_chunk, prevent_cse=False), parts)
   return jnp.moveaxis(z_CRISD, 0, 1).reshape(rows, *z_CRISD.shape[2:])

@@ -41,13 +41,20 @@ class Task(EncoderTask):
 
   def datasets(self):
     """The folders that are read: of pairs, of text, or both."""
-    pairs = self.config.share_tlm > 0 or not self.config.text
-    return [self.config.data] * pairs + [self.config.text] * bool(self.config.text)
+    folders = []
+    if self.config.share_tlm > 0 or not self.config.text:
+      folders.append(self.config.data)
+    if self.config.text:
+      folders.append(self.config.text)
+    return folders
 
   def batches(self):
     """This host's batches; says what there is to read."""
-    config, tokenizer, sources = self.config, self.tokenizer(), {}
+    config = self.config
+    tokenizer = self.tokenizer()
     opened = {folder: open_dataset(folder) for folder in self.datasets()}
+    sources = {}
+    # Rows of translations come from pairs, the other rows from documents or from pairs' sides.
     if config.share_tlm:
       pairs = opened[config.data]
       if pairs.monolingual:
@@ -55,14 +62,14 @@ class Task(EncoderTask):
           f"{config.data}: has no translations; set share_tlm = 0, and give this "
           "folder as config.text."
         )
-      sources["tlm"] = pairs, masked.translations
+      sources["tlm"] = (pairs, masked.translations)
     text = opened[config.text or config.data]
     if config.text and not text.monolingual:
       raise InputError(
         f"{config.text}: holds pairs; config.text is for documents, and sides of "
         "pairs are read where it is empty."
       )
-    sources["mlm"] = text, getattr(masked, config.rows_of)
+    sources["mlm"] = (text, getattr(masked, config.rows_of))
     if config.rows_of == "documents":
       masked.check_long_enough(text, tokenizer, config.length, config.text)
     for folder, dataset in opened.items():
@@ -91,7 +98,9 @@ class Task(EncoderTask):
 
   def batch_shapes(self):
     """The global batch, {name: jax.ShapeDtypeStruct}, without the data or the tokenizer."""
-    R, L, M = self.config.batch_rows, self.config.length, self.config.masking.slots
+    R = self.config.batch_rows
+    L = self.config.length
+    M = self.config.masking.slots
     shapes = dict.fromkeys(("tokens", "segments", "positions"), ((R, L), jnp.int32))
     shapes |= dict.fromkeys(("predicted", "labels"), ((R, M), jnp.int32))
     shapes |= {"weights": ((R, M), jnp.bool_), "tlm": ((R,), jnp.bool_)}
@@ -106,7 +115,10 @@ class Task(EncoderTask):
     """(loss, metrics) of a global batch: the mean over all predictions of all devices."""
     x_RMD, bias_V = self.predictor.apply(
       {"params": params},
-      *(batch[n] for n in ("tokens", "segments", "positions", "predicted")),
+      batch["tokens"],
+      batch["segments"],
+      batch["positions"],
+      batch["predicted"],
       train=True,
       rngs={"dropout": key},
     )
@@ -137,9 +149,12 @@ class Task(EncoderTask):
 
   def _cross_entropy(self, x_RMD, labels_RM, table_VD, bias_V):
     R, M, D = x_RMD.shape
-    split, vocabulary = jax.P(BATCH), jax.P("fsdp")
-    loss = functools.partial(masked_lm, chunk=self.config.vocabulary_chunk, axis_name=BATCH)
-    loss_P, hit_P = jax.shard_map(
-      loss, in_specs=(split, split, vocabulary, vocabulary), out_specs=(split, split)
-    )(x_RMD.reshape(R * M, D), labels_RM.reshape(R * M), table_VD, bias_V)
+    rows = jax.P(BATCH)
+    vocabulary = jax.P("fsdp")
+    loss = jax.shard_map(
+      functools.partial(masked_lm, chunk=self.config.vocabulary_chunk, axis_name=BATCH),
+      in_specs=(rows, rows, vocabulary, vocabulary),
+      out_specs=(rows, rows),
+    )
+    loss_P, hit_P = loss(x_RMD.reshape(R * M, D), labels_RM.reshape(R * M), table_VD, bias_V)
     return loss_P.reshape(R, M), hit_P.reshape(R, M)

@@ -3,31 +3,28 @@
 import statistics
 import time
 
-import jax
 from jax.experimental import multihost_utils
-import jax.numpy as jnp
 import numpy as np
 
 from labse_jax.base.console import say
 from labse_jax.base.errors import InputError
-from labse_jax.base.sharding import batch_sharding
-from labse_jax.data.batches.streams import to_devices
 
-PROBE_STEPS = 10  # Timed to turn a budget of seconds into a number of steps.
+PROBE_STEPS = 10  # Timed, after one that compiles.
 
 
-def steps_within(seconds, start, train_step, state, batches, key, mesh):
-  """How many steps end `seconds` after `start`, by the median of a few on a copy of the state.
+def steps_within(seconds, started, step):
+  """How many steps end `seconds` after `started`, by the median time of a few.
 
-  Fixed once and kept in the checkpoint, so that the schedule and a resume know the end.
+  `step()` makes one and waits for its end. All hosts get the same number. Raises InputError where
+  not one step fits.
   """
-  copy, times = jax.tree.map(jnp.copy, state), []
+  times = []
   for _ in range(1 + PROBE_STEPS):
     began = time.monotonic()
-    copy, metrics = train_step(copy, to_devices(next(batches), batch_sharding(mesh)), key)
-    jax.block_until_ready(metrics)
+    step()
     times.append(time.monotonic() - began)
-  each, left = statistics.median(times[1:]), seconds - (time.monotonic() - start)
+  each = statistics.median(times[1:])
+  left = seconds - (time.monotonic() - started)
   steps = int(multihost_utils.broadcast_one_to_all(np.int32(left / each)))
   if steps < 1:
     raise InputError(

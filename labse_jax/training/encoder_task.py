@@ -26,7 +26,8 @@ class EncoderTask:
 
   def __init__(self, config):
     self.config = config
-    self.model, self.head = config.model.to_dict(), config.head.to_dict()
+    self.model = config.model.to_dict()
+    self.head = config.head.to_dict()
     self.module = heads.build(
       self.model,
       self.head,
@@ -34,7 +35,8 @@ class EncoderTask:
       remat=config.remat,
       unroll=config.get("unroll", False),
     )
-    prompts, name = dict(config.get("prompts", {})), config.get("default_prompt")
+    prompts = dict(config.get("prompts", {}))
+    name = config.get("default_prompt")
     self.prompt = prompts[known("default_prompt", name, prompts)] if name else ""
     self.limits = dict(
       max_length=config.get("max_length", config.length), prompts=prompts, default_prompt=name
@@ -58,15 +60,17 @@ class EncoderTask:
   def fingerprints(self):
     """Hashes of what the config only names: the data, the vocabulary."""
     for folder in self.datasets():
-      if not (path := pathlib.Path(folder) / "language_pairs.npy").is_file():
+      path = pathlib.Path(folder) / "language_pairs.npy"
+      if not path.is_file():
         raise InputError(f"{path}: no such file.")
     tokenizer = hashlib.blake2b(self.tokenizer().path.read_bytes(), digest_size=8).hexdigest()
     return [*map(fingerprint.dataset_sample, self.datasets()), tokenizer]
 
   def refreshed(self, data, step, workdir, params=None):
-    """The iterator of the batches from `step` on: `data`, or one in its place that sees `params`.
+    """The iterator that gives the batches from `step` on: `data` itself, unless a task says else.
 
-    Without `params`, as it was made at `step` or last before.
+    A task whose batches depend on the model makes them by `params`, its parameters at `step`.
+    Where a run goes on there are none: the batches are then as they were last made.
     """
     return data
 

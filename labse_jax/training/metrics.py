@@ -2,16 +2,23 @@
 
 import json
 import pathlib
-import sys
 import time
 
 import jax
 import numpy as np
-from tqdm import tqdm
 
 from labse_jax.base import files
-from labse_jax.base.console import warn
+from labse_jax.base.console import is_main, progress, warn
 from labse_jax.training import monitors
+
+SHOWN = (
+  "stage",
+  "loss",
+  "in_batch_accuracy",
+  "masked_accuracy",
+  "sentences_per_second",
+  "negatives",
+)
 
 
 class Writer:
@@ -22,14 +29,9 @@ class Writer:
     self.path.parent.mkdir(parents=True, exist_ok=True)
     self._cut_back(first_step)
     self.file = open(self.path, "a", encoding="utf-8")  # noqa: SIM115
-    self.total_steps, self.board = total_steps, _tensorboard(workdir)
-    self.bar = tqdm(
-      total=total_steps,
-      initial=first_step,
-      unit=" steps",
-      dynamic_ncols=True,
-      disable=not sys.stderr.isatty(),
-    )
+    self.total_steps = total_steps
+    self.board = _tensorboard(workdir)
+    self.bar = progress(unit="steps", total=total_steps, initial=first_step)
 
   def write(self, step, metrics):
     """Adds one object {"step": step, ...} of plain numbers."""
@@ -98,39 +100,72 @@ def _tensorboard(workdir):
   return SummaryWriter(str(pathlib.Path(workdir) / "tensorboard"))
 
 
-def finished(step, metrics, batch, clock, workdir):
-  """A step's metrics on the host, with its speeds; raises on what is not finite."""
-  metrics = {name: np.asarray(value).item() for name, value in jax.device_get(metrics).items()}
-  if not np.isfinite(metrics["loss"] + metrics["grad_norm"]):
-    path = workdir / f"not_finite_{step}_host_{jax.process_index()}.npz"
-    with files.replacing(path, "wb") as file:
-      np.savez(file, **batch)
-    raise FloatingPointError(
-      f"step {step}: loss {metrics['loss']}, gradient norm {metrics['grad_norm']}; its batch is "
-      f"{path}. The checkpoints from before it are kept."
-    )
-  # Of a kind of which the batch had nothing there is no mean.
-  metrics = {name: value for name, value in metrics.items() if np.isfinite(value)}
-  return metrics | clock.speeds(metrics)
+class StepLog:
+  """The metrics of a run's steps: fetched while the next step runs, written, and shown.
 
+  `hold` takes what a step returned, still on its way; `flush` fetches and reports it. Only the
+  first host writes and shows. Of the steps every `every`-th is reported, the last one, and those
+  with evaluations.
+  """
 
-def report(writer, config, total, step, metrics):
-  """Writes and shows a step's metrics, on the first host; evaluations and the last one always."""
-  if writer is None:
-    return
-  evaluated = [name for name in metrics if "/" in name]
-  if step % config.log_every == 0 or step + 1 == total or evaluated:
-    writer.write(step, metrics)
-    shown = (
-      "stage",
-      "loss",
-      "in_batch_accuracy",
-      "masked_accuracy",
-      "sentences_per_second",
-      "negatives",
-    )
-    averages = [name for name in evaluated if name.endswith("/accuracy")]
-    writer.show(step, {name: metrics[name] for name in (*shown, *averages) if name in metrics})
-    if warning := monitors.warning(metrics, step, total):
-      warn(warning)
-  writer.bar.update(1)
+  def __init__(self, workdir, *, first, total, every):
+    self.workdir = workdir
+    self.total = total
+    self.every = every
+    self.writer = Writer(workdir, first_step=first, total_steps=total) if is_main() else None
+    self.clock = Clock()
+    self.held = None
+
+  def restart_clock(self):
+    """Leaves what was done beside training out of the next step's speed."""
+    self.clock.restart()
+
+  def hold(self, step, metrics, batch):
+    """Keeps a step's metrics without waiting for them; its batch is for the error message."""
+    self.held = (step, metrics, batch)
+
+  def flush(self):
+    """Reports the step that is held, if one is."""
+    if self.held:
+      step = self.held[0]
+      self.report(step, self.fetch())
+
+  def fetch(self):
+    """The metrics that are held, on the host, with the step's speeds.
+
+    Raises FloatingPointError where the loss or the gradient is not finite; the batch is kept.
+    """
+    step, metrics, batch = self.held
+    self.held = None
+    metrics = {name: np.asarray(value).item() for name, value in jax.device_get(metrics).items()}
+    if not np.isfinite(metrics["loss"] + metrics["grad_norm"]):
+      path = self.workdir / f"not_finite_{step}_host_{jax.process_index()}.npz"
+      with files.replacing(path, "wb") as file:
+        np.savez(file, **batch)
+      raise FloatingPointError(
+        f"step {step}: loss {metrics['loss']}, gradient norm {metrics['grad_norm']}; its batch is "
+        f"{path}. The checkpoints from before it are kept."
+      )
+    # A mean over nothing is not finite: the batch had none of that kind.
+    metrics = {name: value for name, value in metrics.items() if np.isfinite(value)}
+    return metrics | self.clock.speeds(metrics)
+
+  def report(self, step, metrics):
+    """Writes and shows a step's metrics where they are due."""
+    if self.writer is None:
+      return
+    evaluated = [name for name in metrics if "/" in name]
+    if step % self.every == 0 or step + 1 == self.total or evaluated:
+      self.writer.write(step, metrics)
+      averages = [name for name in evaluated if name.endswith("/accuracy")]
+      shown = {name: metrics[name] for name in (*SHOWN, *averages) if name in metrics}
+      self.writer.show(step, shown)
+      warning = monitors.warning(metrics, step, self.total)
+      if warning:
+        warn(warning)
+    self.writer.bar.update(1)
+
+  def close(self):
+    """Closes the files."""
+    if self.writer:
+      self.writer.close()

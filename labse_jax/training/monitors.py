@@ -17,7 +17,8 @@ def of_batch(vectors):
   first are of a sample of at most 128 slots, sources and targets apart, and averaged.
   """
   vectors = jax.lax.stop_gradient(vectors)
-  mask_b, count = vectors["mask_b"], jnp.maximum(vectors["mask_b"].sum(), 1)
+  mask_b = vectors["mask_b"]
+  count = jnp.maximum(mask_b.sum(), 1)
   distance_b = ((vectors["x_bD"] - vectors["y_bD"]) ** 2).sum(1)
   sides = [
     of_sample(vectors[name][:SAMPLE], mask_b[:SAMPLE], vectors.get("teacher_bP"))
@@ -66,7 +67,9 @@ def of_sample(z_nD, mask_n, teacher_nP=None):
     "effective_rank": jnp.exp(entropy),
   }
   if teacher_nP is not None:
-    a_nn, b_nn = s_nn - mean(s_nn), similarities(teacher_nP[:n].astype(jnp.float32))
+    # The correlation of two centred sets of similarities.
+    a_nn = s_nn - mean(s_nn)
+    b_nn = similarities(teacher_nP[:n].astype(jnp.float32))
     b_nn -= mean(b_nn)
     spread = jnp.sqrt(mean(a_nn**2) * mean(b_nn**2))
     metrics["teacher_agreement"] = mean(a_nn * b_nn) / jnp.maximum(spread, 1e-12)

@@ -1,6 +1,6 @@
 """The optimiser: clipping, AdamW whose decay is masked by path, a schedule that knows its end.
 
-What is frozen (`config.freeze`) never comes here: gradient and moments are those of `take_free`.
+What `config.freeze` names has no gradient and no moments: the optimiser sees only `take_free`.
 """
 
 import math
@@ -12,6 +12,7 @@ import optax
 
 from labse_jax.base.errors import InputError, known
 
+WHOLE = math.inf  # All rows of a leaf are frozen.
 NO_DECAY = re.compile(r"(bias|scale|_norm)\b|logit_scale")
 
 
@@ -31,9 +32,6 @@ def transformation(*, clip, b1, b2, epsilon, weight_decay):
   )
 
 
-WHOLE = math.inf
-
-
 def frozen_rows(params, paths):
   """For each leaf of `params`, how much of its axis 0 `paths` freeze: 0, the first k, or WHOLE.
 
@@ -49,19 +47,30 @@ def frozen_rows(params, paths):
     path, _, count = entry.partition(":")
     known("path in config.freeze", path, _prefixes(shapes))
     inside = [name for name in shapes if f"{name}/".startswith(f"{path}/")]
-    here = _first_rows(entry, count, {shapes[name][:1] for name in inside}) if count else WHOLE
-    rows |= {name: max(here, rows[name]) for name in inside}
+    here = WHOLE
+    if count:
+      lengths = {shapes[name][:1] for name in inside}
+      here = _first_rows(entry, count, lengths)
+    # Of two entries that name the same leaf, the one that freezes more holds.
+    for name in inside:
+      rows[name] = max(here, rows[name])
   if min(rows.values()) == WHOLE:
     raise InputError(f"config.freeze = {tuple(paths)}: nothing is left to train.")
   return jax.tree.unflatten(jax.tree.structure(params), rows.values())
 
 
 def _prefixes(names):
-  return {"/".join(name.split("/")[:n]) for name in names for n in range(1, name.count("/") + 2)}
+  """Each name and all that stands before one of its slashes."""
+  prefixes = set()
+  for name in names:
+    keys = name.split("/")
+    for n in range(1, len(keys) + 1):
+      prefixes.add("/".join(keys[:n]))
+  return prefixes
 
 
 def _first_rows(entry, count, lengths):
-  """The number after the colon, WHOLE where it is all; `lengths` are what axis 0 may be."""
+  """The number after the colon, or WHOLE where that is all; `lengths` are the leaves' axes 0."""
   if len(lengths) > 1 or () in lengths:
     raise InputError(
       f"config.freeze: {entry!r}: a number is for leaves of one length, as those "
@@ -79,7 +88,9 @@ def take_free(params, rows):
   """What is left to train of `params`: None for a frozen leaf, the later rows of a part of one."""
 
   def take(k, leaf):
-    return None if k == WHOLE else leaf[k:] if k else leaf
+    if k == WHOLE:
+      return None
+    return leaf[k:] if k else leaf
 
   return jax.tree.map(take, rows, params)
 
@@ -88,16 +99,23 @@ def put_free(params, free, rows):
   """`params` with the leaves and rows of `take_free` in their places."""
 
   def put(k, leaf, new):
-    return leaf if k == WHOLE else jnp.concatenate([leaf[:k], new]) if k else new
+    if k == WHOLE:
+      return leaf
+    return jnp.concatenate([leaf[:k], new]) if k else new
 
   return jax.tree.map(put, rows, params, free)
 
 
-DECAYS = {
-  "constant": jnp.ones_like,
-  "linear": lambda t: 1 - t,
-  "cosine": lambda t: 0.5 * (1 + jnp.cos(jnp.pi * t)),
-}
+def _linear(t):
+  return 1 - t
+
+
+def _cosine(t):
+  return 0.5 * (1 + jnp.cos(jnp.pi * t))
+
+
+# From t, the share of the steps after warm-up that are done, to a share of the peak.
+DECAYS = {"constant": jnp.ones_like, "linear": _linear, "cosine": _cosine}
 
 
 def learning_rate(step, total, *, peak, warmup, decay):
@@ -106,7 +124,8 @@ def learning_rate(step, total, *, peak, warmup, decay):
   `total` is an array: a run that fixes its length by the clock keeps one compiled step.
   """
   known("decay", decay, DECAYS)
-  step, total = jnp.float32(step), jnp.float32(total)
+  step = jnp.float32(step)
+  total = jnp.float32(total)
   warm = jnp.maximum(jnp.round(warmup * total), 1)
   after = jnp.clip((step - warm) / jnp.maximum(total - warm, 1), 0, 1)
   return peak * jnp.where(step < warm, (step + 1) / warm, DECAYS[decay](after))

@@ -73,14 +73,14 @@ def narrow(state, tokens, rate_at, **adam):
   rate_at(step) is the learning rate of an array of steps; adam has b1, b2, epsilon, weight_decay.
   The small state's "rows" are as they will be after the step.
   """
-  V, step = state["rows"]["touched"].shape[0], state["step"]
+  V = state["rows"]["touched"].shape[0]
+  step = state["step"]
   U = min(table_rows(tokens.size), V)
   # Ids beyond the table fill up what the batch leaves free: they read 0 and are not written.
   ids_U, small_tokens = jnp.unique(tokens, return_inverse=True, size=U, fill_value=V)
-  own = {
-    name: table.at[ids_U].get(mode="fill", fill_value=0, indices_are_sorted=True)
-    for name, table in _rows(state).items()
-  }
+  own = {}
+  for name, table in _rows(state).items():
+    own[name] = table.at[ids_U].get(mode="fill", fill_value=0, indices_are_sorted=True)
   own = _caught_up(own, step, state["rows"]["log_decay"], rate_at, **adam)
   log_decay_2 = _add(state["rows"]["log_decay"], jnp.log1p(-rate_at(step) * adam["weight_decay"]))
   own |= {"touched": own["touched"] + 1, "decay": jnp.broadcast_to(log_decay_2, (U, 2))}
@@ -92,31 +92,36 @@ def narrow(state, tokens, rate_at, **adam):
 def widen(state, small, ids_U):
   """The small state after its step, with all the rows of `state`; donate that, and it is cheap."""
   own = _rows(small)
-  return _with_rows(
-    small,
-    {
-      name: table.at[ids_U].set(own[name], mode="drop", indices_are_sorted=True)
-      for name, table in _rows(state).items()
-    },
-  )
+  whole = {}
+  for name, table in _rows(state).items():
+    whole[name] = table.at[ids_U].set(own[name], mode="drop", indices_are_sorted=True)
+  return _with_rows(small, whole)
 
 
 def settle(state, rate_at, **adam):
   """The state with every row caught up, as dense AdamW has it; some thousands of rows at a time."""
-  rows, log_decay_2 = _rows(state), state["rows"]["log_decay"]
+  rows = _rows(state)
+  log_decay_2 = state["rows"]["log_decay"]
   V = rows["touched"].shape[0]
   size = max(n for n in range(1, CHUNK + 1) if V % n == 0)
 
   def catch_up(own):
     return _caught_up(own, state["step"], log_decay_2, rate_at, **adam)
 
-  settled = jax.lax.map(catch_up, {n: x.reshape(-1, size, *x.shape[1:]) for n, x in rows.items()})
-  return _with_rows(state, {name: x.reshape(rows[name].shape) for name, x in settled.items()})
+  def in_chunks(x):
+    return x.reshape(-1, size, *x.shape[1:])
+
+  def joined(x):
+    return x.reshape(V, *x.shape[2:])
+
+  settled = jax.lax.map(catch_up, jax.tree.map(in_chunks, rows))
+  return _with_rows(state, jax.tree.map(joined, settled))
 
 
 def _caught_up(own, step, log_decay_2, rate_at, *, b1, b2, epsilon, weight_decay, **_):
   """Rows after the updates without gradient that they missed; `own` is as _rows gives it."""
-  then_U1, missed_U1 = own["touched"][:, None], step - own["touched"][:, None]
+  then_U1 = own["touched"][:, None]
+  missed_U1 = step - then_U1
   decay_U1 = jnp.exp((log_decay_2 - own["decay"]).sum(1, keepdims=True))
   j_J = np.arange(1, 1 + math.ceil(math.log(REST) / math.log(b1 / math.sqrt(b2))))
   rate_UJ = jnp.where(j_J <= missed_U1, rate_at(then_U1 + j_J - 1), 0)
@@ -125,7 +130,8 @@ def _caught_up(own, step, log_decay_2, rate_at, *, b1, b2, epsilon, weight_decay
   later_UJ = decay_U1 / jnp.cumprod(1 - rate_UJ * weight_decay, axis=1)
   near_UJ = rate_UJ * later_UJ * b1**j_J / (1 - b1**then_U1 * b1**j_J)
   x_UJ = jnp.sqrt((1 - b2**then_U1 * b2**j_J) / b2**j_J)
-  near_U1, far_U1 = near_UJ.sum(1, keepdims=True), (near_UJ * x_UJ).sum(1, keepdims=True)
+  near_U1 = near_UJ.sum(1, keepdims=True)
+  far_U1 = (near_UJ * x_UJ).sum(1, keepdims=True)
   x_U1 = jnp.where(near_U1 > 0, far_U1 / near_U1, 1)
   motion_UD = far_U1 * own["mu"] / (jnp.sqrt(own["nu"]) + epsilon * x_U1)
   return {
@@ -148,13 +154,21 @@ def _row(path):
   """The name of a leaf whose axis 0 is the table's: weights, mu, nu, touched or decay; or None."""
   names = [jax.tree_util.keystr((key,), simple=True) for key in path]
   if names[-1] == TABLE:
-    return next((name for name in ("mu", "nu") if name in names), "weights")
-  return names[-1] if names[-2:] in (["rows", "touched"], ["rows", "decay"]) else None
+    # The table stands in the parameters, and in each moment of the optimiser's state.
+    for moment in ("mu", "nu"):
+      if moment in names:
+        return moment
+    return "weights"
+  if names[-2:] in (["rows", "touched"], ["rows", "decay"]):
+    return names[-1]
+  return None
 
 
 def _rows(state):
+  """{name of `_row`: leaf} of a state."""
   return {_row(path): x for path, x in jax.tree.leaves_with_path(state) if _row(path)}
 
 
 def _with_rows(state, rows):
+  """`state` with the leaves of `rows` in the places that `_row` names."""
   return jax.tree_util.tree_map_with_path(lambda path, x: rows.get(_row(path), x), state)

@@ -34,7 +34,8 @@ def spans(config):
   known("stacking.schedule", config.stacking.schedule, SCHEDULES)
   if config.total_steps or config.seconds:
     raise InputError("config.stages gives the steps: total_steps and seconds are 0 beside it.")
-  found, first = [], 0
+  found = []
+  first = 0
   for number, stage in enumerate(stages, 1):
     pair = isinstance(stage, tuple | list) and len(stage) == 2
     if not pair or not all(isinstance(n, int) and n > 0 for n in stage):
@@ -62,8 +63,9 @@ def schedule_of(config, span):
   """
   options = config.schedule.to_dict()
   restarts = span.end is not None and config.stacking.schedule == "restart"
+  values_needed = len(config.stages) if restarts else 0
   for name, value in options.items():
-    if isinstance(value, tuple | list) and len(value) != (len(config.stages) if restarts else 0):
+    if isinstance(value, tuple | list) and len(value) != values_needed:
       raise InputError(
         f"config.schedule.{name} = {value}: one value, or one for each stage of a "
         "schedule that restarts."

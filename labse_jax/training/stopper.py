@@ -7,6 +7,8 @@ import sys
 import jax
 from jax.experimental import multihost_utils
 
+from labse_jax.base.console import note
+
 
 class Stopper:
   """SIGTERM and the first Ctrl-C ask the loop to save and stop; a second one stops at once.
@@ -31,7 +33,8 @@ class Stopper:
     if self.signal:
       os._exit(128 + number)  # Threads of the libraries would print tracebacks on a clean way out.
     self.signal = number
-    print("\nlabse-jax: saving after this step; once more stops at once.", file=sys.stderr)
+    print(file=sys.stderr)  # After the ^C that a terminal shows.
+    note("saving after this step; once more stops at once.")
 
   def asked(self, step):
     """The signal that asks to stop after this step, or 0; all hosts of a run agree."""

@@ -30,7 +30,7 @@ def check_init(task):
 
 
 def warm_start(params, task):
-  """Fresh `params` of a task with those of config.init and of `task.frozen` in their place."""
+  """Fresh `params` of a task, with the weights of config.init and `task.frozen` in their place."""
   taken = _of_init(params, task) if task.config.get("init") else {}
   taken |= {name: model_folder.read(folder).params for name, folder in task.frozen.items()}
 
@@ -49,15 +49,17 @@ def _of_init(params, task):
   def shapes(tree):
     return jax.tree.map(np.shape, tree)
 
-  taken = {
-    name: value
-    for name, value in content.params.items()
-    if name in params and shapes(value) == shapes(params[name])
-  }
+  taken = {}
+  for name, value in content.params.items():
+    if name in params and shapes(value) == shapes(params[name]):
+      taken[name] = value
   if "dense" in taken and any(content.head[name] != task.head.get(name) for name in HEAD):
     del taken["dense"]  # Trained under another pooling or activation, it says something else.
   fresh = sorted(task.own(params).keys() - taken.keys())
-  say(f"{folder}: {', '.join(sorted(taken))} taken" + f"; {', '.join(fresh)} fresh." * bool(fresh))
+  said = f"{folder}: {', '.join(sorted(taken))} taken"
+  if fresh:
+    said += f"; {', '.join(fresh)} fresh."
+  say(said)
   return taken
 
 
@@ -65,18 +67,18 @@ def _check(content, task):
   """The folder's encoder, vocabulary and prompt must be the task's own."""
   folder = task.config.init
   bert = task.module.bert  # Its fields are the model's section with what that leaves out.
-  differs = [
-    f"{name} {value} instead of {getattr(bert, name)}"
-    for name, value in content.model.items()
-    if name not in FREE and value != getattr(bert, name)
-  ]
+  differs = []
+  for name, value in content.model.items():
+    own = getattr(bert, name)
+    if name not in FREE and value != own:
+      differs.append(f"{name} {value} instead of {own}")
   if differs:
     raise InputError(f"config.init = {folder}: another model: {', '.join(differs)}.")
   tokenizer = task.tokenizer()
   same = content.tokenizer_file.samefile(tokenizer.path)
   if not same and Tokenizer(content.tokenizer_file).content != tokenizer.content:
     raise InputError(f"config.init = {folder}: another vocabulary than {task.config.tokenizer}.")
-  prompt = content.prompts.get(content.default_prompt)
+  prompt = content.prompt
   if prompt and prompt != task.prompt:
     raise InputError(
       f"config.init = {folder}: puts {prompt!r} before each text, this config "

@@ -16,7 +16,8 @@ def described(config, task):
 
 def check_same_run(config, task, workdir):
   """Refuses a workdir that holds a run of another config, other data or another vocabulary."""
-  path, now = workdir / "config.json", described(config, task)
+  path = workdir / "config.json"
+  now = described(config, task)
   if not path.exists():
     return
   try:
@@ -32,5 +33,4 @@ def check_same_run(config, task, workdir):
 def write_config(config, task, workdir):
   """Writes config.json, once all of the config has proved itself."""
   if is_main():
-    with files.replacing(workdir / "config.json") as file:
-      json.dump(described(config, task), file, indent=2)
+    files.write_json(workdir / "config.json", described(config, task))

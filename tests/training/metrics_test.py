@@ -2,9 +2,11 @@
 
 import json
 
+import jax.numpy as jnp
+import numpy as np
 import pytest
 
-from labse_jax.training.metrics import Writer
+from labse_jax.training.metrics import StepLog, Writer
 
 
 def read(path):
@@ -59,3 +61,44 @@ def test_without_a_terminal_progress_is_plain_lines(tmp_path, capsys):
   writer.show(3, {"loss": 0.123456, "negatives": 4096})
   writer.close()
   assert capsys.readouterr().out == "step 3/10: loss 0.1235, negatives 4,096\n"
+
+
+def step_metrics(loss):
+  """What a train step returns, as arrays on their way."""
+  values = {"loss": loss, "grad_norm": 1.0, "tokens": 10, "tlm_loss": float("nan")}
+  return {name: jnp.float32(value) for name, value in values.items()}
+
+
+def test_a_step_is_written_when_the_next_one_runs(tmp_path):
+  log = StepLog(tmp_path, first=0, total=3, every=1)
+  log.flush()  # Nothing is held yet.
+  log.hold(0, step_metrics(2.0), {})
+  assert read(tmp_path) == []
+  log.flush()
+  log.hold(1, step_metrics(1.0), {})
+  log.report(1, log.fetch() | {"test/accuracy": 0.5})
+  log.close()
+  first, second = read(tmp_path)
+  assert (first["step"], first["loss"], second["step"]) == (0, 2.0, 1)
+  assert second["test/accuracy"] == 0.5 and first["tokens_per_second"] > 0
+  # Of a batch without rows of a kind there is no mean.
+  assert "tlm_loss" not in first
+
+
+def test_only_steps_that_are_due_are_written(tmp_path):
+  log = StepLog(tmp_path, first=0, total=8, every=3)
+  for step in range(8):
+    log.hold(step, step_metrics(1.0), {})
+    log.flush()
+  log.close()
+  assert [row["step"] for row in read(tmp_path)] == [0, 3, 6, 7]
+
+
+def test_a_loss_that_is_not_finite_keeps_its_batch(tmp_path):
+  log = StepLog(tmp_path, first=0, total=3, every=1)
+  log.hold(2, step_metrics(float("inf")), {"tokens": np.arange(4)})
+  with pytest.raises(FloatingPointError, match="step 2: loss inf"):
+    log.flush()
+  log.close()
+  kept = np.load(tmp_path / "not_finite_2_host_0.npz")
+  assert kept["tokens"].tolist() == [0, 1, 2, 3]

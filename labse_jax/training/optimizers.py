@@ -1,0 +1,73 @@
+"""AdamW in two forms behind one interface: it writes the whole word table, or a batch's own rows.
+
+The train step asks its optimiser to `narrow` the state to what the step needs, updates that with
+`tx`, and has it `widen` the result. The dense form hands the state on as it is.
+"""
+
+import jax
+
+from labse_jax.base.sharding import shardings
+from labse_jax.training import optim, row_sparse
+
+
+class Dense:
+  """AdamW that writes every row of the word table in every step."""
+
+  def __init__(self, options):
+    self.options = options
+    self.tx = optim.transformation(**options)
+
+  def check(self, task, config):
+    """Raises InputError where this form of AdamW does not suit the task or the config."""
+
+  def init(self, params, free):
+    """What the state holds beside the parameters; `free` are those that are trained."""
+    return {"opt": self.tx.init(free)}
+
+  def narrow_task(self, task):
+    """The task that computes the loss on a narrow state."""
+    return task
+
+  def narrow(self, state, batch, rate_at):
+    """(the state that the step updates, its batch, what `widen` needs to know)."""
+    return state, batch, None
+
+  def widen(self, state, narrow, rows):
+    """The whole state after the step: `state` from before it, `narrow` from after it."""
+    return narrow
+
+  def make_settle(self, abstract, rate_of):
+    """A function from a state to its parameters, every row up to date."""
+    return lambda state: state["params"]
+
+
+class RowSparse(Dense):
+  """AdamW that writes only the rows of the word table that a batch looks up."""
+
+  def check(self, task, config):
+    row_sparse.check(task, fsdp=config.mesh.fsdp, stages=config.get("stages"), **self.options)
+
+  def init(self, params, free):
+    return super().init(params, free) | {"rows": row_sparse.init(params)}
+
+  def narrow_task(self, task):
+    return row_sparse.narrow_task(task)
+
+  def narrow(self, state, batch, rate_at):
+    small, tokens, ids_U = row_sparse.narrow(state, batch["tokens"], rate_at, **self.options)
+    return small, batch | {"tokens": tokens}, ids_U
+
+  def widen(self, state, narrow, rows):
+    return row_sparse.widen(state, narrow, rows)
+
+  def make_settle(self, abstract, rate_of):
+    def settle(state):
+      return row_sparse.settle(state, rate_of(state), **self.options)["params"]
+
+    return jax.jit(settle, out_shardings=shardings(abstract["params"]))
+
+
+def optimizer_of(config):
+  """The optimiser of a config."""
+  form = RowSparse if config.get("row_sparse") else Dense
+  return form(config.optim.to_dict())

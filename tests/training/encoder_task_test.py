@@ -1,0 +1,69 @@
+"""What every task has: its tokenizer, its fingerprints, its encoder and its folder."""
+
+import jax
+import numpy as np
+import pytest
+
+from labse_jax import model_folder
+from labse_jax.base.errors import InputError
+from labse_jax.encoding.sentence_encoder import SentenceEncoder
+from labse_jax.models import heads
+from labse_jax.training.encoder_task import EncoderTask
+from tests.support import tiny
+
+
+@pytest.fixture(scope="module")
+def config(folder):
+  return tiny.config(folder)
+
+
+def test_the_exported_folder_gives_the_vectors_of_the_run(config, tmp_path):
+  task = EncoderTask(config)
+  params = heads.init(task.module, jax.random.key(0))
+  task.export(params, tmp_path / "model")
+  sentences = ["open the file", "a new page"]
+  np.testing.assert_array_equal(
+    SentenceEncoder.load(tmp_path / "model").encode(sentences),
+    task.encoder(params).encode(sentences),
+  )
+
+
+def test_parts_of_other_models_are_not_exported(config, tmp_path):
+  task = EncoderTask(config)
+  task.frozen = {"teacher": "elsewhere"}
+  params = heads.init(task.module, jax.random.key(0))
+  task.export(params | {"teacher": params["bert"]}, tmp_path / "model")
+  assert "teacher" not in model_folder.read(tmp_path / "model").params
+
+
+def test_the_encoder_is_made_once_and_takes_new_weights(config):
+  task = EncoderTask(config)
+  vectors = []
+  for seed in (0, 1):
+    encoder = task.encoder(heads.init(task.module, jax.random.key(seed)))
+    vectors.append(encoder.encode("open the file"))
+  assert task.encoder(heads.init(task.module, jax.random.key(0))) is encoder
+  assert np.abs(vectors[0] - vectors[1]).max() > 1e-3
+
+
+def test_a_vocabulary_larger_than_the_table_is_refused(config):
+  small = config.copy_and_resolve_references()
+  small.model.vocab_size = 100
+  with pytest.raises(InputError, match="model.vocab_size is only 100"):
+    EncoderTask(small).tokenizer()
+
+
+def test_other_data_has_another_fingerprint(config, tmp_path):
+  tiny.write_dataset(tmp_path / "data", tiny.pairs(50))
+  other = config.copy_and_resolve_references()
+  other.data = str(tmp_path / "data")
+  data, tokenizer = EncoderTask(config).fingerprints()
+  other_data, other_tokenizer = EncoderTask(other).fingerprints()
+  assert data != other_data and tokenizer == other_tokenizer
+
+
+def test_a_missing_dataset_is_named(config, tmp_path):
+  other = config.copy_and_resolve_references()
+  other.data = str(tmp_path / "nowhere")
+  with pytest.raises(InputError, match="nowhere/language_pairs.npy: no such file"):
+    EncoderTask(other).fingerprints()

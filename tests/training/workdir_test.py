@@ -1,0 +1,57 @@
+"""Whether a workdir holds a run of the same config."""
+
+import json
+
+import ml_collections
+import pytest
+
+from labse_jax.base.errors import InputError
+from labse_jax.training import workdir
+
+
+class Task:
+  def __init__(self, *fingerprints):
+    self.found = list(fingerprints)
+
+  def fingerprints(self):
+    return self.found
+
+
+def config(**changes):
+  return ml_collections.ConfigDict({"seed": 0, "save_every": 10, "text": "été"} | changes)
+
+
+@pytest.fixture
+def run(tmp_path):
+  workdir.write_config(config(), Task("a"), tmp_path)
+  return tmp_path
+
+
+def test_the_file_is_the_config_and_what_it_was_made_of(run):
+  written = json.loads((run / "config.json").read_text("utf-8"))
+  assert written == config().to_dict() | {"fingerprints": ["a"]}
+
+
+def test_a_fresh_folder_and_the_same_run_are_allowed(run, tmp_path):
+  workdir.check_same_run(config(), Task("a"), run)
+  workdir.check_same_run(config(seed=1), Task("b"), tmp_path / "fresh")
+
+
+def test_what_may_change_between_a_run_and_its_resume_may(run):
+  workdir.check_same_run(config(save_every=5), Task("a"), run)
+
+
+@pytest.mark.parametrize(
+  ("changes", "fingerprint", "words"),
+  [({"seed": 1}, "a", "seed: 0 -> 1"), ({}, "b", "fingerprints: ['a'] -> ['b']")],
+)
+def test_another_run_is_refused_with_what_differs(run, changes, fingerprint, words):
+  with pytest.raises(InputError) as error:
+    workdir.check_same_run(config(**changes), Task(fingerprint), run)
+  assert words in str(error.value)
+
+
+def test_a_damaged_config_is_said(run):
+  (run / "config.json").write_text("{")
+  with pytest.raises(InputError, match="cannot be read as JSON"):
+    workdir.check_same_run(config(), Task("a"), run)
