@@ -39,16 +39,22 @@ class _ZstdFile(io.RawIOBase):
 
   def __init__(self, path, mode):
     self._file = open(path, mode)  # noqa: SIM115 (closed by close)
-    self._frame, self._left, self._begun = None, b"", False
+    self._frame = None  # The decompressor of the frame that is read.
+    self._left = b""  # What it gave and nobody has read yet.
+    self._begun = False  # Whether any of the frame has come.
 
   def readable(self):
     return True
 
   def readinto(self, buffer):
     while not self._left:
-      raw = self._frame.unused_data if self._frame is not None and self._frame.eof else b""
+      raw = b""
+      # A file may be several frames, one after another: each needs a decompressor of its own.
       if self._frame is None or self._frame.eof:
-        self._frame, self._begun = zstandard.ZstdDecompressor().decompressobj(), bool(raw)
+        if self._frame is not None:
+          raw = self._frame.unused_data
+        self._frame = zstandard.ZstdDecompressor().decompressobj()
+        self._begun = bool(raw)
       raw = raw or self._file.read(1 << 17)
       if not raw:
         if self._begun:
@@ -57,7 +63,8 @@ class _ZstdFile(io.RawIOBase):
       self._begun = True
       self._left = self._frame.decompress(raw)
     size = min(len(buffer), len(self._left))
-    buffer[:size], self._left = self._left[:size], self._left[size:]
+    buffer[:size] = self._left[:size]
+    self._left = self._left[size:]
     return size
 
   def close(self):

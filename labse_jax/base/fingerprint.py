@@ -3,24 +3,31 @@
 import hashlib
 import pathlib
 
-PARTS, PART = 256, 4096  # Of a file whose fingerprint is of a sample, bytes each.
+# A sample of a file is so many parts of so many bytes, spread evenly.
+PARTS = 256
+PART = 4096
 
 
 def model(folder):
   """A hash of everything in a model folder that its vectors depend on."""
-  folder, kinds = pathlib.Path(folder), ("*.json", "*.safetensors", "*.model", "vocab.txt")
-  return _of_files(folder, (path for kind in kinds for path in folder.rglob(kind)))
+  paths = []
+  for kind in ("*.json", "*.safetensors", "*.model", "vocab.txt"):
+    paths += pathlib.Path(folder).rglob(kind)
+  return _of_files(pathlib.Path(folder), paths)
 
 
 def dataset(folder):
   """A hash of a dataset's records and their languages, not of what is stored beside them."""
-  folder, kinds = pathlib.Path(folder), ("*.array_record-*", "language_pairs.*")
-  return _of_files(folder, (path for kind in kinds for path in folder.glob(kind)))
+  paths = []
+  for kind in ("*.array_record-*", "language_pairs.*"):
+    paths += pathlib.Path(folder).glob(kind)
+  return _of_files(pathlib.Path(folder), paths)
 
 
 def dataset_sample(folder):
-  """The same of at most a mebibyte of each file, spread evenly: for each start of a run."""
-  folder, digest = pathlib.Path(folder), hashlib.blake2b(digest_size=8)
+  """The same of a sample, at most a mebibyte of each file: quick enough for each start of a run."""
+  folder = pathlib.Path(folder)
+  digest = hashlib.blake2b(digest_size=8)
   digest.update((folder / "language_pairs.npy").read_bytes())
   for path in sorted(folder.glob("*.array_record-*")):
     size = path.stat().st_size

@@ -7,7 +7,7 @@ import platform
 
 def hardware():
   """The processor, its cores that this process may use, and JAX's devices."""
-  import jax
+  import jax  # Late: `--help` does not wait for JAX.
 
   cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
   kinds = [device.device_kind for device in jax.devices()]
@@ -17,6 +17,8 @@ def hardware():
 
 def _processor():
   info = pathlib.Path("/proc/cpuinfo")
-  lines = info.read_text().splitlines() if info.exists() else []
-  names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
-  return names[0] if names else platform.processor() or platform.machine()
+  if info.exists():
+    for line in info.read_text().splitlines():
+      if line.startswith("model name"):
+        return line.split(":", 1)[1].strip()
+  return platform.processor() or platform.machine()

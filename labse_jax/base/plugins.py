@@ -5,12 +5,12 @@ import pathlib
 
 from labse_jax.base.errors import known
 
+PACKAGE = pathlib.Path(__file__).parents[1]
+
 
 def names(folder):
   """The modules of labse_jax/FOLDER."""
-  return sorted(
-    path.stem for path in (pathlib.Path(__file__).parents[1] / folder).glob("[a-z]*.py")
-  )
+  return sorted(path.stem for path in (PACKAGE / folder).glob("[a-z]*.py"))
 
 
 def chosen(folder, name):

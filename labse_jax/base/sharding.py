@@ -11,7 +11,7 @@ import numpy as np
 
 from labse_jax.base.errors import InputError
 
-BATCH = ("data", "fsdp")
+BATCH = ("data", "fsdp")  # The axes of the mesh; the batch is split over both.
 
 
 def make_mesh(fsdp=1, devices=None):
@@ -70,9 +70,8 @@ def rows_of(table_VD, indices_BL):
     x_aLD = jnp.where(here_aL1, table_vD[jnp.clip(own_aL, 0, rows - 1)], 0)
     return jax.lax.psum_scatter(x_aLD, "fsdp", tiled=True)
 
-  return jax.shard_map(local, in_specs=(jax.P("fsdp"), jax.P(BATCH)), out_specs=jax.P(BATCH))(
-    table_VD, indices_BL
-  )
+  look_up = jax.shard_map(local, in_specs=(jax.P("fsdp"), jax.P(BATCH)), out_specs=jax.P(BATCH))
+  return look_up(table_VD, indices_BL)
 
 
 def whole(params, mesh):

@@ -1,4 +1,4 @@
-"""What a config may say, and whether a workdir holds a run of the same one."""
+"""What the numbers of a config may be."""
 
 import functools
 import math
@@ -43,13 +43,9 @@ def check_ranges(config, mesh):
     value = functools.reduce(lambda section, key: section.get(key, {}), name.split("."), values)
     if value == {}:  # Another task's.
       continue
-    most = math.inf if high is None else high
-    values_of = value if isinstance(value, tuple | list) else [value]  # One for each stage.
-
-    def within(one):
-      return isinstance(one, numbers.Real) and low <= one <= most  # noqa: B023
-
-    if not all(map(within, values_of)):  # NaN is in no range.
+    # A schedule that restarts has one value for each stage.
+    values_of = value if isinstance(value, tuple | list) else [value]
+    if not all(_within(one, low, high) for one in values_of):
       bounds = f"{low:g} or more" if high is None else f"{low:g} to {high:g}"
       raise InputError(f"config.{name} = {value}; it must be {bounds}.")
   positions = config.model.positions - config.model.get("position_offset", 0)
@@ -67,6 +63,12 @@ def check_ranges(config, mesh):
   if bool(config.total_steps) == bool(config.seconds) and not config.get("stages"):
     raise InputError("Give one of total_steps and seconds; the other is 0.")
   _check_freeze(config)
+
+
+def _within(value, low, high):
+  """Whether a value is a number from `low` to `high`; NaN is in no range."""
+  most = math.inf if high is None else high
+  return isinstance(value, numbers.Real) and low <= value <= most
 
 
 def _check_freeze(config):

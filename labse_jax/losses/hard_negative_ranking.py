@@ -31,7 +31,8 @@ def hard_negative_ranking(
     x_bD, y_bD, ids_b2, mask_b, scale=scale, margin=margin, spread=spread
   )
   b, K, D = negatives_bKD.shape
-  forward_b, mean = rows["lse"], mean_over(mask_b, spread.axis_name)[0]
+  forward_b = rows["lse"]
+  mean, _ = mean_over(mask_b, spread.axis_name)
   if K:
     of_negatives = {
       "ids": negative_ids_bK.reshape(b * K, 1),

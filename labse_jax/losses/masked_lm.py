@@ -22,11 +22,13 @@ def masked_lm(x_mD, labels_m, table_vD, bias_v, *, chunk, axis_name):
   def gather(a):
     return jax.lax.all_gather(a, fsdp, tiled=True)
 
-  m, own = x_mD.shape[0], jax.lax.axis_index(fsdp)
+  m = x_mD.shape[0]
+  own = jax.lax.axis_index(fsdp)
   x_MD = gather(x_mD)
   labels_M = gather(labels_m) - own * table_vD.shape[0]
   # Each data group sees the same part of the table: its gradient is the sum over the groups.
-  table_vD, bias_v = (jax.lax.pcast(a, data, to="varying") for a in (table_vD, bias_v))
+  table_vD = jax.lax.pcast(table_vD, data, to="varying")
+  bias_v = jax.lax.pcast(bias_v, data, to="varying")
   lse_M, label_M, best_M = vocabulary_lse(
     x_MD, labels_M, table_vD, bias_v, min(chunk, table_vD.shape[0])
   )
@@ -34,7 +36,8 @@ def masked_lm(x_mD, labels_m, table_vD, bias_v, *, chunk, axis_name):
   def largest(a_M):
     return jax.lax.pmax(jax.lax.stop_gradient(a_M), fsdp)
 
-  top_M, best_M = largest(lse_M), largest(best_M)
+  top_M = largest(lse_M)
+  best_M = largest(best_M)
   lse_M = top_M + jnp.log(jax.lax.psum(jnp.exp(lse_M - top_M), fsdp))
   label_M = jax.lax.psum(label_M, fsdp)
 

@@ -16,9 +16,8 @@ def sigmoid(x_bD, y_bD, ids_b2, mask_b, *, scale, bias, spread):
   of_b = of_pairs(ids_b2, mask_b)
   # A column for the bias: its gradient comes with that of the vectors.
   ones_b1 = jnp.ones_like(x_bD[:, :1])
-  query, key = (
-    jnp.concatenate(parts, 1) for parts in ((scale * x_bD, bias * ones_b1), (y_bD, ones_b1))
-  )
+  query = jnp.concatenate((scale * x_bD, bias * ones_b1), 1)
+  key = jnp.concatenate((y_bD, ones_b1), 1)
   others_b = elementwise_sums(query, key, of_b, of_b, softplus, spread)
   positive_b = scale * similarity_of_pairs(x_bD, y_bD) + bias
   mean, count = mean_over(mask_b, spread.axis_name)

@@ -23,7 +23,7 @@ def soft_contrastive(
 
 
 def teacher_labels(ids_b2, mask_b, teacher_bP, temperature, spread):
-  """What `all_pairs` needs for soft labels, and each pair's own label: `label`, `label_lse`, `own`.
+  """What `pair_sums` needs for soft labels, and each pair's own label: `label`, `label_lse`, `own`.
 
   The vectors are divided so that their products are the logits of the labels.
   """

@@ -50,9 +50,10 @@ def _low_forward(spec, a, b, dtype):
 
 
 def _low_backward(spec, dtype, kept, g):
-  """Without this the way back would multiply in float32, with what came in float32 from above."""
+  """The gradients, with products in `dtype` too: autodiff's would be in float32, as g is."""
   a, b = kept
-  (of_a, of_b), of_g = spec.split("->")[0].split(","), spec.split("->")[1]
+  inputs, of_g = spec.split("->")
+  of_a, of_b = inputs.split(",")
   da = _low_product(f"{of_g},{of_b}->{of_a}", g, b, dtype)
   db = _low_product(f"{of_a},{of_g}->{of_b}", a, g, dtype)
   return da.astype(a.dtype), db.astype(b.dtype)
@@ -99,15 +100,17 @@ class Block(nn.Module):
   def __call__(self, x_BLD, mask_BLL, bias_HLL, train):
     drop = nn.Dropout(self.dropout, deterministic=not train)
     D = x_BLD.shape[-1]
-    H, K = self.heads, D // self.heads
+    H = self.heads
+    K = D // H
     qkv_BL3HK = Dense((3, H, K), self.dtype, name="query_key_value")(x_BLD).astype(self.dtype)
     # The way back of a split joins three gradients; that of indexing pads each and adds them.
-    q_BHLK, k_BHLK, v_BHLK = (
-      jnp.transpose(part_BL1HK[:, :, 0], (0, 2, 1, 3))
-      for part_BL1HK in jax.lax.split(qkv_BL3HK, (1, 1, 1), axis=2)
-    )
+    q_BL1HK, k_BL1HK, v_BL1HK = jax.lax.split(qkv_BL3HK, (1, 1, 1), axis=2)
+    q_BHLK = jnp.transpose(q_BL1HK[:, :, 0], (0, 2, 1, 3))
+    k_BHLK = jnp.transpose(k_BL1HK[:, :, 0], (0, 2, 1, 3))
+    v_BHLK = jnp.transpose(v_BL1HK[:, :, 0], (0, 2, 1, 3))
     s_BHLL = product("bhlk,bhmk->bhlm", q_BHLK * K**-0.5, k_BHLK, self.dtype)
-    s_BHLL = s_BHLL if bias_HLL is None else s_BHLL + bias_HLL
+    if bias_HLL is not None:
+      s_BHLL = s_BHLL + bias_HLL
     s_BHLL = jnp.where(mask_BLL[:, None], s_BHLL, jnp.finfo(jnp.float32).min)
     p_BHLL = drop(jax.nn.softmax(s_BHLL)).astype(self.dtype)
     a_BHLK = product("bhlm,bhmk->bhlk", p_BHLL, v_BHLK, self.dtype)

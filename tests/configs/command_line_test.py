@@ -6,13 +6,12 @@ import sys
 import pytest
 
 from labse_jax.base.errors import InputError, run
-from labse_jax.configs.arguments import parse_arg
 from labse_jax.configs.command_line import load_config
 
 CONFIG = """
 import ml_collections
 
-from labse_jax.configs.command_line import parse_arg
+from labse_jax.configs.arguments import parse_arg
 
 
 def get_config(arg=None):
@@ -86,13 +85,6 @@ def test_a_wrong_argument_of_the_file(file, arg, message):
   with pytest.raises(InputError) as caught:
     load("--config", f"{file}:{arg}", "--workdir=w")
   assert message in str(caught.value)
-
-
-def test_options_have_the_types_of_their_defaults():
-  options = parse_arg("a=3,b,c=x=y,d=1e-3", a=1, b=False, c="", d=0.1, e=4)
-  assert options.to_dict() == {"a": 3, "b": True, "c": "x=y", "d": 1e-3, "e": 4}
-  assert parse_arg(None, a=1).a == parse_arg("", a=1).a == 1
-  assert parse_arg("b=false", b=True).b is False
 
 
 @pytest.mark.parametrize(

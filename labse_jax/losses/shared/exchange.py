@@ -1,6 +1,19 @@
-"""The walk of a device's queries past the keys of every device, some keys at a time.
+"""How the queries of each device meet the keys of every device.
 
-The keys come by one gather, or go round a ring and take their own sums with them.
+With the exchange "gather", every device gets all keys at once. With "ring", no device ever holds
+more than one block of keys besides its own queries: the blocks go round, and each takes the sums
+over its columns along.
+
+    device      0        1        2        3
+    start     q0 k0    q1 k1    q2 k2    q3 k3     each folds its own block
+    turn 1    q0 k1    q1 k2    q2 k3    q3 k0     blocks move one place to the left
+    turn 2    q0 k2    q1 k3    q2 k0    q3 k1
+    turn 3    q0 k3    q1 k0    q2 k1    q3 k2     now every query has met every key
+    end            columns move once more, home to the device that their keys came from
+
+The way back (`walk_back`) starts where the forward walk ended and goes round to the right, so that
+the keys and their gradients come home without an extra turn. With "local", a device meets its own
+keys alone.
 """
 
 import functools
@@ -10,22 +23,24 @@ import jax
 import jax.numpy as jnp
 
 EXCHANGES = ("gather", "ring", "local")
+LEFT = -1  # The places that a block moves in a turn of the ring.
+RIGHT = 1
 TILE = 1 << 22  # Similarities that are formed at a time: 16 MB.
 
 
 class Spread(NamedTuple):
-  """How pairs lie on the devices: the axes they are split over, how keys come, a tile's size.
+  """How pairs lie on the devices, and how they meet."""
 
-  The exchange is "gather", "ring", or "local": pairs of one device alone, as others have it.
-  """
-
-  axis_name: tuple
-  exchange: str = "gather"
-  tile: int = TILE
+  axis_name: tuple  # The axes of the mesh that they are split over.
+  exchange: str = "gather"  # One of EXCHANGES.
+  tile: int = TILE  # The most similarities that are formed at a time.
 
 
 def walk(query, key, kind, step, spread):
-  """This device's rows and columns, and the keys where the walk leaves them, for the way back."""
+  """(this device's rows, its columns, the keys where the walk leaves them for the way back).
+
+  `kind` is a reduction of `pair_sums`; step(query, key, rows, columns) folds a tile into its sums.
+  """
   if spread.exchange == "gather":
 
     def gathered(rows, key):
@@ -33,25 +48,32 @@ def walk(query, key, kind, step, spread):
       rows, columns = step(query, keys, rows, kind.start_column(keys))
       return rows, kind.merge(columns, spread.axis_name)
 
-    return *_in_parts(gathered, kind.start_row(query), key, _gathered(query, spread), spread), key
+    cost = _cost_of_gathered(query, spread)
+    rows, columns = _in_parts(gathered, kind.start_row(query), key, cost, spread)
+    return rows, columns, key
+
   fold = functools.partial(_fold, query, step=step, spread=spread)
   rows, columns = fold(kind.start_row(query), key, kind.start_column(key))
   if spread.exchange == "local":
     return rows, columns, key
 
+  # The sums over columns belong to the keys and travel with them.
   def turn(_, carry):
     rows, key, columns = carry
-    key, columns = _pass_on((key, columns), -1, spread)
+    key, columns = _pass_on((key, columns), LEFT, spread)
     rows, columns = fold(rows, key, columns)
     return rows, key, columns
 
   devices = jax.lax.axis_size(spread.axis_name)
   rows, key, columns = jax.lax.fori_loop(1, devices, turn, (rows, key, columns))
-  return rows, _pass_on(columns, -1, spread), key
+  return rows, _pass_on(columns, LEFT, spread), key
 
 
 def walk_back(query, key, of_columns, step, spread):
-  """The gradients of this device's queries and keys; the ring goes the other way, and home."""
+  """The gradients (dx_aD, dy_bD) of this device's queries and keys.
+
+  `key` are those that `walk` left here; `of_columns` belong to the device's own keys.
+  """
 
   def zeros(of):
     return jnp.zeros_like(of["vector"]) + 0 * of["vector"][0, 0]
@@ -63,16 +85,20 @@ def walk_back(query, key, of_columns, step, spread):
       dx_aD, dy_BD = step(query, keys, dx_aD, zeros(keys))
       return dx_aD, jax.lax.psum_scatter(dy_BD, spread.axis_name, tiled=True)
 
-    return _in_parts(gathered, zeros(query), key | of_columns, _gathered(query, spread), spread)
+    cost = _cost_of_gathered(query, spread)
+    return _in_parts(gathered, zeros(query), key | of_columns, cost, spread)
+
   fold = functools.partial(_fold, query, step=step, spread=spread)
   if spread.exchange == "local":
     return fold(zeros(query), key | of_columns, zeros(key))
-  key = key | _pass_on(of_columns, 1, spread)
+
+  # The keys that lie here are those of the device on the left: its columns come to them.
+  key = key | _pass_on(of_columns, RIGHT, spread)
   dx_aD, dy_bD = fold(zeros(query), key, zeros(key))
 
   def turn(_, carry):
     dx_aD, key, dy_bD = carry
-    key, dy_bD = _pass_on((key, dy_bD), 1, spread)
+    key, dy_bD = _pass_on((key, dy_bD), RIGHT, spread)
     dx_aD, dy_bD = fold(dx_aD, key, dy_bD)
     return dx_aD, key, dy_bD
 
@@ -81,8 +107,8 @@ def walk_back(query, key, of_columns, step, spread):
   return dx_aD, dy_bD
 
 
-def _gathered(query, spread):
-  """What one key of each device costs in a tile: its similarities or, if more, the vectors."""
+def _cost_of_gathered(query, spread):
+  """The numbers that one key of each device adds to a tile: similarities, or vectors if more."""
   return jax.lax.axis_size(spread.axis_name) * max(query["vector"].shape)
 
 
@@ -98,16 +124,20 @@ def _pass_on(tree, places, spread):
 
 
 def _fold(query, rows, key, columns, step, spread):
-  """One block of pairs."""
+  """(rows, columns) with one block of keys folded in."""
 
-  def part(rows, of):
-    return step(query, of[0], rows, of[1])
+  def part(rows, of_key):
+    key, columns = of_key
+    return step(query, key, rows, columns)
 
   return _in_parts(part, rows, (key, columns), query["mask"].shape[0], spread)
 
 
 def _in_parts(step, rows, keys, cost, spread):
-  """step(rows, keys) -> (rows, columns), some keys at a time; `cost` numbers a key in a tile."""
+  """step(rows, keys) -> (rows, columns), as many keys at a time as make a tile.
+
+  `cost` are the numbers that one key adds to a tile.
+  """
   b = jax.tree.leaves(keys)[0].shape[0]
   parts = min(b, -(-b * cost // spread.tile))
   if parts == 1:
@@ -115,10 +145,13 @@ def _in_parts(step, rows, keys, cost, spread):
   size = -(-b // parts)
   parts = -(-b // size)
 
+  # The last part is filled up with zeros: keys whose mask is false.
   def split(leaf):
-    return jnp.pad(leaf, [(0, parts * size - b)] + [(0, 0)] * (leaf.ndim - 1)).reshape(
-      parts, size, *leaf.shape[1:]
-    )
+    padding = [(0, parts * size - b)] + [(0, 0)] * (leaf.ndim - 1)
+    return jnp.pad(leaf, padding).reshape(parts, size, *leaf.shape[1:])
+
+  def joined(leaf):
+    return leaf.reshape(-1, *leaf.shape[2:])[:b]
 
   rows, columns = jax.lax.scan(step, rows, jax.tree.map(split, keys))
-  return rows, jax.tree.map(lambda leaf: leaf.reshape(-1, *leaf.shape[2:])[:b], columns)
+  return rows, jax.tree.map(joined, columns)

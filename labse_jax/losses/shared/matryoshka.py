@@ -19,9 +19,13 @@ def matryoshka(loss, dims, width):
     )
 
   def total(**arguments):
-    values, metrics = {}, {}
+    values = {}
+    metrics = {}
     for d in dims:
-      cut = {name: unit(arguments[name][..., :d]) for name in VECTORS if name in arguments}
+      cut = {}
+      for name in VECTORS:
+        if name in arguments:
+          cut[name] = unit(arguments[name][..., :d])
       value, of_d = loss(**arguments | cut)
       values[f"loss_{d}"] = value
       metrics = metrics or of_d

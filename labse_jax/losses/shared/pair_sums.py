@@ -1,10 +1,21 @@
-"""Sums over all pairs of two sets of vectors; where those are many, of a tile at a time.
+"""Sums over all pairs of two sets of vectors, a tile at a time where there are many.
 
-Every loss with negatives is made of these. The vectors are split over the devices, and a pair of
-two devices counts like any other: the keys come by one gather, or go round a ring. Values and
-gradients are those of the whole matrix, whatever the tiles and the devices.
+Every loss with negatives is made of these sums. Written densely, for X [A, D] and Y [B, D] of all
+devices together, they are five lines:
+
+    S_AB = X_AD @ Y_BD.T
+    counts_AB = real_A[:, None] & real_B & no_text_in_common_AB
+    logits_AB = where(counts_AB, S_AB, -inf)
+    rows_A = logsumexp(logits_AB, axis=1)  # Over the negatives of each query.
+    columns_B = logsumexp(logits_AB, axis=0)  # Over the negatives of each key.
+
+Here S_AB never stands whole where it is large: tiles are folded into running sums, and the way back
+forms each tile again. Pairs of two devices count as any others: the keys come by one gather, or go
+round a ring (`exchange`). Values and gradients are those of the dense form, whatever the tiles and
+the number of devices.
 """
 
+from collections.abc import Callable
 import functools
 from typing import NamedTuple
 
@@ -21,22 +32,31 @@ NEVER = -1e30  # The logit of a pair that does not count: finite, so that no dif
 def softmax_sums(x_aD, y_bD, of_a, of_b, spread):
   """Log-sum-exp of the logits x . y over the negatives of each query, and of each key.
 
-  Runs inside `shard_map`; every device brings `a` queries and `b` keys. `of_a` and `of_b` say more
-  of them: `mask` [a], true where there is one; `ids` [a, I], hashes of texts: two that have a text
-  in common are no negatives; and for soft labels `label` [a, P] and `label_lse` [a]: query i weighs
-  key j by exp(label_i . label_j - label_lse_i), and is weighed by it with label_lse_j. Returns
-  (rows, columns), dicts of [a] and of [b]: `lse`; `soft`, the weighted sum of the logits; and, not
-  differentiated, `best`, the largest logit, and of rows `count`, the number of negatives. Without
-  a negative, lse and best are below -1e29.
+  Runs inside `shard_map`; every device brings `a` queries and `b` keys. `of_a` and `of_b` are dicts
+  that describe them:
+
+  - `mask` [a]: true where there is a query.
+  - `ids` [a, I]: hashes of its texts. Two that have a text in common are no negatives.
+  - `label` [a, P] and `label_lse` [a], for soft labels alone: query i weighs key j by
+    exp(label_i . label_j - label_lse_i), and key j weighs query i by the same with label_lse_j.
+
+  Returns (rows, columns), dicts of arrays [a] and [b]:
+
+  - `lse`: the log-sum-exp.
+  - `soft`: the sum of the logits by the weights of soft labels, where there are any.
+  - `best`: the largest logit, not differentiated.
+  - `count`: the number of negatives, not differentiated; in rows alone.
+
+  Where there is no negative, `lse` and `best` are below -1e29.
   """
   return _sums(x_aD, y_bD, of_a, of_b, SOFTMAX, spread)
 
 
 def elementwise_sums(x_aD, y_bD, of_a, of_b, term, spread):
-  """Sums over the negatives of each query of term(x . y, label . label), [a].
+  """The sum of term(x . y, label . label) over the negatives of each query, [a].
 
-  As `softmax_sums`; without labels the second argument is None. `term` must be a named function:
-  two of one code but two identities compile twice.
+  The arguments are those of `softmax_sums`. Without labels, the term's second argument is None.
+  `term` must be a function of a module: one that is made anew at each call compiles anew.
   """
   return _sums(x_aD, y_bD, of_a, of_b, _elementwise(term), spread)[0]
 
@@ -57,19 +77,21 @@ def _one(similarity, _):
 class _Kind(NamedTuple):
   """A reduction: its sums at the start, what a tile adds to them, and to the gradient."""
 
-  start_row: callable
-  start_column: callable
-  fold: callable  # tile, query, key, rows, columns -> rows, columns
-  merge: callable  # Every device's columns of all keys -> each device's own, whole.
-  finish: callable
-  share: callable  # tile, query, key -> what the tile put into the sums, by their cotangents.
+  start_row: Callable  # query -> rows
+  start_column: Callable  # key -> columns
+  fold: Callable  # tile, query, key, rows, columns -> rows, columns
+  merge: Callable  # Every device's columns of all keys -> each device's own, whole.
+  finish: Callable  # The running sums -> the result.
+  share: Callable  # tile, query, key -> what the tile put into the sums, by their cotangents.
 
 
 def _sums(x_aD, y_bD, of_a, of_b, kind, spread):
-  """(rows, columns), by autodiff where the similarities are few, else by tiles on both ways."""
+  """(rows, columns) of a reduction."""
   known("exchange", spread.exchange, EXCHANGES)
-  x_aD, y_bD = x_aD.astype(jnp.float32), y_bD.astype(jnp.float32)
+  x_aD = x_aD.astype(jnp.float32)
+  y_bD = y_bD.astype(jnp.float32)
   devices = 1 if spread.exchange == "local" else jax.lax.axis_size(spread.axis_name)
+  # Few similarities are formed at once and kept: autodiff then makes the way back.
   if spread.exchange != "ring" and len(x_aD) * len(y_bD) * devices <= KEPT * spread.tile:
     whole = spread._replace(tile=KEPT * spread.tile)
     return _forward(x_aD, y_bD, *jax.lax.stop_gradient((of_a, of_b)), kind, whole)[0]
@@ -82,13 +104,14 @@ def _tiled_sums(x_aD, y_bD, of_a, of_b, kind, spread):
 
 
 def _forward(x_aD, y_bD, of_a, of_b, kind, spread):
-  query, key = of_a | {"vector": x_aD}, of_b | {"vector": y_bD}
+  query = of_a | {"vector": x_aD}
+  key = of_b | {"vector": y_bD}
 
   def step(query, key, *sums):
     return kind.fold(*_tile(query, key), query, key, *sums)
 
   rows, columns, key = walk(query, key, kind, step, spread)
-  sums = kind.finish(rows), kind.finish(columns)
+  sums = (kind.finish(rows), kind.finish(columns))
   return sums, (query, key, sums)
 
 
@@ -113,10 +136,12 @@ _tiled_sums.defvjp(_forward, _backward)
 
 def _tile(query, key):
   """(similarities, whether they count, those of the labels or None), each [queries, keys]."""
-  # Comparisons that are or-ed, not reduced: those fuse with what uses them.
-  same = functools.reduce(
-    jnp.logical_or, (x_a[:, None] == y_b for x_a in query["ids"].T for y_b in key["ids"].T)
-  )
+  same = None
+  # One "or" after another, no reduction over an axis: these fuse with what uses them.
+  for x_a in query["ids"].T:
+    for y_b in key["ids"].T:
+      equal = x_a[:, None] == y_b
+      same = equal if same is None else same | equal
   counts = query["mask"][:, None] & key["mask"] & ~same
   labels = _matmul(query["label"], key["label"]) if "label" in query else None
   return _matmul(query["vector"], key["vector"]), counts, labels
@@ -132,14 +157,19 @@ def _start_rows(of):
 
 def _start_columns(of):
   zero = _zeros(of)
-  return {"best": zero + NEVER, "sum": zero} | ({"soft": zero} if "label" in of else {})
+  sums = {"best": zero + NEVER, "sum": zero}
+  if "label" in of:
+    sums["soft"] = zero
+  return sums
 
 
 def _zeros(of):
-  return 0 * of["vector"][:, 0]  # Made of an input, they vary over the devices as that does.
+  # Made of an input, they vary over the devices as that does.
+  return 0 * of["vector"][:, 0]
 
 
 def _fold_softmax(s, counts, labels, query, key, rows, columns):
+  """The running sums with a tile of similarities in them."""
   logits = jnp.where(counts, s, NEVER)
   rows = _online(rows, logits, 1) | {"count": rows["count"] + counts.sum(1, dtype=jnp.float32)}
   columns = _online(columns, logits, 0)
@@ -158,6 +188,8 @@ def _online(sums, logits, axis):
 
 
 def _weights(counts, labels, query, key):
+  """The soft labels of a tile: how queries weigh keys, and how keys weigh queries."""
+
   def weigh(lse):
     return jnp.where(counts, jnp.exp(labels - lse), 0)
 
@@ -165,6 +197,7 @@ def _weights(counts, labels, query, key):
 
 
 def _merge_softmax(columns, axis_name):
+  """Each device's own columns, whole, out of every device's columns of all keys."""
   best = jax.lax.pmax(columns["best"], axis_name)
 
   def scatter(value):
@@ -173,8 +206,10 @@ def _merge_softmax(columns, axis_name):
   total = scatter(columns["sum"] * jnp.exp(columns["best"] - best))
   b = total.shape[0]
   own = jax.lax.dynamic_slice_in_dim(best, b * jax.lax.axis_index(axis_name), b)
-  soft = {"soft": scatter(columns["soft"])} if "soft" in columns else {}
-  return {"best": own, "sum": total} | soft
+  merged = {"best": own, "sum": total}
+  if "soft" in columns:
+    merged["soft"] = scatter(columns["soft"])
+  return merged
 
 
 def _finish_softmax(sums):
@@ -183,17 +218,21 @@ def _finish_softmax(sums):
 
 
 def _share_softmax(s, counts, labels, query, key):
+  """What a tile adds to the sums, each weighed by its cotangent."""
   logits = jnp.where(counts, s, NEVER)
 
   def share(of, axis, weights):
-    sums, cotangents = (
-      {name: jnp.expand_dims(value, axis) for name, value in of[part].items()}
-      for part in ("sums", "cotangents")
-    )
-    total = cotangents["lse"] * jnp.exp(logits - sums["lse"])
-    return total if weights is None else total + cotangents["soft"] * weights * s
+    lse = jnp.expand_dims(of["sums"]["lse"], axis)
+    g_lse = jnp.expand_dims(of["cotangents"]["lse"], axis)
+    total = g_lse * jnp.exp(logits - lse)
+    if weights is None:
+      return total
+    return total + jnp.expand_dims(of["cotangents"]["soft"], axis) * weights * s
 
-  by_row, by_column = (None, None) if labels is None else _weights(counts, labels, query, key)
+  by_row = None
+  by_column = None
+  if labels is not None:
+    by_row, by_column = _weights(counts, labels, query, key)
   return (share(query, 1, by_row) + share(key, 0, by_column)).sum()
 
 
@@ -204,19 +243,22 @@ SOFTMAX = _Kind(
 
 @functools.cache
 def _elementwise(term):
+  """The reduction that sums term(similarity, label) over each row; columns have no sums."""
+
   def total(s, counts, labels):
     return jnp.where(counts, term(s, labels), 0)
 
+  def fold(s, counts, labels, query, key, rows, columns):
+    return rows + total(s, counts, labels).sum(1), ()
+
+  def share(s, counts, labels, query, key):
+    return (query["cotangents"] @ total(s, counts, labels)).sum()
+
   return _Kind(
     start_row=_zeros,
-    start_column=lambda of: (),
-    fold=lambda s, counts, labels, query, key, rows, columns: (
-      rows + total(s, counts, labels).sum(1),
-      (),
-    ),
+    start_column=lambda key: (),
+    fold=fold,
     merge=lambda columns, axis_name: (),
     finish=lambda sums: sums,
-    share=lambda s, counts, labels, query, key: (
-      query["cotangents"] @ total(s, counts, labels)
-    ).sum(),
+    share=share,
   )

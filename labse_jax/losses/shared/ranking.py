@@ -7,7 +7,7 @@ from labse_jax.losses.shared.pair_sums import softmax_sums
 
 
 def of_pairs(ids_b2, mask_b):
-  """What `all_pairs` wants to know of each side of the pairs."""
+  """What `pair_sums` wants to know of each side of the pairs."""
   return {"ids": ids_b2, "mask": mask_b}
 
 
@@ -17,7 +17,11 @@ def mean_over(mask_b, axis_name):
   Packing gives devices different numbers of pairs: a pmean of means would weigh them wrongly.
   """
   count = jnp.maximum(jax.lax.psum(mask_b.sum(), axis_name), 1)
-  return lambda a_b: jax.lax.psum(jnp.where(mask_b, a_b, 0).sum(), axis_name) / count, count
+
+  def mean(a_b):
+    return jax.lax.psum(jnp.where(mask_b, a_b, 0).sum(), axis_name) / count
+
+  return mean, count
 
 
 def similarity_of_pairs(x_bD, y_bD):
@@ -26,10 +30,10 @@ def similarity_of_pairs(x_bD, y_bD):
 
 
 def rank(x_bD, y_bD, ids_b2, mask_b, *, scale, margin, spread, labels=()):
-  """(logit of each pair, sums over its negatives as a query, and as a key, metrics).
+  """(logit of each pair, `softmax_sums` of rows, of columns, metrics).
 
-  The logit of a pair is scale * (cosine - margin). Of the cosines alone, it comes first where no
-  negative is nearer: `in_batch_accuracy`, the mean of both directions.
+  The logit of a pair is scale * (cosine - margin). `in_batch_accuracy` is the share of the pairs
+  that no negative is nearer than, without the margin; the mean of both directions.
   """
   of_b = of_pairs(ids_b2, mask_b) | dict(labels)
   rows, columns = softmax_sums(scale * x_bD, y_bD, of_b, of_b, spread)
