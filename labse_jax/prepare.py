@@ -5,12 +5,10 @@ import pathlib
 import sys
 import time
 
-from tqdm import tqdm
-
+from labse_jax.base.console import progress
 from labse_jax.base.errors import InputError, run
 from labse_jax.base.files import check_replaceable
-from labse_jax.data import preparation as logic
-from labse_jax.data import sources
+from labse_jax.data import preparation, sources
 from labse_jax.data.filters import contamination, language_id
 from labse_jax.data.filters.lengths import line_filters, row_filters
 from labse_jax.data.languages import standard_language
@@ -26,9 +24,9 @@ formats, each plain or .gz, .xz, .zst (guessed from the ending):
   jsonl    {"source": .., "target": ..} or {"translation": {"en": .., "de": ..}}
   gettext  .po and .mo files, folders of them, wheels (.whl, .zip) read in place
   tfds     a TFDS dataset with a translation feature: its folder, or its name
-  text     text of one language a file, NAME.eng.txt or by --source-language; say --format
-           text. Lines up to a blank one are a document, which is what the dataset then holds;
-           a line that its language had before is dropped. LaBSE kept lines of 10 to 5,000
+  text     one language a file: NAME.eng.txt, or --source-language names it; needs --format
+           text. A blank line ends a document, and the dataset then holds documents; a line
+           that its language had before is dropped. LaBSE kept lines of 10 to 5,000
            characters (Feng et al. 2022): --min-characters 10 --max-characters 5000
 """
 EXAMPLES = """\
@@ -48,7 +46,7 @@ PIVOT_PAIRS = 10
 
 
 def main(argv):
-  """Runs the command; returns None or raises InputError."""
+  """Runs the command; raises InputError for wrong input."""
   flags = parser().parse_args(argv)
   output = pathlib.Path(flags.output)
   _check(flags, output)
@@ -63,17 +61,16 @@ def main(argv):
   )
   filters = _filters(flags)
   judge = dict(filters).get(language_id.NAME)
-  report = logic.prepare(
-    judge.checked(pairs) if judge else pairs,
-    output,
-    counts=counts,
-    filters=filters,
+  if judge:  # At the end of the rows it tells whether it knew any of their languages.
+    pairs = judge.checked(pairs)
+  rules = preparation.Rules(
+    filters,
     held_out=flags.held_out,
     allowed_bad_share=flags.allow_bad_lines,
-    pivot=flags.pivot and standard_language(flags.pivot),
+    pivot=standard_language(flags.pivot) if flags.pivot else None,
     pivot_pairs=flags.pivot_pairs or PIVOT_PAIRS,
-    progress=_progress,
   )
+  report = preparation.prepare(pairs, output, rules, counts=counts, progress=_progress)
   print(table(report))
   if judge and judge.unknown:
     print(f"{judge.unknown:,} rows are of languages that py3langid does not know; not judged.")
@@ -83,31 +80,31 @@ def main(argv):
 
 def parser():
   """The command's argparse parser."""
-  p = argparse.ArgumentParser(
+  command = argparse.ArgumentParser(
     prog="labse-jax prepare",
     description=DESCRIPTION,
     epilog=EXAMPLES,
     formatter_class=argparse.RawDescriptionHelpFormatter,
   )
-  add = p.add_argument
+  add = command.add_argument
   add("--input", nargs="+", required=True, metavar="FILE", help="files, folders or wheels to read")
   add("--output", required=True, metavar="DIR", help="the dataset folder to write")
   add("--format", choices=sources.FORMATS, help="instead of the one guessed from the ending")
   add("--source-language", metavar="S", help="ISO 639-3 code, where the format names no language")
   add("--target-language", metavar="T", help="the same for the other side")
   names = ",".join(sources.ORDER_OF_COLUMNS)
-  add("--columns", metavar="NAMES", help=f"of a TSV file: of {names}; '-' passes one over")
+  add("--columns", metavar="NAMES", help=f"the columns of a TSV file, from {names}; '-' skips one")
   add("--held-out", type=int, default=0, metavar="N", help="English messages to keep for testing")
-  pivot = "also pair what translates one and the same text of language P: from eng-fra and eng-jpn"
-  add("--pivot", metavar="P", help=f"{pivot}, with P eng, fra-jpn")
-  most = f"the most such pairs of a text of P, of neighbours in a random order ({PIVOT_PAIRS})"
+  pivot = "also pair two translations of the same text in language P"
+  add("--pivot", metavar="P", help=f"{pivot}: with P eng, eng-fra and eng-jpn give fra-jpn")
+  most = f"at most N such pairs for each text in P, chosen at random ({PIVOT_PAIRS})"
   add("--pivot-pairs", type=int, metavar="N", help=most)
   least = "of the longer side, or of a line (%(default)s)"
   add("--min-characters", type=int, default=1, metavar="N", help=least)
   add("--max-characters", type=int, default=1000, metavar="N", help="the same (%(default)s)")
-  without = "benchmarks, files or folders: no pair stays of which they hold a side"
   language = "drop rows with a side that py3langid takes for another language than the row says"
   add("--language-id", action="store_true", help=language)
+  without = "benchmarks, as files or folders: drop each pair of which they hold a side"
   add("--without", nargs="+", default=[], metavar="PATH", help=without)
   add("--max-ratio", type=float, default=6.0, metavar="R", help="of the lengths (%(default)s)")
   add(
@@ -117,33 +114,40 @@ def parser():
     metavar="SHARE",
     help="share of lines that may be unreadable (%(default)s); they are skipped",
   )
-  return p
+  return command
 
 
 def table(report):
   """The report as a short table."""
   kind = _kind(report)
-  rows = "rows" if kind == "pairs" else "lines"
-  lines = [(f"{rows} read", report["rows_read"]), ("  bad, skipped", report["bad_rows"])]
-  drops = [*report["dropped_by_reader"].items(), *report["dropped_by_filter"].items()]
-  lines += [(f"  dropped: {name}", number) for name, number in drops]
+  lines = [
+    (f"{'rows' if kind == 'pairs' else 'lines'} read", report["rows_read"]),
+    ("  bad, skipped", report["bad_rows"]),
+  ]
+  for stage in ("dropped_by_reader", "dropped_by_filter"):
+    for name, number in report[stage].items():
+      lines.append((f"  dropped: {name}", number))
   if kind == "documents":
-    lines += [("lines kept", report["lines"])]
-  lines += [(f"{kind} kept", report[kind])]
+    lines.append(("lines kept", report["lines"]))
+  lines.append((f"{kind} kept", report[kind]))
   if "pivot" in report:
     pivot = report["pivot"]
-    lines += [(f"  of them by way of {pivot['language']}", pivot["pairs"])]
+    lines.append((f"  of them by way of {pivot['language']}", pivot["pairs"]))
   languages = "pairs of languages" if kind == "pairs" else "languages"
-  lines += [(languages, len(report["languages"]))]
+  lines.append((languages, len(report["languages"])))
   if "held_out" in report:
     held = report["held_out"]
-    lines += [("held-out messages", held["messages"]), ("held-out pairs", held["pairs"])]
-    large = sum(n >= 200 for n in held["languages"].values())
-    lines += [("held-out languages with 200 or more", large)]
+    large = sum(number >= 200 for number in held["languages"].values())
+    lines.append(("held-out messages", held["messages"]))
+    lines.append(("held-out pairs", held["pairs"]))
+    lines.append(("held-out languages with 200 or more", large))
+
   width = max(44, *(len(name) for name, _ in lines))  # Benchmarks are named by their paths.
   text = [f"{name:<{width}}{number:>12,}" for name, number in lines]
   for name, origin in report["origins"].items():
-    licence = f"  {origin.get('version', '')} {origin['licence']}" if "licence" in origin else ""
+    licence = ""
+    if "licence" in origin:
+      licence = f"  {origin.get('version', '')} {origin['licence']}"
     text.append(f"  from {name:<{width - 7}}{origin[kind]:>12,}{licence}")
   return "\n".join(text)
 
@@ -154,12 +158,14 @@ def _kind(report):
 
 def _filters(flags):
   limits = {"min_characters": flags.min_characters, "max_characters": flags.max_characters}
-  others = contamination.filters(flags.without)
-  if flags.language_id:
-    others.append((language_id.NAME, language_id.RowFilter()))
   if flags.format == "text":
-    return line_filters(**limits) + others
-  return row_filters(**limits, max_ratio=flags.max_ratio) + others
+    filters = line_filters(**limits)
+  else:
+    filters = row_filters(**limits, max_ratio=flags.max_ratio)
+  filters += contamination.filters(flags.without)
+  if flags.language_id:
+    filters.append((language_id.NAME, language_id.RowFilter()))
+  return filters
 
 
 def _check(flags, output):
@@ -168,11 +174,11 @@ def _check(flags, output):
   if flags.format == "text" and flags.pivot:
     raise InputError(f"--pivot {flags.pivot}: is for pairs; --format text has none.")
   if flags.pivot_pairs is not None and not flags.pivot:
-    raise InputError(f"--pivot-pairs {flags.pivot_pairs}: is of --pivot, which is not given.")
+    raise InputError(f"--pivot-pairs {flags.pivot_pairs}: needs --pivot, which is not given.")
   for name, least in (("held_out", 0), ("min_characters", 0), ("pivot_pairs", 1)):
-    if getattr(flags, name) is not None and getattr(flags, name) < least:
-      given = f"--{name.replace('_', '-')} {getattr(flags, name)}"
-      raise InputError(f"{given}: {least} or more is allowed.")
+    value = getattr(flags, name)
+    if value is not None and value < least:
+      raise InputError(f"--{name.replace('_', '-')} {value}: {least} or more is allowed.")
   if flags.max_characters < max(1, flags.min_characters):
     raise InputError(f"--max-characters {flags.max_characters}: is below the minimum.")
   if not 0 <= flags.allow_bad_lines <= 1:
@@ -185,14 +191,18 @@ def _check(flags, output):
 
 def _progress(items):
   """A bar on a terminal, a line every now and then elsewhere."""
-  if sys.stderr.isatty():
-    yield from tqdm(items, unit=" rows", unit_scale=True, mininterval=0.5)
-    return
-  start = told = time.monotonic()
+  bar = progress(items, unit="rows")
+  return _with_lines(items) if bar.disable else bar
+
+
+def _with_lines(items):
+  start = time.monotonic()
+  told = start
   for number, item in enumerate(items, 1):
     yield item
     if number % 1024 == 0 and time.monotonic() - told > 15:
       told = time.monotonic()
+      # Not by console.note: it starts JAX, and with it a TPU that somebody may be training on.
       print(f"{number:,} rows, {number / (told - start):,.0f}/s", file=sys.stderr, flush=True)
 
 

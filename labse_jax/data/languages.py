@@ -39,8 +39,7 @@ _SCRIPT_NAMES = {
   "hans": "Hans",
   "hant": "Hant",
 }
-# The script that a region writes, where it is not the language's usual one; and usual ones that
-# locales like to name all the same.
+# The script that a region writes, where it is not the language's usual one.
 _SCRIPT_OF_REGION = {
   ("zho", "TW"): "Hant",
   ("zho", "HK"): "Hant",
@@ -50,6 +49,7 @@ _SCRIPT_OF_REGION = {
   ("kaz", "CN"): "Arab",
   ("srp", "ME"): "Latn",
 }
+# Scripts that locales name although they are the language's usual ones.
 _USUAL_SCRIPT = {
   "aze": "Latn",
   "bel": "Cyrl",
@@ -79,19 +79,24 @@ def language_of_locale(locale):
   match = _LOCALE.fullmatch(locale)
   if not match:
     return None
-  code, script, region, modifier = match.groups()
+  code, script, region, modifier = match.groups(default="")
   language = ISO_639_3.get(code, code)
   if len(language) != 3 or _NO_LANGUAGE.fullmatch(language):
     return None
-  script = script or _SCRIPT_NAMES.get((modifier or "").lower())
-  script = script or _SCRIPT_OF_REGION.get((language, (region or "").upper()))
-  if language == "zho":
-    script = script or "Hans"
-  return f"{language}-{script}" if script and script != _USUAL_SCRIPT.get(language) else language
+  # What names the script most plainly has precedence.
+  script = (
+    script
+    or _SCRIPT_NAMES.get(modifier.lower())
+    or _SCRIPT_OF_REGION.get((language, region.upper()))
+    or ("Hans" if language == "zho" else "")
+  )
+  if not script or script == _USUAL_SCRIPT.get(language):
+    return language
+  return f"{language}-{script}"
 
 
 def check_code(code):
-  """Returns a language code that may stand in a file's name; raises InputError for another."""
+  """Returns the code if it may stand in a file's name; raises InputError if not."""
   if not re.fullmatch(r"[A-Za-z]{2,8}([-_@][A-Za-z0-9]{1,8})*", code):
     raise InputError(
       f"Language code {code[:40]!r}: letters are allowed, with parts after a hyphen, as in eng "
@@ -102,7 +107,7 @@ def check_code(code):
 
 @functools.cache
 def standard_language(code):
-  """`en`, `EN-US` -> "eng"; a code of three letters, or one unknown, is returned as it is."""
+  """`en`, `EN-US` -> "eng"; returns an unknown code, or one of three letters, as it is."""
   primary, mark, rest = code.replace("_", "-").partition("-")
   if len(primary) != 2:
     return code

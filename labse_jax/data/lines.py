@@ -22,19 +22,35 @@ def of_dataset(dataset, languages=None):
 
   Raises InputError for a language that the dataset does not have.
   """
-  groups = [indices for indices in dataset.indices_by_language.values() if len(indices)]
-  firsts = [dataset.source[indices[0]] for indices in groups]
-  present = {first[f"{side}_language"] for first in firsts for side in SIDES} - {""}
+  # The records of a group have the same languages, so its first one speaks for all.
+  groups = []
+  present = set()
+  for indices in dataset.indices_by_language.values():
+    if len(indices):
+      codes = _languages_of(dataset.source[indices[0]])
+      groups.append((indices, codes))
+      present.update(codes.values())
   for language in languages or ():
-    known("language", language, present)
-  for indices, first in zip(groups, firsts, strict=True):
-    sides = [side for side in SIDES if first[f"{side}_language"] in (languages or present)]
-    for part in chunks(indices.tolist() if sides else ()):
+    known("language", language, present - {""})
+
+  for indices, codes in groups:
+    sides = [side for side in SIDES if codes[side] and codes[side] in (languages or present)]
+    if not sides:
+      continue
+    for part in chunks(indices.tolist()):
       for index, example in zip(part, dataset.source.__getitems__(part), strict=True):
-        for side in sides:
-          for line in example[side].split("\n"):  # A document has several.
-            if line.strip():
-              yield f"{dataset.folder}:{index}:{side}", line
+        yield from _lines_of(example, sides, place=f"{dataset.folder}:{index}")
+
+
+def _languages_of(example):
+  return {side: example[f"{side}_language"] for side in SIDES}
+
+
+def _lines_of(example, sides, *, place):
+  for side in sides:
+    for line in example[side].split("\n"):  # A document has several.
+      if line.strip():
+        yield f"{place}:{side}", line
 
 
 def chunks(items):

@@ -14,12 +14,17 @@ def text_hash(text):
 def comparison_key(text):
   """A text after NFKC and case-folding, without punctuation and space."""
   text = unicodedata.normalize("NFKC", text).casefold()
-  # What is nothing but punctuation stays, or all such texts would be equal.
+  # A text of nothing but punctuation stays, or all such texts would be equal.
   return _punctuation().sub("", text) or text
 
 
 @functools.cache
 def _punctuation():
-  dropped = (chr(c) for c in range(0x20000) if unicodedata.category(chr(c))[0] in "PZC")
-  letters = "".join(c for c in dropped if unicodedata.category(c) not in ("Cs", "Cn", "Co"))
-  return re.compile(f"[{re.escape(letters)}]+")
+  """Matches runs of punctuation, separators and control characters."""
+  dropped = ""
+  for character in map(chr, range(0x20000)):
+    category = unicodedata.category(character)
+    # No text has surrogates; what has no name yet, or a private one, may be a letter.
+    if category[0] in "PZC" and category not in ("Cs", "Cn", "Co"):
+      dropped += character
+  return re.compile(f"[{re.escape(dropped)}]+")

@@ -230,7 +230,7 @@ def test_held_out_messages_stay_when_rows_come(tmp_path):
     (b"a\tb\n", ["--format", "moses"], "two files"),
     (b"a\tb\n", ["--pivot", "dan"], "language of --pivot 'dan'.* Choose from .'deu', 'eng'"),
     (b"a\tb\n", ["--pivot", "eng", "--pivot-pairs", "0"], "--pivot-pairs 0: 1 or more"),
-    (b"a\tb\n", ["--pivot-pairs", "5"], "--pivot-pairs 5: is of --pivot, which is not given"),
+    (b"a\tb\n", ["--pivot-pairs", "5"], "--pivot-pairs 5: needs --pivot, which is not given"),
   ],
 )
 def test_wrong_input_is_told_and_leaves_nothing(tmp_path, content, arguments, message):

@@ -116,7 +116,9 @@ def split_repeats(pairs, seen):
 
 def stacked(rows, size):
   """One batch of rows, dicts of arrays, and of empty ones up to `size`; without their `index`."""
-  names = [name for name in rows[0] if name != "index"]
-  empty = {name: np.zeros_like(rows[0][name]) for name in names}
-  rows = rows + [empty] * (size - len(rows))
-  return {name: np.stack([row[name] for row in rows]) for name in names}
+  batch = {}
+  for name, first in rows[0].items():
+    if name != "index":
+      empty = [np.zeros_like(first)] * (size - len(rows))
+      batch[name] = np.stack([row[name] for row in rows] + empty)
+  return batch

@@ -113,22 +113,16 @@ def batches(
   kinds = []
   shares = []
   for kind, share in (("mlm", 1 - share_tlm), ("tlm", share_tlm)):
-    if not share:
-      continue
-    dataset, items = sources[kind]
-    masker = _MaskedRows(
-      dataset.source,
-      items,
-      tokenizer,
-      length=length,
-      tlm=kind == "tlm",
-      # Two hosts, or the two kinds, must not hide the same places.
-      key=zlib.crc32(f"{seed}/{kind}/{host.index}".encode()),
-      **options,
-    )
-    # A seed of its own: both kinds may read one dataset, and not the same pairs at the same time.
-    kinds.append(_rows(dataset, masker, exponent=exponent, seed=f"{seed}/{kind}", host=host))
-    shares.append(share)
+    if share:
+      # Hosts, and the two kinds, must not hide the same places.
+      key = zlib.crc32(f"{seed}/{kind}/{host.index}".encode())
+      dataset, items = sources[kind]
+      masker = _MaskedRows(
+        dataset.source, items, tokenizer, length=length, tlm=kind == "tlm", key=key, **options
+      )
+      # A seed of its own: both kinds may read one dataset, and not the same pairs at one time.
+      kinds.append(_rows(dataset, masker, exponent=exponent, seed=f"{seed}/{kind}", host=host))
+      shares.append(share)
   mixed = grain.IterDataset.mix(kinds, shares) if len(kinds) > 1 else kinds[0]
   return streams.ahead(mixed.batch(own_rows))
 
@@ -182,7 +176,7 @@ class _MaskedRows(grain.experimental.FlatMapTransform):
     rows = self.masked(self.packed(items), rng)
     # Packing sorts by length; a batch should not.
     order = rng.permutation(len(rows["tokens"]))
-    return [{name: array[row] for name, array in rows.items()} for row in order]
+    return packing.separate(rows, order)
 
   def packed(self, items):
     """The items in rows: int32 tokens, segments and positions, [rows, length]."""
@@ -219,7 +213,7 @@ def check_long_enough(dataset, tokenizer, length, folder):
   for start in range(0, len(dataset), CHUNK):
     stop = min(start + CHUNK, len(dataset))
     examples = dataset.source.__getitems__(range(start, stop))
-    total += _lengths([example["source"] for example in examples], tokenizer).sum()
+    total += _lengths(examples, "source", tokenizer).sum()
     if total >= length:
       return
   raise InputError(
@@ -241,14 +235,17 @@ def share_cut(dataset, tokenizer, *, length, rows_of, share_tlm, sample=5000):
     lines = []
     for example in examples:
       lines += example["source"].split("\n")
-    return float(np.mean(_lengths(lines, tokenizer) > length))
+    cut = [len(ids) > length for ids in tokenizer.encode_whole(lines)]
+    return float(np.mean(cut))
 
-  source_N = _lengths([example["source"] for example in examples], tokenizer)
-  target_N = _lengths([example["target"] for example in examples], tokenizer)
+  source_N = _lengths(examples, "source", tokenizer)
+  target_N = _lengths(examples, "target", tokenizer)
   if share_tlm:  # Both sides stand in one row, with one [CLS].
     return float(np.mean(source_N + target_N - 1 > length))
   return float(np.mean(np.maximum(source_N, target_N) > length))
 
 
-def _lengths(texts, tokenizer):
+def _lengths(examples, side, tokenizer):
+  """How many tokens each example's side has, uncut."""
+  texts = [example[side] for example in examples]
   return np.array([len(ids) for ids in tokenizer.encode_whole(texts)], int)

@@ -81,14 +81,7 @@ def choose(unit_RL, maskable_RL, *, share, slots, rng, cut=False):
   maskable_R = maskable_RL.sum(1)
   wanted_R = np.rint(share * maskable_R).clip(1, slots)
 
-  # All tokens of a unit share one score, so the sort keeps them side by side; what is not
-  # maskable goes to the end.
-  score_RL = np.take_along_axis(rng.random((R, L)), unit_RL, 1)
-  order_RL = np.argsort(np.where(maskable_RL, score_RL, 2), axis=1, kind="stable")
-  sorted_RL = np.take_along_axis(unit_RL, order_RL, 1)
-  first_RL = np.ones((R, L), bool)
-  first_RL[:, 1:] = sorted_RL[:, 1:] != sorted_RL[:, :-1]
-  begin_RL = np.maximum.accumulate(np.where(first_RL, np.arange(L), 0), 1)
+  order_RL, first_RL, begin_RL = _in_random_order(unit_RL, maskable_RL, rng)
   size_RL = np.zeros((R, L), int)  # Of the units, where each begins.
   np.add.at(size_RL, (np.arange(R)[:, None], begin_RL), 1)
   first_RL &= np.arange(L) < maskable_R[:, None]
@@ -112,3 +105,17 @@ def choose(unit_RL, maskable_RL, *, share, slots, rng, cut=False):
   chosen_RL = np.zeros((R, L), bool)
   np.put_along_axis(chosen_RL, order_RL, taken_RL, 1)
   return chosen_RL & maskable_RL
+
+
+def _in_random_order(unit_RL, maskable_RL, rng):
+  """(order_RL that shuffles the units, where a unit is first in it, where each one's first is)."""
+  R, L = unit_RL.shape
+  # All tokens of a unit share one score, so the sort keeps them side by side; what is not
+  # maskable goes to the end.
+  score_RL = np.take_along_axis(rng.random((R, L)), unit_RL, 1)
+  order_RL = np.argsort(np.where(maskable_RL, score_RL, 2), axis=1, kind="stable")
+  sorted_RL = np.take_along_axis(unit_RL, order_RL, 1)
+  first_RL = np.ones((R, L), bool)
+  first_RL[:, 1:] = sorted_RL[:, 1:] != sorted_RL[:, :-1]
+  begin_RL = np.maximum.accumulate(np.where(first_RL, np.arange(L), 0), 1)
+  return order_RL, first_RL, begin_RL

@@ -47,6 +47,14 @@ def pack(tokens_NI, capacity, slots, positions_NI=None):
   return arrays, row_N, slot_N
 
 
+def separate(arrays, order):
+  """The rows of `arrays` one by one, in this order: [{name: array of the row}]."""
+  rows = []
+  for row in order:
+    rows.append({name: array[row] for name, array in arrays.items()})
+  return rows
+
+
 def first_fit_decreasing(lengths_NI, capacity, slots):
   """Places N items, longest first, each in the first row that has room for all its I sides.
 

@@ -120,7 +120,7 @@ class PairPacker(grain.experimental.FlatMapTransform):
     rows = self.pack(indices)
     # Packing sorts by length; a batch should not.
     order = np.random.default_rng(indices[:1]).permutation(len(rows["mask"]))
-    return [{name: array[row] for name, array in rows.items()} for row in order]
+    return packing.separate(rows, order)
 
   def read(self, indices):
     """Each pair's two texts, as a list."""

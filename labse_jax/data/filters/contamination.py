@@ -2,7 +2,6 @@
 
 import csv
 import functools
-import itertools
 import json
 import pathlib
 import re
@@ -12,84 +11,112 @@ from labse_jax.base.files import COMPRESSIONS, read_lines
 from labse_jax.data.text_hash import comparison_key, text_hash
 
 LEAST = 5  # Characters of a field of a table; shorter ones are scores, genres and numbers.
-MARKUP = (".xml", ".sgm", ".sgml", ".tmx", ".html")  # Whose lines are no sentences.
+MARKUP = (".xml", ".sgm", ".sgml", ".tmx", ".html")  # Lines of these are no sentences.
 _TREC = re.compile("[A-Z]+:[a-z]+ (.+)")  # LABEL:kind question
 
 
 def filters(benchmarks):
   """For each file or folder of `benchmarks`, (name, whether it holds a side of a row).
 
-  A file has a sentence a line; where lines hold tabs, and in .csv, sentences are fields, and in
-  .json and .jsonl strings. Texts that differ in case, punctuation and space alone are the same.
-  Raises InputError for what is not there, holds no text, or cannot be read as text.
+  A file has a sentence a line. Where lines hold tabs, and in .csv, the fields are sentences; in
+  .json and .jsonl the strings are. Texts that differ only in case, punctuation and space are the
+  same. Raises InputError for a path that is not there, holds no text, or cannot be read as text.
   """
-  return [
-    (f"in the benchmark {path}", functools.partial(_holds, _hashes(pathlib.Path(path))))
-    for path in benchmarks
-  ]
+  found = []
+  for path in benchmarks:
+    hashes = _hashes(pathlib.Path(path))
+    found.append((f"in the benchmark {path}", functools.partial(_holds, hashes)))
+  return found
 
 
 def _holds(hashes, row):
-  return any(text_hash(comparison_key(text)) in hashes for text in (row.source, row.target) if text)
+  sides = [text for text in (row.source, row.target) if text]
+  return any(text_hash(comparison_key(text)) in hashes for text in sides)
 
 
 def _hashes(path):
-  paths = sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path]
-  found = {text_hash(comparison_key(text)) for one in paths for text in _texts(one)}
-  if not found:
+  files = [path]
+  if path.is_dir():
+    files = sorted(file for file in path.rglob("*") if file.is_file())
+  hashes = set()
+  for file in files:
+    hashes.update(text_hash(comparison_key(text)) for text in _texts(file))
+  if not hashes:
     raise InputError(f"{path}: holds no text; a benchmark to keep out is a file or a folder.")
-  return found
+  return hashes
 
 
 def _texts(path):
   """The sentences of a file, compressed or not."""
-  ending = (path.with_suffix("") if path.suffix in COMPRESSIONS else path).suffix.lower()
+  plain = path.with_suffix("") if path.suffix in COMPRESSIONS else path
+  ending = plain.suffix.lower()
   if ending in MARKUP:
     raise InputError(f"{path}: is markup; a benchmark to keep out has a sentence a line.")
   lines = _lines(path)
-  if ending in (".json", ".jsonl"):
-    return _in_json(path, lines if ending == ".jsonl" else ["\n".join(lines)])
-  return _in_csv(path, lines) if ending == ".csv" else itertools.chain(*map(_in_line, lines))
+  if ending == ".jsonl":
+    return _in_json(path, lines)
+  if ending == ".json":
+    return _in_json(path, ["\n".join(lines)])
+  if ending == ".csv":
+    return _in_csv(path, lines)
+  return _in_lines(lines)
 
 
 def _lines(path):
-  """Those of UTF-8 or, as of some of SentEval's files, of Latin-1, in which nothing is an error."""
+  """The lines of a file of UTF-8 or, as some of SentEval's are, of Latin-1."""
   for number, line in read_lines(path, latin=True):
-    if "\0" in line:
+    if "\0" in line:  # Anything can be read as Latin-1; so this is all that shows what is no text.
       raise InputError(f"{path}:{number}: is no text; name files that are, without this one.")
     yield line
 
 
-def _in_line(line):
-  if "\t" in line:
-    return [text for text in line.split("\t") if len(text) >= LEAST]
-  question = _TREC.fullmatch(line)
-  return [line, question[1]] if question else [line]
+def _in_lines(lines):
+  for line in lines:
+    if "\t" in line:
+      yield from _long_enough(line.split("\t"))
+      continue
+    yield line
+    question = _TREC.fullmatch(line)
+    if question:
+      yield question[1]
 
 
 def _in_csv(path, lines):
   """Tables of tabs too: STS-B's own files are named .csv and have no quoting."""
-  lines = list(lines)
-  yield from itertools.chain(*(_in_line(line) for line in lines if "\t" in line))
+  with_commas = []
+  for line in lines:
+    if "\t" in line:
+      yield from _long_enough(line.split("\t"))
+    else:
+      with_commas.append(f"{line}\n")
   try:
-    for fields in csv.reader(f"{line}\n" for line in lines if "\t" not in line):
-      texts = [text for field in fields for text in (field, *field.split("\n"))]
-      yield from (text for text in texts if len(text) >= LEAST)
+    for fields in csv.reader(with_commas):
+      for field in fields:
+        yield from _long_enough([field, *field.split("\n")])
   except csv.Error as error:
     raise InputError(f"{path}: cannot be read as .csv ({error}); is a quote not closed?") from error
+
+
+def _long_enough(fields):
+  return [field for field in fields if len(field) >= LEAST]
 
 
 def _in_json(path, values):
   """Every string in them."""
   for number, value in enumerate(values, 1):
+    if not value.strip():
+      continue
     try:
-      yield from _strings(json.loads(value)) if value.strip() else ()
+      yield from _strings(json.loads(value))
     except (ValueError, RecursionError) as error:
       raise InputError(f"{path}:{number}: cannot be read as JSON ({error}).") from error
 
 
 def _strings(value):
   if isinstance(value, str):
-    return [value]
-  inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
-  return [text for one in inner for text in _strings(one)]
+    yield value
+  elif isinstance(value, dict):
+    yield from _strings(list(value.values()))
+  elif isinstance(value, list):
+    for inner in value:
+      yield from _strings(inner)

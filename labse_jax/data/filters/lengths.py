@@ -1,8 +1,8 @@
-"""What a pair, or a line, is dropped for by its texts' lengths and equality alone."""
+"""Filters that look only at how long a pair's texts are and whether they are equal."""
 
 
 def row_filters(*, min_characters, max_characters, max_ratio):
-  """The filters that look at one pair: (name, whether it drops the row), in order."""
+  """[(name, drops(row))] for a pair, in the order in which they are asked."""
   rules = pair_rules(
     min_characters=min_characters, max_characters=max_characters, max_ratio=max_ratio
   )
@@ -10,34 +10,47 @@ def row_filters(*, min_characters, max_characters, max_ratio):
 
 
 def line_filters(*, min_characters, max_characters):
-  """Those of them that a line of a document meets."""
-  return [(name, _of_a_row(drops)) for name, drops in _length_rules(min_characters, max_characters)]
+  """The same for a line of a document: of its length alone."""
+  rules = _length_rules(min_characters, max_characters)
+  return [(name, _of_a_row(drops)) for name, drops in rules]
 
 
 def pair_rules(*, min_characters, max_characters, max_ratio):
-  """[(name, drops(equal, x, y))] of whether two texts are equal and their lengths.
+  """[(name, drops(equal, x, y))]: `equal` says whether two texts are, x and y are their lengths.
 
-  The three are numbers, or arrays of as many pairs as one likes.
+  The three describe one pair, or they are arrays over many pairs.
   """
+
+  def empty(equal, x, y):
+    return (x == 0) | (y == 0)
+
+  def identical(equal, x, y):
+    return equal
 
   def lopsided(equal, x, y):
     # Ten characters of grace: short Chinese against long English is a good pair.
     return (x > max_ratio * y + 10) | (y > max_ratio * x + 10)
 
   return [
-    ("empty side", lambda equal, x, y: (x == 0) | (y == 0)),
-    ("identical sides", lambda equal, x, y: equal),
+    ("empty side", empty),
+    ("identical sides", identical),
     *_length_rules(min_characters, max_characters),
     (f"one side over {max_ratio:g} times longer", lopsided),
   ]
 
 
 def _length_rules(least, most):
-  return [
-    (f"under {least} characters", lambda equal, x, y: (x < least) & (y < least)),
-    (f"over {most} characters", lambda equal, x, y: (x > most) | (y > most)),
-  ]
+  def short(equal, x, y):
+    return (x < least) & (y < least)
+
+  def long(equal, x, y):
+    return (x > most) | (y > most)
+
+  return [(f"under {least} characters", short), (f"over {most} characters", long)]
 
 
 def _of_a_row(drops):
-  return lambda row: drops(row.source == row.target, len(row.source), len(row.target))
+  def drops_row(row):
+    return drops(row.source == row.target, len(row.source), len(row.target))
+
+  return drops_row

@@ -27,7 +27,7 @@ ORDER_OF_COLUMNS = ("source_language", "target_language", "origin", "source", "t
 class Pair(NamedTuple):
   """A sentence and its translation; languages are ISO 639-3, with a script where it is unusual.
 
-  A document of one language has its lines in `source`, and no target and target language.
+  A document of one language has its lines in `source`; its target and target language are empty.
   """
 
   source_language: str
@@ -55,17 +55,18 @@ class Counts:
 
   def check(self, allowed_share):
     """Raises InputError if more than `allowed_share` of the rows were bad."""
-    if self.bad > allowed_share * self.rows:
-      raise InputError(
-        f"{self.first_bad[0]} {self.bad:,} of {self.rows:,} rows are bad "
-        f"({self.bad / self.rows:.2%}; {allowed_share:.2%} allowed); --allow-bad-lines SHARE"
-        " allows more, they are then skipped."
-      )
+    if self.bad <= allowed_share * self.rows:
+      return
+    raise InputError(
+      f"{self.first_bad[0]} {self.bad:,} of {self.rows:,} rows are bad "
+      f"({self.bad / self.rows:.2%}; {allowed_share:.2%} allowed); --allow-bad-lines SHARE"
+      " allows more, they are then skipped."
+    )
 
 
 def read(paths, *, counts, format=None, **options):
-  """Yields the Pairs of files, each read by the format that its ending or `format` names."""
-  groups = {}
+  """Yields the Pairs of files, each read as the format that its ending or `format` names."""
+  groups = {}  # {format: paths}, as a reader may need more than one file at once.
   for path in paths:
     if format == "text":
       _check_monolingual(path)
@@ -92,11 +93,12 @@ def guess_format(path, paths=()):
   if path.is_dir():
     return "tfds" if (path / "dataset_info.json").exists() else "gettext"
   plain = path.with_suffix("") if path.suffix in COMPRESSIONS else path
-  if plain.suffix.lower() in ENDINGS:
-    return ENDINGS[plain.suffix.lower()]
-  if len(paths) == 2 and len({stem_and_language(p)[0] for p in paths}) == 1:
+  ending = plain.suffix.lower()
+  if ending in ENDINGS:
+    return ENDINGS[ending]
+  if len(paths) == 2 and stem_and_language(paths[0])[0] == stem_and_language(paths[1])[0]:
     return "moses"
-  if plain.suffix.lower() == ".txt":  # Of one language, or one side of a translation?
+  if ending == ".txt":  # Of one language, or one side of a translation?
     raise InputError(
       f"{path}: say --format text for text of one language; two files aligned by line are "
       "--format moses."
@@ -114,7 +116,18 @@ def stem_and_language(path):
   return plain.stem, plain.suffix[1:]
 
 
+def two_languages(names, source, target):
+  """The languages of a translation: those given, or else the first of its names; None for none."""
+  left = [name for name in names if name not in (source, target)]
+  if not source:
+    source = left.pop(0) if left else None
+  if not target:
+    target = left.pop(0) if left else None
+  return source, target
+
+
 def _accepted(reader, name, options):
+  """The options that were given; raises InputError for one that the reader does not take."""
   given = {key: value for key, value in options.items() if value is not None}
   known = inspect.signature(reader).parameters
   for key in given:

@@ -3,14 +3,14 @@
 import json
 
 from labse_jax.base.files import read_lines
-from labse_jax.data.sources import Pair
+from labse_jax.data.sources import Pair, two_languages
 from labse_jax.data.sources.tsv import origin_of
 
 
 def read(paths, *, counts, source_language=None, target_language=None):
   """Yields the Pairs of JSON lines; a line that is no such object is counted as bad and skipped.
 
-  Of a "translation" the languages given are taken, else its first two.
+  From a "translation" it takes the languages given, or else the first two.
   """
   for path in paths:
 
@@ -33,12 +33,9 @@ def read(paths, *, counts, source_language=None, target_language=None):
 def _pair(row, origin, source_language, target_language):
   if not isinstance(row, dict):
     raise ValueError(f"an object is needed, not a {type(row).__name__}.")
-  if isinstance(row.get("translation"), dict):
-    texts = row["translation"]
-    rest = [name for name in texts if name not in (source_language, target_language)]
-    source_language = source_language or next(iter(rest), "source")
-    rest = [name for name in rest if name != source_language]
-    target_language = target_language or next(iter(rest), "target")
+  texts = row.get("translation")
+  if isinstance(texts, dict):
+    source_language, target_language = two_languages(texts, source_language, target_language)
     row = row | {"source": texts.get(source_language), "target": texts.get(target_language)}
   pair = Pair(
     row.get("source_language") or source_language or "und",

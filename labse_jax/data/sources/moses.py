@@ -11,10 +11,10 @@ _END = object()
 
 
 def read(paths, *, counts, source_language=None, target_language=None):
-  """Yields the Pairs of a source file and a target file of equal length.
+  """Yields the Pairs of a source file and a target file with equally many lines.
 
-  Languages that are not given are the files' endings. Raises InputError with both numbers of
-  lines where they differ.
+  A language that is not given is the file's ending. Raises InputError, with both numbers, where
+  the files have different numbers of lines.
   """
   if len(paths) != 2:
     raise InputError(f"Moses text is two files, source then target; {len(paths)} were given.")
@@ -22,11 +22,12 @@ def read(paths, *, counts, source_language=None, target_language=None):
   target_language = target_language or stem_and_language(paths[1])[1] or "und"
   origin = origin_of(paths[0])
   lines = [_lines(path, counts) for path in paths]
-  for number, (source, target) in enumerate(itertools.zip_longest(*lines, fillvalue=_END), 1):
+  aligned = itertools.zip_longest(*lines, fillvalue=_END)
+  for number, (source, target) in enumerate(aligned, 1):
     if source is _END or target is _END:
       _raise_unequal(paths, number, lines, longer=int(source is _END))
     counts.rows += 1
-    if source is None or target is None:
+    if source is None or target is None:  # Counted as bad already.
       continue
     if source.strip() and target.strip():
       yield Pair(source_language, target_language, origin, source.strip(), target.strip())
@@ -35,7 +36,8 @@ def read(paths, *, counts, source_language=None, target_language=None):
 
 
 def _lines(path, counts):
-  # A line that is not UTF-8 keeps its place, or all that follow would be misaligned.
+  """Yields the lines of a file; None for a line that is not UTF-8, which is counted as bad."""
+  # Such a line keeps its place, or all that follow would be misaligned.
   bad = {}
   for number, line in read_lines(path, on_bad=bad.__setitem__, keep_bad=True):
     if line is None:

@@ -13,10 +13,11 @@ DOCUMENT_CHARACTERS = 10_000
 def read(paths, *, counts, source_language=None):
   """Yields a Pair without a target for each document: its lines, joined by line ends.
 
-  A blank line, or the file's end, ends a document, and so does a line that would take it over
-  DOCUMENT_CHARACTERS. White space within a line is folded. The language is the one given, else
-  the file's, as in NAME.eng.txt.gz.
+  A document ends at a blank line, at the file's end, and before a line that would take it over
+  DOCUMENT_CHARACTERS. White space within a line is folded. The language is the one given, or else
+  the one in the file's name, as in NAME.eng.txt.gz.
   """
+  # All names are checked before the first file is read.
   languages = [_language(path, source_language) for path in paths]
   for path, language in zip(paths, languages, strict=True):
     for lines in _documents(path, counts):
@@ -27,7 +28,9 @@ def _language(path, given):
   if given:
     return check_code(standard_language(given))
   stem, ending = stem_and_language(path)
-  code = standard_language(stem_and_language(stem)[1] if ending == "txt" else ending)
+  if ending == "txt":
+    _, ending = stem_and_language(stem)
+  code = standard_language(ending)
   if language_of_locale(code) is None:
     raise InputError(
       f"{path}: its name has no language; NAME.eng.txt has one, or --source-language eng gives it."
@@ -36,16 +39,20 @@ def _language(path, given):
 
 
 def _documents(path, counts):
+  """Yields the lines of each document, as a list."""
+
   def bad_line(number, reason):
     counts.rows += 1
     counts.bad_row(f"{path}:{number}", reason)
 
-  lines, size = [], 0
+  lines = []
+  size = 0
   for _, line in read_lines(path, on_bad=bad_line):
     line = " ".join(line.split())
     if lines and (not line or size + len(line) > DOCUMENT_CHARACTERS):
       yield lines
-      lines, size = [], 0
+      lines = []
+      size = 0
     if line:
       counts.rows += 1
       lines.append(line)

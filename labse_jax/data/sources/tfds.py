@@ -3,7 +3,7 @@
 import pathlib
 
 from labse_jax.base.errors import InputError
-from labse_jax.data.sources import Pair
+from labse_jax.data.sources import Pair, two_languages
 
 _BATCH = 1000  # Batched reads are thirty times faster than single ones.
 
@@ -11,8 +11,8 @@ _BATCH = 1000  # Batched reads are thirty times faster than single ones.
 def read(paths, *, counts, source_language=None, target_language=None):
   """Yields the Pairs of TFDS datasets, each a folder or a name, without TensorFlow.
 
-  Of a translation feature the languages given are taken, else its first two. The split "train"
-  is read, or every split where there is none.
+  From a translation feature it takes the languages given, or else the first two. It reads the
+  split "train", or every split where there is no "train".
   """
   for path in paths:
     builder = _builder(path)
@@ -23,7 +23,9 @@ def read(paths, *, counts, source_language=None, target_language=None):
         f"{path}: this TFDS dataset is not on this machine yet: "
         f"tfds build {path} --file_format=array_record"
       )
-    for split in ["train"] if "train" in splits else splits:
+    if "train" in splits:
+      splits = ["train"]
+    for split in splits:
       for example in _examples(path, builder, split):
         counts.rows += 1
         pairs = pairs_of(example, origin=builder.name)
@@ -56,57 +58,61 @@ def _examples(path, builder, split):
       f"tfds build {builder.name} --file_format=array_record."
     ) from error
   for start in range(0, len(source), _BATCH):
-    yield from source.__getitems__(list(range(start, min(start + _BATCH, len(source)))))
+    stop = min(start + _BATCH, len(source))
+    yield from source.__getitems__(list(range(start, stop)))
 
 
 def _pairs_of(path, features, source_language, target_language):
-  """Returns example -> [Pair] for whichever of the known features the dataset has."""
+  """Returns pairs_of(example, origin) -> [Pair] for the features that the dataset has."""
   import tensorflow_datasets as tfds
 
-  text = _text
   kinds = (tfds.features.Translation, tfds.features.TranslationVariableLanguages)
-  found = [None] if isinstance(features, kinds) else []
-  found += [key for key, feature in features.items() if isinstance(feature, kinds)]
-  if found:
-    key = found[0]
+  if isinstance(features, kinds):  # The example itself is the translation.
 
-    def translations(example, *, origin):
-      return _translation(
-        example if key is None else example[key], origin, source_language, target_language
-      )
+    def pairs_of(example, *, origin):
+      return _translation(example, origin, source_language, target_language)
 
-    return translations
+    return pairs_of
+
+  for name, feature in features.items():
+    if isinstance(feature, kinds):
+
+      def pairs_of(example, *, origin, name=name):
+        return _translation(example[name], origin, source_language, target_language)
+
+      return pairs_of
+
   if not {"source", "target"} <= set(features):
     raise InputError(
       f"{path}: has no translation feature and no texts `source` and `target`; "
       f"it has {sorted(features)}."
     )
 
-  def texts(example, *, origin):
-    return [
-      Pair(
-        text(example.get("source_language")) or source_language or "und",
-        text(example.get("target_language")) or target_language or "und",
-        text(example.get("origin")) or origin,
-        text(example["source"]),
-        text(example["target"]),
-      )
-    ]
+  def pairs_of(example, *, origin):
+    pair = Pair(
+      _text(example.get("source_language")) or source_language or "und",
+      _text(example.get("target_language")) or target_language or "und",
+      _text(example.get("origin")) or origin,
+      _text(example["source"]),
+      _text(example["target"]),
+    )
+    return [pair]
 
-  return texts
+  return pairs_of
 
 
 def _translation(texts, origin, source_language, target_language):
   if set(texts) == {"language", "translation"}:  # One list of languages, one of texts.
     texts = dict(zip(map(_text, texts["language"]), texts["translation"], strict=True))
-  names = [name for name in texts if name not in (source_language, target_language)]
-  source_language = source_language or (names.pop(0) if names else None)
-  target_language = target_language or (names.pop(0) if names else None)
+  source_language, target_language = two_languages(texts, source_language, target_language)
   if source_language not in texts or target_language not in texts:
     return []
-  source, target = _text(texts[source_language]), _text(texts[target_language])
+  source = _text(texts[source_language])
+  target = _text(texts[target_language])
   return [Pair(source_language, target_language, origin, source, target)]
 
 
 def _text(value):
-  return value.decode("utf-8", "replace") if isinstance(value, bytes) else value or ""
+  if isinstance(value, bytes):
+    return value.decode("utf-8", "replace")
+  return value or ""

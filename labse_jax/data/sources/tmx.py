@@ -16,10 +16,10 @@ _CODES = ("bpt", "ept", "it", "ph", "ut")  # Inline elements that hold markup, n
 
 
 def read(paths, *, counts, source_language=None, target_language=None):
-  """Yields the Pairs of TMX files: of each unit, the languages given, else its first with the rest.
+  """Yields the Pairs of TMX files, from each unit those of the languages given.
 
-  `en` also means en-US. XML that is broken, or that defines entities, is an InputError with file
-  and line.
+  Without languages, a unit's first text makes a pair with each of the others. `en` also means
+  en-US. XML that is broken, or that defines entities, is an InputError with file and line.
   """
   for path in paths:
     for unit in _units(path):
@@ -57,9 +57,11 @@ def _units(path):
 
 
 def _variant(variant):
+  """(language, text) of a <tuv>."""
   language = variant.get(_XML_LANG) or variant.get("lang") or "und"
   segment = variant.find("seg")
-  return language, "" if segment is None else "".join(_words(segment))
+  text = "" if segment is None else "".join(_words(segment))
+  return language, text
 
 
 def _words(element):
@@ -71,19 +73,26 @@ def _words(element):
 
 
 def _pairs(texts, source_language, target_language):
-  is_source = [source_language is None or _same(name, source_language) for name, _ in texts]
-  is_target = [target_language is None or _same(name, target_language) for name, _ in texts]
-  if source_language is None and target_language:
-    is_source = [not wanted for wanted in is_target]
-  if not any(is_source):
+  """Yields ((language, source), (language, target)) of a unit's [(language, text)]."""
+
+  def is_source(language):
+    if source_language is not None:
+      return _same(language, source_language)
+    return not (target_language and _same(language, target_language))
+
+  def is_target(language):
+    return target_language is None or _same(language, target_language)
+
+  sources = [place for place, (language, _) in enumerate(texts) if is_source(language)]
+  if not sources:
     return
-  first = is_source.index(True)
-  for index, text in enumerate(texts):
-    if index != first and is_target[index]:
-      yield texts[first], text
+  for place, (language, _) in enumerate(texts):
+    if place != sources[0] and is_target(language):
+      yield texts[sources[0]], texts[place]
 
 
 def _same(language, wanted):
+  """Whether a unit's language is the one wanted; "en" wants every English."""
   if "-" in wanted.replace("_", "-"):
     return language.lower().replace("_", "-") == wanted.lower().replace("_", "-")
   return _primary(language) == _primary(wanted)

@@ -6,11 +6,11 @@ from labse_jax.data.sources import ORDER_OF_COLUMNS, Pair
 
 
 def read(paths, *, counts, columns="source,target", source_language="und", target_language="und"):
-  """Yields the Pairs of TSV files whose columns `columns` names, "-" for one to pass over.
+  """Yields the Pairs of TSV files. `columns` names their columns, "-" one to skip.
 
   A line with another number of columns, an empty side or bytes that are not UTF-8 is counted as
-  bad and skipped. A first line of these very names is a header: dropped, and counted as that.
-  Languages that are no column are the ones given.
+  bad and skipped. A first line that has just these names is a header; it is dropped and counted.
+  A language without a column is the one given.
   """
   places, width = _places(columns)
   for path in paths:
@@ -27,10 +27,11 @@ def read(paths, *, counts, columns="source,target", source_language="und", targe
         reason = f"{len(cells)} columns, not the {width} of --columns {columns}."
         counts.bad_row(f"{path}:{number}", reason)
         continue
-      if number == 1 and all(cells[place].strip() == name for name, place in places):
+      named = {name: cells[place].strip() for name, place in places.items()}
+      if number == 1 and all(name == cell for name, cell in named.items()):
         counts.dropped["header"] += 1
         continue
-      pair = constant._replace(**{name: cells[place].strip() for name, place in places})
+      pair = constant._replace(**named)
       if pair.source and pair.target:
         yield pair
       else:
@@ -39,11 +40,12 @@ def read(paths, *, counts, columns="source,target", source_language="und", targe
 
 
 def origin_of(path):
-  """A file's name up to its first dot, as the origin of pairs that do not name one."""
+  """A file's name up to its first dot: the origin of pairs that do not name one."""
   return str(path).rstrip("/").rpartition("/")[2].partition(".")[0]
 
 
 def _places(columns):
+  """({name: its column}, number of columns)."""
   names = [name.strip() for name in columns.split(",")]
   used = [name for name in names if name not in ("", "-")]
   unknown = sorted(set(used) - set(ORDER_OF_COLUMNS))
@@ -53,4 +55,4 @@ def _places(columns):
       f"--columns {columns}: name source and target once, and of {list(ORDER_OF_COLUMNS)} what the "
       "file has, '-' for a column to pass over."
     )
-  return [(name, names.index(name)) for name in used], len(names)
+  return {name: names.index(name) for name in used}, len(names)

@@ -1,4 +1,4 @@
-"""The entries of gettext catalogues: .po text and compiled .mo files."""
+"""Reads the entries of gettext catalogues: .po text and compiled .mo files."""
 
 import gettext
 import re
@@ -8,11 +8,13 @@ from typing import NamedTuple
 import polib
 
 _CHARSET = re.compile(rb"charset=([\w-]+)")
+# By the first bytes of a .mo file.
+BYTE_ORDERS = {b"\xde\x12\x04\x95": "<", b"\x95\x04\x12\xde": ">"}
 _DEFAULT = re.compile(r'Default:\s*"(.*)"', re.S)
 
 
 class Entry(NamedTuple):
-  """A message: `english` is (text,) or (singular, plural), `translated` one text per form."""
+  """A message: `english` is (text,) or (singular, plural), `translated` has one text per form."""
 
   english: tuple
   translated: tuple
@@ -29,51 +31,101 @@ class Catalogue(NamedTuple):
 
 def parse_po(raw):
   """Parses the bytes of a .po file; raises ValueError with the line where it is broken."""
-  match = _CHARSET.search(raw[:20000])
-  try:
-    text = raw.decode(match[1].decode() if match else "utf-8").removeprefix("\ufeff")
-  except LookupError as error:
-    raise ValueError(str(error)) from error
+  text = _po_text(raw)
   try:
     file = polib.pofile(text.replace("\r\n", "\n") + "\n")
   except OSError as error:
+    # polib takes a text that it cannot read for a file's name, and puts all of it in its message.
     raise ValueError(str(error).removeprefix(text).strip() or "broken .po file") from error
-  entries, fuzzy, empty = [], 0, 0
+  entries = []
+  fuzzy = 0
+  empty = 0
   for entry in file:
+    if entry.obsolete:
+      continue
     translated = (entry.msgstr,)
     if entry.msgid_plural:
-      translated = tuple(entry.msgstr_plural[key] for key in sorted(entry.msgstr_plural))
-    if entry.obsolete or not any(translated):
-      empty += not entry.obsolete
+      translated = tuple(entry.msgstr_plural[form] for form in sorted(entry.msgstr_plural))
+    if not any(translated):
+      empty += 1
     elif entry.fuzzy:
       fuzzy += 1
     else:
-      english = (entry.msgid, entry.msgid_plural) if entry.msgid_plural else (_english(entry),)
-      entries.append(Entry(english, translated))
+      entries.append(Entry(_english(entry), translated))
   return Catalogue(file.metadata, entries, fuzzy, empty)
+
+
+def _po_text(raw):
+  charset = _charset(raw[:20000])  # The header comes first.
+  try:
+    return raw.decode(charset).removeprefix("\ufeff")
+  except LookupError as error:
+    raise ValueError(str(error)) from error
+
+
+def _charset(header):
+  match = _CHARSET.search(header)
+  return match[1].decode() if match else "utf-8"
+
+
+def _english(entry):
+  if entry.msgid_plural:
+    return entry.msgid, entry.msgid_plural
+  # Zope's messages are identifiers, with the English text in an extracted comment.
+  default = _DEFAULT.search(entry.comment)
+  if default:
+    return (default[1].replace('\\"', '"').replace("\n", " "),)
+  return (entry.msgid,)
 
 
 def parse_mo(raw):
   """Parses the bytes of a .mo file, where fuzzy entries are already left out."""
   try:
-    pairs = list(_mo_strings(raw))
+    strings = list(_mo_strings(raw))
   except struct.error as error:
     raise ValueError(f"cut short ({error})") from error
-  header = next((text for key, text in pairs if not key), b"")
-  match = _CHARSET.search(header)
-  charset = match[1].decode() if match else "utf-8"
-  entries, empty = [], 0
-  for key, text in pairs:
-    if not key:
+  # The header is the translation of the empty message.
+  header = next((translated for message, translated in strings if not message), b"")
+  charset = _charset(header)
+  entries = []
+  empty = 0
+  for message, translated in strings:
+    if not message:
       continue
-    if not text.strip(b"\0"):
+    if not translated.strip(b"\0"):
       empty += 1
       continue
-    key = key.partition(b"\x04")[2] if b"\x04" in key else key  # msgctxt EOT msgid
-    entries.append(Entry(*(tuple(s.decode(charset).split("\0")) for s in (key, text))))
-  lines = header.decode(charset, "replace").splitlines()
-  fields = (line.partition(":") for line in lines)
-  return Catalogue({name: value.strip() for name, _, value in fields}, entries, 0, empty)
+    if b"\x04" in message:  # msgctxt EOT msgid
+      message = message.partition(b"\x04")[2]
+    entries.append(Entry(_forms_in(message, charset), _forms_in(translated, charset)))
+  return Catalogue(_fields(header.decode(charset, "replace")), entries, 0, empty)
+
+
+def _forms_in(raw, charset):
+  return tuple(raw.decode(charset).split("\0"))
+
+
+def _fields(header):
+  fields = {}
+  for line in header.splitlines():
+    name, _, value = line.partition(":")
+    fields[name] = value.strip()
+  return fields
+
+
+def _mo_strings(raw):
+  """Yields (message, translated), as bytes, from the two tables of a .mo file."""
+  order = BYTE_ORDERS.get(raw[:4])
+  if order is None:
+    raise ValueError("not a .mo file")
+  count, messages, translated = struct.unpack_from(order + "3I", raw, 8)
+  for index in range(count):
+    yield _mo_string(raw, order, messages, index), _mo_string(raw, order, translated, index)
+
+
+def _mo_string(raw, order, table, index):
+  length, start = struct.unpack_from(order + "2I", raw, table + 8 * index)
+  return raw[start : start + length]
 
 
 def translations(entry, header):
@@ -91,30 +143,14 @@ def translations(entry, header):
 
 
 def _forms(header, count):
+  """The numbers of the forms for 1 and for 5; the first and the last where no rule says."""
   rule = re.search(r"plural\s*=\s*([^;]+)", header.get("Plural-Forms", ""))
   try:
     form = gettext.c2py(rule[1].strip())
-    one, many = form(1), form(5)
+    one = form(1)
+    many = form(5)
   except (TypeError, ValueError, ZeroDivisionError, RecursionError):
     return 0, count - 1
-  return (one, many) if max(one, many) < count else (0, count - 1)
-
-
-def _english(entry):
-  # Zope's messages are identifiers, with the English text in an extracted comment.
-  default = _DEFAULT.search(entry.comment)
-  return default[1].replace('\\"', '"').replace("\n", " ") if default else entry.msgid
-
-
-def _mo_strings(raw):
-  order = {b"\xde\x12\x04\x95": "<", b"\x95\x04\x12\xde": ">"}.get(raw[:4])
-  if order is None:
-    raise ValueError("not a .mo file")
-  count, keys, texts = struct.unpack_from(order + "3I", raw, 8)
-  for index in range(count):
-    yield tuple(
-      raw[start : start + length]
-      for length, start in (
-        struct.unpack_from(order + "2I", raw, table + 8 * index) for table in (keys, texts)
-      )
-    )
+  if max(one, many) >= count:
+    return 0, count - 1
+  return one, many

@@ -1,4 +1,4 @@
-"""A message of a program made into a sentence: no markup, accelerators or names of placeholders."""
+"""Makes a program's message a sentence, without markup, accelerators and names of placeholders."""
 
 import re
 
@@ -47,10 +47,12 @@ _TITLE_OF_PAGE = re.compile(r"[a-z]_[A-Z]")  # Merge_Sources, not E_xit.
 
 def clean_pair(source, target):
   """Cleans both sides alike; accelerators go only where the English side has them."""
-  source, target = _without_markup(source), _without_markup(target)
+  source = _without_markup(source)
+  target = _without_markup(target)
   for mark in "_&":
     if source.count(mark) == 1 and _accelerator_at(source, mark):
-      source, target = _without_accelerator(source), _without_accelerator(target)
+      source = _without_accelerator(source)
+      target = _without_accelerator(target)
   return " ".join(source.split()), " ".join(target.split())
 
 
@@ -70,7 +72,12 @@ def _without_markup(text):
 
 def _entity(match):
   name = match[1]
-  return _ENTITY_TEXT.get(name) or (chr(int(name[1:])) if 31 < int(name[1:]) < 0xD800 else " ")
+  if name in _ENTITY_TEXT:
+    return _ENTITY_TEXT[name]
+  number = int(name[1:])
+  if 31 < number < 0xD800:  # Neither a control character nor a surrogate.
+    return chr(number)
+  return " "
 
 
 def _accelerator_at(source, mark):

@@ -1,0 +1,81 @@
+"""Translation memories as other tools write them."""
+
+import tracemalloc
+
+import pytest
+
+from labse_jax.base.errors import InputError
+from labse_jax.data.sources import Counts, read
+
+HEAD = (
+  '<?xml version="1.0"?>\n<!DOCTYPE tmx SYSTEM "tmx14.dtd">\n<tmx version="1.4"><header/><body>'
+)
+UNIT = """
+<tu><tuv xml:lang="en-US"><seg>Press <bpt i="1">&lt;b></bpt>OK<ept i="1">&lt;/b></ept>.</seg></tuv>
+<tuv lang="de"><seg>Drücke <hi>OK</hi>.</seg></tuv>
+<tuv xml:lang="FR"><seg>Appuyez.</seg></tuv></tu>"""
+TAIL = "\n</body></tmx>"
+
+
+def read_text(tmp_path, text, **options):
+  path = tmp_path / "a.tmx"
+  path.write_text(text, "utf-8")
+  counts = Counts()
+  return list(read([str(path)], counts=counts, **options)), counts
+
+
+def test_the_first_variant_is_paired_with_the_others(tmp_path):
+  pairs, counts = read_text(tmp_path, HEAD + UNIT + TAIL)
+  assert [pair[:2] for pair in pairs] == [("en-US", "de"), ("en-US", "FR")]
+  assert pairs[0][3:] == ("Press OK.", "Drücke OK.")
+  assert counts.rows == 2
+
+
+@pytest.mark.parametrize(
+  ("source", "target", "languages"),
+  [
+    ("en", "de", [("en-US", "de")]),
+    ("eng", "fra", [("en-US", "FR")]),
+    ("fr", None, [("FR", "en-US"), ("FR", "de")]),
+    (None, "en", [("de", "en-US")]),
+    ("en-GB", "de", []),
+    ("en", "it", []),
+  ],
+)
+def test_languages_are_matched_by_their_beginning(tmp_path, source, target, languages):
+  pairs, counts = read_text(
+    tmp_path, HEAD + UNIT + TAIL, source_language=source, target_language=target
+  )
+  assert [pair[:2] for pair in pairs] == languages
+  assert counts.dropped["no such languages"] == (not languages)
+
+
+@pytest.mark.parametrize(
+  ("text", "message"),
+  [
+    (HEAD + UNIT, r"a\.tmx:6: broken XML"),
+    (HEAD + "\n<tu></tuv>", r"a\.tmx:4: broken XML"),
+    ("", r"a\.tmx:1: broken XML"),
+    ("<html/>", "no <body>"),
+    (
+      '<!DOCTYPE x [\n<!ENTITY a "ha">\n<!ENTITY b "&a;&a;">]>\n<tmx><body>&b;</body></tmx>',
+      r"a\.tmx:2: XML that defines entities",
+    ),
+  ],
+)
+def test_broken_xml_and_a_bomb_are_told_with_their_line(tmp_path, text, message):
+  with pytest.raises(InputError, match=message):
+    read_text(tmp_path, text)
+
+
+def test_memory_does_not_grow_with_the_file(tmp_path):
+  def peak(units):
+    path = tmp_path / f"{units}.tmx"
+    path.write_text(HEAD + UNIT * units + TAIL, "utf-8")
+    tracemalloc.start()
+    assert sum(1 for _ in read([str(path)], counts=Counts())) == 2 * units
+    size = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    return size
+
+  assert peak(4000) < 2 * peak(500)
