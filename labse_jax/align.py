@@ -1,14 +1,12 @@
 """Two documents that are translations, a sentence a line -> their pairs of sentences."""
 
 import argparse
-import json
-import sys
 
 from labse_jax.base import files
 from labse_jax.base.errors import InputError, run
-from labse_jax.mining import alignment, alignment_scores
-from labse_jax.mining.documents import alone, embed, pair_of, places_of, read_document
-from labse_jax.mining.pair_files import WRITERS
+from labse_jax.encoding.encode_functions import encode_function
+from labse_jax.mining import alignment, alignment_scores, pair_files
+from labse_jax.mining.documents import count_alone, embed, pair_of, places_of, read_document
 
 EXAMPLE = """example:
   python -m labse_jax.align --model LaBSE --source book.de --target book.en --output pairs.tsv
@@ -20,48 +18,61 @@ out. jsonl adds the languages and the places, which are line numbers from 0.
 
 The lines of --gold are Vecalign's: [0, 1]:[0] pairs the first two lines with one. Precision, recall
 and F1 are printed, and written to OUTPUT.scores.json."""
+FORMATS = ("tsv", "jsonl", "tmx")
 LARGEST = range(2, 11)
 
 
 def main(argv):
   """Aligns two documents; nothing is written where anything fails."""
-  args = _parse(argv)
-  documents = read_document(args.source), read_document(args.target)
-  gold = args.gold and alignment_scores.read_gold(args.gold, [doc.lines for doc in documents])
-  vectors = embed(documents, _load_encode(args), sizes=args.largest - 1)
-  lengths = [[*map(len, document.sentences)] for document in documents]
+  args = _parsed(argv)
+  documents = [read_document(path) for path in (args.source, args.target)]
+  gold = None
+  if args.gold:  # It is read before the model, since a person may have to mend it.
+    gold = alignment_scores.read_gold(args.gold, [document.lines for document in documents])
+  encode = _load_encode(args.model, args.precision, args.prompt)
+  vectors = embed(documents, encode, sizes=args.largest - 1)
+  lengths = [[len(text) for text in document.sentences] for document in documents]
   links = alignment.align(*vectors, lengths, largest=args.largest)
+
   pairs = [pair_of(link, documents) for link in links if link.score is not None]
-  with files.replacing(args.output) as file:
-    WRITERS[args.format](file, pairs, args.source_language, args.target_language)
+  languages = (args.source_language, args.target_language)
+  pair_files.write(args.output, args.format, languages, pairs, joined=True)
   print(
-    f"{args.output}: {len(pairs):,} pairs; without a partner: {alone(links, 0)} source and "
-    f"{alone(links, 1)} target sentences."
+    f"{args.output}: {len(pairs):,} pairs; without a partner: {_alone(links, 0)} source and "
+    f"{_alone(links, 1)} target sentences."
   )
   if gold:
     found = [places_of(link, documents) for link in links]
-    _tell(alignment_scores.scores(found, gold), f"{args.output}.scores.json")
+    scores = alignment_scores.scores(found, gold)
+    _print_scores(scores)
+    files.write_json(_scores_path(args.output), scores)
 
 
-def _load_encode(args):
-  from labse_jax.encoding.sentence_encoder import (
-    SentenceEncoder,  # Late: `--help` does not wait for JAX.
-  )
+def _load_encode(model, precision, prompt):
+  # Late: `--help` does not wait for JAX.
+  from labse_jax.encoding.sentence_encoder import SentenceEncoder
 
-  encoder = SentenceEncoder.load(args.model, precision=args.precision)
-  options = {"show_progress_bar": sys.stderr.isatty(), "prompt": args.prompt}
-  return lambda texts: encoder.encode(texts, normalize_embeddings=True, **options)
+  encoder = SentenceEncoder.load(model, precision=precision)
+  return encode_function(encoder, prompt=prompt, progress=True)
 
 
-def _tell(scores, path):
+def _alone(links, side):
+  skipped, count = count_alone(links, side)
+  return f"{skipped:,} of {count:,}"
+
+
+def _print_scores(scores):
   print("           strict    lax")
   for name in ("precision", "recall", "f1"):
     print(f"{name:<10}{scores['strict'][name]:7.4f}{scores['lax'][name]:7.4f}")
-  with files.replacing(path) as file:
-    file.write(json.dumps(scores, indent=2) + "\n")
 
 
-def _parse(argv):
+def _scores_path(output):
+  return f"{output}.scores.json"
+
+
+def _parsed(argv):
+  """The arguments of a command line; raises InputError for what is wrong with them."""
   parser = argparse.ArgumentParser(
     prog="labse_jax.align",
     description=__doc__,
@@ -73,19 +84,27 @@ def _parse(argv):
   add("--source", required=True, metavar="FILE", help="text, a sentence a line; or .gz, .xz, .zst")
   add("--target", required=True, metavar="FILE", help="its translation, also a sentence a line")
   add("--output", required=True, metavar="FILE", help="where the pairs are written")
-  add("--format", default="tsv", choices=WRITERS, help="of the output (default: tsv)")
-  add("--largest", type=int, default=4, metavar="N", help="sentences of a pair, of both sides")
+  add("--format", default="tsv", choices=FORMATS, help="of the output (default: tsv)")
+  add("--largest", type=int, default=4, metavar="N", help="most sentences in a pair, of both sides")
   add("--source-language", default="und", metavar="CODE", help="for tmx and jsonl")
   add("--target-language", default="und", metavar="CODE", help="for tmx and jsonl")
-  add("--gold", metavar="FILE", help="the right alignment, to be scored against")
+  add("--gold", metavar="FILE", help="the right alignment, to score the found one against")
   add("--precision", default="float32", choices=["float32", "bfloat16"], help="of the model")
   add("--prompt", metavar="TEXT", help="put before each text (default: the folder's own)")
   args = parser.parse_args(argv)
+  _check(args)
+  return args
+
+
+def _check(args):
   if args.largest not in LARGEST:
     raise InputError(f"--largest {args.largest}: {LARGEST[0]} to {LARGEST[-1]} is allowed.")
-  scores = [f"{args.output}.scores.json"] if args.gold else []
-  files.check_outputs([args.output, *scores], filter(None, (args.source, args.target, args.gold)))
-  return args
+  inputs = [args.source, args.target]
+  outputs = [args.output]
+  if args.gold:
+    inputs.append(args.gold)
+    outputs.append(_scores_path(args.output))
+  files.check_outputs(outputs, inputs)
 
 
 if __name__ == "__main__":

@@ -19,27 +19,30 @@ from labse_jax.neighbours.exact import DTYPES, top_k_both
 
 DESCRIPTION = """Finds the translations among the lines of two files, which may be .gz, .xz or .zst,
 and writes score<TAB>source<TAB>target, best first, as LASER does. A score is a pair's cosine
-divided by (--margin ratio) the mean cosine to both sides' k nearest; above it more is right, and
---threshold drops the pairs below. Equal lines count once; blank ones are left out. Pairs of equal
-texts, and of lengths that do not fit, are never taken; with --one-script and --language-id, nor are
-lines in the wrong script or language. The last line says how many pairs were refused, and for what.
-With --score-only, line N of one file is a translation of line N of the other, and each pair is
-scored, in order.
+divided by (--margin ratio) the mean cosine to the k nearest lines of both sides. Pairs with higher
+scores are more often right, and --threshold drops the pairs below it. Equal lines count once; blank
+lines are left out. Pairs of equal texts, and pairs whose lengths do not fit, are never taken.
+--one-script and --language-id also refuse lines in the wrong script or language. The last line that
+is printed says how many pairs were refused, and why. With --score-only, line N of one file is a
+translation of line N of the other, and each pair is scored, in order.
 
   python -m labse_jax.mine --model FOLDER --source de.txt --target en.txt --output pairs.tsv \\
       --threshold 1.06
   python -m labse_jax.mine ... --output pairs.tsv --precision 0.95 --report pairs.html
 
---precision finds the threshold itself, from sentences whose translation it keeps away, and writes
-each pair's estimated precision (that of all pairs at least as good) as a column more.
+--precision finds the threshold itself: it keeps the translations of some sentences away and looks
+at what they are paired with instead. It adds a column with the estimated precision of all pairs
+that are at least as good.
 
 `labse_jax.prepare --input pairs.tsv --columns=-,source,target` makes a dataset of the pairs, with
 --columns=-,source,target,- where they have that column.
 
-A run that was killed goes on where it was when the same command is given again: until the end, its
-vectors lie beside the output, in OUTPUT.vectors."""
-DEFAULTS = {"retrieval": "max", "min_characters": 1, "max_ratio": 6.0}  # Of mining.
-UNKNOWN = "und"  # As ISO 639-3 says it.
+If a run was killed, give the same command again and it goes on where it was: until the output is
+written, the vectors lie beside it, in OUTPUT.vectors."""
+# Not argparse's: --score-only refuses these options only where a person gave them.
+DEFAULTS = {"retrieval": "max", "min_characters": 1, "max_ratio": 6.0}
+UNKNOWN = "und"  # The code of ISO 639-3.
+DTYPES_OF_MODELS = ("float32", "bfloat16")
 SEARCHES = (*DTYPES, "faiss")
 
 
@@ -47,9 +50,12 @@ def main(argv):
   args = parsed(argv)
   languages = [language(args, side) for side in SIDES]
   check_output(args, languages)
-  x, y = (read_text(path, blanks=args.score_only) for path in (args.source, args.target))
+  paths = (args.source, args.target)
+  x, y = [read_text(path, blanks=args.score_only) for path in paths]
   _check_texts(x, y, args)
-  gold_2G = read_gold(args.gold, x, y) if args.gold else None
+  gold_2G = None
+  if args.gold:
+    gold_2G = read_gold(args.gold, x, y)
   allowed = AllowedPairs(
     x.lines,
     y.lines,
@@ -58,17 +64,30 @@ def main(argv):
     one_script=args.one_script,
     languages=languages if args.language_id else None,
   )
-  search = _search(args)
+  options = {"k": args.k, "margin": args.margin, "search": _search(args.search, args.output)}
   encoder = SentenceEncoder.load(args.model, precision=args.dtype)
   page = None
-  with vectors_beside(args.output, (x, y), encoder, args) as vectors:
+  # What is beside the output stays until everything is written, for a run that goes on.
+  with vectors_beside(
+    args.output,
+    paths,
+    (x, y),
+    encoder,
+    model=args.model,
+    dtype=args.dtype,
+    prompt=args.prompt,
+    score_only=args.score_only,
+  ) as vectors:
     if args.score_only:
-      pairs = list(scored(x, y, vectors, search, args))
+      pairs = scored(x, y, vectors, **options)
     elif args.precision is None:
-      pairs = list(mined(x, y, vectors, search, allowed, args))
+      options |= {"retrieval": args.retrieval, "threshold": args.threshold}
+      pairs = mined(x, y, vectors, allowed=allowed, **options)
     else:
-      pairs, found, lowest = calibrated(x, y, vectors, search, allowed, gold_2G, args)
-      page = _page(found, lowest, args) if args.report else None
+      options |= {"gold_2G": gold_2G, "precision": args.precision}
+      pairs, found, lowest = calibrated(x, y, vectors, allowed=allowed, **options)
+      if args.report:
+        page = _page(found, lowest, args.precision, paths)
     pair_files.write(args.output, args.format, languages, pairs)
     if page:
       with files.replacing(args.report) as file:
@@ -81,33 +100,10 @@ def main(argv):
     print(f"Candidate pairs refused: {refused}.")
 
 
-def _check_texts(x, y, args):
-  if args.score_only and len(x.row_N) != len(y.row_N):
-    raise InputError(
-      f"{args.source} has {len(x.row_N):,} lines and {args.target} "
-      f"{len(y.row_N):,}; with --score-only, line N of one is a translation of "
-      "line N of the other."
-    )
-  needed, what = args.k, f"--k {args.k} needs"
-  if args.precision is not None:
-    needed, what = args.k + 1, f"--k {args.k} with --precision needs"
-  if args.search == "faiss":
-    from labse_jax.neighbours import approximate  # Late: faiss is an extra.
-
-    if needed < approximate.FEWEST:
-      needed, what = approximate.FEWEST, "an index needs"
-  for path, text in ((args.source, x), (args.target, y)):
-    if len(text.lines) < needed:
-      raise InputError(
-        f"{path}: has {len(text.lines):,} distinct lines; {what} {needed:,} or more."
-      )
-
-
-def _search(args):
-  """search(x_ND, y_MD, k), as of `top_k_both`."""
-  if args.search != "faiss":
-    state = folder_of(args.output) / "search"
-    return functools.partial(top_k_both, dtype=args.search, state=state)
+def _search(name, output):
+  """A function (x_ND, y_MD, k) that gives what `top_k_both` gives."""
+  if name != "faiss":
+    return functools.partial(top_k_both, dtype=name, state=folder_of(output) / "search")
   from labse_jax.neighbours import approximate  # Late: faiss is an extra.
 
   def search(x_ND, y_MD, k):
@@ -121,11 +117,11 @@ def _search(args):
   return search
 
 
-def _page(found, lowest, args):
+def _page(found, lowest, precision, paths):
   from labse_jax.pages import calibration  # Late: drawing is not waited for where none is asked.
 
-  title = " and ".join(pathlib.Path(getattr(args, side)).name for side in SIDES)
-  return calibration.page_of(found, lowest, args.precision, title)
+  title = " and ".join(pathlib.Path(path).name for path in paths)
+  return calibration.page_of(found, lowest, precision, title)
 
 
 def parsed(argv):
@@ -135,6 +131,7 @@ def parsed(argv):
     raise InputError(f"--k {args.k}: 1 or more is allowed.")
   if args.threshold is not None and not math.isfinite(args.threshold):
     raise InputError(f"--threshold {args.threshold}: a finite number is allowed.")
+  # Before the defaults are filled in: they hide what a person gave.
   _check_filters(args)
   for name, value in DEFAULTS.items():
     if getattr(args, name) is None:
@@ -151,12 +148,32 @@ def _parser():
     description=DESCRIPTION,
     formatter_class=argparse.RawDescriptionHelpFormatter,
   )
-  add = parser.add_argument
+  _add_files(parser.add_argument)
+  _add_scores(parser.add_argument)
+  _add_filters(parser.add_argument)
+  _add_vectors(parser.add_argument)
+  parser.error = _refuse
+  return parser
+
+
+def _refuse(message):
+  raise InputError(message)
+
+
+def _add_files(add):
   add("--model", required=True, metavar="FOLDER", help="a sentence-transformers folder")
   add("--source", required=True, metavar="FILE", help="text, one sentence a line")
   add("--target", required=True, metavar="FILE", help="the same in the other language")
-  add("--output", required=True, metavar="FILE", help="of the pairs; of Moses files, the stem")
+  add(
+    "--output",
+    required=True,
+    metavar="FILE",
+    help="where the pairs are written; the beginning of the names of Moses files",
+  )
   add("--format", default="tsv", choices=pair_files.FORMATS, help="of the output (%(default)s)")
+
+
+def _add_scores(add):
   add("--k", type=int, default=4, help="neighbours whose mean a score compares with (%(default)s)")
   add("--margin", default="ratio", choices=margin.MARGINS, help="how it compares (%(default)s)")
   add(
@@ -167,12 +184,23 @@ def _parser():
   add("--threshold", type=float, metavar="T", help="the lowest score of a pair that is written")
   add("--precision", type=float, metavar="P", help="find the threshold from which P are right")
   add("--gold", metavar="FILE", help="true pairs (source, tab, target) for it, if some are known")
-  add("--report", metavar="FILE.html", help="a page of what --precision found")
+  add("--report", metavar="FILE.html", help="a page about what --precision found")
   add("--score-only", action="store_true", help="score line N with line N")
+
+
+def _add_filters(add):
   add(
-    "--min-characters", type=int, metavar="N", help=f"of the longer ({DEFAULTS['min_characters']})"
+    "--min-characters",
+    type=int,
+    metavar="N",
+    help=f"least length of the longer line ({DEFAULTS['min_characters']})",
   )
-  add("--max-ratio", type=float, metavar="R", help=f"of the lengths ({DEFAULTS['max_ratio']})")
+  add(
+    "--max-ratio",
+    type=float,
+    metavar="R",
+    help=f"how many times longer one line may be ({DEFAULTS['max_ratio']})",
+  )
   add(
     "--one-script",
     action="store_true",
@@ -189,17 +217,32 @@ def _parser():
     help="for --language-id, TMX, JSONL and Moses (the file's ending)",
   )
   add("--target-language", metavar="T", help="the same for the other side")
-  add("--dtype", default="float32", choices=("float32", "bfloat16"), help="of the model's products")
+
+
+def _add_vectors(add):
+  add("--dtype", default="float32", choices=DTYPES_OF_MODELS, help="of the model's products")
   add(
     "--search",
     default="float32",
     choices=SEARCHES,
-    help="of its products; scores are float32's always. faiss: an approximate index for many "
-    "millions of lines, whose recall is said",
+    help="of the search's products; scores are always float32's. faiss: an approximate index for "
+    "many millions of lines, whose recall is printed",
   )
   add("--prompt", help="put before each line, instead of the folder's own")
-  parser.error = _refuse
-  return parser
+
+
+def _check_filters(args):
+  if args.score_only:
+    for name in ("threshold", "one_script", "language_id", *DEFAULTS):
+      value = getattr(args, name)
+      # Not `if value`: a threshold of 0 was given too.
+      if value is not None and value is not False:
+        flag = name.replace("_", "-")
+        raise InputError(f"--{flag} is of mining; --score-only scores every line.")
+  if args.language_id:
+    for side in SIDES:
+      if language(args, side) == UNKNOWN:
+        raise InputError(f"--language-id needs both languages; say --{side}-language.")
 
 
 def _check_precision(args):
@@ -216,33 +259,53 @@ def _check_precision(args):
     raise InputError("--precision needs --retrieval max, by which each line is in one pair.")
 
 
-def _check_filters(args):
-  for name in ("threshold", "one_script", "language_id", *DEFAULTS):
-    given = getattr(args, name) is not None and getattr(args, name) is not False
-    if args.score_only and given:
-      raise InputError(f"--{name.replace('_', '-')} is of mining; --score-only scores every line.")
-  for side in SIDES if args.language_id else ():
-    if language(args, side) == UNKNOWN:
-      raise InputError(f"--language-id needs both languages; say --{side}-language.")
-
-
-def _refuse(message):
-  raise InputError(message)
-
-
 def language(args, side):
-  """The one given, or a file's ending that can be one."""
-  ending = stem_and_language(getattr(args, side))[1]
-  return getattr(args, f"{side}_language") or (UNKNOWN if ending in ("", "txt") else ending)
+  """The language that was given for a side, or else its file's ending, if it can be one."""
+  given = getattr(args, f"{side}_language")
+  if given:
+    return given
+  _, ending = stem_and_language(getattr(args, side))
+  return UNKNOWN if ending in ("", "txt") else ending
 
 
 def check_output(args, languages):
   """Raises InputError where what is to be written is a folder, a device or an input."""
-  report = [args.report] if args.report else []
-  files.check_outputs(
-    [*pair_files.paths(args.output, args.format, languages), *report],
-    filter(None, (args.source, args.target, args.gold)),
-  )
+  outputs = pair_files.paths(args.output, args.format, languages)
+  if args.report:
+    outputs.append(args.report)
+  inputs = [args.source, args.target]
+  if args.gold:
+    inputs.append(args.gold)
+  files.check_outputs(outputs, inputs)
+
+
+def _check_texts(x, y, args):
+  if args.score_only and len(x.row_N) != len(y.row_N):
+    raise InputError(
+      f"{args.source} has {len(x.row_N):,} lines and {args.target} {len(y.row_N):,}; with "
+      "--score-only, line N of one is a translation of line N of the other."
+    )
+  needed, reason = _lines_needed(args)
+  for path, text in ((args.source, x), (args.target, y)):
+    if len(text.lines) < needed:
+      raise InputError(
+        f"{path}: has {len(text.lines):,} distinct lines; {reason} {needed:,} or more."
+      )
+
+
+def _lines_needed(args):
+  """(how many distinct lines a text must have, words for what needs them)."""
+  needed = args.k
+  reason = f"--k {args.k} needs"
+  if args.precision is not None:
+    needed = args.k + 1
+    reason = f"--k {args.k} with --precision needs"
+  if args.search == "faiss":
+    from labse_jax.neighbours import approximate  # Late: faiss is an extra.
+
+    if needed < approximate.FEWEST:
+      return approximate.FEWEST, "an index needs"
+  return needed, reason
 
 
 if __name__ == "__main__":

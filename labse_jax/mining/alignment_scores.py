@@ -21,43 +21,64 @@ def read_gold(path, sizes):
     match = _LINE.fullmatch(line)
     if match is None:
       raise InputError(f"{path}:{number}: not of the form [0, 1]:[0], places from 0.")
-    link = tuple(tuple(map(int, re.findall(r"\d+", side))) for side in match.groups()[:2])
+    link = (_numbers(match[1]), _numbers(match[2]))
     for name, places, size in zip(("source", "target"), link, sizes, strict=True):
       if places and max(places) >= size:
         raise InputError(
           f"{path}:{number}: place {max(places)}, and the {name} has lines 0 to {size - 1}."
         )
     links.append(link)
-  if not any(source and target for source, target in links):
+  if not _pairs(links):
     raise InputError(f"{path}: has no pair; lines such as [0, 1]:[0] are needed.")
   return links
+
+
+def _numbers(text):
+  return tuple(map(int, re.findall(r"\d+", text)))
 
 
 def scores(found, gold):
   """{"strict": {"precision", "recall", "f1"}, "lax": ...} of links against the gold ones.
 
-  A link is right in the strict sense if it is a gold one; in the lax sense also if it shares a
-  source and a target sentence with one. Links with an empty side count in precision only.
+  In the strict sense, a link is right if it is a gold one. In the lax sense, it is also right if it
+  shares a source and a target sentence with a gold one. Links with an empty side count in precision
+  only.
   """
-  precision, recall = _right(found, gold), _right(_pairs(gold), _pairs(found))
+  precision_strict, precision_lax = _right(found, gold)
+  recall_strict, recall_lax = _right(_pairs(gold), _pairs(found))
   return {
-    name: {"precision": p, "recall": r, "f1": 2 * p * r / (p + r) if p + r else 0.0}
-    for name, p, r in zip(("strict", "lax"), precision, recall, strict=True)
+    "strict": _with_f1(precision_strict, recall_strict),
+    "lax": _with_f1(precision_lax, recall_lax),
   }
+
+
+def _with_f1(precision, recall):
+  f1 = 0.0
+  if precision + recall:
+    f1 = 2 * precision * recall / (precision + recall)
+  return {"precision": precision, "recall": recall, "f1": f1}
 
 
 def _right(links, others):
-  """The shares of links that stand, and that overlap with one that stands, among the others."""
-  links, others = set(links), set(others)
-  joined = {(i, j) for source, target in others for i in source for j in target}
-  strict = links & others
-  lax = {
-    (source, target)
-    for source, target in links - strict
-    if any((i, j) in joined for i in source for j in target)
-  }
+  """(strict, lax): the shares of links that are among the others, or also that overlap with one."""
+  links = set(links)
+  others = set(others)
+  joined = set()
+  for link in others:
+    joined.update(_joined(link))
+  strict = len(links & others)
+  lax = strict
+  for link in links - others:
+    if not joined.isdisjoint(_joined(link)):
+      lax += 1
   count = max(1, len(links))
-  return len(strict) / count, (len(strict) + len(lax)) / count
+  return strict / count, lax / count
+
+
+def _joined(link):
+  """Each (source sentence, target sentence) that a link joins."""
+  source, target = link
+  return [(i, j) for i in source for j in target]
 
 
 def _pairs(links):

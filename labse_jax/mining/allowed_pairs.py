@@ -1,4 +1,4 @@
-"""What a pair of texts must not be to be mined."""
+"""Which pairs of texts may be mined."""
 
 import collections
 
@@ -13,10 +13,10 @@ UNLIMITED = float("inf")
 class AllowedPairs:
   """allowed(row_x_P, row_y_P) -> bool_P: whether no filter refuses the pair of two lists' rows.
 
-  The filters are those of `prepare`: equal texts, pairs whose longer side is under
-  `min_characters`, and pairs with one side over `max_ratio` times longer, with ten characters of
-  grace; with `one_script`, lines that are not in the script of most lines of their side; with
-  `languages`, those of the two sides, lines that are not in them.
+  The filters are those of `prepare`. They refuse equal texts, pairs whose longer side has fewer
+  than `min_characters`, and pairs with one side over `max_ratio` times longer than the other, with
+  ten characters of grace. With `one_script`, they refuse lines that are not in the script of most
+  lines of their side; with `languages`, a code for each side, lines that are not in that language.
   """
 
   def __init__(
@@ -26,16 +26,11 @@ class AllowedPairs:
     self._targets = len(targets)
     self._filters = _pair_filters(*sides, min_characters, max_ratio)
     if one_script:
-      self._filters.append(
-        _line_filter("not in its side's script", map(writing_systems.foreign, sides))
-      )
+      foreign = [writing_systems.foreign(side) for side in sides]
+      self._filters.append(("not in its side's script", _refuse_lines(*foreign)))
     if languages:
-      judges = [language_id.foreign_to(language) for language in languages]
-      foreign = (
-        np.fromiter(map(judge, side), bool, len(side))
-        for judge, side in zip(judges, sides, strict=True)
-      )
-      self._filters.append(_line_filter("not in its side's language", foreign))
+      foreign = _in_another_language(sides, languages)
+      self._filters.append(("not in its side's language", _refuse_lines(*foreign)))
     self._refused = collections.defaultdict(list)
 
   def __call__(self, row_x_P, row_y_P):
@@ -49,28 +44,57 @@ class AllowedPairs:
 
   def refused(self):
     """{name of a filter: how many distinct pairs it was the first to refuse}, where any."""
-    counts = {name: len(np.unique(np.concatenate(codes))) for name, codes in self._refused.items()}
-    return {name: count for name, count in counts.items() if count}
+    counts = {}
+    for name, codes in self._refused.items():
+      count = len(np.unique(np.concatenate(codes)))
+      if count:
+        counts[name] = count
+    return counts
 
 
 def _pair_filters(sources, targets, min_characters, max_ratio):
-  length_N, length_M = (np.fromiter(map(len, side), int, len(side)) for side in (sources, targets))
+  """[(name, refuses(row_x_P, row_y_P) -> bool_P)] of the filters that look at both texts."""
+  length_N = _lengths(sources)
+  length_M = _lengths(targets)
   text_N, text_M = _equal_texts(sources, targets)
-  rules = pair_rules(min_characters=min_characters, max_characters=UNLIMITED, max_ratio=max_ratio)
 
   def of_rows(drops):
-    return lambda x_P, y_P: drops(text_N[x_P] == text_M[y_P], length_N[x_P], length_M[y_P])
+    def refuses(row_x_P, row_y_P):
+      equal_P = text_N[row_x_P] == text_M[row_y_P]
+      return drops(equal_P, length_N[row_x_P], length_M[row_y_P])
 
+    return refuses
+
+  rules = pair_rules(min_characters=min_characters, max_characters=UNLIMITED, max_ratio=max_ratio)
   return [(name, of_rows(drops)) for name, drops in rules]
+
+
+def _lengths(texts):
+  return np.fromiter(map(len, texts), int, len(texts))
 
 
 def _equal_texts(sources, targets):
   """Numbers of the texts, [N] and [M], that are the same where a source and a target are."""
   number_of = {text: number for number, text in enumerate(targets)}
   text_N = np.fromiter((number_of.get(text, -1) for text in sources), int, len(sources))
-  return text_N, np.fromiter((number_of[text] for text in targets), int, len(targets))
+  text_M = np.fromiter((number_of[text] for text in targets), int, len(targets))
+  return text_N, text_M
 
 
-def _line_filter(name, foreign):
-  foreign_N, foreign_M = foreign
-  return name, lambda row_x_P, row_y_P: foreign_N[row_x_P] | foreign_M[row_y_P]
+def _in_another_language(sides, languages):
+  """bool [N] and [M]: whether a line of a side is not in the language of the side."""
+  # Both languages are looked up before the first of many lines is judged: one may be unknown.
+  judges = [language_id.foreign_to(language) for language in languages]
+  foreign = []
+  for judge, side in zip(judges, sides, strict=True):
+    foreign.append(np.fromiter(map(judge, side), bool, len(side)))
+  return foreign
+
+
+def _refuse_lines(foreign_N, foreign_M):
+  """refuses(row_x_P, row_y_P) -> bool_P: whether the line of either side is to be refused."""
+
+  def refuses(row_x_P, row_y_P):
+    return foreign_N[row_x_P] | foreign_M[row_y_P]
+
+  return refuses

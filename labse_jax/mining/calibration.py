@@ -1,10 +1,10 @@
 """The precision of mined pairs, and the threshold for one that is asked for, from decoys.
 
 A decoy is one side of a pair that is surely right, mined as if the other side were not in the pool:
-whatever it finds is wrong. How many of them find something at a score tells how many of all
-sentences without a translation do. The idea is that of target-decoy search in proteomics (Elias and
-Gygi 2007, Nature Methods 4:207); the precision of a pair is that of all pairs at least as good, as
-a q-value is of false discoveries (Storey 2003, Annals of Statistics 31:2013).
+whatever it finds is wrong. The share of decoys that find something at a score is also the share of
+all sentences without a translation that do. The idea is that of target-decoy search in proteomics
+(Elias and Gygi 2007, Nature Methods 4:207). The precision of a pair is that of all pairs that are
+at least as good, as a q-value is of false discoveries (Storey 2003, Annals of Statistics 31:2013).
 """
 
 from typing import NamedTuple
@@ -15,10 +15,12 @@ from scipy.special import betainc
 from labse_jax.base.errors import InputError
 from labse_jax.mining.decoys import Neighbours, decoy_scores
 from labse_jax.neighbours.exact import top_k_both
-from labse_jax.neighbours.margin import MARGINS, neighbour_scores, retrieved
+from labse_jax.neighbours.margin import MARGINS, neighbour_scores, retrieved, turned
 
-FEWEST, FEWEST_PAIRED = 50, 10  # Decoys, all and paired; what fewer say is chance.
-TAIL, TAIL_FEWEST = 0.1, 20  # The part of the decoys, the best, whose tail is extrapolated.
+FEWEST = 50  # Decoys; what fewer say is chance.
+FEWEST_PAIRED = 10  # Decoys of a side that found something.
+TAIL = 0.1  # The part of the decoys, the best, whose tail is extrapolated.
+TAIL_FEWEST = 20
 RISK = 0.02  # The chance that pairs are less precise than was asked for.
 
 
@@ -44,31 +46,30 @@ def calibrated(
 ):
   """The Calibration of what retrieval "max" mines, as `margin.candidates` does.
 
-  Decoys come of the true pairs `gold_2G`, (rows of x, rows of y), if given, else of the best that
-  were mined; but not of a row that `copied`, (bool of x, bool of y), says has a near copy on its
-  side: kept away from one, a decoy would rightly find the other. Raises InputError where they are
-  too few.
+  Decoys are made of the true pairs `gold_2G`, (rows of x, rows of y), if given, or else of the best
+  that were mined. A row that `copied`, (bool of x, bool of y), marks makes none: it has a near copy
+  on its side, and a decoy that is kept away from one copy would rightly find the other. Raises
+  InputError where there are too few decoys.
   """
-  near = search(x_ND, y_MD, k + 1)  # One more: a decoy loses its partner.
-  nearest = [[array_NK[:, :k] for array_NK in side] for side in near]
-  found = retrieved(*neighbour_scores(*nearest, margin), "max", allowed)
-  turned = allowed and (lambda row_y_P, row_x_P: allowed(row_x_P, row_y_P))
-  near = _neighbours(*near[0], allowed), _neighbours(*near[1], turned)
+  near_x, near_y = search(x_ND, y_MD, k + 1)  # One more: a decoy loses its partner.
+  scored = neighbour_scores(_nearest(near_x, k), _nearest(near_y, k), margin)
+  found = retrieved(*scored, "max", allowed)
+  near = (_neighbours(*near_x, allowed), _neighbours(*near_y, turned(allowed)))
   if gold_2G is not None:
-    return _calibration(near, found, _alone(np.asarray(gold_2G), copied), MARGINS[margin])
+    true_2G = _alone(np.asarray(gold_2G), copied)
+    return _calibration(near, found, true_2G, MARGINS[margin])
   found_2P = np.stack(found[:2])
   sure_P = found[2] >= two_means(found[2])
-  for lowest in (0.5, 0.9):  # Each time, better decoys judge better which pairs are sure.
+  # Each time, better decoys judge better which pairs are sure.
+  for lowest in (0.5, 0.9):
     sure_2G = _alone(found_2P[:, sure_P], copied)
     sure_P = _calibration(near, found, sure_2G, MARGINS[margin]).precision_P >= lowest
   return _calibration(near, found, _alone(found_2P[:, sure_P], copied), MARGINS[margin])
 
 
-def _alone(pairs_2G, copied):
-  """Those of the pairs of which no side has a near copy."""
-  return (
-    pairs_2G if copied is None else pairs_2G[:, ~(copied[0][pairs_2G[0]] | copied[1][pairs_2G[1]])]
-  )
+def _nearest(near, k):
+  cosine_NK, place_NK = near
+  return cosine_NK[:, :k], place_NK[:, :k]
 
 
 def _neighbours(cosine_NK, place_NK, allowed):
@@ -77,24 +78,40 @@ def _neighbours(cosine_NK, place_NK, allowed):
   return Neighbours(cosine_NK, place_NK, allowed_P.reshape(place_NK.shape))
 
 
+def _alone(pairs_2G, copied):
+  """Those of the pairs of which no side has a near copy."""
+  if copied is None:
+    return pairs_2G
+  copied_x, copied_y = copied
+  row_x_G, row_y_G = pairs_2G
+  return pairs_2G[:, ~(copied_x[row_x_G] | copied_y[row_y_G])]
+
+
 def _calibration(near, found, true_2G, margin):
+  """The Calibration of found pairs, (row_x_P, row_y_P, score_P), with decoys of true ones."""
+  near_x, near_y = near
   row_x_P, row_y_P, score_P = found
   if true_2G.shape[1] < FEWEST:
     _refuse(true_2G)
   decoys = (
-    decoy_scores(near[0], near[1], true_2G, found, margin),
-    decoy_scores(near[1], near[0], true_2G[::-1], (row_y_P, row_x_P, score_P), margin),
+    decoy_scores(near_x, near_y, true_2G, found, margin),
+    decoy_scores(near_y, near_x, true_2G[::-1], (row_y_P, row_x_P, score_P), margin),
   )
-  sides = [
-    expected_wrong(score_P, decoys_G, len(side.place_NK))
-    for decoys_G, side in zip(decoys, near, strict=True)
-    if np.isfinite(decoys_G).sum() >= FEWEST_PAIRED
-  ]
-  if not sides:
+  wrong = []
+  shapes = []
+  for decoys_G, side in zip(decoys, near, strict=True):
+    # A side whose decoys found next to nothing has nothing to tell.
+    if np.isfinite(decoys_G).sum() >= FEWEST_PAIRED:
+      wrong_P, shape_P = expected_wrong(score_P, decoys_G, len(side.place_NK))
+      wrong.append(wrong_P)
+      shapes.append(shape_P)
+  if not wrong:
     _refuse(true_2G)
-  wrong_SP, shape_SP = np.stack(sides, 1)
-  worse_1P = wrong_SP.argmax(0)[None]  # Both sides tell of the same pairs.
-  wrong_P, shape_P = (np.take_along_axis(a_SP, worse_1P, 0)[0] for a_SP in (wrong_SP, shape_SP))
+  # Both sides tell of the same pairs: the worse of them is believed.
+  wrong_SP = np.stack(wrong)
+  worse_1P = wrong_SP.argmax(0)[None]
+  wrong_P = np.take_along_axis(wrong_SP, worse_1P, 0)[0]
+  shape_P = np.take_along_axis(np.stack(shapes), worse_1P, 0)[0]
   share_P = 1 - wrong_P / np.arange(1, len(score_P) + 1)
   precision_P = np.maximum.accumulate(share_P[::-1])[::-1]
   return Calibration(*found, wrong_P, shape_P, precision_P, decoys)
@@ -111,8 +128,10 @@ def two_means(score_P):
   """The score that parts descending scores into two groups of the least variance (Otsu 1979)."""
   if len(score_P) < 2:
     return np.inf
-  total_P, count_P = np.cumsum(score_P, dtype=np.float64), np.arange(1, len(score_P) + 1)
-  above_P, below_P = count_P[:-1], count_P[-1] - count_P[:-1]
+  total_P = np.cumsum(score_P, dtype=np.float64)
+  count_P = np.arange(1, len(score_P) + 1)
+  above_P = count_P[:-1]
+  below_P = count_P[-1] - count_P[:-1]
   apart_P = total_P[:-1] / above_P - (total_P[-1] - total_P[:-1]) / below_P
   return score_P[(above_P * below_P * apart_P**2).argmax()]
 
@@ -121,7 +140,7 @@ def expected_wrong(score_P, decoys_G, sentences):
   """(mean, shape) of how many of the pairs down to each are wrong, [P] each, as decoys tell.
 
   Of `sentences`, those that stand in no right pair are paired as decoys are: at a rate r. If U are
-  in no pair, those in wrong ones are negative binomial: (U + 1) r / (1 - r) on average.
+  in no pair, the number in wrong pairs is negative binomial, with the mean (U + 1) r / (1 - r).
   """
   rate_P, rate_shape_P = exceedance(score_P, decoys_G)
   pairs_P = np.arange(1, len(score_P) + 1)
@@ -134,17 +153,18 @@ def expected_wrong(score_P, decoys_G, sentences):
 def exceedance(score_P, decoys_G):
   """(rate, shape): the share of decoys whose score is at least each of `score_P`.
 
-  Counted, and above the best tenth an exponential tail (peaks over threshold), since what one asks
-  for is rarer than 1 / decoys. The shape is that of the gamma distribution with the variance which
-  the count and the tail's scale give the rate.
+  Up to the best tenth of the decoys, they are counted. Above it, the tail is taken for exponential
+  (peaks over threshold), since what one asks for is rarer than 1 / decoys. The shape is that of the
+  gamma distribution with the variance that the count and the tail's scale give the rate.
   """
   ordered_G = np.sort(decoys_G)[::-1]
   tail = min(max(TAIL_FEWEST, int(TAIL * len(ordered_G))), np.isfinite(ordered_G).sum() - 1)
-  border, above_G = ordered_G[tail], ordered_G[:tail]
-  scale = max(np.mean(above_G - border), 1e-9)
+  border = ordered_G[tail]
+  scale = max(np.mean(ordered_G[:tail] - border), 1e-9)
   distance_P = np.maximum(score_P - border, 0) / scale
   count_P = np.searchsorted(-ordered_G, -score_P, side="right")
-  rate_P = np.where(score_P > border, tail * np.exp(-distance_P), count_P) / (len(ordered_G) + 1)
+  expected_P = np.where(score_P > border, tail * np.exp(-distance_P), count_P)
+  rate_P = expected_P / (len(ordered_G) + 1)
   return rate_P, np.maximum(count_P, tail) / (1 + distance_P**2)
 
 
@@ -155,7 +175,8 @@ def threshold(calibration, precision):
   """
   pairs_P = np.arange(1, len(calibration.score_P) + 1)
   allowed_P = np.floor((1 - precision) * pairs_P + 1e-9)
-  shape_P, wrong_P = calibration.shape_P, np.maximum(calibration.wrong_P, 1e-12)
+  shape_P = calibration.shape_P
+  wrong_P = np.maximum(calibration.wrong_P, 1e-12)
   # A Poisson number whose mean is gamma distributed is negative binomial.
   chance_P = betainc(shape_P, allowed_P + 1, shape_P / (shape_P + wrong_P))
   enough = np.flatnonzero(chance_P >= 1 - RISK)

@@ -2,73 +2,84 @@
 
 from typing import NamedTuple
 
+import numpy as np
+
 from labse_jax.base import files
 from labse_jax.base.errors import InputError
 from labse_jax.encoding.encode_functions import encode_distinct
+from labse_jax.mining.pair_files import ScoredPair
 
 
 class Document(NamedTuple):
-  """The sentences of a file, the places (lines from 0) where they stand, and how many lines."""
+  """The sentences of a file, their places (line numbers from 0), and how many lines it has."""
 
   sentences: list
   places: list
   lines: int
 
 
-class Pair(NamedTuple):
-  """A link's score, texts and places in the files."""
-
-  score: float
-  source: str
-  target: str
-  source_places: tuple
-  target_places: tuple
-
-
 def read_document(path):
-  """The Document of a text file; raises InputError if it has no sentence."""
-  lines = [" ".join(line.split()) for _, line in files.read_lines(path)]  # TSV has no other tabs.
-  places = [place for place, line in enumerate(lines) if line]
-  if not places:
+  """The Document of a text file, a sentence a line; raises InputError if it has no sentence."""
+  sentences = []
+  places = []
+  count = 0
+  for number, line in files.read_lines(path):
+    count = number
+    sentence = " ".join(line.split())  # A tab would be another column of a TSV file.
+    if sentence:
+      sentences.append(sentence)
+      places.append(number - 1)
+  if not sentences:
     raise InputError(f"{path}: has no sentence; there is nothing to align.")
-  return Document([lines[place] for place in places], places, len(lines))
+  return Document(sentences, places, count)
 
 
 def embed(documents, encode, *, sizes):
   """Vectors [sizes, N, D] of each document, as `alignment.align` takes them."""
   texts = [joined(document.sentences, sizes) for document in documents]
   row_of, vectors_VD = encode_distinct(texts, encode)
-  return [
-    vectors_VD[[[row_of[text] for text in text_N] for text_N in text_KN]] for text_KN in texts
-  ]
+  embedded = []
+  for text_KN in texts:
+    row_KN = np.array([[row_of[text] for text in text_N] for text_N in text_KN])
+    embedded.append(vectors_VD[row_KN])
+  return embedded
 
 
 def joined(sentences, sizes):
-  """Lists [sizes][N]: each sentence with up to 0, 1, ... of those before it."""
-  return [
-    [" ".join(sentences[max(0, i - k) : i + 1]) for i in range(len(sentences))]
-    for k in range(sizes)
-  ]
+  """Lists [sizes][N]: each sentence, joined with up to 0, 1, ... of the sentences before it."""
+  text_KN = []
+  for before in range(sizes):
+    text_N = []
+    for i in range(len(sentences)):
+      text_N.append(" ".join(sentences[max(0, i - before) : i + 1]))
+    text_KN.append(text_N)
+  return text_KN
 
 
 def places_of(link, documents):
-  return tuple(
-    tuple(document.places[i] for i in side)
-    for side, document in zip(link[:2], documents, strict=True)
-  )
+  """(places in the source file, places in the target file) of the sentences of a Link."""
+  source, target = documents
+  return _chosen(source.places, link.source), _chosen(target.places, link.target)
 
 
 def pair_of(link, documents):
-  texts = [
-    " ".join(document.sentences[i] for i in side)
-    for side, document in zip(link[:2], documents, strict=True)
-  ]
-  return Pair(link.score, *texts, *places_of(link, documents))
+  """The ScoredPair of a Link that is no skip; the sentences of a side are joined by a space."""
+  source, target = documents
+  source_text = " ".join(_chosen(source.sentences, link.source))
+  target_text = " ".join(_chosen(target.sentences, link.target))
+  return ScoredPair(link.score, source_text, target_text, *places_of(link, documents))
 
 
-def alone(links, side):
-  count, skipped = (
-    sum(len(link[side]) for link in links if skip in (None, link.score is None))
-    for skip in (None, True)
-  )
-  return f"{skipped:,} of {count:,}"
+def _chosen(items, numbers):
+  return tuple(items[number] for number in numbers)
+
+
+def count_alone(links, side):
+  """(sentences without a partner, all sentences) of a side: 0 is the source, 1 the target."""
+  skipped = 0
+  count = 0
+  for link in links:
+    count += len(link[side])
+    if link.score is None:
+      skipped += len(link[side])
+  return skipped, count

@@ -1,9 +1,10 @@
-"""Scored pairs of sentences as TSV, Moses files, TMX or JSONL; never half there."""
+"""Scored pairs of sentences as TSV, Moses files, TMX or JSONL; a file is never half there."""
 
 import contextlib
 import json
 import pathlib
 import re
+from typing import NamedTuple
 from xml.sax.saxutils import escape, quoteattr
 
 from labse_jax.base.errors import InputError
@@ -11,24 +12,40 @@ from labse_jax.base.files import replacing
 from labse_jax.base.version import __version__
 
 FORMATS = ("tsv", "moses", "tmx", "jsonl")
-TMX_HEADER = """<?xml version="1.0" encoding="UTF-8"?>
+TMX_HEAD = """<?xml version="1.0" encoding="UTF-8"?>
 <!DOCTYPE tmx SYSTEM "tmx14.dtd">
 <tmx version="1.4">
 <header creationtool="labse_jax" creationtoolversion={version} segtype={segment} o-tmf="text"
  adminlang="en" srclang={source} datatype="plaintext"/>
 <body>
 """
-TMX_UNIT = """<tu>{score}
+TMX_UNIT = """<tu><prop type="x-score">{score:.6f}</prop>
 <tuv xml:lang={source_language}><seg>{source}</seg></tuv>
 <tuv xml:lang={target_language}><seg>{target}</seg></tuv>
-</tu>
-"""
+</tu>"""
+TMX_FOOT = "</body>\n</tmx>\n"
 # XML 1.0 has no way to write these, not even as a reference.
 _FORBIDDEN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
+class ScoredPair(NamedTuple):
+  """A source and a target text, their score, and where they stand in their files.
+
+  A place is the number of a line, counted from 1. A text that was joined of several lines has a
+  tuple of places, counted from 0. `precision` is the estimated share of right pairs among all
+  pairs that are at least as good; None where it was not estimated.
+  """
+
+  score: float
+  source: str
+  target: str
+  source_place: int | tuple
+  target_place: int | tuple
+  precision: float | None = None
+
+
 def paths(output, format, languages):
-  """The files that `write` makes: of Moses three, `output` with each language and .scores."""
+  """The files that `write` makes: `output`, or for Moses one per language and one of scores."""
   if format != "moses":
     return [pathlib.Path(output)]
   if languages[0] == languages[1]:
@@ -39,94 +56,84 @@ def paths(output, format, languages):
   return [pathlib.Path(f"{output}.{ending}") for ending in (*languages, "scores")]
 
 
-def write(output, format, languages, pairs):
-  """Writes an iterable of (score, source, target, source's line number, target's line number).
+def write(output, format, languages, pairs, *, joined=False):
+  """Writes an iterable of ScoredPairs to the files that `paths` names.
 
-  A sixth, the pair's estimated precision, is written where there is one, but not to TMX.
+  `languages` are those of the source and of the target. With `joined`, a text may be several
+  sentences and its places are a tuple. TMX has no place for precisions. Characters that a format
+  cannot hold become spaces.
   """
+  rows_of = _ROWS[format]
   with contextlib.ExitStack() as stack:
     files = [stack.enter_context(replacing(path)) for path in paths(output, format, languages)]
     if format == "tmx":
-      write_tmx(files[0], (pair[:3] for pair in pairs), *languages)
-      return
+      files[0].write(_tmx_head(languages, joined))
     for pair in pairs:
-      for file, line in zip(files, _LINES[format](*pair[:5], languages, *pair[5:]), strict=True):
-        file.write(line + "\n")
+      for file, row in zip(files, rows_of(pair, languages, joined), strict=True):
+        file.write(row + "\n")
+    if format == "tmx":
+      files[0].write(TMX_FOOT)
 
 
-def _tsv(score, source, target, source_line, target_line, languages, *precision):
-  numbers = "".join(f"\t{value:.4f}" for value in precision)
-  return [f"{score:.6f}\t{_in_a_cell(source)}\t{_in_a_cell(target)}{numbers}"]
+def _tsv_rows(pair, languages, joined):
+  cells = [f"{pair.score:.6f}", _in_a_cell(pair.source), _in_a_cell(pair.target)]
+  if pair.precision is not None:
+    cells.append(f"{pair.precision:.4f}")
+  return ["\t".join(cells)]
 
 
-def _moses(score, source, target, source_line, target_line, languages, *precision):
-  sides = [side.replace("\r", " ") for side in (source, target)]
-  return [*sides, "\t".join([f"{score:.6f}", *(f"{value:.4f}" for value in precision)])]
+def _moses_rows(pair, languages, joined):
+  numbers = f"{pair.score:.6f}"
+  if pair.precision is not None:
+    numbers += f"\t{pair.precision:.4f}"
+  return [_in_a_line(pair.source), _in_a_line(pair.target), numbers]
 
 
-def _jsonl(score, source, target, source_line, target_line, languages, *precision):
-  row = {
-    "score": round(float(score), 6),
-    "source": source,
-    "target": target,
-    "source_language": languages[0],
-    "target_language": languages[1],
-    "source_line": source_line,
-    "target_line": target_line,
-  }
-  if precision:
-    row["precision"] = round(precision[0], 4)
+def _jsonl_rows(pair, languages, joined):
+  row = {"score": round(float(pair.score), 6), "source": pair.source, "target": pair.target}
+  named_languages = {"source_language": languages[0], "target_language": languages[1]}
+  if joined:
+    row |= {"source_places": pair.source_place, "target_places": pair.target_place}
+    row |= named_languages
+  else:
+    row |= named_languages
+    row |= {"source_line": pair.source_place, "target_line": pair.target_place}
+  if pair.precision is not None:
+    row["precision"] = round(pair.precision, 4)
   return [json.dumps(row, ensure_ascii=False)]
 
 
-def _in_a_cell(text):
-  return re.sub(r"[\t\r]", " ", text)
-
-
-_LINES = {"tsv": _tsv, "moses": _moses, "jsonl": _jsonl}
-
-
-def _write_tsv(file, pairs, *languages):
-  file.writelines(f"{pair.score:.6f}\t{pair.source}\t{pair.target}\n" for pair in pairs)
-
-
-def _write_jsonl(file, pairs, source_language, target_language):
-  languages = {"source_language": source_language, "target_language": target_language}
-  for pair in pairs:
-    row = pair._asdict() | languages | {"score": round(pair.score, 6)}
-    file.write(json.dumps(row, ensure_ascii=False) + "\n")
-
-
-def _write_tmx(file, pairs, *languages):
-  write_tmx(file, (pair[:3] for pair in pairs), *languages, segment="block")
-
-
-WRITERS = {"tsv": _write_tsv, "jsonl": _write_jsonl, "tmx": _write_tmx}
-
-
-def write_tmx(file, units, source_language, target_language, *, segment="sentence"):
-  """Writes `units`, each (score or None, source, target), to an open text file; returns how many.
-
-  A unit's score stands in a <prop type="x-score">. `segment` is TMX's segtype: "sentence", or
-  "block" where a text may be several. Characters that XML cannot hold become spaces.
-  """
-  languages = {
-    "source_language": quoteattr(source_language),
-    "target_language": quoteattr(target_language),
-  }
-  version, count = quoteattr(__version__), 0
-  file.write(
-    TMX_HEADER.format(
-      version=version, segment=quoteattr(segment), source=languages["source_language"]
-    )
+def _tmx_rows(pair, languages, joined):
+  unit = TMX_UNIT.format(
+    score=pair.score,
+    source=_in_xml(pair.source),
+    target=_in_xml(pair.target),
+    source_language=quoteattr(languages[0]),
+    target_language=quoteattr(languages[1]),
   )
-  for score, source, target in units:
-    count += 1
-    prop = "" if score is None else f'<prop type="x-score">{score:.6f}</prop>'
-    file.write(TMX_UNIT.format(score=prop, source=_text(source), target=_text(target), **languages))
-  file.write("</body>\n</tmx>\n")
-  return count
+  return [unit]
 
 
-def _text(text):
+# A function (pair, languages, joined) of each format: one row for each of its files.
+_ROWS = {"tsv": _tsv_rows, "moses": _moses_rows, "tmx": _tmx_rows, "jsonl": _jsonl_rows}
+
+
+def _tmx_head(languages, joined):
+  # A "block" is the standard's word for a text of several sentences.
+  segment = "block" if joined else "sentence"
+  return TMX_HEAD.format(
+    version=quoteattr(__version__), segment=quoteattr(segment), source=quoteattr(languages[0])
+  )
+
+
+def _in_a_cell(text):
+  return _in_a_line(text).replace("\t", " ")
+
+
+def _in_a_line(text):
+  # Python's text files take a carriage return for the end of a line.
+  return text.replace("\r", " ")
+
+
+def _in_xml(text):
   return escape(_FORBIDDEN.sub(" ", text), {"\r": "&#13;"})

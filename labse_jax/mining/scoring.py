@@ -1,48 +1,65 @@
 """Scored pairs of two texts: mined, calibrated, or line by line."""
 
 from labse_jax.mining import calibration
+from labse_jax.mining.pair_files import ScoredPair
 from labse_jax.mining.texts import copied
-from labse_jax.neighbours import margin
+from labse_jax.neighbours import margin as margins
 
 
-def calibrated(x, y, vectors, search, allowed, gold_2G, args):
-  """`mined` down to the threshold for --precision, with each pair's own.
+def mined(x, y, vectors, *, k, margin, retrieval, threshold, search, allowed):
+  """The ScoredPairs of two Texts and their unit vectors, best first, from `threshold` on.
 
-  Gives (the pairs, what calibration found, the threshold).
+  A threshold of None keeps all of them. The other options are those of `margin.candidates`.
+  """
+  columns = margins.candidates(
+    *vectors, k=k, margin=margin, retrieval=retrieval, search=search, allowed=allowed
+  )
+  pairs = []
+  for row_x, row_y, score in _rows(columns):
+    if threshold is None or score >= threshold:
+      pairs.append(_pair(score, x, row_x, y, row_y))
+  return pairs
+
+
+def calibrated(x, y, vectors, *, k, margin, precision, search, allowed, gold_2G):
+  """What `mined` gives down to the threshold for `precision`; each pair has its own precision.
+
+  Returns (ScoredPairs, the Calibration, the threshold).
   """
   found = calibration.calibrated(
     *vectors,
-    k=args.k,
-    margin=args.margin,
+    k=k,
+    margin=margin,
     search=search,
     allowed=allowed,
     gold_2G=gold_2G,
     copied=(copied(x.lines), copied(y.lines)),
   )
-  lowest = calibration.threshold(found, args.precision)
+  lowest = calibration.threshold(found, precision)
   columns = (found.row_x_P, found.row_y_P, found.score_P, found.precision_P)
-  pairs = [
-    (score, x.lines[row_x], y.lines[row_y], x.numbers[row_x], y.numbers[row_y], precision)
-    for row_x, row_y, score, precision in zip(*(c.tolist() for c in columns), strict=True)
-    if score >= lowest
-  ]
+  pairs = []
+  for row_x, row_y, score, share_right in _rows(columns):
+    if score >= lowest:
+      pairs.append(_pair(score, x, row_x, y, row_y, share_right))
   return pairs, found, lowest
 
 
-def mined(x, y, vectors, search, allowed, args):
-  """Yields (score, source, target, their line numbers), best first, from --threshold on."""
-  found = margin.candidates(
-    *vectors, k=args.k, margin=args.margin, retrieval=args.retrieval, search=search, allowed=allowed
-  )
-  for row_x, row_y, score in zip(*(column_P.tolist() for column_P in found), strict=True):
-    if args.threshold is None or score >= args.threshold:
-      yield score, x.lines[row_x], y.lines[row_y], x.numbers[row_x], y.numbers[row_y]
+def scored(x, y, vectors, *, k, margin, search):
+  """The ScoredPairs of line N of one Text and line N of the other, in the order of the lines."""
+  score_N = margins.aligned_scores(*vectors, x.row_N, y.row_N, k=k, margin=margin, search=search)
+  pairs = []
+  for number, (row_x, row_y, score) in enumerate(_rows((x.row_N, y.row_N, score_N)), 1):
+    # Not the numbers of a Text: there, equal lines have the number of the first of them.
+    pairs.append(ScoredPair(score, x.lines[row_x], y.lines[row_y], number, number))
+  return pairs
 
 
-def scored(x, y, vectors, search, args):
-  """Yields the same for line N of one text and line N of the other, in their order."""
-  score_N = margin.aligned_scores(
-    *vectors, x.row_N, y.row_N, k=args.k, margin=args.margin, search=search
+def _rows(columns):
+  """The rows of columns of equal length, as Python numbers."""
+  return zip(*(column_P.tolist() for column_P in columns), strict=True)
+
+
+def _pair(score, x, row_x, y, row_y, precision=None):
+  return ScoredPair(
+    score, x.lines[row_x], y.lines[row_y], x.numbers[row_x], y.numbers[row_y], precision
   )
-  for number, (score, row_x, row_y) in enumerate(zip(score_N, x.row_N, y.row_N, strict=True), 1):
-    yield float(score), x.lines[row_x], y.lines[row_y], number, number

@@ -12,7 +12,11 @@ SIDES = ("source", "target")
 
 
 class Text(NamedTuple):
-  """The distinct lines of a file, the numbers at which each is first, and the row of each line."""
+  """The distinct lines of a file.
+
+  `numbers` are the line numbers, from 1, at which each of `lines` stands first. `row_N` gives, for
+  each of the N lines of the file, its row in `lines`.
+  """
 
   lines: list
   numbers: list
@@ -20,8 +24,10 @@ class Text(NamedTuple):
 
 
 def read_text(path, *, blanks=False):
-  """A Text of the lines of a file, stripped; blank ones are left out unless `blanks`."""
-  row_of, numbers, rows = {}, [], []
+  """The Text of a file, its lines stripped; blank lines are left out unless `blanks`."""
+  row_of = {}
+  numbers = []
+  rows = []
   for number, line in files.read_lines(path):
     line = line.strip()
     if not line and not blanks:
@@ -36,24 +42,32 @@ def read_text(path, *, blanks=False):
 
 
 def copied(lines):
-  """bool [N]: whether another of the lines differs in case, punctuation and space alone."""
-  key_N = np.fromiter((text_hash(comparison_key(line)) for line in lines), np.uint64, len(lines))
+  """bool [N]: whether another line differs from this one in case, punctuation and space alone."""
+  hashes = (text_hash(comparison_key(line)) for line in lines)
+  key_N = np.fromiter(hashes, np.uint64, len(lines))
   _, number_N, counts = np.unique(key_N, return_inverse=True, return_counts=True)
   return counts[number_N] > 1
 
 
 def read_gold(path, x, y):
-  """The rows of true pairs, int [2, G], from source<TAB>target, each a line of its text."""
-  row_of = [{line: row for row, line in enumerate(text.lines)} for text in (x, y)]
-  pairs = {}
+  """The rows of true pairs, int [2, G], from lines source<TAB>target, each a line of its Text."""
+  row_of_source = _rows(x)
+  row_of_target = _rows(y)
+  pairs = {}  # In the order of the file, each once.
   for number, line in files.read_lines(path):
     cells = [cell.strip() for cell in line.split("\t")]
     if len(cells) != 2:
       raise InputError(f"{path}:{number}: columns: {len(cells)}; source, tab, target is needed.")
-    for side, cell, rows in zip(SIDES, cells, row_of, strict=True):
-      if cell not in rows:
-        raise InputError(f"{path}:{number}: {cell!r} is no line of --{side}.")
-    pairs[row_of[0][cells[0]], row_of[1][cells[1]]] = None
+    source, target = cells
+    if source not in row_of_source:
+      raise InputError(f"{path}:{number}: {source!r} is no line of --source.")
+    if target not in row_of_target:
+      raise InputError(f"{path}:{number}: {target!r} is no line of --target.")
+    pairs[row_of_source[source], row_of_target[target]] = None
   if not pairs:
     raise InputError(f"{path}: is empty; source, tab, target is needed.")
   return np.array(list(pairs), int).T
+
+
+def _rows(text):
+  return {line: row for row, line in enumerate(text.lines)}

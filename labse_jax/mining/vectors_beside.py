@@ -1,9 +1,8 @@
-"""Both texts' vectors, kept beside the output until it is written."""
+"""The vectors of both texts, kept beside the output until it is written."""
 
 import contextlib
 import pathlib
 import shutil
-import sys
 
 import numpy as np
 
@@ -15,46 +14,55 @@ MARKER = "of.json"
 
 
 def folder_of(output):
+  """The folder that holds the vectors while `output` is not written yet."""
   return pathlib.Path(f"{output}.vectors")
 
 
 @contextlib.contextmanager
-def vectors_beside(output, texts, encoder, args):
-  """Gives both texts' unit vectors, mapped into memory; removes them if the block ends well.
+def vectors_beside(output, paths, texts, encoder, *, model, dtype, prompt, score_only):
+  """Gives the unit vectors of two Texts, mapped into memory; removes them if the block ends well.
 
-  What a killed run of the same inputs and settings left beside `output` is gone on with.
+  `paths` are the files that the texts were read from, and `model` is the folder that `encoder` was
+  loaded from with products in `dtype`. If a run of the same inputs and settings was killed, this
+  one goes on with the vectors that it left beside `output`.
   """
   folder = folder_of(output)
   files.check_replaceable(folder, marker=MARKER)
-  identity = {
-    "model": fingerprint.model(args.model),
-    "precision": args.dtype,
-    "prompt": args.prompt,
-  }
-  about = (
-    identity
-    | {side: _file(getattr(args, side)) for side in SIDES}
-    | {"score_only": args.score_only}
-  )
-  if files.read_json(folder / MARKER, {}) != about:
-    with files.replacing_folder(folder, marker=MARKER) as partial:
-      files.write_json(partial / MARKER, about)
+  identity = {"model": fingerprint.model(model), "precision": dtype, "prompt": prompt}
+  _begin(folder, identity | _inputs(paths) | {"score_only": score_only})
+  maps = []
   for side, text in zip(SIDES, texts, strict=True):
-    _encode(encoder, text, folder / f"{side}.txt", folder / f"{side}.npy", identity, args.prompt)
-  yield [np.load(folder / f"{side}.npy", mmap_mode="r") for side in SIDES]
+    lines = folder / f"{side}.txt"
+    vectors = folder / f"{side}.npy"
+    _write_lines(lines, text)
+    # A file of vectors is whole: encode_file gathers a part of it under another name.
+    if not vectors.exists():
+      encode_file(encoder, lines, vectors, identity=identity, prompt=prompt)
+    maps.append(np.load(vectors, mmap_mode="r"))
+  yield maps
   shutil.rmtree(folder)
 
 
-def _file(path):
-  stat = pathlib.Path(path).stat()
-  return [str(pathlib.Path(path).resolve()), stat.st_size, stat.st_mtime_ns]
+def _begin(folder, about):
+  """Empties the folder, unless what it holds is of the same inputs and settings."""
+  if files.read_json(folder / MARKER, {}) == about:
+    return
+  with files.replacing_folder(folder, marker=MARKER) as partial:
+    files.write_json(partial / MARKER, about)
 
 
-def _encode(encoder, text, lines, output, identity, prompt):
-  if not lines.exists():  # encode_file goes on where the file is older than its vectors.
-    with files.replacing(lines) as file:
-      file.writelines(f"{line}\n" for line in text.lines)
-  if not output.exists():
-    encode_file(
-      encoder, lines, output, identity=identity, prompt=prompt, progress=sys.stderr.isatty()
-    )
+def _inputs(paths):
+  """{side: what changes with its file: the place, the size, the time}."""
+  about = {}
+  for side, path in zip(SIDES, paths, strict=True):
+    stat = pathlib.Path(path).stat()
+    about[side] = [str(pathlib.Path(path).resolve()), stat.st_size, stat.st_mtime_ns]
+  return about
+
+
+def _write_lines(path, text):
+  # Not written twice: encode_file begins anew where the lines are younger than their vectors.
+  if path.exists():
+    return
+  with files.replacing(path) as file:
+    file.writelines(f"{line}\n" for line in text.lines)

@@ -19,7 +19,7 @@ BLOCK = 65_536  # Vectors that are read at a time.
 
 
 class Found(NamedTuple):
-  """What `search.top_k_both` gives, and of each direction the share of the true neighbours."""
+  """What `exact.top_k_both` gives, and of each direction the share of the true neighbours."""
 
   of_x: tuple
   of_y: tuple
@@ -28,11 +28,11 @@ class Found(NamedTuple):
 
 
 def top_k_both(x_ND, y_MD, k, *, sample=1000):
-  """`search.top_k_both`, approximately, as Found: rows that the index misses are not found.
+  """`exact.top_k_both`, approximately, as Found: rows that the index misses are not found.
 
-  Scores are exact, and every list is full. Recall is that of `sample` queries a side, spread
+  Scores are exact, and every list is full. Recall is measured on `sample` queries a side, spread
   evenly, which are searched exactly as well. Arrays may be memory maps. Raises InputError where a
-  side has fewer than 10,000 vectors, and where `search.top_k_both` does.
+  side has fewer than 10,000 vectors, and where `exact.top_k_both` does.
   """
   for queries, candidates in ((x_ND, y_MD), (y_MD, x_ND)):
     exact.check(queries, candidates, k)
@@ -47,16 +47,22 @@ def top_k_both(x_ND, y_MD, k, *, sample=1000):
 
 
 def _top_k(queries_ND, candidates_CD, k, sample):
+  """((scores, ids) of each query, their recall)."""
   index = _index(candidates_CD)
-  parts = [_search(index, block_ND, candidates_CD, k) for block_ND in _blocks(queries_ND, "query")]
-  scores_Nk, ids_Nk = map(np.concatenate, zip(*parts, strict=True))
+  scores = []
+  ids = []
+  for block_ND in _blocks(queries_ND, "query"):
+    block_scores, block_ids = _search(index, block_ND, candidates_CD, k)
+    scores.append(block_scores)
+    ids.append(block_ids)
+  scores_Nk = np.concatenate(scores)
   rows_S = np.linspace(0, len(queries_ND) - 1, min(sample, len(queries_ND))).astype(int)
   exact_Sk, _ = exact.top_k(queries_ND[rows_S], candidates_CD, k)
-  return (scores_Nk, ids_Nk), recall(scores_Nk[rows_S], exact_Sk)
+  return (scores_Nk, np.concatenate(ids)), recall(scores_Nk[rows_S], exact_Sk)
 
 
 def recall(scores_Sk, exact_Sk):
-  """The share of neighbours that are no worse than the true one of their rank's last."""
+  """The share of neighbours that score no worse than the last of the k true ones."""
   return float((scores_Sk >= exact_Sk[:, -1:] - 1e-6).mean())
 
 
@@ -64,17 +70,23 @@ def _index(candidates_CD):
   """An index of all candidates, trained on an even sample of them."""
   count, width = candidates_CD.shape
   lists = 1 << int(np.log2(4 * np.sqrt(count)))
+  # Bytes of a code: about an eighth of the width, of which it must be a divisor.
   code = max(n for n in range(1, max(1, width // 8) + 1) if width % n == 0)
   # "np": codes are not put in an order for polysemous search, which is not used and takes longest.
   index = faiss.index_factory(width, f"IVF{lists},PQ{code}np", faiss.METRIC_INNER_PRODUCT)
   index.nprobe = PROBED
   step = max(1, count // max(FEWEST, PER_LIST * lists))
-  index.train(
-    np.concatenate([block_ND[::step].copy() for block_ND in _blocks(candidates_CD, "candidate")])
-  )
+  index.train(_every(step, candidates_CD))
   for block_ND in _blocks(candidates_CD, "candidate"):
     index.add(block_ND)
   return index
+
+
+def _every(step, candidates_CD):
+  """Every `step`-th vector of each block."""
+  # Copied, or each part would keep the whole block that it is a view of.
+  parts = [block_ND[::step].copy() for block_ND in _blocks(candidates_CD, "candidate")]
+  return np.concatenate(parts)
 
 
 def _blocks(vectors_ND, name):
@@ -86,9 +98,8 @@ def _blocks(vectors_ND, name):
 def _search(index, queries_ND, candidates_CD, k):
   """The k best of the index's 8 k + 64, scored exactly; searched exactly where it had too few."""
   length = min(8 * k + 64, len(candidates_CD))
-  scores_Nk, ids_Nk = exact.rescored(
-    index.search(queries_ND, length)[1], queries_ND, candidates_CD, k
-  )
+  _, near_ids_NK = index.search(queries_ND, length)
+  scores_Nk, ids_Nk = exact.rescored(near_ids_NK, queries_ND, candidates_CD, k)
   few_S = np.flatnonzero(ids_Nk[:, -1] < 0)
   if len(few_S):
     scores_Nk[few_S], ids_Nk[few_S] = exact.top_k(queries_ND[few_S], candidates_CD, k)

@@ -10,23 +10,24 @@ from labse_jax.neighbours.tiles import DTYPES, GROUP, merge
 
 QUERIES = 1024  # At a time, of each device; with a block of candidates, 32 MiB of scores.
 QUERIES_BOTH = 2048  # 64 MiB: what a candidate costs per tile is shared by more queries.
-SHARE = 256  # Queries and candidates: for fewer than that it takes no further device.
+SHARE = 256  # The fewest queries, and candidates, for which a further device is used.
 RESCORED = 512  # Queries whose lists are scored again at a time.
 
 
 def top_k(queries_ND, candidates_CD, k, *, block=8192, dtype="float32", state=None):
   """The k best candidates of each query: (scores [N, k] float32, ids [N, k] int64), best first.
 
-  Equal scores come in the order of their ids. With dtype "bfloat16" or "int8" (each row a multiple
-  of whole numbers up to 127), products find lists of 2 k + 8, which are then scored in float32:
-  what rounding put further back than that is missed. Arrays may be memory maps, larger than memory:
-  `block` candidates and some queries are read at a time, each candidate once, and split over the
-  devices of this process. With a folder as `state`, a search that was killed goes on, by whole
-  blocks. Raises InputError where there are fewer than k, or where a vector is not finite.
+  Ids of tied scores come in ascending order. With dtype "bfloat16" or "int8" (each row a multiple
+  of whole numbers up to 127), products find lists of 2 k + 8, which are then scored in float32: a
+  candidate that rounding put further back than that is missed. Arrays may be memory maps, larger
+  than memory: `block` candidates and some queries are read at a time, each candidate once, and
+  split over the devices of this process. With a folder as `state`, a search that was killed goes
+  on, by whole blocks. Raises InputError where there are fewer than k candidates, or where a vector
+  is not finite.
   """
   check(queries_ND, candidates_CD, k, dtype)
-  length = min(_length(k, dtype), len(candidates_CD))
-  (found,), kept = _search(queries_ND, candidates_CD, [length], block, QUERIES, dtype, state)
+  lengths = [_length(k, dtype, candidates_CD)]
+  (found,), kept = _search(queries_ND, candidates_CD, lengths, block, QUERIES, dtype, state)
   finished = _finished(found, queries_ND, candidates_CD, k, dtype)
   kept.remove()
   return finished
@@ -40,15 +41,82 @@ def top_k_both(x_ND, y_MD, k, *, block=8192, dtype="float32", state=None):
   """
   check(x_ND, y_MD, k, dtype)
   check(y_MD, x_ND, k, dtype)
-  lengths = [min(_length(k, dtype), len(side)) for side in (y_MD, x_ND)]
+  lengths = [_length(k, dtype, y_MD), _length(k, dtype, x_ND)]
   (of_x, of_y), kept = _search(x_ND, y_MD, lengths, block, QUERIES_BOTH, dtype, state)
-  finished = _finished(of_x, x_ND, y_MD, k, dtype), _finished(of_y, y_MD, x_ND, k, dtype)
+  finished_x = _finished(of_x, x_ND, y_MD, k, dtype)
+  finished_y = _finished(of_y, y_MD, x_ND, k, dtype)
   kept.remove()
-  return finished
+  return finished_x, finished_y
 
 
-def _length(k, dtype):
-  return k if dtype == "float32" else 2 * k + 8
+def _length(k, dtype, candidates_CD):
+  """How many candidates a list holds until it is finished."""
+  length = k if dtype == "float32" else 2 * k + 8
+  return min(length, len(candidates_CD))
+
+
+def check(queries_ND, candidates_CD, k, dtype="float32"):
+  """Raises InputError where they cannot be searched."""
+  known("dtype", dtype, DTYPES)
+  if queries_ND.shape[1] != candidates_CD.shape[1]:
+    raise InputError(
+      f"Queries have {queries_ND.shape[1]} dimensions, candidates "
+      f"{candidates_CD.shape[1]}; they must be of one model."
+    )
+  if not 1 <= k <= len(candidates_CD):
+    raise InputError(f"k = {k}: 1 to {len(candidates_CD):,}, the number of candidates, is allowed.")
+
+
+def _search(queries_ND, candidates_CD, lengths, block, rows, dtype, state):
+  """([(scores, ids) of each query], of each candidate too if lengths are two; their SearchState).
+
+  At most `block` candidates and `rows` queries of each device are a tile. The state is the caller's
+  to remove, once what was found is finished.
+  """
+  both = len(lengths) == 2
+  devices = _devices(len(queries_ND), len(candidates_CD))
+  rows = _rows_of_a_tile(len(queries_ND), rows, len(devices))
+  block = _candidates_of_a_tile(len(candidates_CD), block, lengths[0], len(devices))
+  kept = SearchState(state, (queries_ND, candidates_CD), lengths=lengths, block=block, dtype=dtype)
+  seen, found_before = kept.read()
+  of_queries = _tiles(found_before and found_before[0], len(queries_ND), rows, lengths[0])
+  of_candidates = []
+  if both and found_before:
+    of_candidates.append(found_before[1])
+
+  def found():
+    lists = [_joined(of_queries, len(queries_ND))]
+    if both:
+      lists.append(_joined(of_candidates, len(candidates_CD)))
+    return lists
+
+  with jax.set_mesh(make_mesh(devices=devices)):
+    # Candidates in the outer loop, so that each is read once; it is often the larger side.
+    for first in range(seen, len(candidates_CD), block):
+      candidates_cD = _put(read_block(candidates_CD, first, block, "candidate"))
+      of_block = _search_block(
+        of_queries,
+        _nothing(block, lengths[1]) if both else None,
+        queries_ND,
+        candidates_cD,
+        first=first,
+        end=len(candidates_CD),
+        rows=rows,
+        dtype=dtype,
+      )
+      of_candidates.append(of_block)
+      kept.write(first + block, found)
+  return found(), kept
+
+
+def _rows_of_a_tile(queries, most, devices):
+  return devices * _even(-(-queries // devices), most)
+
+
+def _candidates_of_a_tile(candidates, most, k, devices):
+  even = _even(-(-candidates // devices), -(-most // devices))
+  # A device's piece holds a list of k, and whole groups.
+  return devices * max(GROUP, _power_of_two(k), even)
 
 
 def _even(count, most):
@@ -69,59 +137,23 @@ def _power_of_two(n):
   return 1 << max(n - 1, 0).bit_length()
 
 
-def check(queries_ND, candidates_CD, k, dtype="float32"):
-  """Raises InputError where they cannot be searched."""
-  known("dtype", dtype, DTYPES)
-  if queries_ND.shape[1] != candidates_CD.shape[1]:
-    raise InputError(
-      f"Queries have {queries_ND.shape[1]} dimensions, candidates "
-      f"{candidates_CD.shape[1]}; they must be of one model."
-    )
-  if not 1 <= k <= len(candidates_CD):
-    raise InputError(f"k = {k}: 1 to {len(candidates_CD):,}, the number of candidates, is allowed.")
+def _search_block(of_queries, of_block, queries_ND, candidates_cD, *, first, end, rows, dtype):
+  """Puts the best of a block of candidates into the lists of all queries; returns its own.
 
-
-def _search(queries_ND, candidates_CD, lengths, block, rows, dtype, state):
-  """([(scores, ids) of each query], of each candidate too if lengths are two; their SearchState).
-
-  The state is the caller's to remove, once what was found is finished.
+  `first` is the id of the first candidate of the block, `end` one more than the last id of all.
   """
-  devices = _devices(len(queries_ND), len(candidates_CD))
-  rows = len(devices) * _even(-(-len(queries_ND) // len(devices)), rows)
-  block = len(devices) * max(
-    GROUP,
-    _power_of_two(lengths[0]),
-    _even(-(-len(candidates_CD) // len(devices)), -(-block // len(devices))),
-  )
-  kept = SearchState(state, (queries_ND, candidates_CD), lengths=lengths, block=block, dtype=dtype)
-  seen, found = kept.read()
-  of_queries = _tiles(found and found[0], len(queries_ND), rows, lengths[0])
-  of_candidates = [found[1]] if found and len(lengths) == 2 else []
-  sides = ((of_queries, queries_ND), (of_candidates, candidates_CD))[: len(lengths)]
-  with jax.set_mesh(make_mesh(devices=devices)):
-    for first in range(seen, len(candidates_CD), block):
-      candidates_cD = _put(read_block(candidates_CD, first, block, "candidate"))
-      of_block = _nothing(block, lengths[1]) if len(lengths) == 2 else None
-      of_block = _search_block(
-        of_queries, of_block, queries_ND, candidates_cD, first, len(candidates_CD), rows, dtype
-      )
-      of_candidates.append(of_block)
-      kept.write(first + block, lambda: [_joined(*side) for side in sides])
-  return [_joined(*side) for side in sides], kept
-
-
-def _search_block(of_queries, of_block, queries_ND, candidates_cD, first, end, rows, dtype):
-  """Puts the best of a block of candidates into the lists of all queries; returns its own."""
   ends_2 = np.array([len(queries_ND), end], np.int32)
   for n, start in enumerate(range(0, max(1, len(queries_ND)), rows)):
+    # Queries are checked once, with the first block.
     queries_qD = read_block(queries_ND, start, rows, "query", check=first == 0)
     starts_2 = np.array([start, first], np.int32)
+    behind_2 = starts_2 + (rows, len(candidates_cD))
     of_queries[n], of_block = merge(
       *_put((of_queries[n], of_block, queries_qD)),
       candidates_cD,
       starts_2,
       ends_2,
-      whole=bool((starts_2 + (rows, len(candidates_cD)) <= ends_2).all()),
+      whole=bool((behind_2 <= ends_2).all()),
       dtype=dtype,
     )
     jax.block_until_ready(of_queries[n])  # Tiles in flight would each have their scores.
@@ -140,37 +172,44 @@ def _put(tree):
 
 
 def _tiles(found, count, rows, k):
-  """The lists of all queries, `rows` at a time; none found yet where `found` is None."""
-  tiles = [_nothing(rows, k)] * -(-max(1, count) // rows)
+  """The lists (scores, ids) of `count` queries, `rows` at a time; empty if `found` is None."""
+  tiles = -(-max(1, count) // rows)
+  no_scores, no_ids = _nothing(rows, k)
   if found is None:
-    return tiles
-  padded = [np.concatenate([part, empty]) for part, empty in zip(found, tiles[0], strict=True)]
-  return [
-    tuple(part[start : start + rows] for part in padded)
-    for start in range(0, len(tiles) * rows, rows)
-  ]
+    return [(no_scores, no_ids)] * tiles
+  scores, ids = found
+  scores = np.concatenate([scores, no_scores])  # The last tile is padded.
+  ids = np.concatenate([ids, no_ids])
+  starts = range(0, tiles * rows, rows)
+  return [(scores[start : start + rows], ids[start : start + rows]) for start in starts]
 
 
 def _nothing(count, k):
   return np.full((count, k), -np.inf, np.float32), np.full((count, k), -1, np.int32)
 
 
-def _joined(blocks, vectors_ND):
-  return [np.concatenate(side)[: len(vectors_ND)] for side in zip(*blocks, strict=True)]
+def _joined(blocks, count):
+  """The lists [scores, ids] of all blocks in one, without padding."""
+  return [np.concatenate(parts)[:count] for parts in zip(*blocks, strict=True)]
 
 
 def read_block(vectors_ND, start, size, name, *, check=True):
   """`size` vectors from `start` on, float32; zeros where there are no more."""
   block_ND = np.asarray(vectors_ND[start : start + size], np.float32)
-  finite_N = np.isfinite(block_ND).all(axis=1) if check else np.array(True)
-  if not finite_N.all():
-    raise InputError(f"The vector of {name} {start + int(finite_N.argmin()):,} is not finite.")
-  return np.pad(block_ND, ((0, size - len(block_ND)), (0, 0))) if len(block_ND) < size else block_ND
+  if check:
+    finite_N = np.isfinite(block_ND).all(axis=1)
+    if not finite_N.all():
+      raise InputError(f"The vector of {name} {start + int(finite_N.argmin()):,} is not finite.")
+  missing = size - len(block_ND)
+  if missing:
+    block_ND = np.pad(block_ND, ((0, missing), (0, 0)))
+  return block_ND
 
 
 def _finished(found, queries_ND, candidates_CD, k, dtype):
   """(scores, ids) of what a search found; lists of rounded scores are scored again."""
-  scores_NK, ids_NK = found[0], found[1].astype(np.int64)
+  scores_NK, ids_NK = found
+  ids_NK = ids_NK.astype(np.int64)
   if dtype == "float32":
     return scores_NK, ids_NK
   return rescored(ids_NK, queries_ND, candidates_CD, k)
@@ -178,12 +217,13 @@ def _finished(found, queries_ND, candidates_CD, k, dtype):
 
 def rescored(ids_NK, queries_ND, candidates_CD, k):
   """The k best of each query's own candidates: (scores, ids) as of `top_k`; id -1 is none."""
-  ids_NK = np.sort(ids_NK, 1)  # So that the first of equals is that of the lower id.
-  parts = [
-    _scores(queries_ND[start : start + RESCORED], candidates_CD, ids_NK[start : start + RESCORED])
-    for start in range(0, max(1, len(ids_NK)), RESCORED)
-  ]
-  scores_NK = np.where(ids_NK < 0, np.float32(-np.inf), np.concatenate(parts))
+  ids_NK = np.sort(ids_NK, 1)  # So that of tied scores the lower id comes first.
+  scores = []
+  # In parts, since each takes a copy of a vector for every candidate of every query.
+  for start in range(0, max(1, len(ids_NK)), RESCORED):
+    part = slice(start, start + RESCORED)
+    scores.append(_scores(queries_ND[part], candidates_CD, ids_NK[part]))
+  scores_NK = np.where(ids_NK < 0, np.float32(-np.inf), np.concatenate(scores))
   order_Nk = np.argsort(-scores_NK, axis=1, kind="stable")[:, :k]
   return np.take_along_axis(scores_NK, order_Nk, 1), np.take_along_axis(ids_NK, order_Nk, 1)
 

@@ -17,31 +17,30 @@ PART = 4096  # Pairs whose vectors are read at a time.
 def candidates(x_ND, y_MD, *, k, margin="ratio", retrieval="max", search=top_k_both, allowed=None):
   """Mined pairs of unit vectors, best first: (row_x_P, row_y_P, score_P).
 
-  Of the k nearest on the other side, the one with the best margin score is taken for each x
-  ("forward"), for each y ("backward"), where both agree ("intersection"), for both ("union"), or of
-  both the best that are still free, so that each row stands in one pair ("max"). `allowed`, a
-  function (row_x_P, row_y_P) -> bool_P, leaves neighbours out, which still count in the means.
-  `search(x_ND, y_MD, k)` finds neighbours as `top_k_both` does.
+  Of the k nearest on the other side, the one with the best margin score is the candidate of a row.
+  A retrieval takes the candidates of each x ("forward"), of each y ("backward"), those on which
+  both agree ("intersection"), or all of them ("union"). "max" takes the best that are still free,
+  so that each row stands in one pair. `allowed`, a function (row_x_P, row_y_P) -> bool_P, keeps
+  neighbours from being candidates; they still count in the means. `search(x_ND, y_MD, k)` finds
+  neighbours as `top_k_both` does.
   """
   known("margin", margin, MARGINS)
   known("retrieval", retrieval, RETRIEVALS)
-  near = search(x_ND, y_MD, k)
-  return retrieved(*neighbour_scores(*near, margin), retrieval, allowed)
+  near_x, near_y = search(x_ND, y_MD, k)
+  return retrieved(*neighbour_scores(near_x, near_y, margin), retrieval, allowed)
 
 
 def aligned_scores(x_ND, y_MD, row_x_P, row_y_P, *, k, margin="ratio", search=top_k_both):
   """The margin scores of given pairs of rows, float32 [P]."""
   score = MARGINS[known("margin", margin, MARGINS)]
   (near_xNK, _), (near_yMK, _) = search(x_ND, y_MD, k)
-  cosine_P = [
-    np.einsum("pd,pd->p", x_ND[row_x_P[part]], y_MD[row_y_P[part]]) for part in _parts(len(row_x_P))
-  ]
+  cosines = []
+  # In parts: the arrays may be memory maps, larger than memory.
+  for start in range(0, max(len(row_x_P), 1), PART):
+    part = slice(start, start + PART)
+    cosines.append(np.einsum("pd,pd->p", x_ND[row_x_P[part]], y_MD[row_y_P[part]]))
   mean_P = (near_xNK.mean(1)[row_x_P] + near_yMK.mean(1)[row_y_P]) / 2
-  return score(np.concatenate(cosine_P), mean_P)
-
-
-def _parts(count):
-  return [slice(start, start + PART) for start in range(0, max(count, 1), PART)]
+  return score(np.concatenate(cosines), mean_P)
 
 
 def neighbour_scores(near_x, near_y, margin):
@@ -49,31 +48,52 @@ def neighbour_scores(near_x, near_y, margin):
 
   A score is margin(cosine, half the sum of the mean cosines of both sides' k nearest).
   """
-  (cosine_xNK, place_xNK), (cosine_yMK, place_yMK) = near_x, near_y
-  mean_xN, mean_yM, score = cosine_xNK.mean(1), cosine_yMK.mean(1), MARGINS[margin]
+  cosine_xNK, place_xNK = near_x
+  cosine_yMK, place_yMK = near_y
+  mean_xN = cosine_xNK.mean(1)
+  mean_yM = cosine_yMK.mean(1)
+  score = MARGINS[margin]
   score_xNK = score(cosine_xNK, (mean_xN[:, None] + mean_yM[place_xNK]) / 2)
   score_yMK = score(cosine_yMK, (mean_yM[:, None] + mean_xN[place_yMK]) / 2)
   return (score_xNK, place_xNK), (score_yMK, place_yMK)
 
 
 def retrieved(scored_x, scored_y, retrieval, allowed=None):
-  """`candidates`, from the margin scores of both sides' neighbours."""
-  backward_allowed = allowed and (lambda row_y_P, row_x_P: allowed(row_x_P, row_y_P))
+  """What `candidates` gives, from the margin scores of both sides' neighbours."""
+  # Both directions, whatever is taken: `allowed` may count what it refuses.
   row_x_F, row_y_F, score_F = _best(*scored_x, allowed)
-  row_y_B, row_x_B, score_B = _best(*scored_y, backward_allowed)
-  forward, backward = (row_x_F, row_y_F, score_F), (row_x_B, row_y_B, score_B)
-  if retrieval in ("forward", "backward"):
-    return _sorted(*(forward if retrieval == "forward" else backward))
-  row_x_P, row_y_P, score_P = map(np.concatenate, zip(forward, backward, strict=True))
+  row_y_B, row_x_B, score_B = _best(*scored_y, turned(allowed))
+  if retrieval == "forward":
+    return _sorted(row_x_F, row_y_F, score_F)
+  if retrieval == "backward":
+    return _sorted(row_x_B, row_y_B, score_B)
+  row_x_P = np.concatenate([row_x_F, row_x_B])
+  row_y_P = np.concatenate([row_y_F, row_y_B])
+  score_P = np.concatenate([score_F, score_B])
+  # A pair on which both directions agree stands there twice.
   code_P = row_x_P * len(scored_y[0]) + row_y_P
   _, first_P, count_P = np.unique(code_P, return_index=True, return_counts=True)
-  chosen_P = first_P[count_P == 2] if retrieval == "intersection" else first_P
+  chosen_P = first_P
+  if retrieval == "intersection":
+    chosen_P = first_P[count_P == 2]
   pairs = _sorted(row_x_P[chosen_P], row_y_P[chosen_P], score_P[chosen_P])
-  return _one_to_one(*pairs) if retrieval == "max" else pairs
+  if retrieval == "max":
+    return _one_to_one(*pairs)
+  return pairs
+
+
+def turned(allowed):
+  """A function `allowed` for (row_y_P, row_x_P); None stays None."""
+  if allowed is None:
+    return None
+  return lambda row_y_P, row_x_P: allowed(row_x_P, row_y_P)
 
 
 def _best(score_NK, place_NK, allowed):
-  """The best candidate of each row that has one: (row_P, place_P, score_P); a nearer one wins."""
+  """The candidate of each row that has one: (row_P, place_P, score_P).
+
+  The nearer of two with the same score is taken.
+  """
   row_N = np.arange(len(score_NK))
   if allowed:
     allowed_P = allowed(np.repeat(row_N, place_NK.shape[1]), place_NK.ravel())
@@ -85,13 +105,16 @@ def _best(score_NK, place_NK, allowed):
 
 
 def _sorted(row_x_P, row_y_P, score_P):
+  """The pairs, best first; the rows decide between equal scores."""
   order_P = np.lexsort((row_y_P, row_x_P, -score_P))
   return row_x_P[order_P], row_y_P[order_P], score_P[order_P]
 
 
 def _one_to_one(row_x_P, row_y_P, score_P):
   """The pairs, given best first, neither row of which stands in a better one."""
-  taken_x, taken_y, kept = set(), set(), []
+  taken_x = set()
+  taken_y = set()
+  kept = []
   for pair, (x, y) in enumerate(zip(row_x_P.tolist(), row_y_P.tolist(), strict=True)):
     if x not in taken_x and y not in taken_y:
       taken_x.add(x)

@@ -24,8 +24,9 @@ class SearchState:
   """
 
   def __init__(self, folder, sides, **settings):
-    self._path = folder and pathlib.Path(folder) / FILE
+    self._path = None
     if folder:
+      self._path = pathlib.Path(folder) / FILE
       self._path.parent.mkdir(parents=True, exist_ok=True)
       self._of = json.dumps(settings | {"sides": [fingerprint(side) for side in sides]})
     self._written = time.monotonic()
@@ -34,6 +35,7 @@ class SearchState:
     """(how many candidates were seen, [(scores, ids) of each side]); (0, None) to begin."""
     if not self._path or not self._path.exists():
       return 0, None
+    # A file that is broken is as good as one of another search.
     with contextlib.suppress(OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
       with np.load(self._path) as kept:
         if str(kept["of"]) == self._of:
@@ -46,19 +48,16 @@ class SearchState:
     """Keeps what `found()` gives, [(scores, ids) of each side], unless that was just done."""
     if not self._path or time.monotonic() < self._written + SECONDS:
       return
-    lists = [part for side in found() for part in side]
+    lists = {}
+    for scores, ids in found():
+      lists[f"list_{len(lists)}"] = scores
+      lists[f"list_{len(lists)}"] = ids
     with files.replacing(self._path, "wb") as file:
-      np.savez(
-        file,
-        of=self._of,
-        seen=seen,
-        lists=len(lists),
-        **{f"list_{n}": part for n, part in enumerate(lists)},
-      )
+      np.savez(file, of=self._of, seen=seen, lists=len(lists), **lists)
     self._written = time.monotonic()
 
   def remove(self):
-    """Leaves nothing of it; the folder too goes, where it holds nothing else."""
+    """Leaves nothing of it; the folder goes too, if it holds nothing else."""
     if self._path:
       for path in self._path.parent.glob(FILE + "*"):
         path.unlink()
@@ -67,7 +66,7 @@ class SearchState:
 
 
 def fingerprint(vectors_ND):
-  """A hash of every number."""
+  """A hash of every number, of the shape and of the type."""
   digest = hashlib.blake2b(f"{vectors_ND.dtype} {vectors_ND.shape}".encode(), digest_size=16)
   for start in range(0, len(vectors_ND), PART):
     digest.update(np.ascontiguousarray(vectors_ND[start : start + PART]))

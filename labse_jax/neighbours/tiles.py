@@ -7,7 +7,7 @@ import jax.numpy as jnp
 
 from labse_jax.base.sharding import BATCH
 
-GROUP = 32  # Neighbouring candidates of which only the best is looked at first.
+GROUP = 32  # So many neighbouring candidates are first judged by the best of them alone.
 DTYPES = ("float32", "bfloat16", "int8")
 
 
@@ -21,13 +21,15 @@ def merge(of_queries, of_candidates, queries_qD, candidates_cD, starts_2, ends_2
   mesh around it has several devices, everything is split over them, and comes back so.
   """
   one = functools.partial(_one_device, ends_2=ends_2, whole=whole)
-  queries, candidates = _rounded(queries_qD, dtype), _rounded(candidates_cD, dtype)
+  queries = _rounded(queries_qD, dtype)
+  candidates = _rounded(candidates_cD, dtype)
   if jax.sharding.get_abstract_mesh().size == 1:
     return one(of_queries, of_candidates, queries, candidates, starts_2)
   split = jax.P(BATCH)
-  return jax.shard_map(
+  ring = jax.shard_map(
     functools.partial(_ring, one), in_specs=(split,) * 4 + (jax.P(),), out_specs=split
-  )(of_queries, of_candidates, queries, candidates, starts_2)
+  )
+  return ring(of_queries, of_candidates, queries, candidates, starts_2)
 
 
 def _rounded(x_ND, dtype):
@@ -39,21 +41,24 @@ def _rounded(x_ND, dtype):
 
 
 def _products(queries, candidates):
-  (queries_qD, factor_q), (candidates_cD, factor_c) = queries, candidates
+  """The inner products of two blocks that were rounded, float32 [q, c]."""
+  queries_qD, factor_q = queries
+  candidates_cD, factor_c = candidates
   total = jnp.float32 if factor_q is None else jnp.int32
   score_qc = jnp.einsum(
     "qd,cd->qc", queries_qD, candidates_cD, precision="highest", preferred_element_type=total
   )
-  return score_qc if factor_q is None else score_qc * (factor_q[:, None] * factor_c)
+  if factor_q is None:
+    return score_qc
+  return score_qc * (factor_q[:, None] * factor_c)
 
 
 def _one_device(of_queries, of_candidates, queries, candidates, starts_2, *, ends_2, whole):
+  """`merge` of what one device holds."""
   score_qc = _products(queries, candidates)
   if not whole:
-    id_q, id_c = (
-      start + jnp.arange(size, dtype=jnp.int32)
-      for start, size in zip(starts_2, score_qc.shape, strict=True)
-    )
+    id_q = starts_2[0] + jnp.arange(score_qc.shape[0], dtype=jnp.int32)
+    id_c = starts_2[1] + jnp.arange(score_qc.shape[1], dtype=jnp.int32)
     score_qc = jnp.where((id_q < ends_2[0])[:, None] & (id_c < ends_2[1]), score_qc, -jnp.inf)
   if of_candidates is not None:
     of_candidates = _better(of_candidates, starts_2[0], score_qc, axis=0)
@@ -62,37 +67,47 @@ def _one_device(of_queries, of_candidates, queries, candidates, starts_2, *, end
 
 def _ring(one, of_queries, of_candidates, queries, candidates, starts_2):
   """Each device keeps its queries; candidates go round, and their lists with them, once."""
-  device, devices = jax.lax.axis_index(BATCH), jax.lax.axis_size(BATCH)
+  device = jax.lax.axis_index(BATCH)
+  devices = jax.lax.axis_size(BATCH)
   to = [(number, (number - 1) % devices) for number in range(devices)]
   sizes_2 = jnp.array([len(queries[0]), len(candidates[0])], jnp.int32)
-  none = [_emptied(of) for of in (of_queries, of_candidates)]
+  # Each piece is searched for itself: it may have lower ids than what was found before.
+  none_of_queries = _emptied(of_queries)
+  none_of_candidates = _emptied(of_candidates)
 
   def turn(number, carry):
     of_queries, of_candidates, candidates = carry
     pieces_2 = jnp.stack([device, (device + number) % devices])
-    found = one(*none, queries, candidates, starts_2 + pieces_2 * sizes_2)
-    of_queries, of_candidates = map(_best_of_both, (of_queries, of_candidates), found)
+    found_of_queries, found_of_candidates = one(
+      none_of_queries, none_of_candidates, queries, candidates, starts_2 + pieces_2 * sizes_2
+    )
+    of_queries = _best_of_both(of_queries, found_of_queries)
+    of_candidates = _best_of_both(of_candidates, found_of_candidates)
     on = jax.tree.map(lambda x: jax.lax.ppermute(x, BATCH, to), (of_candidates, candidates))
     return of_queries, *on
 
-  return jax.lax.fori_loop(0, devices, turn, (of_queries, of_candidates, candidates))[:2]
+  carry = (of_queries, of_candidates, candidates)
+  of_queries, of_candidates, _ = jax.lax.fori_loop(0, devices, turn, carry)
+  return of_queries, of_candidates
 
 
 def _emptied(best):
-  return None if best is None else (jnp.full_like(best[0], -jnp.inf), jnp.full_like(best[1], -1))
+  """Lists of the same size with nothing in them."""
+  if best is None:
+    return None
+  scores, ids = best
+  return jnp.full_like(scores, -jnp.inf), jnp.full_like(ids, -1)
 
 
 def _best_of_both(one, other):
-  """Of two lists, neither of which has all the lower ids: these decide between equal scores."""
+  """The best of two lists, where neither has all the lower ids: ids decide between tied scores."""
   if one is None:
     return None
-  scores_qa, ids_qa = (jnp.concatenate(pair, 1) for pair in zip(one, other, strict=True))
+  k = one[0].shape[1]
+  scores_qa = jnp.concatenate([one[0], other[0]], 1)
+  ids_qa = jnp.concatenate([one[1], other[1]], 1)
   scores_qa, ids_qa = jax.lax.sort((-scores_qa, ids_qa), num_keys=2)
-  return -scores_qa[:, : _k(one)], ids_qa[:, : _k(one)]
-
-
-def _k(best):
-  return best[0].shape[1]
+  return -scores_qa[:, :k], ids_qa[:, :k]
 
 
 def _better(best, start, score_qc, axis):
@@ -100,23 +115,29 @@ def _better(best, start, score_qc, axis):
 
   Lists come and go as [n, k]; in between their k lies along the axis, whichever it is.
   """
-  best, ids = (x_nk if axis else x_nk.T for x_nk in best)
-  k = best.shape[axis]
+  scores, ids = best
+  if axis == 0:
+    scores = scores.T
+    ids = ids.T
+  k = scores.shape[axis]
   score, group = _groups(score_qc, k, axis)
   size = score.shape[axis] // group.shape[axis]
   # top_k takes the first of equals, and here ids ascend among equals.
-  best, place = jax.lax.top_k(jnp.concatenate([best, score], axis), k, axis=axis)
+  scores, place = jax.lax.top_k(jnp.concatenate([scores, score], axis), k, axis=axis)
   group = jnp.take_along_axis(group, jnp.maximum(place - k, 0) // size, axis)
   old = jnp.take_along_axis(ids, jnp.minimum(place, k - 1), axis)
   ids = jnp.where(place < k, old, start + group * size + (place - k) % size)
-  return (best, ids) if axis else (best.T, ids.T)
+  if axis == 0:
+    return scores.T, ids.T
+  return scores, ids
 
 
 def _groups(score_qc, k, axis):
   """The k groups of neighbours along an axis with the best maxima, in which the k best are.
 
   (scores, numbers of the groups in ascending order), along this axis k GROUP and k of them; all
-  scores as one group if there are no more than k. The axes stay: a transposed tile is another one.
+  scores as one group if there are no more than k. The axes stay in their order: a transposed tile
+  would be a second array of its size.
   """
   count = score_qc.shape[axis] // GROUP
   if count <= k:

@@ -87,7 +87,8 @@ def test_both_directions_rank_as_by_brute_force(counts, width, k, block, monkeyp
 @pytest.mark.parametrize("most", [64, 1024, 8192])
 @pytest.mark.parametrize("count", [8193, 8224, 50_000])
 def test_several_blocks_are_of_one_size_with_little_padding(count, most):
-  size, blocks = search._even(count, most), -(-count // most)
+  size = search._even(count, most)
+  blocks = -(-count // most)
   assert size % tiles.GROUP == 0 and size <= most
   assert 0 <= blocks * size - count < blocks * tiles.GROUP
 
@@ -98,7 +99,8 @@ def test_one_block_is_a_power_of_two():
 
 def test_both_directions_score_a_pair_alike(monkeypatch):
   monkeypatch.setattr(search, "QUERIES_BOTH", 128)
-  x_ND, y_MD = unit(np.random.default_rng(5), 400, 48), unit(np.random.default_rng(6), 300, 48)
+  x_ND = unit(np.random.default_rng(5), 400, 48)
+  y_MD = unit(np.random.default_rng(6), 300, 48)
   scores_of = [
     dict(zip(zip(*pairs, strict=True), scores.ravel().tolist(), strict=True))
     for scores, pairs in both_as_pairs(top_k_both(x_ND, y_MD, 8, block=64))
@@ -133,7 +135,8 @@ def test_devices_rank_as_by_brute_force(devices, both, k, monkeypatch):
 
 def test_devices_find_what_one_finds(monkeypatch):
   """The very scores, of rounded products too."""
-  x_ND, y_MD = unit(np.random.default_rng(9), 500, 64), unit(np.random.default_rng(10), 900, 64)
+  x_ND = unit(np.random.default_rng(9), 500, 64)
+  y_MD = unit(np.random.default_rng(10), 900, 64)
   y_MD[800:] = y_MD[:100]
   for dtype, count in (("float32", 8), ("int8", 4)):
     found = []
@@ -190,13 +193,14 @@ def test_a_killed_search_goes_on(both, dtype, monkeypatch, tmp_path, capsys):
   x_ND, y_MD = (rng.integers(-2, 3, (n, 6)).astype(np.float32) for n in (130, 700))
   options = {"both": both, "dtype": dtype, "block": 128}
   straight, _ = searched(x_ND, y_MD, 3, **options)
-  firsts, search_block = [], search._search_block
+  firsts = []
+  search_block = search._search_block
 
-  def counted(*arguments):
-    firsts.append(arguments[4])
+  def counted(*arguments, first, **options):
+    firsts.append(first)
     if firsts == [0, 128, 256]:
       raise Killed
-    return search_block(*arguments)
+    return search_block(*arguments, first=first, **options)
 
   monkeypatch.setattr(search, "_search_block", counted)
   with pytest.raises(Killed):
@@ -212,7 +216,8 @@ def test_a_killed_search_goes_on(both, dtype, monkeypatch, tmp_path, capsys):
 @pytest.mark.parametrize("both", [False, True])
 def test_a_search_killed_while_it_scores_again_loses_nothing(both, monkeypatch, tmp_path):
   monkeypatch.setattr(search_state, "SECONDS", 0)
-  x_ND, y_MD = unit(np.random.default_rng(12), 130, 8), unit(np.random.default_rng(13), 300, 8)
+  x_ND = unit(np.random.default_rng(12), 130, 8)
+  y_MD = unit(np.random.default_rng(13), 300, 8)
   options = {"both": both, "dtype": "int8", "block": 128, "state": tmp_path / "state"}
   with monkeypatch.context() as patch, pytest.raises(ZeroDivisionError):
     patch.setattr(search, "rescored", lambda *_: 1 / 0)
@@ -225,7 +230,8 @@ def test_a_search_killed_while_it_scores_again_loses_nothing(both, monkeypatch, 
 
 def test_another_search_begins_anew(monkeypatch, tmp_path, capsys):
   monkeypatch.setattr(search_state, "SECONDS", 0)
-  x_ND, y_CD = unit(np.random.default_rng(12), 50, 8), unit(np.random.default_rng(13), 300, 8)
+  x_ND = unit(np.random.default_rng(12), 50, 8)
+  y_CD = unit(np.random.default_rng(13), 300, 8)
   monkeypatch.setattr(search_state.SearchState, "remove", lambda self: None)
   top_k(x_ND, y_CD, 3, block=128, state=tmp_path)
   y_CD[7] = -y_CD[7]

@@ -1,4 +1,4 @@
-"""The state of a search; that a search goes on with it is in search_test."""
+"""The state of a search; that a search goes on with it is in exact_test."""
 
 import numpy as np
 import pytest
@@ -45,7 +45,8 @@ def test_other_files_of_the_folder_stay(tmp_path):
 def test_a_broken_file_is_begun_anew(tmp_path, content, capsys):
   (tmp_path / FILE).write_bytes(content)
   assert SearchState(tmp_path, [SIDE]).read() == (0, None)
-  assert capsys.readouterr().err == f"{tmp_path / FILE}: is of another search; begun anew.\n"
+  said = capsys.readouterr().err
+  assert said == f"labse-jax: {tmp_path / FILE}: is of another search; begun anew.\n"
 
 
 def test_without_a_folder_nothing_is_kept(lists):

@@ -1,4 +1,4 @@
-"""One tile of a search; whole searches are in search_test."""
+"""One tile of a search; whole searches are in exact_test."""
 
 import jax
 import jax.numpy as jnp
