@@ -1,7 +1,6 @@
-"""Sentences to unit vectors, on packed rows and every local device."""
+"""`python -m labse_jax.encode`: a file of lines into a .npy file of unit vectors."""
 
 import argparse
-import sys
 
 from labse_jax.base import fingerprint
 from labse_jax.base.errors import run
@@ -32,14 +31,7 @@ def main(argv):
     "precision": args.precision,
     "prompt": args.prompt,
   }
-  lines, cut = encode_file(
-    encoder,
-    args.input,
-    args.output,
-    identity=identity,
-    prompt=args.prompt,
-    progress=sys.stderr.isatty(),
-  )
+  lines, cut = encode_file(encoder, args.input, args.output, identity=identity, prompt=args.prompt)
   print(f"{args.output}: {lines:,} x {encoder.dimension} float32; {cut:,} lines were cut.")
 
 

@@ -1,4 +1,4 @@
-"""Mined hard negatives: stored with the dataset, or in a run, and looked up by the batches."""
+"""`python -m labse_jax.hard_negatives`: hard negatives of a dataset, mined ahead of training."""
 
 import argparse
 import time
@@ -21,21 +21,19 @@ nearest texts, and --margin 0.01 is enough."""
 
 def main(argv):
   args = _parsed(argv)
-  start, dataset = time.monotonic(), open_dataset(args.data)
+  start = time.monotonic()
+  dataset = open_dataset(args.data)
   rule = Rule(args.k, args.margin, args.candidates)
-  folder, about = place(dataset, args.model, rule, args.prompt)
-  manifest = mine_by_folder(dataset, args.model, rule, folder, about, precision=args.precision)
-
-  def share(name, whole):
-    return f"{manifest[name] / max(manifest[whole], 1):.2%}"
-
+  stored = place(dataset, args.model, rule, args.prompt)
+  manifest = mine_by_folder(dataset, args.model, rule, stored, precision=args.precision)
   print(
-    f"{folder}: {len(dataset):,} pairs x {args.k} negatives, {manifest['missing']:,} missing, "
-    f"{time.monotonic() - start:.1f} s."
+    f"{stored.folder}: {len(dataset):,} pairs x {args.k} negatives, "
+    f"{manifest['missing']:,} missing, {time.monotonic() - start:.1f} s."
   )
+  of_texts = manifest["likely_translations"] / max(manifest["looked_at"], 1)
+  of_pairs = manifest["pairs_with_likely_translations"] / max(manifest["pairs"], 1)
   print(
-    f"Likely translations: {share('likely_translations', 'looked_at')} of the texts looked at, "
-    f"in {share('pairs_with_likely_translations', 'pairs')} of the pairs."
+    f"Likely translations: {of_texts:.2%} of the texts looked at, in {of_pairs:.2%} of the pairs."
   )
 
 

@@ -36,22 +36,27 @@ def main(argv):
   config = read_object(workdir / "config.json")
   evaluation = read_evaluation(workdir / "evaluation.json")
   name = workdir.resolve().name
-  # What each section draws for the page also lies beside it, for slides.
   images = {}
   body = [html.element("h1", name), *run_sections.overview(rows, evaluation)]
   body += run_sections.training(rows, torn, images)
   body += run_sections.evaluated(evaluation, images)
   body += _at_work(workdir / "model", evaluation or {}, args.data, images)
   body += run_sections.provenance(config, evaluation)
-  for title in ("training", "languages", "directions", "similarity"):
-    path = workdir / "plots" / f"{title}.png"
-    path.unlink(missing_ok=True)  # An earlier report's picture is not this one's.
-    if title in images:
-      with replacing(path, "wb") as file:
-        file.write(images[title])
+  # Nothing is written before every section is there.
+  _write_images(workdir / "plots", images)
   with replacing(workdir / "report.html") as file:
     file.write(html.page(f"{name} · labse_jax", body))
   print(f"written: {workdir / 'report.html'}")
+
+
+def _write_images(folder, images):
+  """Writes what the sections drew for the page as files too, for slides."""
+  for name in ("training", "languages", "directions", "similarity"):
+    path = folder / f"{name}.png"
+    path.unlink(missing_ok=True)  # An earlier report's picture is not this one's.
+    if name in images:
+      with replacing(path, "wb") as file:
+        file.write(images[name])
 
 
 def _at_work(model, evaluation, data, images):

@@ -28,6 +28,7 @@ def main(argv):
     help="float32, or what was begun with, unless given",
   )
   args = parser.parse_args(argv)
+  # Late: `--help` does not wait for JAX.
   from labse_jax.data.dataset import open_dataset
   from labse_jax.supervision.vector_store import Store
 
@@ -35,10 +36,13 @@ def main(argv):
   store = Store(open_dataset(args.data), args.model, prompt=args.prompt)
   made = len(store.missing())
   store.compute(precision=args.precision)
-  size = sum(path.stat().st_size for path in store.folder.glob("*.npy")) / 1e6
-  done = f"{made} files made in {time.monotonic() - start:.1f} s" if made else "all there already"
+  done = "all there already"
+  if made:
+    done = f"{made} files made in {time.monotonic() - start:.1f} s"
+  megabytes = sum(path.stat().st_size for path in store.folder.glob("*.npy")) / 1e6
   print(
-    f"{store.folder}: {len(store):,} pairs x 2 x {store.width} float16, {size:,.1f} MB; {done}."
+    f"{store.folder}: {len(store):,} pairs x 2 x {store.width} float16, {megabytes:,.1f} MB; "
+    f"{done}."
   )
 
 

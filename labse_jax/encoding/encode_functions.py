@@ -1,7 +1,5 @@
 """Functions from texts to vectors, and what calls them."""
 
-import sys
-
 import numpy as np
 
 from labse_jax.base.errors import InputError
@@ -9,43 +7,86 @@ from labse_jax.encoding import vector_files
 
 
 def load_encode(model, *, precision="float32", prompt=None):
-  """A function from a list of sentences to unit vectors, float32 [N, D], by a folder or .npy."""
+  """A function from a list of sentences to unit vectors, float32 [N, D].
+
+  `model` is a sentence-transformers folder, or a .npy file of vectors that another system made.
+  """
   if vector_files.is_stored(model):
     return vector_files.load_encode(model)
   # Late: `--help` does not wait for JAX.
   from labse_jax.encoding.sentence_encoder import SentenceEncoder
 
   encoder = SentenceEncoder.load(model, precision=precision)
-  options = {"show_progress_bar": sys.stderr.isatty(), "prompt": prompt}
-  return lambda texts: encoder.encode(texts, normalize_embeddings=True, **options)
+  return encode_function(encoder, prompt=prompt, progress=True)
+
+
+def encode_function(encoder, *, prompt=None, progress=False, warn=True):
+  """A function from a list of sentences to unit vectors, float32 [N, D], by a SentenceEncoder.
+
+  `progress` shows a bar on a terminal; the other options are those of `SentenceEncoder.encode`.
+  """
+  show_progress_bar = None if progress else False  # None: where there is a terminal.
+
+  def encode(texts):
+    return encoder.encode(
+      texts,
+      normalize_embeddings=True,
+      prompt=prompt,
+      show_progress_bar=show_progress_bar,
+      warn=warn,
+    )
+
+  return encode
 
 
 def encode_distinct(pairs, encode):
-  """Encodes each text once (English sides repeat between languages): ({text: row}, [N, D])."""
-  texts = list(dict.fromkeys(text for sides in pairs for side in sides for text in side))
+  """Encodes each distinct text of pairs of texts once; returns ({text: row}, vectors [N, D]).
+
+  English sides repeat between languages. Raises InputError where a vector is not finite.
+  """
+  distinct = {}
+  for sides in pairs:
+    for side in sides:
+      distinct.update(dict.fromkeys(side))
+  texts = list(distinct)
   vectors_ND = np.asarray(encode(texts), np.float32)
-  if not np.isfinite(vectors_ND).all():
-    bad = texts[int(np.argmin(np.isfinite(vectors_ND).all(axis=1)))]
+  finite_N = np.isfinite(vectors_ND).all(axis=1)
+  if not finite_N.all():
+    bad = texts[int(np.argmin(finite_N))]
     raise InputError(f"The model's vector of {bad!r} is not finite: its weights are damaged.")
-  return {text: row for row, text in enumerate(texts)}, vectors_ND
+  row_of = {text: row for row, text in enumerate(texts)}
+  return row_of, vectors_ND
 
 
 def encode_once(encoder, texts, prompt, bar):
-  """(unit vectors [texts, P] float16, distinct texts that were cut, distinct texts).
+  """Encodes each distinct one of N texts once, and moves `bar` by the texts that are done.
 
-  Texts that repeat are encoded once.
+  Returns (unit vectors [N, P] float16, distinct texts that were cut, distinct texts).
   """
   from labse_jax.encoding import sentence_encoder  # Late, as above.
 
-  numbers, cut = {}, 0
-  place_N = np.array([numbers.setdefault(text, len(numbers)) for text in texts])
-  times_U, distinct = np.bincount(place_N), list(numbers)
+  row_N, first_U = number_distinct(texts)
+  times_U = np.bincount(row_N)
+  distinct = [texts[place] for place in first_U]
   vectors_UP = np.empty((len(distinct), encoder.dimension), np.float16)
+  encode = encode_function(encoder, prompt=prompt, warn=False)
+  cut = 0
+  # In the encoder's own chunks, so that the bar moves while a long list is encoded.
   for start in range(0, len(distinct), sentence_encoder.CHUNK):
     part = slice(start, start + sentence_encoder.CHUNK)
-    vectors_UP[part] = encoder.encode(
-      distinct[part], normalize_embeddings=True, prompt=prompt, warn=False
-    )
+    vectors_UP[part] = encode(distinct[part])
     cut += encoder.cut
     bar.update(int(times_U[part].sum()))
-  return vectors_UP[place_N], cut, len(distinct)
+  return vectors_UP[row_N], cut, len(distinct)
+
+
+def number_distinct(texts):
+  """Numbers the U distinct ones of N texts; returns (each text's number [N], first places [U])."""
+  number_of = {}
+  first = []
+  for place, text in enumerate(texts):
+    if text not in number_of:
+      number_of[text] = len(first)
+      first.append(place)
+  number_N = np.array([number_of[text] for text in texts])
+  return number_N, np.array(first)

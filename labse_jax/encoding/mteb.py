@@ -19,17 +19,18 @@ except ImportError as error:
 class Encoder(AbsEncoder):
   """mteb's EncoderProtocol over a model folder.
 
-  `prompts` are keyed as mteb keys them: by task, by task type (such as "STS"), by "query" or
-  "document", or the first two with "-query" or "-document" behind; None is the folder's own. Where
-  none of them fits, the folder's default prompt is put before each text.
+  The keys of `prompts` are those of mteb: a task, a task type (such as "STS"), either of them with
+  "-query" or "-document" behind it, or "query" or "document". None takes the folder's own prompts.
+  Where no key fits, the folder's default prompt is put before each text.
   """
 
   def __init__(self, model_name, revision=None, *, device=None, precision="float32", prompts=None):
     del device  # The protocol gives it; JAX has chosen.
     self.model = SentenceEncoder.load(model_name, precision=precision)
-    own = self.model.prompts if prompts is None else prompts
-    # Folders say either, and mteb one.
-    self.model_prompts = {"document": own["passage"], **own} if "passage" in own else own
+    model_prompts = self.model.prompts if prompts is None else prompts
+    if "passage" in model_prompts:  # Folders say "passage" or "document"; mteb says "document".
+      model_prompts = {"document": model_prompts["passage"], **model_prompts}
+    self.model_prompts = model_prompts
     self.mteb_model_meta = ModelMeta.create_empty(
       {
         "name": f"labse_jax/{pathlib.Path(model_name).resolve().name}",
@@ -44,16 +45,23 @@ class Encoder(AbsEncoder):
 
   def encode(self, inputs, *, task_metadata, hf_split, hf_subset, prompt_type=None, **kwargs):
     """Vectors [N, D] of the texts of mteb's batches, with the prompt of the task."""
-    texts = [text for batch in inputs for text in batch["text"]]
+    texts = []
+    for batch in inputs:
+      texts.extend(batch["text"])
     prompt = get_prompt(self.model_prompts, task_metadata, prompt_type)
     options = {name: kwargs[name] for name in ("batch_size", "show_progress_bar") if name in kwargs}
     return self.model.encode(texts, prompt=prompt, **options)
 
 
 def _settings(precision, prompts):
-  """What beside the folder decides the vectors: mteb keeps results by it, in a folder's name."""
-  settings = {} if precision == "float32" else {"precision": precision}
-  if prompts is not None:  # Hashed, as they are too long for a name, or none for a file.
+  """The settings beside the folder that change the vectors; None where there are none.
+
+  mteb puts them into the name of the folder in which it keeps results.
+  """
+  settings = {}
+  if precision != "float32":
+    settings["precision"] = precision
+  if prompts is not None:  # Hashed: prompts may be too long for a name, or not allowed in one.
     text = json.dumps(prompts, sort_keys=True)
     settings["prompts"] = hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
   return settings or None

@@ -1,36 +1,79 @@
 """A file of lines into a file of vectors, chunk by chunk; a killed run goes on."""
 
+import contextlib
 import io
 import itertools
 import json
 import os
 import pathlib
-import sys
 
 import numpy as np
-from tqdm import tqdm
 
-from labse_jax.base import files
+from labse_jax.base import console, files
 from labse_jax.base.errors import InputError
 from labse_jax.encoding import sentence_encoder
+from labse_jax.encoding.encode_functions import encode_function
+
+FLOAT_BYTES = 4
 
 
-def encode_file(encoder, source, output, *, identity, prompt=None, progress=True):
+def encode_file(encoder, source, output, *, identity, prompt=None, progress=None):
   """Streams the lines of `source` into the .npy file `output`; returns (lines, lines cut).
 
-  Vectors gather in `output`.partial, beside a note of what they are vectors of; `identity` names
-  the model and its settings. A partial file of another input or model is started over, and said.
-  A run that goes on where one was killed writes the same bytes: both work in the same chunks.
+  Vectors gather in `output`.partial, beside a note that says what they are vectors of; `identity`
+  names the model and its settings. A partial file of another input or model is started over, which
+  is said. A run that goes on where one was killed writes the same bytes: both work in the same
+  chunks. `progress` draws a bar; None draws it on a terminal.
   """
-  source, output = pathlib.Path(source), pathlib.Path(output)
+  source = pathlib.Path(source)
+  output = pathlib.Path(output)
+  _check_output(source, output)
+  partial = output.with_name(output.name + ".partial")
+  note = output.with_name(output.name + ".partial.note")
+  # The header of a .npy file says how many rows follow, so the lines are counted first.
+  lines = sum(1 for _ in files.read_lines(source))
+  if not lines:
+    raise InputError(f"{source}: is empty; there is nothing to encode.")
+  with _naming(output):
+    cuts = _resume(partial, note, _about(source, identity), (lines, encoder.dimension))
+    done = min(len(cuts) * sentence_encoder.CHUNK, lines)
+    encode = encode_function(encoder, prompt=prompt, warn=False)
+    with (
+      open(partial, "ab") as vectors,
+      open(note, "a", encoding="utf-8") as log,
+      console.progress(unit="lines", total=lines, initial=done, shown=progress) as bar,
+    ):
+      for chunk in _chunks(files.read_lines(source, skip=done)):
+        _append(vectors, log, encode(chunk), encoder.cut)
+        cuts.append(encoder.cut)
+        bar.update(len(chunk))
+      os.fsync(vectors.fileno())
+    os.replace(partial, output)
+  note.unlink()
+  encoder.say_cut(sum(cuts), lines)
+  return lines, sum(cuts)
+
+
+def _check_output(source, output):
   if output.is_dir():
     raise InputError(f"{output}: is a folder; --output names a .npy file.")
   if source.exists() and output.exists() and source.samefile(output):
     raise InputError(f"{output}: is the input; name another file for the vectors.")
-  partial, note = (output.with_name(output.name + end) for end in (".partial", ".partial.note"))
-  lines = sum(1 for _ in files.read_lines(source))
-  if not lines:
-    raise InputError(f"{source}: is empty; there is nothing to encode.")
+
+
+@contextlib.contextmanager
+def _naming(output):
+  """Gives an error of a failed write, which does not know its file, the name of the output."""
+  try:
+    yield
+  except OSError as error:
+    if error.filename is None:
+      error.filename = str(output)
+    raise
+
+
+def _about(source, identity):
+  """The line that tells whether a partial file is of the same input, model and chunks."""
   stat = source.stat()
   about = {
     "input": str(source.resolve()),
@@ -39,62 +82,66 @@ def encode_file(encoder, source, output, *, identity, prompt=None, progress=True
     "chunk": sentence_encoder.CHUNK,
     **identity,
   }
-  try:
-    cuts = _resume(partial, note, json.dumps(about) + "\n", (lines, encoder.dimension))
-    done = min(len(cuts) * sentence_encoder.CHUNK, lines)
-    with open(partial, "ab") as vectors, open(note, "a", encoding="utf-8") as log:
-      with tqdm(total=lines, initial=done, unit=" lines", disable=not progress) as bar:
-        for chunk in _chunks(files.read_lines(source, skip=done)):
-          vectors_ND = encoder.encode(chunk, normalize_embeddings=True, prompt=prompt, warn=False)
-          vectors.write(np.ascontiguousarray(vectors_ND, "<f4").tobytes())
-          vectors.flush()
-          cuts.append(encoder.cut)
-          log.write(f"{encoder.cut}\n")  # Only now is the chunk done.
-          log.flush()
-          bar.update(len(chunk))
-      os.fsync(vectors.fileno())
-    os.replace(partial, output)
-  except OSError as error:
-    if error.filename is None:  # A failed write does not know its file.
-      error.filename = str(output)
-    raise
-  note.unlink()
-  encoder.say_cut(sum(cuts), lines)
-  return lines, sum(cuts)
+  return json.dumps(about) + "\n"
 
 
 def _resume(partial, note, about, shape):
   """Leaves `partial` with whole chunks and `note` with a line for each; returns those lines.
 
-  The note's first line is `about`; then it has, for each chunk, how many sentences were cut.
+  The note's first line is `about`; each further line says how many sentences of a chunk were cut.
   """
+  rows, dimension = shape
+  header = _npy_header(shape)
+  cuts = []
+  if partial.exists():
+    noted = note.read_text("utf-8").splitlines(keepends=True) if note.exists() else []
+    if noted and noted[0] == about:
+      size = partial.stat().st_size - len(header)
+      cuts = _cuts(noted[1:])[: _whole_chunks(size, shape)]
+    else:
+      console.note(f"{partial} is of another input or model; starting over.")
+  with files.replacing(note) as file:
+    file.write(about)
+    for cut in cuts:
+      file.write(f"{cut}\n")
+  # What a killed run wrote after its last whole chunk is cut off.
+  rows_done = min(len(cuts) * sentence_encoder.CHUNK, rows)
+  with open(partial, "r+b" if cuts else "wb") as file:
+    file.write(header)
+    file.truncate(len(header) + rows_done * FLOAT_BYTES * dimension)
+  return cuts
+
+
+def _append(vectors, log, vectors_ND, cut):
+  """Writes the vectors of a chunk, and only then the line that says that the chunk is done."""
+  vectors.write(np.ascontiguousarray(vectors_ND, "<f4").tobytes())
+  vectors.flush()
+  log.write(f"{cut}\n")
+  log.flush()
+
+
+def _npy_header(shape):
   header = io.BytesIO()
   np.lib.format.write_array_header_1_0(
     header, {"descr": "<f4", "fortran_order": False, "shape": shape}
   )
-  header, chunk_bytes, cuts = header.getvalue(), sentence_encoder.CHUNK * 4 * shape[1], []
-  if partial.exists():
-    noted = note.read_text("utf-8").splitlines(keepends=True) if note.exists() else [""]
-    if noted[:1] == [about]:
-      size = partial.stat().st_size - len(header)
-      whole = (
-        -(-shape[0] // sentence_encoder.CHUNK)
-        if size == shape[0] * 4 * shape[1]
-        else size // chunk_bytes
-      )
-      # A killed run may have torn the last line of either file.
-      cuts = [int(line) for line in noted[1:] if line.endswith("\n")][: max(0, whole)]
-    else:
-      print(f"labse-jax: {partial} is of another input or model; starting over.", file=sys.stderr)
-  with files.replacing(note) as file:
-    file.writelines([about, *(f"{cut}\n" for cut in cuts)])
-  with open(partial, "r+b" if cuts else "wb") as file:
-    file.write(header)
-    file.truncate(len(header) + min(len(cuts) * sentence_encoder.CHUNK, shape[0]) * 4 * shape[1])
-  return cuts
+  return header.getvalue()
+
+
+def _whole_chunks(size, shape):
+  """How many chunks are whole in `size` bytes of vectors; the last chunk may be a short one."""
+  rows, dimension = shape
+  row_bytes = FLOAT_BYTES * dimension
+  if size == rows * row_bytes:
+    return -(-rows // sentence_encoder.CHUNK)
+  return max(0, size // (sentence_encoder.CHUNK * row_bytes))
+
+
+def _cuts(lines):
+  """The numbers of a note, without a last line that a killed run has torn."""
+  return [int(line) for line in lines if line.endswith("\n")]
 
 
 def _chunks(numbered_lines):
-  lines = (line for _, line in numbered_lines)
-  while chunk := list(itertools.islice(lines, sentence_encoder.CHUNK)):
-    yield chunk
+  while chunk := list(itertools.islice(numbered_lines, sentence_encoder.CHUNK)):
+    yield [line for _, line in chunk]

@@ -7,9 +7,9 @@ from labse_jax.pages import html, plots
 
 
 def page_of(found, lowest, precision, title):
-  """HTML of a Calibration, of the threshold `lowest` that was chosen for `precision`."""
+  """The HTML page of a Calibration and of the threshold `lowest`, chosen for `precision`."""
   pairs = int((found.score_P >= lowest).sum())
-  decoys = sum(map(len, found.decoys))
+  decoys = sum(map(len, found.decoys))  # Of both sides.
   tiles = [
     (f"{pairs:,}", "pairs written"),
     (f"{lowest:.4f}", "threshold"),
@@ -41,7 +41,7 @@ def page_of(found, lowest, precision, title):
 
 
 def rows(found):
-  """For some precisions, the lowest score whose estimate has it, and the pairs down to it."""
+  """Cells for some precisions: the lowest score that is estimated to reach it, and the pairs."""
   result = []
   for precision in (0.99, 0.98, 0.95, 0.9, 0.8, 0.5):
     pairs = int((found.precision_P >= precision).sum())
@@ -51,7 +51,7 @@ def rows(found):
 
 
 def precision_chart(found, pairs, precision):
-  """The estimate over the number of pairs, as a PNG, with the chosen point."""
+  """The estimated precision over the number of pairs, as a PNG, with the chosen point."""
   figure = Figure(figsize=(plots.WIDTH, 3.2), layout="constrained")
   axes = figure.add_subplot()
   axes.plot(np.arange(1, len(found.precision_P) + 1), found.precision_P, color=plots.ACCENT)
@@ -69,7 +69,7 @@ def score_chart(found, lowest):
   figure = Figure(figsize=(plots.WIDTH, 3.2), layout="constrained")
   axes = figure.add_subplot()
   decoys = np.concatenate(found.decoys)
-  both = [found.score_P, decoys[np.isfinite(decoys)]]
+  both = [found.score_P, decoys[np.isfinite(decoys)]]  # -inf is a decoy that found nothing.
   bins = np.linspace(*np.quantile(np.concatenate(both), [0, 1]), 60)
   for scores, colour, label in zip(both, plots.MORE, ("mined pairs", "decoys"), strict=False):
     axes.hist(scores, bins, color=colour, alpha=0.55, label=label)

@@ -20,7 +20,11 @@ SHOWN_HUBS = 10
 
 
 def page_of(results, shown, comparisons, published):
-  """The page of {model: result}, {model: `multilingual.look`}, tests and published figures."""
+  """The HTML page of an evaluation.
+
+  `results` is {model: its result}, `shown` {model: what `multilingual.look` gives}, `comparisons`
+  the paired tests and `published` {name: figures of a paper}.
+  """
   first = next(iter(results.values()))
   title = f"{first['suite']}: {', '.join(results)}"
   body = [html.element("h1", title), html.tiles(_averages(results))]
@@ -36,6 +40,7 @@ def page_of(results, shown, comparisons, published):
 
 
 def _averages(results):
+  """The tiles: each model's average."""
   for name, result in results.items():
     metric = metrics_of(result)[-1]
     average = f"{number(result['average'][metric]):.3f}"
@@ -45,7 +50,8 @@ def _averages(results):
 def models(results, comparisons, published):
   """Models side by side, figures of others among them, and the tests of each two."""
   metric = metrics_of(next(iter(results.values())))[-1]
-  head, lines, (*groups, average) = side_by_side(results, published)
+  head, lines, totals = side_by_side(results, published)
+  *groups, average = totals
   columns = {name: main_metric(result) for name, result in results.items()}
   chart = plots.dots(columns, metric=metric)
   body = [
@@ -64,35 +70,35 @@ def tests(comparisons):
   """The paired tests: averages in a table, languages behind a line that opens them."""
   if not comparisons:
     return []
-
-  def line(name, test):
-    return [name, *comparison.test_cells(test)]
-
   said = (
     "Differences with their 95 % intervals and two-sided p-values by the paired bootstrap: both"
     " models are given the same resampled items. The p-values of single languages are not corrected"
     " for how many there are."
   )
-  head = ["", "difference", "p"]
-  averages = [line(" − ".join(one["models"]), one["average"]) for one in comparisons]
-  body = [html.element("p", said, "quiet"), html.table(["of averages", *head[1:]], averages)]
+  averages = {" − ".join(one["models"]): one["average"] for one in comparisons}
+  body = [html.element("p", said, "quiet"), _test_table("of averages", averages)]
   for one in comparisons:
-    cells = [line(name, test) for name, test in one["results"].items()]
     title = f"{' − '.join(one['models'])} by language"
-    body.append(html.folded(title, html.table(["language", *head[1:]], cells)))
+    body.append(html.folded(title, _test_table("language", one["results"])))
   return body
+
+
+def _test_table(name, tests):
+  rows = [[of, *comparison.test_cells(test)] for of, test in tests.items()]
+  return html.table([name, "difference", "p"], rows)
 
 
 def language_map(result, scripts):
   """Languages as squares, by the script of their sentences; the darker the better."""
   if not scripts:
     return []
-  metric, values = metrics_of(result)[-1], main_metric(result)
-  lower = metric in LOWER_IS_BETTER
+  metric = metrics_of(result)[-1]
+  values = main_metric(result)
   groups = collections.defaultdict(list)
   for language in best_first(values, metric):
     value = number(values[language])
-    shade = min(max(1 - value if lower else value, 0), 1)
+    goodness = 1 - value if metric in LOWER_IS_BETTER else value
+    shade = min(max(goodness, 0), 1)  # A correlation may be below 0.
     groups[scripts[language]].append((language, f"{value:.2f}", shade))
   said = (
     "A map by script, not by place: languages stand beside those whose test sentences are written"
@@ -104,6 +110,7 @@ def language_map(result, scripts):
 
 def at_work(shown):
   """The heat map, the projection and the hubs of each model."""
+  # A suite of millions of sentences gives no vectors to look at.
   if not all(shown.values()):
     return [
       html.notice(
@@ -131,10 +138,9 @@ def at_work(shown):
 def heat(name, shown):
   """Similarities of one sentence's translations, with the texts beside them."""
   image = plots.heat_map(shown["similarity"], down=name, across="", names=shown["languages"])
-  texts = "".join(
-    f"<tr><td>{html.escape(language)}</td><td>{html.sentence(text)}</td></tr>"
-    for language, text in zip(shown["languages"], shown["texts"], strict=True)
-  )
+  texts = ""
+  for language, text in zip(shown["languages"], shown["texts"], strict=True):
+    texts += f"<tr><td>{html.escape(language)}</td><td>{html.sentence(text)}</td></tr>"
   caption = f"{name}: cosine similarities; a language-agnostic model is dark everywhere"
   figure = html.figure(image, f"Similarities of one sentence, {name}", caption)
   return [f'<div class="beside">{figure}<table class="pairs">{texts}</table></div>']
@@ -154,21 +160,18 @@ def projection(name, shown):
 
 
 def hubs(name, found):
-  """Skewness of the languages in which it is largest, and the sentence that is found most."""
-
-  def mean(side):
-    return sum(one[side] for one in found.values()) / len(found)
-
+  """The languages whose skewness is largest, and of each the sentence that is found most."""
   worst = sorted(found, key=lambda language: (-found[language]["forward"], language))[:SHOWN_HUBS]
-  lines = [
-    [
-      language,
-      *(metric_text(found[language][side]) for side in DIRECTIONS),
-      f"{found[language]['found']:,} of {found[language]['queries']:,}",
-      found[language]["hub"],
-    ]
-    for language in worst
-  ]
-  total = [f"mean of {len(found)}", *(metric_text(mean(side)) for side in DIRECTIONS), "", ""]
+  lines = []
+  for language in worst:
+    one = found[language]
+    skewness = [metric_text(one[side]) for side in DIRECTIONS]
+    found_by = f"{one['found']:,} of {one['queries']:,}"
+    lines.append([language, *skewness, found_by, one["hub"]])
+  total = [f"mean of {len(found)}"]
+  for side in DIRECTIONS:
+    mean = sum(one[side] for one in found.values()) / len(found)
+    total.append(metric_text(mean))
+  total += ["", ""]  # The last two columns have no mean.
   head = ["language", *DIRECTIONS, "largest hub is found by", "largest hub"]
   return [html.element("p", name), html.table(head, lines, total=total)]

@@ -14,7 +14,7 @@ def at_work(shown, images):
 
 
 def missing(reason):
-  """The same where nothing can be shown."""
+  """The same section where nothing can be shown: it says why."""
   return [TITLE, html.notice(reason)]
 
 
@@ -22,12 +22,12 @@ def similarity(shown, images):
   """The heat map of sentences and their translations, with the texts beside it."""
   language = shown["language"]
   images["similarity"] = plots.heat_map(shown["similarity"], down=language, across="English")
-  numbered = enumerate(shown["pairs"], 1)
-  texts = "".join(
-    f"<tr><td>{place}</td><td>{html.sentence(foreign)}"
-    f'<span class="quiet">{html.sentence(english)}</span></td></tr>'
-    for place, (foreign, english) in numbered
-  )
+  texts = ""
+  for place, (foreign, english) in enumerate(shown["pairs"], 1):
+    texts += (
+      f"<tr><td>{place}</td><td>{html.sentence(foreign)}"
+      f'<span class="quiet">{html.sentence(english)}</span></td></tr>'
+    )
   said = (
     f"Cosine similarities of {len(shown['pairs'])} sentences in {language} (rows) and their"
     " translations (columns). A good model is dark on the diagonal and pale elsewhere."
@@ -50,16 +50,18 @@ def queries(found):
 
 
 def _card(query):
-  right = query["rank"] == 1
-  mark = html.element("b", "✓ found" if right else "✗ missed", "right" if right else "wrong")
+  if query["rank"] == 1:
+    mark = html.element("b", "✓ found", "right")
+  else:
+    mark = html.element("b", "✗ missed", "wrong")
   lines = [_line("li", text, score, text == query["gold"]) for text, score in query["found"]]
+  # Below the nearest ones stands the right one, where it is not among them.
+  tail = ""
   if query["rank"] > len(lines):
     tail = (
       f'<p class="quiet">the right one, at rank {query["rank"]:,} of {query["candidates"]:,}:</p>'
     )
     tail += _line("div", query["gold"], query["gold_score"], True)
-  else:
-    tail = ""
   return (
     f'<div class="card"><div class="head">{html.element("span", query["language"], "code")}'
     f'{mark}</div><p class="query">{html.sentence(query["query"])}</p>'

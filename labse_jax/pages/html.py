@@ -1,4 +1,4 @@
-"""The pieces of a quiet, self-contained HTML page; every text given is escaped here."""
+"""The pieces of a quiet, self-contained HTML page; this module escapes every text."""
 
 import base64
 import html
@@ -104,10 +104,9 @@ def notice(text):
 
 def tiles(values):
   """The main figures, from (value, label) pairs."""
-  inner = "".join(
-    f'<div class="tile">{element("b", value)}{element("span", label)}</div>'
-    for value, label in values
-  )
+  inner = ""
+  for value, label in values:
+    inner += f'<div class="tile">{element("b", value)}{element("span", label)}</div>'
   return f'<div class="tiles">{inner}</div>'
 
 
@@ -115,41 +114,47 @@ def figure(png, alt, caption=""):
   """An image inside the page."""
   data = base64.b64encode(png).decode("ascii")
   image = f'<img alt="{escape(alt)}" src="data:image/png;base64,{data}">'
-  return f"<figure>{image}{element('figcaption', caption) if caption else ''}</figure>"
+  if caption:
+    image += element("figcaption", caption)
+  return f"<figure>{image}</figure>"
 
 
 def table(head, rows, *, total=None):
   """A table of plain texts; `total` is its last row."""
+  lines = [_table_row("td", row) for row in rows]
+  if total:
+    lines.append(_table_row("td", total, "total"))
+  body = "\n".join(lines)
+  titles = _table_row("th", head)
+  return f"<table><thead>{titles}</thead><tbody>\n{body}\n</tbody></table>"
 
-  def line(cells, kind=None):
-    return f"<tr{_class(kind)}>{''.join(element('td', cell) for cell in cells)}</tr>"
 
-  body = "\n".join([*map(line, rows), *([line(total, "total")] if total else [])])
-  titles = "".join(element("th", cell) for cell in head)
-  return f"<table><thead><tr>{titles}</tr></thead><tbody>\n{body}\n</tbody></table>"
+def _table_row(name, cells, kind=None):
+  inner = "".join(element(name, cell) for cell in cells)
+  return f"<tr{_class(kind)}>{inner}</tr>"
 
 
 def squares(groups):
-  """Named groups of coloured squares, {group: [(name, text, shade from 0, pale, to 1, dark)]}."""
-
-  def square(name, text, shade):
-    ink = "#fff" if shade > 0.55 else "var(--ink)"
-    style = f"background: rgb(11 114 133 / {0.05 + 0.95 * shade:.2f}); color: {ink}"
-    return f'<span class="square" style="{style}">{element("b", name)}{escape(text)}</span>'
-
-  inner = "".join(
-    element("span", f"{group.capitalize()} ({len(members)})", "quiet")
-    + f'<div class="squares">{"".join(square(*member) for member in members)}</div>'
-    for group, members in groups.items()
-  )
+  """Named groups of coloured squares, {group: [(name, text, shade)]}; shade 0 is pale, 1 dark."""
+  inner = ""
+  for group, members in groups.items():
+    inner += element("span", f"{group.capitalize()} ({len(members)})", "quiet")
+    shades = "".join(_square(*member) for member in members)
+    inner += f'<div class="squares">{shades}</div>'
   return f'<div class="map">{inner}</div>'
+
+
+def _square(name, text, shade):
+  ink = "#fff" if shade > 0.55 else "var(--ink)"
+  style = f"background: rgb(11 114 133 / {0.05 + 0.95 * shade:.2f}); color: {ink}"
+  return f'<span class="square" style="{style}">{element("b", name)}{escape(text)}</span>'
 
 
 def definitions(values, kind=None):
   """Names beside their values, from a dict."""
-  inner = "".join(
-    f"<div>{element('dt', name)}{element('dd', value)}</div>" for name, value in values.items()
-  )
+  inner = ""
+  for name, value in values.items():
+    inner += f"<div>{element('dt', name)}{element('dd', value)}</div>"
   return f"<dl{_class(kind)}>{inner}</dl>"
 
 

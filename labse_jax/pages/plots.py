@@ -4,7 +4,6 @@ Only numbers and short codes are drawn: matplotlib's fonts lack most scripts, an
 """
 
 import io
-import itertools
 import math
 
 from matplotlib.colors import LinearSegmentedColormap
@@ -14,9 +13,14 @@ import numpy as np
 
 from labse_jax.evaluation.result_table import LOWER_IS_BETTER, best_first, number
 
-ACCENT, INK, QUIET, LINE, PALE = "#0b7285", "#1d2529", "#647078", "#e3e8ea", "#a9ccd3"
+ACCENT = "#0b7285"
+INK = "#1d2529"
+QUIET = "#647078"
+LINE = "#e3e8ea"
+PALE = "#a9ccd3"
 MORE = [ACCENT, "#c2703d", "#6b6fa8", "#7d8a2e"]  # Only where one panel holds several curves.
 GROUPS = [*MORE, "#a23b5c", "#3f7d3a"]
+MARKS = "ovs^"
 WIDTH = 10.4  # Inches; the page shows them as its own width.
 ROWS_IN_A_COLUMN = 38
 
@@ -29,7 +33,10 @@ def curves(panels, borders=()):
   lines = math.ceil(len(panels) / 2)
   figure = Figure(figsize=(WIDTH, 2.6 * lines), layout="constrained")
   figure.get_layout_engine().set(hspace=0.06, wspace=0.04)
-  last = max(max(steps) for series in panels.values() for steps, _ in series.values())
+  last = 1  # All panels share one scale of steps.
+  for series in panels.values():
+    for steps, _ in series.values():
+      last = max(last, *steps)
   for place, (title, series) in enumerate(panels.items(), 1):
     axes = figure.add_subplot(lines, min(2, len(panels)), place)
     for colour, (label, (steps, values)) in zip(MORE, series.items(), strict=False):
@@ -37,7 +44,7 @@ def curves(panels, borders=()):
     for border in borders:
       axes.axvline(border, color=QUIET, linewidth=0.8, linestyle=":")
     axes.set_title(plain(title), loc="left", fontsize=10, color=INK)
-    axes.set_xlim(0, max(1, last) * 1.02)
+    axes.set_xlim(0, last * 1.02)
     axes.xaxis.set_major_locator(MaxNLocator(6, integer=True, steps=[1, 2, 5, 10]))
     axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
     if len(series) > 1:
@@ -47,6 +54,7 @@ def curves(panels, borders=()):
 
 
 def _curve(axes, steps, values, colour, label):
+  """A curve; one that goes up and down all the time is drawn pale, with its mean on top."""
   restless = np.abs(np.diff(values)).sum() > 3 * np.ptp(values)
   if len(values) < 60 or not restless:
     dots = "o" if len(values) < 25 else None
@@ -61,13 +69,15 @@ def smooth(values):
   half = max(1, len(values) // 40)
   total = np.concatenate([[0], np.cumsum(values)])
   middle = np.arange(len(values))
-  begin, end = np.maximum(middle - half, 0), np.minimum(middle + half + 1, len(values))
+  begin = np.maximum(middle - half, 0)
+  end = np.minimum(middle + half + 1, len(values))
   return (total[end] - total[begin]) / (end - begin)
 
 
 def bars(values, *, metric):
   """Horizontal bars of {name: value or {value, low, high}}, the best first, the interval on top."""
-  figure, low, high = Figure(layout="constrained"), *_limits(values.values(), metric)
+  figure = Figure(layout="constrained")
+  low, high = _limits(values.values(), metric)
   for axes, names in _columns(figure, best_first(values, metric), metric):
     _bar_column(axes, {name: values[name] for name in names})
     axes.set_xlim(low * 1.13, high * 1.13)
@@ -75,23 +85,25 @@ def bars(values, *, metric):
 
 
 def dots(series, *, metric):
-  """Dots in one row a name, of {label: {name: value or {value, low, high}}}, the first label's best
-  name first; a line is an interval."""
-  figure, order = Figure(layout="constrained"), best_first(next(iter(series.values())), metric)
-  low, high = _limits([value for values in series.values() for value in values.values()], metric)
+  """Dots of {label: {name: value or {value, low, high}}}, a row for each name; lines are intervals.
+
+  The first label's best name is on top.
+  """
+  figure = Figure(layout="constrained")
+  every_value = []
+  for values in series.values():
+    every_value += values.values()
+  low, high = _limits(every_value, metric)
+  margin = 0.04 * (high - low)
+  # The labels' dots of one row lie a little above each other, so that none hides another.
   shift = np.linspace(-0.2, 0.2, len(series)) if len(series) > 1 else [0]
-  for axes, names in _columns(figure, order, metric):
-    rows = np.arange(len(names))
-    for colour, mark, down, (label, values) in zip(
-      itertools.cycle(MORE), itertools.cycle("ovs^"), shift, series.items(), strict=False
-    ):
-      for row, name in enumerate(names):
-        if isinstance(value := values.get(name), dict):
-          axes.plot([value["low"], value["high"]], [row + down] * 2, color=colour, linewidth=1.2)
-      x = [number(values[name]) if name in values else np.nan for name in names]
-      axes.plot(x, rows + down, mark, color=colour, markersize=4, label=plain(label))
+  first = next(iter(series.values()))
+  for axes, names in _columns(figure, best_first(first, metric), metric):
+    for place, (label, values) in enumerate(series.items()):
+      colour = MORE[place % len(MORE)]
+      mark = MARKS[place % len(MARKS)]
+      _dot_series(axes, names, values, shift[place], colour, mark, plain(label))
     _name_rows(axes, names)
-    margin = 0.04 * (high - low)
     axes.set_xlim(low - margin, high + margin)
   figure.legend(
     *figure.axes[0].get_legend_handles_labels(),
@@ -104,16 +116,30 @@ def dots(series, *, metric):
   return png(figure)
 
 
+def _dot_series(axes, names, values, down, colour, mark, label):
+  x = []
+  for row, name in enumerate(names):
+    value = values.get(name)
+    x.append(np.nan if value is None else number(value))
+    if isinstance(value, dict):
+      ends = [value["low"], value["high"]]
+      axes.plot(ends, [row + down] * 2, color=colour, linewidth=1.2)
+  axes.plot(x, np.arange(len(names)) + down, mark, color=colour, markersize=4, label=label)
+
+
 def _limits(values, metric):
   """The ends of a scale: a fraction's are 0 and 1, but errors need not reach 1."""
-  sides = [(v["low"], v["high"]) if isinstance(v, dict) else (v, v) for v in values]
-  ends = [end for pair in sides for end in pair]
-  top = 1e-3 if metric in LOWER_IS_BETTER else 1.0
-  return min(0.0, *ends), max(top, *ends)
+  low = 0.0
+  high = 1e-3 if metric in LOWER_IS_BETTER else 1.0
+  for value in values:
+    ends = (value["low"], value["high"]) if isinstance(value, dict) else (value,)
+    low = min(low, *ends)
+    high = max(high, *ends)
+  return low, high
 
 
 def _columns(figure, order, metric):
-  """(axes, names) of as many columns as rows need, in a figure made as high as they are."""
+  """Yields (axes, names) of as many columns as the rows need; makes the figure as high as they."""
   columns = math.ceil(len(order) / ROWS_IN_A_COLUMN)
   rows = math.ceil(len(order) / columns)
   figure.set_size_inches(WIDTH, max(1.4, 0.19 * rows + 0.7))
@@ -130,12 +156,12 @@ def _bar_column(axes, values):
   width = [number(value) for value in values.values()]
   axes.barh(rows, width, height=0.68, color=PALE)
   for row, value in enumerate(values.values()):
+    end = value
     if isinstance(value, dict):
-      axes.plot([value["low"], value["high"]], [row, row], color=ACCENT, linewidth=1.8)
-    end = value["high"] if isinstance(value, dict) else value
-    text = f"{number(value):.2f}"
+      end = value["high"]
+      axes.plot([value["low"], end], [row, row], color=ACCENT, linewidth=1.8)
     axes.annotate(
-      text,
+      f"{number(value):.2f}",
       (max(end, 0), row),
       (4, 0),
       textcoords="offset points",
@@ -157,7 +183,8 @@ def projection(points_N2, group_N, label_N, *, share_2):
   figure = Figure(figsize=(WIDTH, 6.4), layout="constrained")
   axes = figure.add_subplot()
   for group in np.unique(group_N):
-    here_N, colour = np.asarray(group_N) == group, GROUPS[group % len(GROUPS)]
+    here_N = np.asarray(group_N) == group
+    colour = GROUPS[group % len(GROUPS)]
     axes.plot(*points_N2[here_N].T, "o", color=colour, markersize=5, alpha=0.75)
     middle = np.median(points_N2[here_N], axis=0)
     axes.text(*middle, group + 1, fontsize=17, color=colour, weight="bold", alpha=0.55)
@@ -170,8 +197,9 @@ def projection(points_N2, group_N, label_N, *, share_2):
       fontsize=6.5,
       color=GROUPS[group % len(GROUPS)],
     )
-  for set_label, share in zip((axes.set_xlabel, axes.set_ylabel), share_2, strict=True):
-    set_label(f"{share:.0%} of the variance", fontsize=9, color=QUIET)
+  across, up = share_2
+  axes.set_xlabel(f"{across:.0%} of the variance", fontsize=9, color=QUIET)
+  axes.set_ylabel(f"{up:.0%} of the variance", fontsize=9, color=QUIET)
   quiet(axes, "both")
   return png(figure)
 
@@ -183,6 +211,7 @@ def heat_map(s_BB, *, down, across, names=None):
   stops = [(0, "#ffffff"), (0.5, "#c3dde2"), (0.85, ACCENT), (1, "#075161")]
   colours = LinearSegmentedColormap.from_list("accent", stops)
   axes.imshow(s_BB, cmap=colours)
+  # Numbers are white where the square behind them is dark.
   dark = np.min(s_BB) + 0.68 * np.ptp(s_BB)
   for row, column in np.ndindex(s_BB.shape):
     value = s_BB[row, column]
@@ -190,9 +219,13 @@ def heat_map(s_BB, *, down, across, names=None):
     colour = "white" if value > dark else INK
     axes.text(column, row, text, ha="center", va="center", fontsize=8, color=colour)
   ticks = np.arange(len(s_BB))
-  labels = ticks + 1 if names is None else [plain(name) for name in names]
-  axes.set_xticks(ticks, labels, fontsize=9 if names is None else 7.5)
-  axes.set_yticks(ticks, labels, fontsize=9 if names is None else 7.5)
+  labels = ticks + 1
+  fontsize = 9
+  if names is not None:
+    labels = [plain(name) for name in names]
+    fontsize = 7.5
+  axes.set_xticks(ticks, labels, fontsize=fontsize)
+  axes.set_yticks(ticks, labels, fontsize=fontsize)
   axes.set_xlabel(plain(across), fontsize=9.5, color=QUIET)
   axes.set_ylabel(plain(down), fontsize=9.5, color=QUIET)
   axes.xaxis.set_label_position("top")
@@ -207,6 +240,7 @@ def plain(text):
 
 
 def quiet(axes, grid):
+  """Leaves of the frame only the line below, and draws a pale grid along the axis `grid`."""
   axes.spines[["top", "right", "left"]].set_visible(False)
   axes.spines["bottom"].set_color(LINE)
   axes.grid(axis=grid, color=LINE, linewidth=0.8)
@@ -215,6 +249,7 @@ def quiet(axes, grid):
 
 
 def png(figure):
+  """A figure as the bytes of a PNG, the same for the same figure."""
   file = io.BytesIO()
   figure.savefig(file, format="png", dpi=170, metadata={"Software": None})
   return file.getvalue()

@@ -19,21 +19,25 @@ def languages(result, images, model=None):
 
   `model` is its name in the heading; the charts are also put into `images`, {name: PNG bytes}.
   """
-  metric, head = metrics_of(result)[-1], ["language", *metrics_of(result)]
+  metric = metrics_of(result)[-1]
+  head = ["language", *metrics_of(result)]
   *lines, average = rows(result)
+  title = f"{metric.capitalize()} by language"
+  if model:
+    title += f": {model}"
   said = (
     f"Suite {result['suite']}: {average[-1]} on average over {len(lines)} languages, each counting"
     f" the same. {sense(metric)} Lines and brackets are 95 % intervals from resampling the items."
   )
   images["languages"] = plots.bars(main_metric(result), metric=metric)
   body = [
-    html.element("h2", f"{metric.capitalize()} by language{f': {model}' if model else ''}"),
+    html.element("h2", title),
     html.element("p", said, "quiet"),
     *(html.element("p", text, "quiet") for text in notes(result)),
     html.figure(images["languages"], f"{metric} of each language"),
   ]
-  if all(side in row for row in result["results"].values() for side in DIRECTIONS):
-    sides = {side: {k: row[side] for k, row in result["results"].items()} for side in DIRECTIONS}
+  sides = _directions(result)
+  if sides:
     images["directions"] = plots.dots(sides, metric=metric)
     caption = "Both directions: forward searches from the language, backward from the pivot"
     body.append(html.figure(images["directions"], "both directions", caption))
@@ -41,13 +45,26 @@ def languages(result, images, model=None):
   return [*body, foldable(f"All {len(lines)} languages in numbers", head, lines, average)]
 
 
+def _directions(result):
+  """{direction: {language: its value}}; None where a language lacks one."""
+  sides = {}
+  for side in DIRECTIONS:
+    sides[side] = {}
+    for language, row in result["results"].items():
+      if side not in row:
+        return None
+      sides[side][language] = row[side]
+  return sides
+
+
 def sense(metric):
   """Which way a metric is better."""
-  return f"Of {metric}, {'less' if metric in LOWER_IS_BETTER else 'more'} is better."
+  better = "less" if metric in LOWER_IS_BETTER else "more"
+  return f"Of {metric}, {better} is better."
 
 
 def group_table(head, groups, average):
-  """The rows of groups of languages, where there are any."""
+  """A table of groups of languages, in a list; an empty list where there are no groups."""
   return [html.table(head, groups, total=average)] if groups else []
 
 
@@ -67,7 +84,10 @@ def measured(evaluation):
 def words(value):
   """Any value of a JSON object as people read it."""
   if isinstance(value, dict):
-    return ", ".join(f"{name}: {words(inner)}" for name, inner in value.items()) or "none"
+    named = [f"{name}: {words(inner)}" for name, inner in value.items()]
+    return ", ".join(named) or "none"
   if isinstance(value, list | tuple):
     return ", ".join(map(words, value)) or "none"
-  return "none" if value is None else str(value)
+  if value is None:
+    return "none"
+  return str(value)

@@ -1,4 +1,4 @@
-"""The sections of a run's page, each from what was read to pieces of HTML.
+"""The sections of a run's page: from what was read to pieces of HTML.
 
 A section adds the charts that it shows to `images`, {name: PNG bytes}.
 """
@@ -8,6 +8,7 @@ import math
 
 import numpy as np
 
+from labse_jax.base import files
 from labse_jax.base.errors import InputError
 from labse_jax.base.version import __version__
 from labse_jax.evaluation.result_table import metric_text, metrics_of, number
@@ -28,13 +29,14 @@ SHOWN_PANELS = 4
 
 def series(log, key):
   """(steps, values) where `key` was logged as a finite number, with or without an interval."""
-  points = [(row["step"], number(row[key])) for row in log if key in row]
-  points = [(step, value) for step, value in points if _is_finite(value)]
-  return [step for step, _ in points], [value for _, value in points]
-
-
-def _is_finite(value):
-  return isinstance(value, int | float) and math.isfinite(value)
+  steps = []
+  values = []
+  for row in log:
+    value = number(row.get(key))
+    if isinstance(value, int | float) and math.isfinite(value):
+      steps.append(row["step"])
+      values.append(value)
+  return steps, values
 
 
 def overview(log, evaluation):
@@ -45,22 +47,30 @@ def overview(log, evaluation):
     average = metric_text(evaluation["average"].get(metric)).split(" ")[0]
     values.append((average, f"{metric}, mean of {len(evaluation['results'])} languages"))
   values.append((f"{1 + max(row['step'] for row in log):,}", "training steps"))
-  if loss := series(log, "loss")[1]:
-    values.append((f"{loss[-1]:.3f}", "loss at the end"))
-  if negatives := series(log, "negatives")[1]:
+  _, losses = series(log, "loss")
+  if losses:
+    values.append((f"{losses[-1]:.3f}", "loss at the end"))
+  _, negatives = series(log, "negatives")
+  if negatives:
     values.append((f"{negatives[-1]:,.0f}", "negatives for each sentence"))
-  if accuracy := series(log, "masked_accuracy")[1]:
-    values.append((f"{accuracy[-1]:.3f}", "of the masked words found"))
+  _, accuracies = series(log, "masked_accuracy")
+  if accuracies:
+    values.append((f"{accuracies[-1]:.3f}", "of the masked words found"))
+  values += _speed(log)
+  made_by = f"labse_jax {__version__}"
+  hardware = (evaluation or {}).get("hardware")
+  if hardware:
+    made_by += f" · {hardware['processor']}, {hardware['cores']} cores"
+  return [html.element("p", made_by, "quiet"), html.tiles(values)]
+
+
+def _speed(log):
+  """The tile of the speed, in sentences where they were counted; none where nothing was."""
   for unit in ("sentences", "tokens"):
-    if speed := series(log, f"{unit}_per_second")[1]:
-      values.append((f"{np.median(speed):,.0f}", f"{unit} per second"))
-      break
-  made = (evaluation or {}).get("hardware")
-  by = [
-    f"labse_jax {__version__}",
-    *([f"{made['processor']}, {made['cores']} cores"] if made else []),
-  ]
-  return [html.element("p", " · ".join(by), "quiet"), html.tiles(values)]
+    _, speeds = series(log, f"{unit}_per_second")
+    if speeds:
+      return [(f"{np.median(speeds):,.0f}", f"{unit} per second")]
+  return []
 
 
 def training(log, torn, images):
@@ -68,15 +78,9 @@ def training(log, torn, images):
   body = [html.element("h2", "Training")]
   if torn:
     body.append(html.notice("The last line of metrics.jsonl was cut short and is left out."))
-  panels = {}
-  for title, key in PANELS.items():
-    curves = {name: series(log, name) for name in ([key] if key else _tests(log))}
-    curves = {name: points for name, points in curves.items() if points[0]}
-    if curves:
-      panels[next(iter(curves)) if not key and len(curves) == 1 else title] = curves
+  panels = _panels(log)
   if not panels:
     return [*body, html.notice("metrics.jsonl holds no value that could be drawn.")]
-  panels = dict(list(panels.items())[:SHOWN_PANELS])
   borders = stage_borders(log)
   images["training"] = plots.curves(panels, borders)
   caption = "Over the steps: " + ", ".join(panels)
@@ -85,17 +89,45 @@ def training(log, torn, images):
   return [*body, html.figure(images["training"], caption)]
 
 
+def _panels(log):
+  """{title: {name: (steps, values)}} of the first panels that have something to draw."""
+  panels = {}
+  for title, key in PANELS.items():
+    names = [key] if key else _tests(log)
+    curves = {}
+    for name in names:
+      steps, values = series(log, name)
+      if steps:
+        curves[name] = (steps, values)
+    if not curves:
+      continue
+    if not key and len(curves) == 1:  # A single test says better than the title what it is.
+      (title,) = curves
+    panels[title] = curves
+    if len(panels) == SHOWN_PANELS:
+      break
+  return panels
+
+
 def stage_borders(log):
   """The first logged step of each stage but the first."""
-  staged = [row for row in log if "stage" in row]
-  pairs = zip(staged, staged[1:], strict=False)
-  return [row["step"] for before, row in pairs if row["stage"] != before["stage"]]
+  borders = []
+  stage = None
+  for row in log:
+    if stage is not None and row.get("stage", stage) != stage:
+      borders.append(row["step"])
+    stage = row.get("stage", stage)
+  return borders
 
 
 def _tests(log):
-  names = sorted({key for row in log for key in row if "/" in key})
-  main = [name for name in names if name.endswith("/accuracy")] or names
-  return main[: len(plots.MORE)]
+  """The names of what evaluators logged: accuracies if there are any, at most one a colour."""
+  names = set()
+  for row in log:
+    names.update(key for key in row if "/" in key)
+  names = sorted(names)
+  accuracies = [name for name in names if name.endswith("/accuracy")]
+  return (accuracies or names)[: len(plots.MORE)]
 
 
 def evaluated(evaluation, images):
@@ -120,8 +152,10 @@ def flat(config, prefix=""):
   """{"a.b": text} of nested dicts."""
   values = {}
   for name, value in config.items():
-    inside = isinstance(value, dict) and value
-    values |= flat(value, f"{prefix}{name}.") if inside else {prefix + name: words(value)}
+    if isinstance(value, dict) and value:
+      values |= flat(value, f"{prefix}{name}.")
+    else:
+      values[prefix + name] = words(value)
   return values
 
 
@@ -129,17 +163,20 @@ def read_metrics(path):
   """The logged steps, and whether the last line was cut short (by a crash) and left out."""
   if not path.is_file():
     raise InputError(f"{path}: no such file; train the run first.")
-  lines = [(n, line) for n, line in enumerate(path.read_bytes().split(b"\n"), 1) if line.strip()]
+  # As bytes: a line that was cut short may end within a character.
+  lines = path.read_bytes().rstrip().split(b"\n")
   rows = []
-  for place, line in lines:
+  for number_of_line, line in enumerate(lines, 1):
+    if not line.strip():
+      continue
     try:
       row = json.loads(line)
     except ValueError as error:
-      if place == lines[-1][0] and rows:
+      if number_of_line == len(lines) and rows:
         return rows, True
-      raise InputError(f"{path}:{place}: is not JSON ({error}).") from error
+      raise InputError(f"{path}:{number_of_line}: is not JSON ({error}).") from error
     if not isinstance(row, dict) or not isinstance(row.get("step"), int):
-      raise InputError(f"{path}:{place}: each line is one object with a 'step'.")
+      raise InputError(f"{path}:{number_of_line}: each line is one object with a 'step'.")
     rows.append(row)
   if not rows:
     raise InputError(f"{path}: is empty; no step was logged yet.")
@@ -148,15 +185,7 @@ def read_metrics(path):
 
 def read_object(path):
   """The JSON object in a file, or None where there is no such file."""
-  if not path.is_file():
-    return None
-  try:
-    value = json.loads(path.read_text(encoding="utf-8"))
-  except ValueError as error:
-    raise InputError(f"{path}: is not JSON ({error}).") from error
-  if not isinstance(value, dict):
-    raise InputError(f"{path}: holds no JSON object.")
-  return value
+  return files.read_json(path) if path.is_file() else None
 
 
 def read_evaluation(path):

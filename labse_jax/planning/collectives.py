@@ -136,14 +136,14 @@ class _Reader:
   def _read(self, name):
     chains = set()
     for instruction in self.computations.get(name, ()):
-      found = self._of(instruction, name)
+      found = self._of_instruction(instruction, name)
       for collective in found:
         # The TPU compiler spreads one collective over several fusions, each of which names it.
         if collective.chain is None or collective.chain not in chains:
           yield collective
       chains.update(collective.chain for collective in found)
 
-  def _of(self, instruction, name):
+  def _of_instruction(self, instruction, name):
     kind = instruction.opcode.removesuffix("-start")
     if kind in KINDS:
       return [self._collective(kind, instruction, name)]

@@ -4,7 +4,7 @@ import dataclasses
 import hashlib
 import inspect
 import json
-import sys
+import pathlib
 
 import jax
 import numpy as np
@@ -13,6 +13,7 @@ from labse_jax import model_folder
 from labse_jax.base import files, fingerprint
 from labse_jax.base.console import say
 from labse_jax.base.errors import InputError, known
+from labse_jax.encoding.encode_functions import encode_function
 from labse_jax.encoding.sentence_encoder import SentenceEncoder
 from labse_jax.supervision.negative_mining import CANDIDATES, MARGIN, Rule, mine
 
@@ -29,6 +30,14 @@ DIFFERS = {
 }
 
 
+@dataclasses.dataclass(frozen=True)
+class Place:
+  """The folder of what was mined, and what its manifest must say for it to be used."""
+
+  folder: pathlib.Path
+  about: dict
+
+
 def checked(config):
   """config.hard_negatives as arguments of `look_up`, and `every`; InputError where it is wrong."""
   section = config.get("hard_negatives")
@@ -37,12 +46,14 @@ def checked(config):
       f"Loss {config.loss!r} needs hard negatives: config.hard_negatives = dict(model=FOLDER, k=5)."
     )
   names = inspect.signature(look_up).parameters.keys() - {"dataset"} | {"every"}
-  options = {
-    known("name in config.hard_negatives", name, names): value for name, value in section.items()
-  }
-  if lacking := [name for name in ("model", "k") if not options.get(name)]:
+  for name in section:
+    known("name in config.hard_negatives", name, names)
+  options = dict(section.items())
+  lacking = [name for name in ("model", "k") if not options.get(name)]
+  if lacking:
     raise InputError(f"config.hard_negatives lacks {lacking}.")
-  if options.setdefault("every", 0) < 0:
+  options.setdefault("every", 0)
+  if options["every"] < 0:
     raise InputError(
       f"config.hard_negatives.every = {options['every']}: a number of steps is "
       "allowed, or 0 for never."
@@ -57,79 +68,87 @@ def rule_of(*, k, margin=MARGIN, candidates=CANDIDATES, **_):
 
 
 def look_up(dataset, *, model, k, margin=MARGIN, candidates=CANDIDATES, prompt=None):
-  """A function of N indices that gives k texts for each, as `data.pipeline.batches` wants them.
+  """A function of N indices that gives k texts for each, as `data.batches.pairs` wants them.
 
-  They are mined first where they have not been, if there is one host. Raises InputError where fewer
-  than k were mined, or what lies there is not of this model, text and settings.
+  One host mines them first where they are missing. Raises InputError where several hosts would have
+  to, where fewer than k were mined, or where what is there has another model, text or settings.
   """
   rule = Rule(k, margin, candidates)
-  folder, about = place(dataset, model, rule, prompt)
+  stored = place(dataset, model, rule, prompt)
   command = (
     f"python -m labse_jax.hard_negatives --model {model} --data {dataset.folder} --k {k} "
     f"--margin {margin} --candidates {candidates}"
   )
-  command += "" if prompt is None else f" --prompt {prompt!r}"
-  if not folder.exists():
+  if prompt is not None:
+    command += f" --prompt {prompt!r}"
+  if not stored.folder.exists():
     if jax.process_count() > 1:
       raise InputError(
-        f"{folder}: no hard negatives are mined, and there are several hosts; run "
+        f"{stored.folder}: no hard negatives are mined, and there are several hosts; run "
         f"this on one of them first: {command}"
       )
     more = dataclasses.replace(rule, k=max(k, min(LEAST, candidates)))
-    mine_by_folder(dataset, model, more, folder, about)
-  return texts_of(dataset, read(folder, about, k, f"remove it, or run: {command}"))
+    mine_by_folder(dataset, model, more, stored)
+  return texts_of(dataset, read(stored, k, f"remove it, or run: {command}"))
 
 
 def place(dataset, model, rule, prompt=None):
-  """(the folder for what a model folder mines by `rule`, what its manifest must say).
+  """The Place of what a model folder mines by `rule`.
 
-  `prompt` is put before each text, the model's own if None.
+  `prompt` is put before each text; None is the model's own prompt.
   """
   content = model_folder.describe(model)
   if prompt is None:
     prompt = content.prompt
   about = {"model": fingerprint.model(model), "prompt": prompt}
+  # Without k: what was mined for a larger k serves a smaller one.
   key = json.dumps([about, rule.margin, rule.candidates])
   name = hashlib.blake2b(key.encode(), digest_size=8).hexdigest()
-  return dataset.folder / "hard_negatives" / name, about | _about(dataset, rule)
+  return Place(dataset.folder / "hard_negatives" / name, about | _about(dataset, rule))
 
 
-def mine_by_folder(dataset, model, rule, folder, about, *, precision="float32"):
-  """Mines by a model folder into the `place` of it; returns the manifest."""
-  files.check_replaceable(folder, marker=MANIFEST)
-  say(f"{folder}: {model} mines hard negatives of {len(dataset):,} pairs, once.")
+def mine_by_folder(dataset, model, rule, stored, *, precision="float32"):
+  """Mines by a model folder into its Place `stored`; returns the manifest."""
+  files.check_replaceable(stored.folder, marker=MANIFEST)
+  say(f"{stored.folder}: {model} mines hard negatives of {len(dataset):,} pairs, once.")
   encoder = SentenceEncoder.load(model, precision=precision)
-  options = {"prompt": about["prompt"], "show_progress_bar": sys.stderr.isatty()}
-
-  def encode(texts):
-    return encoder.encode(texts, normalize_embeddings=True, **options)
-
-  return _write(folder, *mine(dataset, encode, rule), about | {"precision": precision})
+  encode = encode_function(encoder, prompt=stored.about["prompt"], progress=True)
+  negatives_NK, counts = mine(dataset, encode, rule)
+  about = stored.about | {"precision": precision}
+  return _write(stored.folder, negatives_NK, counts, about)
 
 
 def mine_in_run(dataset, encoder, rule, run, step):
   """Mines by what a run has learned until `step`, into the run's folder of hard negatives."""
-
-  def encode(texts):
-    return encoder.encode(texts, normalize_embeddings=True, warn=False)
-
-  _write(run / str(step), *mine(dataset, encode, rule), {"step": step} | _about(dataset, rule))
+  negatives_NK, counts = mine(dataset, encode_function(encoder, warn=False), rule)
+  stored = _place_in_run(dataset, rule, run, step)
+  _write(stored.folder, negatives_NK, counts, stored.about)
 
 
 def look_up_in_run(dataset, rule, run, step):
   """`look_up` in what the run mined last, at `step` or before; None where it mined nothing."""
-  steps = [int(path.name) for path in run.glob("*") if path.name.isdigit()]
-  last = max((one for one in steps if one <= step), default=None)
+  last = None
+  for path in run.glob("*"):
+    if path.name.isdigit() and int(path.name) <= step:
+      last = max(last or 0, int(path.name))
   if last is None:
     return None
-  about = {"step": last} | _about(dataset, rule)
-  return texts_of(dataset, read(run / str(last), about, rule.k, "train in a new workdir."))
+  stored = _place_in_run(dataset, rule, run, last)
+  return texts_of(dataset, read(stored, rule.k, "train in a new workdir."))
 
 
-def read(folder, about, k, advice):
-  """The first k columns of what was mined, mapped into memory; InputError if it is not `about`."""
+def _place_in_run(dataset, rule, run, step):
+  return Place(run / str(step), {"step": step} | _about(dataset, rule))
+
+
+def read(stored, k, advice):
+  """The first k columns of what was mined in a Place, int32 [N, k], mapped into memory.
+
+  Raises InputError, with `advice` on what to do, where something else lies there.
+  """
+  folder = stored.folder
   manifest = files.read_json(folder / MANIFEST)
-  for name, wanted in about.items():
+  for name, wanted in stored.about.items():
     if manifest.get(name) != wanted:
       raise InputError(
         f"{folder}: was mined {DIFFERS[name]} ({name} is {manifest.get(name)!r} in "
@@ -151,11 +170,13 @@ def texts_of(dataset, negatives_NK):
   """A function of indices that gives the texts of their negatives, "" where there is none."""
 
   def texts(indices):
+    # A record that is the negative of several pairs is read once.
     record_U, place_NK = np.unique(negatives_NK[indices], return_inverse=True)
     records = record_U[record_U >= 0].tolist()
     found = [""] * (len(record_U) - len(records))  # The -1, which comes first.
     found += [example["target"] for example in dataset.source.__getitems__(records)]
-    return [[found[n] for n in row] for row in place_NK.reshape(len(indices), -1).tolist()]
+    text_U = np.array(found, object)
+    return text_U[place_NK.reshape(len(indices), -1)].tolist()
 
   return texts
 

@@ -1,4 +1,4 @@
-"""What a teacher says of a dataset's pairs: its stored vectors, or its encoder in the step."""
+"""What a teacher gives for a dataset's pairs: stored vectors, or its encoder's in the step."""
 
 import inspect
 
@@ -9,6 +9,7 @@ import numpy as np
 from labse_jax import model_folder
 from labse_jax.base.console import say
 from labse_jax.base.errors import InputError, known
+from labse_jax.base.unit_vectors import unit
 from labse_jax.data.languages import standard_language
 from labse_jax.models import heads
 from labse_jax.supervision import vector_store
@@ -34,14 +35,19 @@ def look_up(
 ):
   """A function of N indices that gives {"teacher": float16 [N, P], unit vectors} of the pairs.
 
-  labels "priority": the vector of the side whose language comes first in `order`; "average": both
-  sides' vectors side by side, each divided by the root of 2, P being twice the teacher's width.
-  Vectors that are not stored yet are computed first, if there is one host. `projection` "pca" turns
-  each into `student_width` dimensions. With `where` "step" the function gives what `in_step` wants.
+  labels "priority" takes the vector of the side whose language comes first in `order`. "average"
+  takes both sides' vectors side by side, each divided by the root of 2, so that P is twice the
+  teacher's width. `projection` "pca" turns each vector into one of `student_width` dimensions.
+  One host computes vectors that are not stored yet. With `where` "step" the function gives what
+  `in_step` wants instead.
   """
   side_N = anchor_sides(dataset, order) if labels == "priority" else None
+
+  def anchors(indices):
+    return {} if side_N is None else {"anchor": side_N[indices]}
+
   if where == "step":
-    return lambda indices: {} if side_N is None else {"anchor": side_N[indices]}
+    return anchors
   store = _stored(dataset, model, prompt)
   axes_PD = store.projection(student_width) if projection else None
 
@@ -50,13 +56,17 @@ def look_up(
     if side_N is not None:
       vectors_NIP = vectors_NIP[np.arange(len(indices)), side_N[indices]][:, None]
     if axes_PD is not None:
-      vectors_NIP = vectors_NIP.astype(np.float32) @ axes_PD
-      vectors_NIP /= np.maximum(np.linalg.norm(vectors_NIP, axis=-1, keepdims=True), 1e-12)
-    sides = vectors_NIP.shape[1]
-    vectors_NP = vectors_NIP.reshape(len(indices), -1).astype(np.float32) / np.sqrt(sides)
-    return {"teacher": vectors_NP.astype(np.float16)}
+      vectors_NIP = unit(vectors_NIP.astype(np.float32) @ axes_PD)
+    return {"teacher": _side_by_side(vectors_NIP)}
 
   return of_pairs
+
+
+def _side_by_side(vectors_NIP):
+  """I vectors of length 1 of each pair as one of length 1, float16."""
+  count, sides, _ = vectors_NIP.shape
+  vectors_NP = vectors_NIP.reshape(count, -1).astype(np.float32) / np.sqrt(sides)
+  return vectors_NP.astype(np.float16)
 
 
 def _stored(dataset, model, prompt):
@@ -76,28 +86,36 @@ def _stored(dataset, model, prompt):
 
 
 def anchor_sides(dataset, order):
-  """For each pair, int32: 0 where the source's language comes first in `order`, 1 the target's.
+  """Whose language comes first in `order`, int32 [N]: 0 is a pair's source, 1 its target.
 
   Codes are compared without script. Raises InputError where `order` lacks one of the dataset.
   """
-  places = {language: n for n, language in reversed([*enumerate(map(_language, order))])}
+  place_of = {}
+  for place, code in enumerate(order):
+    place_of.setdefault(_language(code), place)
+  # One pair of each two languages tells for all pairs of them.
   firsts = [indices[0] for indices in dataset.indices_by_language.values() if len(indices)]
-  side_of_pair = np.zeros(len(dataset.language_pairs), np.int32)
+  side_of_languages = np.zeros(len(dataset.language_pairs), np.int32)
   missing = set()
   for first, example in zip(firsts, dataset.source.__getitems__(firsts), strict=True):
-    languages = [_language(example[f"{side}_language"]) for side in ("source", "target")]
-    missing.update(set(languages) - places.keys())
+    source = _language(example["source_language"])
+    target = _language(example["target_language"])
+    missing |= {source, target} - place_of.keys()
     if not missing:
-      side_of_pair[dataset.language_numbers[first]] = np.argmin([places[x] for x in languages])
+      number = dataset.language_numbers[first]
+      side_of_languages[number] = place_of[target] < place_of[source]
   if missing:
-    names, more = sorted(missing)[:10], len(missing) - 10
     raise InputError(
-      f"config.teacher.order = {tuple(order)}: misses {', '.join(names)}"
-      + (f" and {more} more" if more > 0 else "")
-      + f" of {dataset.folder}; Priority needs all "
-      "of its languages, the best first."
+      f"config.teacher.order = {tuple(order)}: misses {_first_ten(missing)} of {dataset.folder}; "
+      "Priority needs all of its languages, the best first."
     )
-  return side_of_pair[dataset.language_numbers]
+  return side_of_languages[dataset.language_numbers]
+
+
+def _first_ten(names):
+  shown = ", ".join(sorted(names)[:10])
+  more = len(names) - 10
+  return f"{shown} and {more} more" if more > 0 else shown
 
 
 def _language(code):
@@ -113,8 +131,11 @@ def checked(config, student_width):
       f"labels=...), labels one of {CHOICES['labels']}."
     )
   names = inspect.signature(look_up).parameters.keys() - {"dataset", "student_width"}
-  teacher = {known("name in config.teacher", name, names): value for name, value in section.items()}
-  if lacking := [name for name in ("model", "labels") if not teacher.get(name)]:
+  for name in section:
+    known("name in config.teacher", name, names)
+  teacher = dict(section.items())
+  lacking = [name for name in ("model", "labels") if not teacher.get(name)]
+  if lacking:
     raise InputError(f"config.teacher lacks {lacking}.")
   for name, choices in CHOICES.items():
     known(f"config.teacher.{name}", teacher.get(name, choices[0]), choices)
@@ -134,7 +155,10 @@ def _check_step(config, teacher):
 
 
 def width(*, model, labels, student_width, projection="", **_):
-  """P, by what the teacher's folder says; InputError where a projection would have to widen."""
+  """P, the width of what `look_up` gives, by what the teacher's folder says.
+
+  Raises InputError where a projection would need more dimensions than the teacher has.
+  """
   own = vector_store.width(model_folder.describe(model))
   if projection and own < student_width:
     raise InputError(
@@ -142,11 +166,12 @@ def width(*, model, labels, student_width, projection="", **_):
       f"student's {student_width}; take a wider teacher, or a loss of "
       "similarities without a projection."
     )
-  return (student_width if projection else own) * (2 if labels == "average" else 1)
+  sides = 2 if labels == "average" else 1
+  return sides * (student_width if projection else own)
 
 
 def check_comparable(teacher, loss, widths):
-  """Raises InputError where the loss subtracts vectors of the student, of `widths`, and cannot."""
+  """Raises InputError where a loss cannot subtract the student's vectors, of `widths`, from P."""
   if teacher["labels"] == "average":  # Two vectors side by side, whatever their dimensions.
     raise InputError(
       f"{loss}: takes one vector of the teacher for each pair, and config.teacher."
@@ -154,15 +179,20 @@ def check_comparable(teacher, loss, widths):
       "of similarities."
     )
   found = width(**teacher)
-  if any(found != other for other in widths):
-    helps = ["projection = 'pca' in config.teacher"] if found > max(widths) else []
-    helps += ["no config.matryoshka"] if len(widths) > 1 else []
-    settings = [" and ".join(helps)] if helps else []
-    raise InputError(
-      f"{loss}: the teacher {teacher['model']} gives vectors of {found} dimensions, "
-      f"the student of {', '.join(map(str, widths))}; what helps is "
-      f"{', or '.join([*settings, 'a loss of similarities'])}."
-    )
+  if set(widths) == {found}:
+    return
+  settings = []
+  if found > max(widths):
+    settings.append("projection = 'pca' in config.teacher")
+  if len(widths) > 1:
+    settings.append("no config.matryoshka")
+  helps = " and ".join(settings)
+  if helps:
+    helps += ", or "
+  raise InputError(
+    f"{loss}: the teacher {teacher['model']} gives vectors of {found} dimensions, "
+    f"the student of {', '.join(map(str, widths))}; what helps is {helps}a loss of similarities."
+  )
 
 
 def module(teacher, dtype):
@@ -175,7 +205,8 @@ def check_same_tokens(teacher, tokenizer, prompt, length):
   """Raises InputError where a teacher in the step would not see its own tokens."""
   content = model_folder.describe(teacher["model"])
   own = teacher.get("prompt")
-  own = content.prompt if own is None else own
+  if own is None:
+    own = content.prompt
   positions = content.model["positions"] - content.model["position_offset"]
   said = f"config.teacher.where = 'step': {teacher['model']} "
   if own != prompt:
@@ -190,7 +221,7 @@ def check_same_tokens(teacher, tokenizer, prompt, length):
 
 
 def in_step(x_bP, y_bP, anchor_b=None):
-  """The same as `look_up` of the teacher's vectors of both sides; `anchor_b` is for Priority."""
+  """What `look_up` gives, from the teacher's vectors of both sides; "priority" needs `anchor_b`."""
   if anchor_b is None:
     return jnp.concatenate([x_bP, y_bP], -1) / jnp.sqrt(2.0)
   return jnp.where(anchor_b[:, None] == 1, y_bP, x_bP)

@@ -2,17 +2,14 @@
 
 import hashlib
 import json
-import sys
 
 import numpy as np
-from tqdm import tqdm
 
 from labse_jax import model_folder
-from labse_jax.base import files, fingerprint
-from labse_jax.base.console import is_main, say
+from labse_jax.base import console, files, fingerprint
 from labse_jax.base.errors import InputError
-from labse_jax.encoding import sentence_encoder
 from labse_jax.encoding.encode_functions import encode_once
+from labse_jax.encoding.sentence_encoder import SentenceEncoder
 
 SHARD = 8_192  # Pairs in a file: what is lost where the encoding is stopped.
 SAMPLE = 50_000  # Pairs whose vectors make a projection.
@@ -29,9 +26,9 @@ OTHERS = {
 class Store:
   """Unit vectors [N, 2, P] float16 of the sources and targets of N pairs, store[indices].
 
-  They lie in DATASET/vectors/KEY, KEY being a hash of the model and the prompt (the model's own
-  default if None). `compute` makes what is missing. Raises InputError where the manifest there
-  says that they are of another model, prompt or text.
+  They lie in DATASET/vectors/KEY. KEY is a hash of the model and the prompt; a prompt of None is
+  the model's own. `compute` makes what is missing. Raises InputError where the manifest there says
+  that the vectors are of another model, prompt or text.
   """
 
   def __init__(self, dataset, model, *, prompt=None):
@@ -40,7 +37,9 @@ class Store:
     content = model_folder.describe(model)
     if prompt is None:
       prompt = content.prompt
-    self.dataset, self.model, self.prompt = dataset, model, prompt
+    self.dataset = dataset
+    self.model = model
+    self.prompt = prompt
     self.width = width(content)
     self._about = {
       "model": fingerprint.model(model),
@@ -50,10 +49,11 @@ class Store:
       "width": self.width,
       "shard": SHARD,
     }
-    key = hashlib.blake2b(json.dumps([self._about["model"], prompt]).encode(), digest_size=8)
-    self.folder = dataset.folder / "vectors" / key.hexdigest()
+    key = json.dumps([self._about["model"], prompt])
+    name = hashlib.blake2b(key.encode(), digest_size=8).hexdigest()
+    self.folder = dataset.folder / "vectors" / name
     self._manifest = self._checked_manifest()
-    self._shards = {}
+    self._shards = {}  # Those that are open, by their numbers.
 
   def __len__(self):
     return len(self.dataset)
@@ -69,7 +69,8 @@ class Store:
 
   def missing(self):
     """The numbers of the shards that are not there whole."""
-    return [n for n in range(-(-len(self) // SHARD)) if self._open(n) is None]
+    shards = -(-len(self) // SHARD)
+    return [number for number in range(shards) if self._open(number) is None]
 
   def compute(self, *, precision=None):
     """Encodes the shards that are missing, one after the other; each is there whole or not at all.
@@ -82,31 +83,35 @@ class Store:
         f"{self.folder}: was begun in {begun}, {precision} is asked for; go on in "
         f"{begun}, or remove the folder."
       )
-    missing, precision = self.missing(), precision or begun or "float32"
+    precision = precision or begun or "float32"
+    missing = self.missing()
     if not missing:
       return
-    encoder = sentence_encoder.SentenceEncoder.load(self.model, precision=precision)
+    encoder = SentenceEncoder.load(self.model, precision=precision)
     if not begun:
+      # Before the first shard: what is there can then always be told apart.
       self._manifest = self._about | {"precision": precision, "folder": str(self.model)}
-      with files.replacing(self.folder / "manifest.json") as file:
-        json.dump(self._manifest, file, indent=2)
-    count = 2 * sum(len(self._indices(n)) for n in missing)
-    counts, terminal = [], sys.stderr.isatty()
-    with tqdm(total=count, unit=" sentences", disable=not terminal) as bar:
+      files.write_json(self.folder / "manifest.json", self._manifest)
+    sentences = 2 * sum(len(self._indices(number)) for number in missing)
+    cut = 0
+    distinct = 0
+    with console.progress(unit="sentences", total=sentences) as bar:
       for done, number in enumerate(missing, 1):
         with files.replacing(self._path(number), "wb") as file:
-          vectors_N2P, *counted = self._encode(encoder, number, bar)
+          vectors_N2P, shard_cut, shard_distinct = self._encode(encoder, number, bar)
           np.save(file, vectors_N2P)
-        counts.append(counted)
-        if not terminal:
-          say(f"{self.folder}: {done} of {len(missing)} files.")
-    encoder.say_cut(*np.sum(counts, axis=0))
+        cut += shard_cut
+        distinct += shard_distinct
+        if bar.disable:  # Without a terminal lines take the bar's place.
+          console.say(f"{self.folder}: {done} of {len(missing)} files.")
+    encoder.say_cut(cut, distinct)
 
   def projection(self, width):
-    """[P, width] float32: the axes along which the vectors are longest; they turn, nothing is taken
-    away first, so that products of two vectors stay what they were as nearly as they can.
+    """The `width` axes along which the vectors are longest, [P, width] float32.
 
-    Computed from an even sample of at most 50,000 pairs, and stored with the vectors.
+    The vectors are turned, but not centred first, so that the products of two of them stay as near
+    as they can to what they were. The axes are computed from an even sample of at most 50,000
+    pairs, and stored with the vectors.
     """
     path = self.folder / f"projection_{width}.npy"
     axes_PD = _opened(path, (self.width, width), np.float32)
@@ -114,7 +119,7 @@ class Store:
       sample = np.linspace(0, len(self) - 1, min(len(self), SAMPLE)).astype(int)
       parts = np.array_split(sample, -(-len(sample) // 1024))
       axes_PD = principal_axes((self[part].reshape(-1, self.width) for part in parts), width)
-      if is_main():
+      if console.is_main():
         with files.replacing(path, "wb") as file:
           np.save(file, axes_PD)
     return np.asarray(axes_PD)
@@ -151,17 +156,22 @@ class Store:
 
   def _encode(self, encoder, number, bar):
     """(vectors_N2P of a shard, its distinct texts that were cut, its distinct texts)."""
-    examples = self.dataset.source.__getitems__(self._indices(number))
-    texts = [example[side] for example in examples for side in ("source", "target")]
+    texts = []
+    for example in self.dataset.source.__getitems__(self._indices(number)):
+      texts += [example["source"], example["target"]]
     vectors_NP, cut, distinct = encode_once(encoder, texts, self.prompt, bar)
     return vectors_NP.reshape(-1, 2, self.width), cut, distinct
 
 
 def principal_axes(parts, width):
   """The first eigenvectors of the sum of x x^T over the rows x_P of `parts`, as [P, width]."""
-  moments_PP = sum(x.T @ x for x in (part.astype(np.float64) for part in parts))
-  axes_PD = np.linalg.eigh(moments_PP)[1][:, ::-1][:, :width]
-  return np.ascontiguousarray(axes_PD, np.float32)
+  moments_PP = 0
+  for part_NP in parts:
+    x_NP = part_NP.astype(np.float64)
+    moments_PP = moments_PP + x_NP.T @ x_NP
+  _, vectors_PP = np.linalg.eigh(moments_PP)
+  longest_first_PP = vectors_PP[:, ::-1]  # eigh gives the largest eigenvalue last.
+  return np.ascontiguousarray(longest_first_PP[:, :width], np.float32)
 
 
 def width(content):

@@ -100,8 +100,10 @@ def opened(content):
 
 def _wordpieces(words, count):
   """All characters of a Counter of words, and at most `count` pieces merged of them."""
-  starts = {word[0] for word in words}
-  alphabet = sorted(starts.union(wordpiece.inner_pieces(words)))
+  alphabet = set(wordpiece.inner_pieces(words))
+  for word in words:
+    alphabet.add(word[0])
+  alphabet = sorted(alphabet)
   return wordpiece.merged(alphabet, words, len(alphabet) + count)
 
 

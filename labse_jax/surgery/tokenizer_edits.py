@@ -71,7 +71,10 @@ def needed(content):
 def _ids_in(processor):
   """The ids, a set, of the special tokens that a post-processor names."""
   processor = processor or {}
-  ids = {processor[name][1] for name in ("sep", "cls") if name in processor}
+  ids = set()
+  for name in ("sep", "cls"):
+    if name in processor:
+      ids.add(processor[name][1])
   for token in processor.get("special_tokens", {}).values():
     ids.update(token["ids"])
   for part in processor.get("processors", []):

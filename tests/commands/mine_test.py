@@ -11,13 +11,21 @@ import pytest
 
 from labse_jax import mine
 from labse_jax.base import errors
+from labse_jax.base.errors import InputError
 from labse_jax.data.filters import language_id, writing_systems
 from labse_jax.encoding import sentence_encoder
 from labse_jax.mining import calibration
-from labse_jax.mining.texts import copied, read_text
+from labse_jax.mining.texts import read_text
 from labse_jax.neighbours import exact, margin
 from labse_jax.neighbours import state as search_state
 from labse_jax.neighbours.exact import top_k_both
+
+NEEDED = {"--model": "m", "--source": "a.deu", "--target": "b.eng.gz", "--output": "out"}
+
+
+def command_line(flags, *words):
+  needed = [word for flag in flags.items() for word in flag]
+  return [str(word) for word in (*needed, *words)]
 
 
 @pytest.fixture
@@ -37,19 +45,10 @@ def command(tiny_folder, texts, tmp_path, monkeypatch, capsys):
   monkeypatch.setattr(sentence_encoder, "CHUNK", 16)
 
   def call(*words):
-    argv = [
-      "--model",
-      tiny_folder,
-      "--source",
-      tmp_path / "a.deu",
-      "--target",
-      tmp_path / "b.eng.gz",
-      "--output",
-      tmp_path / "out",
-      *words,
-    ]
+    folder = {"--source": tmp_path / "a.deu", "--target": tmp_path / "b.eng.gz"}
+    folder |= {"--model": tiny_folder, "--output": tmp_path / "out"}
     with pytest.raises(SystemExit) as status:
-      errors.run(mine.main, [str(word) for word in argv])
+      errors.run(mine.main, command_line(folder, *words))
     return status.value.code, capsys.readouterr()
 
   return call
@@ -79,11 +78,12 @@ def same(rows, wanted):
 
 def test_pairs_of_a_search_in_int8(command, texts, tiny_encoder, tmp_path, monkeypatch):
   given = []  # Scores are float32's, so that pairs do not tell how they were searched for.
-  monkeypatch.setattr(
-    mine,
-    "top_k_both",
-    lambda *arguments, **options: (given.append(options), top_k_both(*arguments, **options))[1],
-  )
+
+  def noted(*arguments, **options):
+    given.append(options)
+    return top_k_both(*arguments, **options)
+
+  monkeypatch.setattr(mine, "top_k_both", noted)
   assert command("--search", "int8")[0] == 0
   assert given == [{"dtype": "int8", "state": tmp_path / "out.vectors" / "search"}]
   search = functools.partial(top_k_both, dtype="int8")
@@ -187,22 +187,19 @@ def test_a_killed_run_goes_on_to_the_same_bytes(command, tmp_path, monkeypatch, 
   command()
   whole = (tmp_path / "out").read_bytes()
   (tmp_path / "out").unlink()
-  original, calls = sentence_encoder.SentenceEncoder.encode, []
+  original = sentence_encoder.SentenceEncoder.encode
+  calls = []
+  allowed_calls = chunks
 
   def stopping(self, *arguments, **options):
     calls.append(1)
-    if len(calls) > chunks:
+    if len(calls) > allowed_calls:
       raise KeyboardInterrupt
     return original(self, *arguments, **options)
 
-  with monkeypatch.context() as patch:
-    patch.setattr(sentence_encoder.SentenceEncoder, "encode", stopping)
-    assert command()[0] == 130 and not (tmp_path / "out").exists()
-  monkeypatch.setattr(
-    sentence_encoder.SentenceEncoder,
-    "encode",
-    lambda *a, **o: (calls.append(1), original(*a, **o))[1],
-  )
+  monkeypatch.setattr(sentence_encoder.SentenceEncoder, "encode", stopping)
+  assert command()[0] == 130 and not (tmp_path / "out").exists()
+  allowed_calls = 100
   calls.clear()
   assert command()[0] == 0 and (tmp_path / "out").read_bytes() == whole
   assert len(calls) == 5 + 6 - chunks  # Of 71 and 81 lines; what was done was not done again.
@@ -219,17 +216,6 @@ def test_a_run_killed_in_its_search_goes_on(command, tmp_path, monkeypatch):
   assert (tmp_path / "out.vectors" / "search" / search_state.FILE).exists()
   monkeypatch.setattr(exact, "_search_block", None)  # No block is searched again.
   assert command()[0] == 0 and (tmp_path / "out").read_bytes() == whole
-
-
-def test_what_another_run_left_is_not_used(command, tmp_path, monkeypatch):
-  with monkeypatch.context() as patch:
-    patch.setattr(margin, "candidates", lambda *_, **__: 1 / 0)
-    with pytest.raises(ZeroDivisionError):
-      command()
-  assert (tmp_path / "out.vectors").exists()
-  (tmp_path / "a.deu").write_text("\n".join(f"Nummer {n}" for n in range(9)))
-  assert command()[0] == 0
-  assert all(source.startswith("Nummer") for _, source, _ in rows_of(tmp_path))
 
 
 @pytest.mark.parametrize(
@@ -259,24 +245,12 @@ def test_wrong_input_is_one_line_and_writes_nothing(command, tmp_path, monkeypat
   assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
 
 
-def test_strangers_files_are_not_removed(command, tmp_path):
-  (tmp_path / "out.vectors").mkdir()
-  (tmp_path / "out.vectors" / "thesis.txt").write_text("years of work")
-  status, said = command()
-  assert status == 2 and "holds other files (and no of.json)" in said.err
-  assert (tmp_path / "out.vectors" / "thesis.txt").exists()
-
-
 def test_a_precision_finds_the_threshold(command, texts, tiny_encoder, tmp_path, monkeypatch):
   """With fewer gold pairs than are believed outside of a test, near copies among them."""
   monkeypatch.setattr(calibration, "FEWEST", 15)
-  given, calibrated = [], calibration.calibrated
+  calibrated = calibration.calibrated
   monkeypatch.setattr(
-    calibration,
-    "calibrated",
-    lambda *arguments, copied, **options: (given.extend(copied), calibrated(*arguments, **options))[
-      1
-    ],
+    calibration, "calibrated", lambda *sides, copied, **o: calibrated(*sides, **o)
   )
   gold = [(line, f"{line} ...") for line in dict.fromkeys(texts[0][32:72])]
   (tmp_path / "gold.tsv").write_text("".join(f"{a}\t{b}\n" for a, b in gold[:20]), "utf-8")
@@ -284,8 +258,6 @@ def test_a_precision_finds_the_threshold(command, texts, tiny_encoder, tmp_path,
   status, said = command(*words)
   assert status == 0, said.err
   rows = rows_of(tmp_path)
-  lines = [read_text(tmp_path / name).lines for name in ("a.deu", "b.eng.gz")]
-  assert [part.tolist() for part in given] == [copied(side).tolist() for side in lines]
   everything = expected(texts, tiny_encoder)
   same([row[:3] for row in rows], everything[: len(rows)])
   precisions = [float(row[3]) for row in rows]
@@ -299,3 +271,75 @@ def test_gold_pairs_must_be_lines_of_the_texts(command, tmp_path):
   status, said = command("--precision", 0.9, "--gold", tmp_path / "gold.tsv")
   assert status == 2 and "gold.tsv:1: 'no such line' is no line of --source." in said.err
   assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+  "more, message",
+  [
+    (["--k", 0], "--k 0: 1 or more is allowed."),
+    (["--k", "four"], "argument --k: invalid int value: 'four'"),
+    (["--threshold", "high"], "argument --threshold: invalid float value: 'high'"),
+    (["--threshold", "nan"], "--threshold nan: a finite number is allowed."),
+    (["--threshold", 1, "--score-only"], "--score-only scores every line."),
+    (["--precision", 1], "--precision 1.0: more than 0 and less than 1 is allowed."),
+    (["--precision", 0.9, "--score-only"], "give no --threshold nor --score-only."),
+    (["--precision", 0.9, "--threshold", 1], "give no --threshold nor --score-only."),
+    (["--precision", 0.9, "--retrieval", "union"], "--precision needs --retrieval max"),
+    (["--gold", "gold.tsv"], "--gold is of --precision, which is not given."),
+    (["--report", "page.html"], "--report is of --precision, which is not given."),
+    (["--max-ratio", "nan"], "--max-ratio nan: 1 or more is allowed."),
+    (["--retrieval", "best"], "invalid choice: 'best'"),
+    (["--one-script", "--score-only"], "--one-script is of mining; --score-only scores every"),
+    (["--language-id", "--score-only"], "--language-id is of mining; --score-only scores every"),
+    (["--threshold", 0, "--score-only"], "--threshold is of mining; --score-only scores every"),
+    (["--max-ratio", 6, "--score-only"], "--max-ratio is of mining; --score-only scores every"),
+    (["--min-characters", 0, "--score-only"], "--min-characters is of mining; --score-only"),
+    (["--retrieval", "max", "--score-only"], "--retrieval is of mining; --score-only scores"),
+    (["--language-id", "--source", "a.txt"], "needs both languages; say --source-language."),
+    (["--language-id", "--target", "b.xz"], "needs both languages; say --target-language."),
+  ],
+)
+def test_wrong_arguments_are_refused(more, message):
+  with pytest.raises(InputError) as error:
+    mine.parsed(command_line(NEEDED, *more))
+  assert message in str(error.value)
+
+
+def test_what_is_not_given_has_a_default():
+  args = mine.parsed(command_line(NEEDED, "--max-ratio", 2))
+  assert (args.retrieval, args.min_characters, args.max_ratio) == ("max", 1, 2.0)
+
+
+@pytest.mark.parametrize(
+  "more, language",
+  [
+    ([], "deu"),
+    (["--source", "news.de.xz"], "de"),
+    (["--source", "de.txt"], "und"),
+    (["--source", "de.txt", "--source-language", "de"], "de"),
+  ],
+)
+def test_a_files_ending_is_its_language(more, language):
+  assert mine.language(mine.parsed(command_line(NEEDED, *more)), "source") == language
+
+
+@pytest.mark.parametrize(
+  "more, message",
+  [
+    (["--output", "a.deu"], "a.deu: is an input; name another file"),
+    (["--output", "out", "--report", "gold"], "gold: is an input"),
+    (["--output", "a", "--format", "moses"], "a.deu: is an input"),
+    (["--report", "x/../out"], "out: is named for two outputs; each needs a file of its own."),
+    (["--output", "folder"], "folder: is a folder; a file is needed."),
+    (["--output", "/dev/null"], "/dev/null: is a device; a file is needed."),
+  ],
+)
+def test_what_must_stay_is_not_written_over(tmp_path, monkeypatch, more, message):
+  monkeypatch.chdir(tmp_path)
+  (tmp_path / "folder").mkdir()
+  for name in ("a.deu", "gold"):
+    (tmp_path / name).write_text("one")
+  args = mine.parsed(command_line(NEEDED, "--precision", 0.9, "--gold", "gold", *more))
+  with pytest.raises(InputError) as error:
+    mine.check_output(args, ["deu", "eng"])
+  assert message in str(error.value)

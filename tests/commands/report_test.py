@@ -13,8 +13,7 @@ from labse_jax import report
 from labse_jax.base import errors
 from labse_jax.base.errors import InputError
 from labse_jax.evaluation import example_queries
-from labse_jax.pages import html, plots
-from labse_jax.pages import run as run_sections
+from labse_jax.pages import html
 from tests.support.html_document import Document
 
 PNG = b"\x89PNG\r\n\x1a\n"
@@ -52,7 +51,8 @@ def workdir(tmp_path, monkeypatch):
   """A run with everything: metrics, config, evaluation, model and data."""
   module = types.SimpleNamespace(SentenceEncoder=FakeEncoder)
   monkeypatch.setitem(sys.modules, "labse_jax.encoding.sentence_encoder", module)
-  run, data = tmp_path / "run<1>", tmp_path / "data"
+  run = tmp_path / "run<1>"
+  data = tmp_path / "data"
   (run / "model").mkdir(parents=True)
   data.mkdir()
   for language, texts in (("fra", FRENCH), ("jpn", JAPANESE)):
@@ -212,7 +212,7 @@ def prepare(workdir, what):
     ("broken middle", "metrics.jsonl:2: is not JSON"),
     ("only a torn line", "metrics.jsonl:1: is not JSON"),
     ("no step", "metrics.jsonl:2: each line is one object with a 'step'"),
-    ("broken evaluation", "evaluation.json: is not JSON"),
+    ("broken evaluation", "evaluation.json: cannot be read as JSON"),
     ("two models", "evaluation.json: compares models; evaluate this run's model alone"),
     ("another file", "evaluation.json: is no result of evaluate"),
   ],
@@ -229,47 +229,3 @@ def test_wrong_input_is_one_line_and_writes_nothing(workdir, capsys, what, messa
 def test_a_missing_workdir_is_named(tmp_path):
   with pytest.raises(InputError, match="nowhere: no such folder"):
     report.main([str(tmp_path / "nowhere")])
-
-
-def test_values_that_are_not_finite_are_not_drawn():
-  log = [{"step": 1, "loss": 2.0}, {"step": 2, "loss": float("nan")}, {"step": 3, "loss": None}]
-  assert run_sections.series([*log, {"step": 4}, {"step": 5, "loss": metric(1.0)}], "loss") == (
-    [1, 5],
-    [2.0, 1.0],
-  )
-
-
-def test_a_hundred_languages_stay_legible(monkeypatch):
-  sizes = []
-  monkeypatch.setattr(plots, "png", lambda figure: sizes.append(figure))
-  plots.bars({f"l{place}": metric(place / 200) for place in range(112)}, metric="accuracy")
-  (figure,) = sizes
-  names = [text.get_text() for axes in figure.axes for text in axes.get_yticklabels()]
-  assert names == [f"l{place}" for place in reversed(range(112))]
-  inches_a_row = figure.get_figheight() / max(len(axes.patches) for axes in figure.axes)
-  assert inches_a_row >= 0.19 and figure.get_figheight() < 9
-
-
-@pytest.mark.filterwarnings("error:Glyph")
-def test_a_chart_never_draws_a_glyph_its_font_lacks():
-  assert plots.plain("ไทย $x$") == r"??? \$x\$"
-  assert plots.bars({"ไทย": 0.5, "$\\frac$": 0.2}, metric="正確").startswith(PNG)
-  assert plots.curves({"損失": {"ไทย": ([1], [2.0]), "b": ([1], [3.0])}}).startswith(PNG)
-
-
-def test_smoothing_is_a_mean_over_a_window():
-  assert plots.smooth(np.full(200, 3.0)) == pytest.approx(3)
-  values = np.arange(200.0)
-  assert plots.smooth(values)[100] == 100 and plots.smooth(values)[0] == np.mean(values[:6])
-
-
-def test_borders_of_stages_are_where_the_model_grew(monkeypatch):
-  log = [{"step": n, "stage": 1 + (n >= 4) + (n >= 8), "loss": 1.0} for n in range(10)]
-  assert run_sections.stage_borders(log) == [4, 8]
-  assert run_sections.stage_borders([{"step": 1, "loss": 2.0}]) == []
-  drawn, images = [], {}
-  monkeypatch.setattr(
-    run_sections.plots, "curves", lambda panels, borders: drawn.append(borders) or b""
-  )
-  page_of = "".join(map(str, run_sections.training(log, False, images)))
-  assert drawn == [[4, 8]] and "the model grows" in page_of

@@ -62,3 +62,25 @@ def test_a_heat_map_names_its_rows(drawn):
   assert names(axes) == ["fra", "deu"]
   (axes,) = drawn(plots.heat_map, np.eye(2), down="d", across="a").axes
   assert names(axes) == ["1", "2"]
+
+
+def test_a_hundred_languages_stay_legible(drawn):
+  values = {f"l{n}": {"value": n / 200, "low": 0.0, "high": n / 100} for n in range(112)}
+  figure = drawn(plots.bars, values, metric="accuracy")
+  shown = [name for axes in figure.axes for name in names(axes)]
+  assert shown == [f"l{place}" for place in reversed(range(112))]
+  inches_a_row = figure.get_figheight() / max(len(axes.patches) for axes in figure.axes)
+  assert inches_a_row >= 0.19 and figure.get_figheight() < 9
+
+
+@pytest.mark.filterwarnings("error:Glyph")
+def test_a_chart_never_draws_a_glyph_its_font_lacks():
+  assert plots.plain("ไทย $x$") == r"??? \$x\$"
+  assert plots.bars({"ไทย": 0.5, "$\\frac$": 0.2}, metric="正確").startswith(b"\x89PNG")
+  assert plots.curves({"損失": {"ไทย": ([1], [2.0]), "b": ([1], [3.0])}}).startswith(b"\x89PNG")
+
+
+def test_smoothing_is_a_mean_over_a_window():
+  assert plots.smooth(np.full(200, 3.0)) == pytest.approx(3)
+  values = np.arange(200.0)
+  assert plots.smooth(values)[100] == 100 and plots.smooth(values)[0] == np.mean(values[:6])

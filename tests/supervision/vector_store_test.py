@@ -5,12 +5,11 @@ import shutil
 
 import numpy as np
 import pytest
-from tqdm import tqdm
 
 from labse_jax.base.errors import InputError
 from labse_jax.data.dataset import open_dataset
 from labse_jax.data.sources import Pair
-from labse_jax.encoding import encode_functions, sentence_encoder
+from labse_jax.encoding import encode_functions
 from labse_jax.supervision import vector_store
 from tests.support.tiny import write_dataset
 
@@ -39,19 +38,6 @@ def test_they_are_those_of_the_encoder(data, small, tiny_folder, tiny_encoder):
   expected = tiny_encoder.encode(texts, normalize_embeddings=True).reshape(20, 2, -1)
   assert got.dtype == np.float16 and np.abs(expected[:-1] - expected[1:]).max() > 0.01
   np.testing.assert_allclose(got, expected, rtol=2**-11, atol=1e-6)
-
-
-def test_a_text_that_comes_again_is_encoded_once(tiny_encoder, monkeypatch):
-  texts, seen = ["a", "b", "a", "c", "b", "a"], []
-  real = tiny_encoder.encode
-  monkeypatch.setattr(sentence_encoder, "CHUNK", 2)
-  monkeypatch.setattr(
-    tiny_encoder, "encode", lambda part, **k: seen.append(part) or real(part, **k)
-  )
-  with tqdm(total=6, disable=None) as bar:
-    got, *counts = encode_functions.encode_once(tiny_encoder, [*texts, "x " * 200], "", bar)
-  assert seen == [["a", "b"], ["c", "x " * 200]] and counts == [1, 4]
-  np.testing.assert_allclose(got[:6], real(texts), atol=1e-3)
 
 
 def test_what_was_cut_is_told_out_of_what_was_encoded(tmp_path, tiny_folder, capsys):

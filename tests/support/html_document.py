@@ -8,7 +8,9 @@ class Document(html.parser.HTMLParser):
 
   def __init__(self, text):
     super().__init__()
-    self.tags, self.texts, self.open = [], [], []
+    self.tags = []
+    self.texts = []
+    self.open = []
     self.feed(text)
 
   def handle_starttag(self, tag, attributes):

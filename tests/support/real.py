@@ -91,10 +91,17 @@ def _mbert(name, work):
 
 
 def _strings(raw):
-  """A vocab.txt from an i2w file, whose pieces begin with a space where they begin a word."""
-  start = 96  # Of the count, the offset of each string and of the last one's end, the strings.
-  (count,) = np.frombuffer(raw, "<u4", 1, start)
-  offsets = np.frombuffer(raw, "<u4", count + 1, start + 4)
-  raw = raw[start + 4 * (count + 2) :]
-  pieces = (raw[a:b] for a, b in zip(offsets[:-1], offsets[1:], strict=True))
-  return b"".join((p[1:] if p[:1] == b" " else b"##" + p) + b"\n" for p in pieces)
+  """A vocab.txt from an i2w file, whose pieces begin with a space where they begin a word.
+
+  The file has a header, the number of strings, the offset of each and of the end, and the strings.
+  """
+  header = 96
+  (count,) = np.frombuffer(raw, "<u4", 1, header)
+  offsets = np.frombuffer(raw, "<u4", count + 1, header + 4)
+  text = raw[header + 4 * (count + 2) :]
+  lines = []
+  for start, end in zip(offsets[:-1], offsets[1:], strict=True):
+    piece = text[start:end]
+    piece = piece[1:] if piece.startswith(b" ") else b"##" + piece
+    lines.append(piece + b"\n")
+  return b"".join(lines)

@@ -142,11 +142,12 @@ def save_research(prefix, arrays, all_ids):
   tf = need_tensorflow()
   tf1 = tf.compat.v1
   with tf1.Graph().as_default(), tf1.Session() as session:
-    made = {
-      name: tf1.get_variable(f"bert/{name}", initializer=value) for name, value in arrays.items()
-    }
-    for name, value in {"global_step": 3, "bert/pooler/dense/bias/adam_v": np.ones(32)}.items():
-      tf1.get_variable(name, initializer=value)
+    made = {}
+    for name, value in arrays.items():
+      made[name] = tf1.get_variable(f"bert/{name}", initializer=value)
+    # Training leaves its step and its moments beside the weights.
+    tf1.get_variable("global_step", initializer=3)
+    tf1.get_variable("bert/pooler/dense/bias/adam_v", initializer=np.ones(32))
     session.run(tf1.global_variables_initializer())
     tf1.train.Saver().save(session, str(prefix))
     return [session.run(research_vector(tf, made.get, ids)) for ids in all_ids]
@@ -172,7 +173,8 @@ def garden_vector(tf, model, ids):
 
 def save_garden_task(prefix, model, optimizer):
   """Writes the checkpoint of the official dual-encoder task that trained `model`'s encoder."""
-  models, tf = need_model_garden(), need_tensorflow()
+  models = need_model_garden()
+  tf = need_tensorflow()
   encoder = model.checkpoint_items["encoder"]
   task = models.DualEncoder(encoder, max_seq_length=8, output="logits")
   zeros = [tf.zeros_like(variable) for variable in task.trainable_variables]

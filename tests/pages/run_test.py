@@ -1,0 +1,112 @@
+"""The sections of a run's page, by what they read and what they show."""
+
+import json
+
+import pytest
+
+from labse_jax.base.errors import InputError
+from labse_jax.pages import run as run_sections
+from tests.support.html_document import Document
+
+
+def metric(value):
+  return {"value": value, "low": value - 0.1, "high": value + 0.1}
+
+
+@pytest.fixture
+def drawn(monkeypatch):
+  """What `training` gives to the chart: a list of (panels, borders)."""
+  charts = []
+
+  def curves(panels, borders):
+    charts.append((panels, borders))
+    return b""
+
+  monkeypatch.setattr(run_sections.plots, "curves", curves)
+  return charts
+
+
+def test_values_that_are_not_finite_are_not_drawn():
+  log = [{"step": 1, "loss": 2.0}, {"step": 2, "loss": float("nan")}, {"step": 3, "loss": None}]
+  assert run_sections.series([*log, {"step": 4}, {"step": 5, "loss": metric(1.0)}], "loss") == (
+    [1, 5],
+    [2.0, 1.0],
+  )
+
+
+def test_a_run_that_does_not_grow_has_no_borders():
+  assert run_sections.stage_borders([{"step": 1, "loss": 2.0}]) == []
+
+
+def test_borders_of_stages_are_where_the_model_grew(drawn):
+  log = [{"step": n, "stage": 1 + (n >= 4) + (n >= 8), "loss": 1.0} for n in range(10)]
+  log.insert(6, {"step": 5, "tatoeba/accuracy": 0.5})  # An evaluation's line names no stage.
+  assert run_sections.stage_borders(log) == [4, 8]
+  page = "".join(run_sections.training(log, False, {}))
+  assert [borders for _, borders in drawn] == [[4, 8]] and "the model grows" in page
+
+
+def test_the_first_panels_are_drawn_and_one_test_gives_its_name(drawn):
+  row = {"step": 3, "loss": 1.0, "learning_rate": 0.1, "grad_norm": 2.0, "tokens_per_second": 9.0}
+  row |= {"tatoeba/accuracy": metric(0.5), "tatoeba/pairs": 7, "masked_accuracy": None}
+  images = {}
+  run_sections.training([row], False, images)
+  ((panels, _),) = drawn
+  assert list(panels) == ["Loss", "tatoeba/accuracy", "Learning rate", "Tokens per second"]
+  assert panels["tatoeba/accuracy"] == {"tatoeba/accuracy": ([3], [0.5])}
+  assert images == {"training": b""}
+
+
+def test_several_tests_share_a_panel(drawn):
+  run_sections.training([{"step": 1, "a/accuracy": 0.5, "b/accuracy": 0.25}], False, {})
+  ((panels, _),) = drawn
+  assert list(panels["Tests during training"]) == ["a/accuracy", "b/accuracy"]
+
+
+def test_nothing_to_draw_is_said(drawn):
+  page = "".join(run_sections.training([{"step": 1, "loss": None}], True, {}))
+  assert "holds no value that could be drawn" in page and "was cut short" in page
+  assert drawn == []
+
+
+@pytest.mark.parametrize(
+  ("row", "shown"),
+  [
+    ({"sentences_per_second": 1234.5, "tokens_per_second": 9.0}, ["1,234", "sentences per second"]),
+    ({"tokens_per_second": 9.0}, ["9", "tokens per second"]),
+    ({"loss": 0.5, "masked_accuracy": 0.25}, ["0.250", "of the masked words found"]),
+  ],
+)
+def test_the_main_figures_are_those_that_were_logged(row, shown):
+  texts = Document("".join(run_sections.overview([{"step": 6} | row], None))).texts
+  assert texts[texts.index("training steps") - 1] == "7"
+  assert texts[-2:] == shown
+
+
+def test_a_config_is_flat_text():
+  config = {"seed": 7, "model": {"width": 8, "more": {}}, "stages": [[1, 2], [3]], "init": None}
+  assert run_sections.flat(config) == {
+    "seed": "7",
+    "model.width": "8",
+    "model.more": "none",
+    "stages": "1, 2, 3",
+    "init": "none",
+  }
+
+
+def test_a_torn_last_line_is_left_out(tmp_path):
+  path = tmp_path / "metrics.jsonl"
+  rows = [{"step": 0, "loss": 2.0}, {"step": 1, "loss": 1.0}]
+  path.write_text("\n\n".join(map(json.dumps, rows)) + "\n\n")
+  assert run_sections.read_metrics(path) == (rows, False)
+  with open(path, "ab") as file:
+    file.write('{"note": "é'.encode()[:-1])
+  assert run_sections.read_metrics(path) == (rows, True)
+
+
+def test_an_evaluation_of_several_models_is_refused(tmp_path):
+  path = tmp_path / "evaluation.json"
+  assert run_sections.read_evaluation(path) is None
+  path.write_text('{"models": {}}')
+  with pytest.raises(InputError, match="compares models; evaluate this run's model alone"):
+    run_sections.read_evaluation(path)
