@@ -179,7 +179,10 @@ def loop(run, state, data, key):
 
       done = step + 1
       stop = run.stopper.asked(step)
-      due = [evaluation for evaluation in run.evals if done % evaluation.every == 0]
+      # The last step is evaluated whatever `every` says: it is the model that is kept.
+      due = [
+        evaluation for evaluation in run.evals if done % evaluation.every == 0 or done == total
+      ]
       save = stop or done in (total, stage.span.end) or done % run.config.save_every == 0
       if due or save:
         # First the metrics: they raise where something is not finite, which is never saved.

@@ -150,21 +150,22 @@ def test_a_loss_that_is_not_finite_names_step_and_batch(folder, tmp_path):
   assert not (tmp_path / "model").exists()
 
 
-def test_evaluators_run_every_so_many_steps(folder, tmp_path):
+def test_evaluators_run_every_so_many_steps_and_after_the_last(folder, tmp_path):
   held_out = tmp_path / "held_out"
   held_out.mkdir()
   for n, pair in zip(range(20), tiny.pairs(20, seed=3), strict=False):
     for end, text in ((pair.target_language, pair.target), ("eng", pair.source)):
       with open(held_out / f"tatoeba.{pair.target_language}-eng.{end}", "a") as file:
         file.write(f"{text} {n}\n")
-  config = tiny.config(folder, total_steps=4)
+  config = tiny.config(folder, total_steps=5)
   with config.unlocked():
     config.evals.held_out = dict(type="tatoeba", every=2, data=str(held_out))
   trainer.train(config, tmp_path / "run")
   rows = [json.loads(r) for r in (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()]
-  values = [row["held_out/accuracy"] for row in rows if "held_out/accuracy" in row]
-  assert len(values) == 2 and all(0 <= value <= 1 for value in values)
-  assert [row["step"] for row in rows] == list(range(4))  # Each step once, with its evaluation.
+  evaluated = {row["step"]: row["held_out/accuracy"] for row in rows if "held_out/accuracy" in row}
+  assert list(evaluated) == [1, 3, 4]
+  assert all(0 <= value <= 1 for value in evaluated.values())
+  assert [row["step"] for row in rows] == list(range(5))  # Each step once, with its evaluation.
 
 
 @pytest.mark.parametrize("fsdp", [pytest.param(2, marks=pytest.mark.slow), 8])
