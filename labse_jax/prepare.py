@@ -5,7 +5,7 @@ import pathlib
 import sys
 import time
 
-from labse_jax.base.console import progress
+from labse_jax.base.console import on_terminal, progress
 from labse_jax.base.errors import InputError, run
 from labse_jax.base.files import check_replaceable
 from labse_jax.data import preparation, sources
@@ -191,11 +191,14 @@ def _check(flags, output):
 
 def _progress(items):
   """A bar on a terminal, a line every now and then elsewhere."""
-  bar = progress(items, unit="rows")
-  return _with_lines(items) if bar.disable else bar
+  if on_terminal():
+    return progress(items, unit="rows")
+  # Without a bar that is not drawn: even that starts a thread, which can catch a Ctrl-C.
+  return _with_lines(items)
 
 
 def _with_lines(items):
+  """Yields the items, and tells about every 15 seconds how many there were."""
   start = time.monotonic()
   told = start
   for number, item in enumerate(items, 1):

@@ -29,13 +29,18 @@ def warn(text):
   note(f"warning: {text}")
 
 
+def on_terminal():
+  """Whether a person at a terminal sees stderr, where bars are drawn."""
+  return sys.stderr.isatty()
+
+
 def progress(items=None, *, unit, doing=None, total=None, initial=0, shown=None):
   """A bar over `items`, or one that `update` moves; drawn on a terminal unless `shown` says else.
 
   `unit` names what is counted ("lines"), `doing` stands before the bar.
   """
   if shown is None:
-    shown = sys.stderr.isatty()
+    shown = on_terminal()
   return tqdm(
     items,
     desc=doing,

@@ -1,3 +1,5 @@
+import importlib.util
+import itertools
 import json
 import os
 import pathlib
@@ -5,6 +7,7 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 import time
 
 import pytest
@@ -364,6 +367,22 @@ def test_a_full_disk_leaves_the_old_output_whole(tmp_path, limit_of):
   assert sorted(os.listdir(tmp_path)) == ["a.tsv", "d"]
 
 
+def test_off_a_terminal_a_line_now_and_then_tells_how_far_it_is(monkeypatch, capsys):
+  seconds = itertools.count(0, 10)  # Each look at the clock is ten seconds after the last.
+  monkeypatch.setattr(prepare.time, "monotonic", lambda: next(seconds))
+  threads = threading.active_count()
+  assert list(prepare._progress(range(4096))) == list(range(4096))
+  assert threading.active_count() == threads  # A thread of a bar could catch a Ctrl-C.
+  told = capsys.readouterr().err.splitlines()
+  assert told == ["2,048 rows, 68/s", "4,096 rows, 68/s"]
+
+
+def test_on_a_terminal_there_is_a_bar(monkeypatch, capsys):
+  monkeypatch.setattr("sys.stderr.isatty", lambda: True)
+  assert list(prepare._progress(range(3))) == [0, 1, 2]
+  assert "rows/s" in capsys.readouterr().err
+
+
 def test_ctrl_c_is_130_without_a_traceback(tmp_path):
   os.mkfifo(tmp_path / "a.tsv")
   process = command("--input", tmp_path / "a.tsv", "--output", tmp_path / "d")
@@ -390,5 +409,5 @@ def test_help_names_every_format_and_an_example():
   text = prepare.parser().format_help()
   for name in prepare.sources.FORMATS:
     assert f"  {name} " in text
-    assert pathlib.Path(prepare.sources.__file__).with_name(f"{name}.py").exists()
+    assert importlib.util.find_spec(f"labse_jax.data.sources.{name}")
   assert "examples:" in text
