@@ -54,6 +54,12 @@ def test_a_language_smaller_than_the_hosts_goes_to_all():
     assert set(first(mixed, 50)) >= {0, 1, 2}
 
 
+def test_hosts_that_share_a_language_walk_it_in_orders_of_their_own():
+  few = {"eng-xxx": np.arange(12)}  # Too small to be split between sixteen hosts.
+  orders = {tuple(first(mix(few, Host(index, 16)), 12)) for index in range(16)}
+  assert len(orders) == 16
+
+
 def test_an_epoch_draws_each_pair_once_and_the_next_in_another_order(indices):
   mixed = mix({"eng-deu": indices["eng-deu"]})
   size = len(indices["eng-deu"])
