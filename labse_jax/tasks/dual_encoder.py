@@ -247,10 +247,8 @@ def flat(a):
 def sides(z_RISD, turned_RS):
   """(x_bD, y_bD), sources and targets: packing turned some pairs round to fill the rows."""
   turned_RS1 = turned_RS[..., None]
-  first_RSD = z_RISD[:, 0]
-  second_RSD = z_RISD[:, 1]
-  x_RSD = jnp.where(turned_RS1, second_RSD, first_RSD)
-  y_RSD = jnp.where(turned_RS1, first_RSD, second_RSD)
+  x_RSD = jnp.where(turned_RS1, z_RISD[:, 1], z_RISD[:, 0])
+  y_RSD = jnp.where(turned_RS1, z_RISD[:, 0], z_RISD[:, 1])
   return flat(x_RSD), flat(y_RSD)
 
 
