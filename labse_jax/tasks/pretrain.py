@@ -53,6 +53,26 @@ class Task(EncoderTask):
     config = self.config
     tokenizer = self.tokenizer()
     opened = {folder: open_dataset(folder) for folder in self.datasets()}
+    sources = self._sources(opened)
+    if config.rows_of == "documents":
+      text, _ = sources["mlm"]
+      masked.check_long_enough(text, tokenizer, config.length, config.text)
+    for folder, dataset in opened.items():
+      self._describe(folder, dataset, tokenizer)
+    return masked.batches(
+      sources,
+      tokenizer,
+      share_tlm=config.share_tlm,
+      rows=config.batch_rows,
+      length=config.length,
+      exponent=config.exponent,
+      seed=config.seed,
+      options=dict(restart_positions=config.restart_positions, masking=config.masking.to_dict()),
+    )
+
+  def _sources(self, opened):
+    """{"tlm", "mlm": (dataset, what makes rows of it)} out of {folder: dataset}."""
+    config = self.config
     sources = {}
     # Rows of translations come from pairs, the other rows from documents or from pairs' sides.
     if config.share_tlm:
@@ -70,30 +90,22 @@ class Task(EncoderTask):
         "pairs are read where it is empty."
       )
     sources["mlm"] = (text, getattr(masked, config.rows_of))
-    if config.rows_of == "documents":
-      masked.check_long_enough(text, tokenizer, config.length, config.text)
-    for folder, dataset in opened.items():
-      share = masked.share_cut(
-        dataset,
-        tokenizer,
-        length=config.length,
-        rows_of=config.rows_of,
-        share_tlm=config.share_tlm,
-      )
-      kind = "documents" if dataset.monolingual else "pairs"
-      say(
-        f"{folder}: {len(dataset):,} {kind} in {len(dataset.indices_by_language)} languages; "
-        f"{share:.2%} of what a row takes is cut at {config.length} tokens."
-      )
-    return masked.batches(
-      sources,
+    return sources
+
+  def _describe(self, folder, dataset, tokenizer):
+    """Says how much a dataset holds, and what share of it rows cut off."""
+    config = self.config
+    share = masked.share_cut(
+      dataset,
       tokenizer,
-      share_tlm=config.share_tlm,
-      rows=config.batch_rows,
       length=config.length,
-      exponent=config.exponent,
-      seed=config.seed,
-      options=dict(restart_positions=config.restart_positions, masking=config.masking.to_dict()),
+      rows_of=config.rows_of,
+      share_tlm=config.share_tlm,
+    )
+    kind = "documents" if dataset.monolingual else "pairs"
+    say(
+      f"{folder}: {len(dataset):,} {kind} in {len(dataset.indices_by_language)} languages; "
+      f"{share:.2%} of what a row takes is cut at {config.length} tokens."
     )
 
   def batch_shapes(self):
