@@ -42,6 +42,7 @@ setup(
     "tensorflow": ["tensorflow>=2.18"],  # To read its checkpoints, by labse_jax.convert alone.
     "test": [
       "pytest>=8",
+      "pytest-xdist>=3.6",
       "chex",
       "faiss-cpu",
       "humanize",

@@ -1,9 +1,30 @@
 #!/usr/bin/env bash
-# Sets up and runs the tests: `bash launch/test.sh [ARGUMENTS OF PYTEST]`, such as `-k launch`.
+# usage: bash launch/test.sh [--quick | ARGUMENTS OF PYTEST]
+#
+# Sets up and runs the tests: first ruff, then the tests that need no long compilation, then the
+# heavy ones. Files of tests are shared out to as many processes as there are cores, four at most.
+#
+#   --quick     stops before the heavy tests: under three minutes on two cores
+#   ARGUMENTS   go to pytest as they are, in one process: -k launch, -m slow, tests/losses
 #
 # Parity tests compare with PyTorch. Its CPU wheel comes from where pip looks, else from PyTorch's
 # own index; where neither has one they are skipped, but with CI=true that is an error.
 set -euo pipefail
+
+source "$(dirname "${BASH_SOURCE[0]}")/shell.sh"
+
+QUICK=false
+case "${1:-}" in
+  -h | --help)
+    usage_of "$0"
+    exit 0
+    ;;
+  --quick)
+    QUICK=true
+    shift
+    [ $# -eq 0 ] || die 2 "--quick takes no further arguments; see --help."
+    ;;
+esac
 
 source "$(dirname "${BASH_SOURCE[0]}")/environment.sh"
 cd "$ROOT"
@@ -38,4 +59,13 @@ fi
 
 "$PYTHON" -m ruff check
 "$PYTHON" -m ruff format --check
-"$PYTHON" -m pytest "$@"
+if [ $# -gt 0 ]; then
+  exec "$PYTHON" -m pytest "$@"
+fi
+SHARED_OUT=(--numprocesses auto --maxprocesses 4 --dist loadfile)
+"$PYTHON" -m pytest "${SHARED_OUT[@]}" -m "not slow and not heavy"
+if $QUICK; then
+  say "left out: tests marked heavy or slow; without --quick the heavy ones follow."
+  exit
+fi
+"$PYTHON" -m pytest "${SHARED_OUT[@]}" -m "heavy and not slow"

@@ -234,6 +234,17 @@ def test_tests_skip_parity_without_torch_but_never_in_ci(checkout):
   assert "CI=true: no torch could be installed" in errors
 
 
+def test_quick_tests_come_first_and_heavy_ones_after_them(checkout):
+  assert checkout.run("test.sh")[0] == 0
+  quick, heavy = [line for line in checkout.log() if line.startswith("-m pytest")]
+  assert quick.endswith("-m not slow and not heavy") and heavy.endswith("-m heavy and not slow")
+  status, _, errors = checkout.run("test.sh", "--quick")
+  assert status == 0 and "left out: tests marked heavy or slow" in errors
+  assert [line for line in checkout.log() if line.startswith("-m pytest")] == [quick]
+  status, _, errors = checkout.run("test.sh", "--quick", "-k", "launch")
+  assert status == 2 and "--quick takes no further arguments" in errors
+
+
 def test_tests_take_only_a_cpu_wheel_of_torch(checkout):
   assert checkout.run("test.sh")[0] == 0
   lines = checkout.log()
