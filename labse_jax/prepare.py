@@ -7,7 +7,7 @@ import time
 
 from labse_jax.base.console import on_terminal, progress
 from labse_jax.base.errors import InputError, run
-from labse_jax.base.files import check_replaceable
+from labse_jax.base.files import check_paths
 from labse_jax.data import preparation, sources
 from labse_jax.data.filters import contamination, language_id
 from labse_jax.data.filters.lengths import line_filters, row_filters
@@ -37,8 +37,9 @@ examples:
       --held-out 1000 --min-characters 12 --max-characters 200
   python -m labse_jax.prepare --input data.tsv.xz --output data/all_pairs --pivot eng \\
       --columns source_language,target_language,origin,source,target
-  python -m labse_jax.prepare --input mined.tsv.gz --columns=-,source,target --source-language deu \
-      --target-language eng --without tatoeba ntrex stsb_dev.csv --output data/mined
+  python -m labse_jax.prepare --input mined.tsv.gz --columns=-,source,target \\
+      --source-language deu --target-language eng --output data/mined \\
+      --without tatoeba ntrex stsb_dev.csv
   python -m labse_jax.prepare --format text --source-language eng \\
       --input wiki.txt.xz --output data/eng_text
 """
@@ -81,7 +82,7 @@ def main(argv):
 def parser():
   """The command's argparse parser."""
   command = argparse.ArgumentParser(
-    prog="labse-jax prepare",
+    prog="labse_jax.prepare",
     description=DESCRIPTION,
     epilog=EXAMPLES,
     formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -185,8 +186,18 @@ def _check(flags, output):
     raise InputError(f"--allow-bad-lines {flags.allow_bad_lines}: a share from 0 to 1 is allowed.")
   if not flags.max_ratio >= 1:  # Nor NaN.
     raise InputError(f"--max-ratio {flags.max_ratio}: 1 or more is allowed.")
-  # The output replaces the folder, which must not cost anyone their files.
-  check_replaceable(output, marker="language_pairs.json")
+  _check_output(flags, output)
+
+
+def _check_output(flags, output):
+  """Raises InputError where the output, which replaces its folder, would cost someone files."""
+  # A TFDS dataset may be given by name, and a pipe is read once: neither lies in a folder. What
+  # is missing is told by its reader, which knows of names.
+  on_disk = []
+  for path in map(pathlib.Path, [*flags.input, *flags.without]):
+    if path.is_file() or path.is_dir():
+      on_disk.append(path)
+  check_paths(on_disk, output, marker="language_pairs.json")
 
 
 def _progress(items):

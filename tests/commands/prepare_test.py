@@ -347,6 +347,26 @@ def test_a_folder_with_other_files_is_not_replaced(tmp_path):
   assert (tmp_path / "home" / "thesis.txt").exists()
 
 
+@pytest.mark.parametrize("flag", ["--input", "--without"])
+def test_what_lies_in_the_dataset_to_be_replaced_is_not_lost(tmp_path, flag):
+  path = tsv(tmp_path / "a.tsv", ("a", "b"))
+  output = tmp_path / "d"
+  prepare.main(["--input", path, "--output", str(output), *ENGLISH_GERMAN])
+  inside = tsv(output / "raw.tsv", ("years", "of work"))
+  before = tree(output)
+  arguments = ["--input", path, inside] if flag == "--input" else ["--input", path, flag, inside]
+  with pytest.raises(InputError, match=r"is, or holds, the input .*raw\.tsv; name another folder"):
+    prepare.main([*arguments, "--output", str(output), *ENGLISH_GERMAN])
+  assert tree(output) == before
+
+
+def test_the_name_of_a_tfds_dataset_is_not_a_path(tmp_path):
+  output = tmp_path / "d"
+  # Its reader looks for the dataset: it is not refused as a file that is missing.
+  with pytest.raises(InputError, match="no TFDS dataset of this folder or name"):
+    prepare.main(["--input", "no_such_set", "--format", "tfds", "--output", str(output)])
+
+
 def many_rows(path, count):
   return tsv(path, *((f"sentence number {i}", f"Satz Nummer {i}") for i in range(count)))
 
@@ -411,3 +431,4 @@ def test_help_names_every_format_and_an_example():
     assert f"  {name} " in text
     assert importlib.util.find_spec(f"labse_jax.data.sources.{name}")
   assert "examples:" in text
+  assert max(map(len, text.splitlines())) <= 100  # A lost line break of an example shows here.
