@@ -9,7 +9,7 @@ import time
 
 from labse_jax.base import plugins
 from labse_jax.base.errors import InputError, known, run
-from labse_jax.base.files import replacing, write_json
+from labse_jax.base.files import check_outputs, replacing, write_json
 from labse_jax.base.machine import hardware
 from labse_jax.base.version import __version__
 from labse_jax.encoding import vector_files
@@ -106,11 +106,24 @@ def _beside(results, comparisons, published):
 
 
 def _check(args):
-  for path in (args.output, args.report, args.write_texts):
-    if path and pathlib.Path(path).is_dir():
-      raise InputError(f"{path}: is a folder; a file name is needed.")
+  check_outputs(_named(args.output, args.report, args.write_texts), _inputs(args))
   if args.model and not args.output:
     raise InputError("The results need a file: give --output FILE.json.")
+
+
+def _inputs(args):
+  """The files and folders that a run reads."""
+  inputs = _named(args.data, args.published)
+  for model in args.model or ():
+    inputs.append(model)
+    if vector_files.is_stored(model):
+      inputs.append(vector_files.texts_beside(model))
+  return inputs
+
+
+def _named(*paths):
+  """Those of the paths that were given."""
+  return [path for path in paths if path]
 
 
 def _evaluator(args):

@@ -15,6 +15,11 @@ def is_stored(model):
   return str(model).endswith(".npy")
 
 
+def texts_beside(path):
+  """The file whose line N is the text of row N of the .npy file `path`."""
+  return pathlib.Path(path).with_suffix(".txt")
+
+
 def load_encode(path):
   """A function from a list of sentences to unit vectors, float32 [N, D], that looks them up.
 
@@ -22,7 +27,7 @@ def load_encode(path):
   InputError where the two do not fit, a number is not finite, or a text that is asked for has none.
   """
   path = pathlib.Path(path)
-  texts_file = path.with_suffix(".txt")
+  texts_file = texts_beside(path)
   vectors_ND = _read(path)
   texts = [line for _, line in read_lines(texts_file)]
   if len(texts) != len(vectors_ND):

@@ -134,10 +134,10 @@ def test_a_suite_is_given_its_own_options(command, tmp_path, capsys):
     ({"languages": "xxx"}, "no language 'xxx'; choose from deu, fra"),
     ({"data": "nowhere"}, "nowhere: no such folder"),
     ({"model": "broken"}, "broken: is not a model folder"),
-    ({"output": "/"}, "/: is a folder; a file name is needed"),
+    ({"output": "/"}, "/: is a folder; a file is needed"),
     ({"minimum": 9}, "no language has 9 pairs"),
     ({"model": "nowhere.npy"}, "nowhere.npy: no such file"),
-    ({"report": "/"}, "/: is a folder; a file name is needed"),
+    ({"report": "/"}, "/: is a folder; a file is needed"),
     ({"published": "nowhere.json"}, "nowhere.json: cannot be read as JSON"),
   ],
 )
@@ -146,6 +146,24 @@ def test_wrong_input_is_one_line_and_writes_nothing(command, capsys, changes, me
   error = capsys.readouterr().err
   assert status == 2 and message in error and error.count("\n") == 1
   assert not output.parent.exists()
+
+
+@pytest.mark.parametrize("name", ["v.npy", "v.txt", "published.json"])
+@pytest.mark.parametrize("flag", ["output", "report"])
+def test_what_a_run_reads_is_not_overwritten(command, tmp_path, capsys, flag, name):
+  inputs = {"model": tmp_path / "v.npy", "published": tmp_path / "published.json"}
+  for file in ("v.npy", "v.txt", "published.json"):
+    (tmp_path / file).write_text("an input")
+  status, _ = command(**inputs, **{flag: tmp_path / name})
+  assert status == 2
+  assert f"{name}: is an input; name another file for the output" in capsys.readouterr().err
+  assert (tmp_path / name).read_text() == "an input"
+
+
+def test_results_and_page_need_a_file_each(command, capsys):
+  _, output = command(model="broken")
+  status, _ = command(report=output)
+  assert status == 2 and "is named for two outputs" in capsys.readouterr().err
 
 
 def test_an_older_result_survives_a_failure(command):
