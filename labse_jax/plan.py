@@ -6,9 +6,10 @@ import pathlib
 import shlex
 
 import jax
+from ml_collections import config_flags
 
 from labse_jax.base.errors import InputError, run
-from labse_jax.base.files import write_json
+from labse_jax.base.files import check_outputs, write_json
 from labse_jax.base.sharding import batch_sharding, make_mesh
 from labse_jax.configs.command_line import parse
 from labse_jax.configs.ranges import check_ranges
@@ -46,10 +47,12 @@ def main(argv):
   """Prints a plan; nothing is written where anything fails."""
   config, values = parse(argv, HELP, topology="local", output=None, no_search=False)
   output = values.output and pathlib.Path(values.output)
-  if output and output.is_dir():
-    raise InputError(f"{output}: is a folder; a file name is needed.")
-  if output and not output.parent.is_dir():
-    raise InputError(f"{output}: there is no folder {output.parent}.")
+  if output:
+    # Without what stands after the colon, which is given to the experiment.
+    config_file, _, _ = config_flags.get_config_filename(values["config"]).partition(":")
+    check_outputs([output], [config_file])
+    if not output.parent.is_dir():
+      raise InputError(f"{output}: there is no folder {output.parent}.")
   devices = devices_of(values.topology)
   command = shlex.join(["python", "-m", "labse_jax.plan", *argv])
   result = {"command": command, "topology": values.topology}
