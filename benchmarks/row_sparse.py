@@ -25,7 +25,7 @@ from labse_jax import train
 from labse_jax.base.sharding import make_mesh
 from labse_jax.configs.command_line import load_config
 from labse_jax.tasks.dual_encoder import Task
-from labse_jax.training import optimizers
+from labse_jax.training import optimizers, stacking
 
 SIZES = (32_000, 250_000, 501_153)
 REPEATS = 5
@@ -54,7 +54,7 @@ def random_batch(task, rng):
 
 def prepare(task, mesh, optimizer):
   """(compiled step, state, settle) of the trainer's own."""
-  schedule = (0, None, task.config.schedule.to_dict())
+  schedule = stacking.Schedule(0, None, task.config.schedule.to_dict())
   abstract, init = train.make_state(task, optimizer, mesh)
   state = init(jax.random.key(0))
   state["total"] = jnp.int32(1000)

@@ -164,8 +164,9 @@ def loop(run, state, data, key):
         state = stage.grow(state)
         say(f"stage {stage.span.number}: {stage.span.depth} layers from step {step:,} on.")
 
-      # Negatives are mined by what the run has learned so far.
-      if step and step % (stage.task.refresh_every or total) == 0:
+      # Negatives are mined anew by what the run has learned so far.
+      refresh_every = stage.task.refresh_every
+      if step and refresh_every and step % refresh_every == 0:
         log.flush()
         params = whole(stage.settle(state), run.mesh)
         data = stage.task.refreshed(data, step, run.workdir, params)
@@ -267,8 +268,8 @@ def make_state(task, optimizer, mesh, freeze=()):
 
 def rate_of(state, schedule):
   """The learning rate as a function of the step, or of an array of steps."""
-  first, steps, options = schedule
-  return lambda step: optim.learning_rate(step - first, steps or state["total"], **options)
+  total = schedule.steps or state["total"]
+  return lambda step: optim.learning_rate(step - schedule.first, total, **schedule.options)
 
 
 def make_train_step(task, optimizer, abstract, schedule, freeze=()):

@@ -4,8 +4,9 @@ bash launch/local.sh -m labse_jax.train --workdir B --config \
     experiments/labse/small_machine.py:data=D,tokenizer=V,init=A/model
 
 The sizes, loss and schedule are paper.py's; the batch is 64 pairs of 64 tokens, and of the word
-table AdamW writes the rows that the batch looks up (labse_jax/row_sparse.py; times and memory by
-benchmarks/row_sparse.py). Without `init` it starts from nothing. `:runlocal` is a tiny form.
+table AdamW writes the rows that the batch looks up (labse_jax/training/row_sparse.py; times and
+memory by benchmarks/row_sparse.py). Without `init` it starts from nothing. `:runlocal` is a tiny
+form.
 """
 
 from labse_jax.configs.arguments import sibling

@@ -33,6 +33,7 @@ def hard_negative_ranking(
   b, K, D = negatives_bKD.shape
   forward_b = rows["lse"]
   mean, _ = mean_over(mask_b, spread.axis_name)
+  # The source's other candidates: one more sum, joined with that over the targets.
   if K:
     of_negatives = {
       "ids": negative_ids_bK.reshape(b * K, 1),

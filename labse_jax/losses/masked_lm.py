@@ -95,7 +95,7 @@ def _backward(chunk, kept, cotangents):
     dtable_VD = put(dtable_VD, _matmul(p_MC.T, x_MD), place[0], 0)
     return (dx_MD + _matmul(p_MC, rows_CD), dtable_VD, dbias_V), None
 
-  zero = 0 * g_M[0]
+  zero = 0 * g_M[0]  # Made of an input, as above.
   carry = tuple(jnp.zeros(a.shape, jnp.float32) + zero for a in (x_MD, table_VD, bias_V))
   (dx_MD, dtable_VD, dbias_V), _ = jax.lax.scan(step, carry, _places(table_VD, chunk))
   inside_M, rows_M = _rows(labels_M, table_VD)

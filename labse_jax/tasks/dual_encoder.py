@@ -24,7 +24,8 @@ from labse_jax.training.encoder_task import EncoderTask
 
 LEARNED = "logit_scale"  # The parameters that are options of the loss; no part of a model.
 POSITIVE = ("scale", "temperature")  # Learned as logarithms, so that they stay positive.
-LEARNABLE = {*POSITIVE, "bias"}  # Of any other, a least loss would say nothing of the vectors.
+# A margin or another option that is learned would lower the loss without better vectors.
+LEARNABLE = {*POSITIVE, "bias"}
 # What the task gives a loss; the rest of its arguments are options.
 GIVEN = {"spread", "teacher_bP", "negatives_bKD", "negative_ids_bK", "negative_mask_bK"}
 INPUTS = ("tokens", "segments", "positions")
@@ -38,7 +39,7 @@ class Task(EncoderTask):
   A loss says by its arguments what it needs beside the pairs: vectors of a teacher, or negatives.
   """
 
-  looks_up_only = True  # Of the word table, the loss sees the rows of batch["tokens"] alone.
+  looks_up_only = True  # The loss reads only the rows of the word table that batch["tokens"] names.
 
   def __init__(self, config):
     super().__init__(config)
@@ -49,24 +50,20 @@ class Task(EncoderTask):
     self.refresh_every = self.hard.pop("every") if self.hard else 0
     options = config.loss_options.to_dict()
     check_options(config.loss, options, wanted)
-    self.learned = {
-      known("name in config.learned", name, options.keys() & LEARNABLE): options.pop(name)
-      for name in config.get("learned", ())
-    }
+    self.learned = {}
+    for name in config.get("learned", ()):
+      known("name in config.learned", name, options.keys() & LEARNABLE)
+      self.learned[name] = options.pop(name)
     exchange = known("config.exchange", config.get("exchange", "gather"), EXCHANGES)
     spread = Spread(BATCH, exchange)
     self.pair_loss = functools.partial(loss, spread=spread, **options)
     if config.get("matryoshka"):
-      self.pair_loss = matryoshka(self.pair_loss, config.matryoshka, self._width())
-
-  def _width(self):
-    """The dimensions of a sentence's vector."""
-    return self.module.dense or self.module.bert.width
+      self.pair_loss = matryoshka(self.pair_loss, config.matryoshka, self.module.out_width)
 
   def _teacher(self):
     """config.teacher, checked; a teacher in the step is the part "teacher" of the parameters."""
     config = self.config
-    width = self._width()
+    width = self.module.out_width
     teacher = teachers.checked(config, width)
     self.teacher_width = teachers.width(**teacher)
     if config.loss in SUBTRACT:
@@ -263,10 +260,10 @@ def encode(module, params, batch, key, chunks):
 
   def encode_chunk(chunk):
     number, *inputs_RIL = chunk
-    r, sides, L = inputs_RIL[0].shape
+    rows_here, count, L = inputs_RIL[0].shape
     rngs = None if key is None else {"dropout": jax.random.fold_in(key, number)}
     # All sides of a row lie together: the reshape moves nothing.
-    inputs_BL = [a_RIL.reshape(r * sides, L) for a_RIL in inputs_RIL]
+    inputs_BL = [a_RIL.reshape(rows_here * count, L) for a_RIL in inputs_RIL]
     z_BSD = module.apply(
       {"params": params},
       *inputs_BL,
@@ -274,7 +271,7 @@ def encode(module, params, batch, key, chunks):
       train=key is not None,
       rngs=rngs,
     )
-    return split_rows(z_BSD.reshape(r, sides, *z_BSD.shape[1:]))
+    return split_rows(z_BSD.reshape(rows_here, count, *z_BSD.shape[1:]))
 
   inputs_RIL = [batch[name] for name in INPUTS]
   if chunks == 1:

@@ -29,6 +29,7 @@ class Checkpoints:
 
   def save(self, step, state, data):
     """Starts to write a checkpoint; the arrays are copied first, so training may go on."""
+    # A run that stops at its first step has that checkpoint already, and Orbax refuses a second.
     if self.orbax.latest is None or self.orbax.latest.step != step:
       with self._said():
         self.orbax.save_checkpointables_async(step, {"state": state, "data": data}, force=True)
@@ -45,8 +46,9 @@ class Checkpoints:
       try:
         loaded = self.orbax.load_checkpointables(step, wanted)
       except Exception as error:  # Whatever a torn file makes the libraries raise.
-        failures.append((step, str(error).splitlines()[0][:200]))
+        failures.append((step, _first_line(error)))
         continue
+      # Only now: where no checkpoint can be read, all stay where they are.
       for failure in failures:
         self._set_aside(*failure)
       return loaded["state"]
@@ -78,5 +80,12 @@ class Checkpoints:
     try:
       yield
     except (OSError, ValueError, RuntimeError) as error:
-      reason = str(error).splitlines()[0][:200]
-      raise InputError(f"{self.directory}: a checkpoint cannot be written: {reason}") from error
+      raise InputError(
+        f"{self.directory}: a checkpoint cannot be written: {_first_line(error)}"
+      ) from error
+
+
+def _first_line(error):
+  """The first line of an error's message, or its type where it has none."""
+  text = str(error) or repr(error)
+  return text.splitlines()[0][:200]

@@ -18,7 +18,17 @@ from labse_jax.tokenizer.tokenizer import Tokenizer
 class EncoderTask:
   """A task whose parameters hold those of the sentence encoder `self.module`.
 
-  Of a config, `prompts`, `default_prompt` and `max_length` are what they are in a ModelFolder.
+  The config's `prompts`, `default_prompt` and `max_length` mean what they mean in a ModelFolder.
+
+  A task adds to this what the trainer calls:
+
+  - `batches()`: an iterable of this host's batches, whose iterator can be saved and set back.
+  - `batch_shapes()`: {name: jax.ShapeDtypeStruct} of the global batch.
+  - `init(key)`: fresh parameters.
+  - `loss_fn(params, batch, key)`: (loss, metrics); the metrics have `tokens`, and `pairs` where the
+    batch has some.
+  - `looks_up_only`: true where the loss reads only the batch's rows of the word table, as
+    row-sparse AdamW needs it.
   """
 
   refresh_every = 0  # Steps after which `refreshed` changes the batches; 0: never.

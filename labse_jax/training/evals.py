@@ -1,12 +1,12 @@
 """Evaluators that run between the steps of training: the sections of config.evals."""
 
 import dataclasses
-import functools
 
 from labse_jax.base.console import is_main
 from labse_jax.base.errors import InputError
 from labse_jax.base.plugins import chosen
 from labse_jax.base.sharding import whole
+from labse_jax.encoding.encode_functions import encode_function
 
 
 @dataclasses.dataclass
@@ -19,9 +19,8 @@ class Evaluation:
 
   def run(self, encoder):
     """{"NAME/METRIC": the average over languages}."""
-    encode = functools.partial(encoder.encode, normalize_embeddings=True)
     values = {}
-    for metric, value in self.evaluator.run(encode).report["average"].items():
+    for metric, value in self.evaluator.run(encode_function(encoder)).report["average"].items():
       # The log has no intervals.
       values[f"{self.name}/{metric}"] = value["value"] if isinstance(value, dict) else value
     return values
@@ -38,8 +37,11 @@ def _make(name, options):
     raise InputError(f"config.evals.{name} lacks {sorted(missing)}.")
   kind = options.pop("type")
   every = options.pop("every")
-  if not every >= 1:
-    raise InputError(f"config.evals.{name}.every = {every}; it must be 1 or more.")
+  whole_number = isinstance(every, int) and not isinstance(every, bool)
+  if not whole_number or every < 1:
+    raise InputError(
+      f"config.evals.{name}.every = {every!r}; it must be a number of steps, 1 or more."
+    )
   try:
     return Evaluation(name, every, chosen("evaluators", kind).Evaluator(**options))
   except TypeError as error:

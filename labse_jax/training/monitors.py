@@ -61,7 +61,7 @@ def of_sample(z_nD, mask_n, teacher_nP=None):
   share_n = singular_n / jnp.maximum(singular_n.sum(), 1e-12)
   entropy = -(share_n * jnp.log(jnp.maximum(share_n, 1e-12))).sum()
   metrics = {
-    # No unit vectors are further apart than e^-8; without others there is no logarithm.
+    # |a - b|^2 is 4 at most, so that no mean is below e^-8; without others the sum would be 0.
     "uniformity": jnp.log(jnp.maximum(mean(jnp.exp(4 * s_nn - 4)), jnp.exp(-8.0))),
     "similarity_of_others": mean(s_nn),
     "effective_rank": jnp.exp(entropy),

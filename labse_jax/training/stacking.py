@@ -21,6 +21,15 @@ class Span(NamedTuple):
   end: int | None
 
 
+class Schedule(NamedTuple):
+  """A learning rate: where it begins, over how many steps it runs, and `optim.learning_rate`'s
+  options."""
+
+  first: int
+  steps: int | None  # None: as many as the whole run has.
+  options: dict
+
+
 def spans(config):
   """The stages of a config, shallowest first; one, without an end, where it has none.
 
@@ -28,6 +37,7 @@ def spans(config):
   one before, or the last one is not the model's.
   """
   stages = config.get("stages", ())
+  # Most runs have one stage, which ends where the run does.
   if not stages:
     return [Span(1, config.model.depth, 0, None)]
   known("stacking.moments", config.stacking.moments, MOMENTS)
@@ -41,6 +51,7 @@ def spans(config):
     if not pair or not all(isinstance(n, int) and n > 0 for n in stage):
       raise InputError(f"config.stages: stage {number} is {stage!r}; (layers, steps) is needed.")
     depth, steps = stage
+    # Layers are copied whole times: 3 become 6 or 9, but not 8.
     if found and depth % found[-1].depth:
       raise InputError(
         f"config.stages: {found[-1].depth} layers cannot be stacked to {depth}; "
@@ -57,9 +68,9 @@ def spans(config):
 
 
 def schedule_of(config, span):
-  """(first step, steps or None for the run's total, options) of the learning rate in a stage.
+  """The Schedule of the learning rate in a stage.
 
-  Where the schedule restarts, its values may be tuples of one value a stage.
+  Where the schedule restarts at each stage, its values may be tuples of one value a stage.
   """
   options = config.schedule.to_dict()
   restarts = span.end is not None and config.stacking.schedule == "restart"
@@ -71,12 +82,13 @@ def schedule_of(config, span):
         "schedule that restarts."
       )
   if not restarts:
-    return 0, None, options
+    return Schedule(0, None, options)
 
   def own(value):
     return value[span.number - 1] if isinstance(value, tuple | list) else value
 
-  return span.first, span.end - span.first, {name: own(value) for name, value in options.items()}
+  options = {name: own(value) for name, value in options.items()}
+  return Schedule(span.first, span.end - span.first, options)
 
 
 def stack(tree, abstract, depth):

@@ -58,8 +58,8 @@ def _of_init(params, task):
   fresh = sorted(task.own(params).keys() - taken.keys())
   said = f"{folder}: {', '.join(sorted(taken))} taken"
   if fresh:
-    said += f"; {', '.join(fresh)} fresh."
-  say(said)
+    said += f"; {', '.join(fresh)} fresh"
+  say(f"{said}.")
   return taken
 
 

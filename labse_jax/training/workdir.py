@@ -16,14 +16,12 @@ def described(config, task):
 
 def check_same_run(config, task, workdir):
   """Refuses a workdir that holds a run of another config, other data or another vocabulary."""
-  path = workdir / "config.json"
+  # Also for a fresh workdir: it raises where the data or the vocabulary is missing.
   now = described(config, task)
+  path = workdir / "config.json"
   if not path.exists():
     return
-  try:
-    before = json.loads(path.read_text(encoding="utf-8"))
-  except ValueError as error:
-    raise InputError(f"{path}: cannot be read as JSON ({error}).") from error
+  before = files.read_json(path)
   changed = [k for k in now if k not in FREE_TO_CHANGE and before.get(k) != now[k]]
   if changed:
     was = "; ".join(f"{k}: {before.get(k)} -> {now[k]}" for k in changed)

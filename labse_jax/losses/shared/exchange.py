@@ -76,6 +76,7 @@ def walk_back(query, key, of_columns, step, spread):
   """
 
   def zeros(of):
+    # Made of an input, the zeros vary over the devices as that does.
     return jnp.zeros_like(of["vector"]) + 0 * of["vector"][0, 0]
 
   if spread.exchange == "gather":
@@ -108,7 +109,11 @@ def walk_back(query, key, of_columns, step, spread):
 
 
 def _cost_of_gathered(query, spread):
-  """The numbers that one key of each device adds to a tile: similarities, or vectors if more."""
+  """The numbers that one key of each device adds to a tile.
+
+  A gathered key adds a similarity for each of the A queries, and the D numbers of its vector: the
+  larger of the two limits the tile.
+  """
   return jax.lax.axis_size(spread.axis_name) * max(query["vector"].shape)
 
 

@@ -82,7 +82,7 @@ class _Kind(NamedTuple):
   fold: Callable  # tile, query, key, rows, columns -> rows, columns
   merge: Callable  # Every device's columns of all keys -> each device's own, whole.
   finish: Callable  # The running sums -> the result.
-  share: Callable  # tile, query, key -> what the tile put into the sums, by their cotangents.
+  share: Callable  # tile, query, key -> a number whose gradient is that of the tile's share.
 
 
 def _sums(x_aD, y_bD, of_a, of_b, kind, spread):
@@ -121,7 +121,8 @@ def _backward(kind, spread, kept, cotangents):
   of_columns = {"sums": columns, "cotangents": cotangents[1]}
 
   def step(query, key, dx_aD, dy_bD):
-    # With the sums held fast, this has the gradient of what the tile put into them.
+    # d lse / d s is exp(s - lse). `share` is a function with that gradient while the sums are
+    # constants, so that autodiff does the rest.
     def share(x_aD, y_bD):
       return kind.share(*_tile(query | {"vector": x_aD}, key | {"vector": y_bD}), query, key)
 
@@ -218,7 +219,7 @@ def _finish_softmax(sums):
 
 
 def _share_softmax(s, counts, labels, query, key):
-  """What a tile adds to the sums, each weighed by its cotangent."""
+  """A number whose gradient is what the tile adds to the gradient of the sums."""
   logits = jnp.where(counts, s, NEVER)
 
   def share(of, axis, weights):
