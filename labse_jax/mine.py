@@ -112,7 +112,7 @@ def _search(name, output):
       f"The index found {found.recall_x:.2%} of the {k} nearest of the source's lines, "
       f"{found.recall_y:.2%} of the target's (of a sample of 1,000)."
     )
-    return found.of_x, found.of_y
+    return found.near_x, found.near_y
 
   return search
 

@@ -12,27 +12,27 @@ try:
 except ImportError as error:
   raise InputError(f"faiss is needed: pip install 'labse_jax[faiss]' ({error}).") from None
 
-FEWEST = 10_000  # Candidates: 39 for each of a code's 256 centroids, as faiss asks.
-PER_LIST = 40  # Vectors that the centroid of an inverted list is trained on.
-PROBED = 64  # Lists that are searched for each query: of few, a large part.
+FEWEST = 10_000  # Candidates; faiss asks for 39 for each of a code's 256 centroids.
+PER_LIST = 40  # Vectors that train the centroid of an inverted list.
+PROBED = 64  # Lists that are searched for each query; few vectors have few lists.
 BLOCK = 65_536  # Vectors that are read at a time.
 
 
 class Found(NamedTuple):
-  """What `exact.top_k_both` gives, and of each direction the share of the true neighbours."""
+  """What `exact.top_k_both` gives, and the share of true neighbours that each direction found."""
 
-  of_x: tuple
-  of_y: tuple
+  near_x: tuple
+  near_y: tuple
   recall_x: float
   recall_y: float
 
 
 def top_k_both(x_ND, y_MD, k, *, sample=1000):
-  """`exact.top_k_both`, approximately, as Found: rows that the index misses are not found.
+  """Finds about what `exact.top_k_both` finds, as Found; the index misses some neighbours.
 
-  Scores are exact, and every list is full. Recall is measured on `sample` queries a side, spread
-  evenly, which are searched exactly as well. Arrays may be memory maps. Raises InputError where a
-  side has fewer than 10,000 vectors, and where `exact.top_k_both` does.
+  Scores are exact, and every list is full. `sample` queries a side, spread evenly, are searched
+  exactly too, to measure recall. Arrays may be memory maps. Raises InputError where a side has
+  fewer than 10,000 vectors, and where `exact.top_k_both` does.
   """
   for queries, candidates in ((x_ND, y_MD), (y_MD, x_ND)):
     exact.check(queries, candidates, k)
@@ -41,13 +41,13 @@ def top_k_both(x_ND, y_MD, k, *, sample=1000):
         f"{len(candidates):,} vectors are too few for an index; {FEWEST:,} are "
         "needed, and for fewer exact search is fast."
       )
-  of_x, recall_x = _top_k(x_ND, y_MD, k, sample)
-  of_y, recall_y = _top_k(y_MD, x_ND, k, sample)
-  return Found(of_x, of_y, recall_x, recall_y)
+  near_x, recall_x = _top_k(x_ND, y_MD, k, sample)
+  near_y, recall_y = _top_k(y_MD, x_ND, k, sample)
+  return Found(near_x, near_y, recall_x, recall_y)
 
 
 def _top_k(queries_ND, candidates_CD, k, sample):
-  """((scores, ids) of each query, their recall)."""
+  """Searches one direction; returns ((scores, ids) of each query, their recall)."""
   index = _index(candidates_CD)
   scores = []
   ids = []
@@ -70,9 +70,9 @@ def _index(candidates_CD):
   """An index of all candidates, trained on an even sample of them."""
   count, width = candidates_CD.shape
   lists = 1 << int(np.log2(4 * np.sqrt(count)))
-  # Bytes of a code: about an eighth of the width, of which it must be a divisor.
+  # Bytes of a code: about an eighth of the width; they must divide it.
   code = max(n for n in range(1, max(1, width // 8) + 1) if width % n == 0)
-  # "np": codes are not put in an order for polysemous search, which is not used and takes longest.
+  # "np" leaves out the order of codes for polysemous search: it is not used and takes longest.
   index = faiss.index_factory(width, f"IVF{lists},PQ{code}np", faiss.METRIC_INNER_PRODUCT)
   index.nprobe = PROBED
   step = max(1, count // max(FEWEST, PER_LIST * lists))
@@ -84,23 +84,27 @@ def _index(candidates_CD):
 
 def _every(step, candidates_CD):
   """Every `step`-th vector of each block."""
-  # Copied, or each part would keep the whole block that it is a view of.
+  # Copied: a view would keep its whole block in memory.
   parts = [block_ND[::step].copy() for block_ND in _blocks(candidates_CD, "candidate")]
   return np.concatenate(parts)
 
 
 def _blocks(vectors_ND, name):
+  """Yields the vectors as blocks, float32."""
   for start in range(0, len(vectors_ND), BLOCK):
     size = min(BLOCK, len(vectors_ND) - start)
     yield np.ascontiguousarray(exact.read_block(vectors_ND, start, size, name))
 
 
 def _search(index, queries_ND, candidates_CD, k):
-  """The k best of the index's 8 k + 64, scored exactly; searched exactly where it had too few."""
+  """The k best by exact scores of the 8 k + 64 that the index finds, as (scores, ids).
+
+  Queries for which it finds fewer than k are searched exactly.
+  """
   length = min(8 * k + 64, len(candidates_CD))
   _, near_ids_NK = index.search(queries_ND, length)
   scores_Nk, ids_Nk = exact.rescored(near_ids_NK, queries_ND, candidates_CD, k)
-  few_S = np.flatnonzero(ids_Nk[:, -1] < 0)
-  if len(few_S):
-    scores_Nk[few_S], ids_Nk[few_S] = exact.top_k(queries_ND[few_S], candidates_CD, k)
+  lacking_S = np.flatnonzero(ids_Nk[:, -1] < 0)
+  if len(lacking_S):
+    scores_Nk[lacking_S], ids_Nk[lacking_S] = exact.top_k(queries_ND[lacking_S], candidates_CD, k)
   return scores_Nk, ids_Nk

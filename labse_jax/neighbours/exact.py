@@ -5,58 +5,56 @@ import numpy as np
 
 from labse_jax.base.errors import InputError, known
 from labse_jax.base.sharding import batch_sharding, make_mesh
+from labse_jax.neighbours import lists as search_lists
 from labse_jax.neighbours.state import SearchState
 from labse_jax.neighbours.tiles import DTYPES, GROUP, merge
 
-QUERIES = 1024  # At a time, of each device; with a block of candidates, 32 MiB of scores.
-QUERIES_BOTH = 2048  # 64 MiB: what a candidate costs per tile is shared by more queries.
-SHARE = 256  # The fewest queries, and candidates, for which a further device is used.
-RESCORED = 512  # Queries whose lists are scored again at a time.
+QUERIES = 1024  # Of each device at a time; with a block of candidates, 32 MiB of scores.
+QUERIES_BOTH = 2048  # 64 MiB: more queries share what a candidate costs for each tile.
+SHARE = 256  # A further device is used for each so many queries and candidates.
+RESCORED = 512  # Queries at a time whose lists are scored again.
 
 
 def top_k(queries_ND, candidates_CD, k, *, block=8192, dtype="float32", state=None):
   """The k best candidates of each query: (scores [N, k] float32, ids [N, k] int64), best first.
 
-  Ids of tied scores come in ascending order. With dtype "bfloat16" or "int8" (each row a multiple
-  of whole numbers up to 127), products find lists of 2 k + 8, which are then scored in float32: a
-  candidate that rounding put further back than that is missed. Arrays may be memory maps, larger
-  than memory: `block` candidates and some queries are read at a time, each candidate once, and
-  split over the devices of this process. With a folder as `state`, a search that was killed goes
-  on, by whole blocks. Raises InputError where there are fewer than k candidates, or where a vector
-  is not finite.
+  Ids of tied scores come in ascending order. Arrays may be memory maps, larger than memory: `block`
+  candidates and some queries are read at a time, each candidate once, and split over the devices
+  of this process. With dtype "bfloat16" or "int8" (each row a multiple of whole numbers up to 127),
+  rounded products find lists of 2 k + 8, which are then scored in float32; a candidate that
+  rounding puts behind these is missed. `state` is a folder: a search that was killed goes on from
+  the last blocks in it. Raises InputError where there are fewer than k candidates, or where a
+  vector is not finite.
   """
   check(queries_ND, candidates_CD, k, dtype)
-  lengths = [_length(k, dtype, candidates_CD)]
-  (found,), kept = _search(queries_ND, candidates_CD, lengths, block, QUERIES, dtype, state)
+  (found,), kept = _search(
+    queries_ND, candidates_CD, k=k, rows=QUERIES, block=block, dtype=dtype, both=False, state=state
+  )
   finished = _finished(found, queries_ND, candidates_CD, k, dtype)
   kept.remove()
   return finished
 
 
 def top_k_both(x_ND, y_MD, k, *, block=8192, dtype="float32", state=None):
-  """The k best of y for each x and of x for each y, by one pass over the scores.
+  """The k best of y for each x and the k best of x for each y, by one pass over the scores.
 
-  ((scores [N, k], ids [N, k]), (scores [M, k], ids [M, k])), each as of `top_k`. Beyond the
-  arrays and what is returned it takes less than a gigabyte: a tile of scores, a block of each side.
+  Returns ((scores [N, k], ids [N, k]), (scores [M, k], ids [M, k])), each as `top_k` gives them.
+  Beyond the arrays and what is returned it takes less than a gigabyte: a tile of scores and a
+  block of each side.
   """
   check(x_ND, y_MD, k, dtype)
   check(y_MD, x_ND, k, dtype)
-  lengths = [_length(k, dtype, y_MD), _length(k, dtype, x_ND)]
-  (of_x, of_y), kept = _search(x_ND, y_MD, lengths, block, QUERIES_BOTH, dtype, state)
-  finished_x = _finished(of_x, x_ND, y_MD, k, dtype)
-  finished_y = _finished(of_y, y_MD, x_ND, k, dtype)
+  (found_x, found_y), kept = _search(
+    x_ND, y_MD, k=k, rows=QUERIES_BOTH, block=block, dtype=dtype, both=True, state=state
+  )
+  finished_x = _finished(found_x, x_ND, y_MD, k, dtype)
+  finished_y = _finished(found_y, y_MD, x_ND, k, dtype)
   kept.remove()
   return finished_x, finished_y
 
 
-def _length(k, dtype, candidates_CD):
-  """How many candidates a list holds until it is finished."""
-  length = k if dtype == "float32" else 2 * k + 8
-  return min(length, len(candidates_CD))
-
-
 def check(queries_ND, candidates_CD, k, dtype="float32"):
-  """Raises InputError where they cannot be searched."""
+  """Raises InputError where these vectors cannot be searched."""
   known("dtype", dtype, DTYPES)
   if queries_ND.shape[1] != candidates_CD.shape[1]:
     raise InputError(
@@ -67,64 +65,57 @@ def check(queries_ND, candidates_CD, k, dtype="float32"):
     raise InputError(f"k = {k}: 1 to {len(candidates_CD):,}, the number of candidates, is allowed.")
 
 
-def _search(queries_ND, candidates_CD, lengths, block, rows, dtype, state):
-  """([(scores, ids) of each query], of each candidate too if lengths are two; their SearchState).
+def _search(queries_ND, candidates_CD, *, k, rows, block, dtype, both, state):
+  """Searches tile by tile, in one direction or in both.
 
-  At most `block` candidates and `rows` queries of each device are a tile. The state is the caller's
-  to remove, once what was found is finished.
+  Returns what `Lists.joined` gives and the SearchState, which the caller removes once it has
+  finished these lists: with rounded products they are longer than k. A tile has at most `block`
+  candidates, and at most `rows` queries for each device.
   """
-  both = len(lengths) == 2
+  lengths = [_length(k, dtype, candidates_CD)]
+  if both:
+    lengths.append(_length(k, dtype, queries_ND))
   devices = _devices(len(queries_ND), len(candidates_CD))
   rows = _rows_of_a_tile(len(queries_ND), rows, len(devices))
   block = _candidates_of_a_tile(len(candidates_CD), block, lengths[0], len(devices))
   kept = SearchState(state, (queries_ND, candidates_CD), lengths=lengths, block=block, dtype=dtype)
   seen, found_before = kept.read()
-  of_queries = _tiles(found_before and found_before[0], len(queries_ND), rows, lengths[0])
-  of_candidates = []
-  if both and found_before:
-    of_candidates.append(found_before[1])
-
-  def found():
-    lists = [_joined(of_queries, len(queries_ND))]
-    if both:
-      lists.append(_joined(of_candidates, len(candidates_CD)))
-    return lists
-
+  counts = (len(queries_ND), len(candidates_CD))
+  lists = search_lists.begun(found_before, counts, rows=rows, length=lengths[0], both=both)
   with jax.set_mesh(make_mesh(devices=devices)):
     # Candidates in the outer loop, so that each is read once; it is often the larger side.
     for first in range(seen, len(candidates_CD), block):
       candidates_cD = _put(read_block(candidates_CD, first, block, "candidate"))
-      of_block = _search_block(
-        of_queries,
-        _nothing(block, lengths[1]) if both else None,
-        queries_ND,
-        candidates_cD,
-        first=first,
-        end=len(candidates_CD),
-        rows=rows,
-        dtype=dtype,
-      )
-      of_candidates.append(of_block)
-      kept.write(first + block, found)
-  return found(), kept
+      of_block = search_lists.nothing(block, lengths[1]) if both else None
+      _search_block(lists, of_block, queries_ND, candidates_cD, first=first, rows=rows, dtype=dtype)
+      kept.write(first + block, lists.joined)
+  return lists.joined(), kept
+
+
+def _length(k, dtype, candidates_CD):
+  """How many candidates a list holds until it is finished."""
+  length = k if dtype == "float32" else 2 * k + 8
+  return min(length, len(candidates_CD))
 
 
 def _rows_of_a_tile(queries, most, devices):
+  """How many queries a tile has, over all devices."""
   return devices * _even(-(-queries // devices), most)
 
 
-def _candidates_of_a_tile(candidates, most, k, devices):
+def _candidates_of_a_tile(candidates, most, length, devices):
+  """How many candidates a tile has, over all devices."""
   even = _even(-(-candidates // devices), -(-most // devices))
-  # A device's piece holds a list of k, and whole groups.
-  return devices * max(GROUP, _power_of_two(k), even)
+  # A device's piece holds a whole list, and whole groups.
+  return devices * max(GROUP, _power_of_two(length), even)
 
 
 def _even(count, most):
-  """The size of equal blocks of `count` in all, no more of them than if each held `most`.
+  """Returns the size of equal blocks that hold `count` in all, as few as blocks of `most` would be.
 
-  In blocks of another size a product may be rounded differently, and equal candidates would not
-  tie. Several are of whole GROUPs, with little padding; a single one is a power of two, so that of
-  the many small searches few are compiled.
+  All blocks have one size: in another, a product may be rounded differently, and equal candidates
+  would not tie. Several blocks have whole GROUPs, with little padding. A single block is a power of
+  two, so that many small searches compile few programs.
   """
   if count <= most:
     return _power_of_two(count)
@@ -133,68 +124,52 @@ def _even(count, most):
 
 
 def _power_of_two(n):
-  """The smallest one that is not below n."""
+  """The smallest power of two that is at least n."""
   return 1 << max(n - 1, 0).bit_length()
 
 
-def _search_block(of_queries, of_block, queries_ND, candidates_cD, *, first, end, rows, dtype):
-  """Puts the best of a block of candidates into the lists of all queries; returns its own.
+def _search_block(lists, of_block, queries_ND, candidates_cD, *, first, rows, dtype):
+  """Improves the lists of all queries by a block of candidates, and adds the block's own lists.
 
-  `first` is the id of the first candidate of the block, `end` one more than the last id of all.
+  `first` is the id of the first candidate of the block. `of_block` are empty lists, or None where
+  only queries are asked for.
   """
-  ends_2 = np.array([len(queries_ND), end], np.int32)
-  for n, start in enumerate(range(0, max(1, len(queries_ND)), rows)):
+  ends_2 = np.array(lists.counts, np.int32)
+  for tile, of_tile in enumerate(lists.of_queries):
+    start = tile * rows
     # Queries are checked once, with the first block.
     queries_qD = read_block(queries_ND, start, rows, "query", check=first == 0)
     starts_2 = np.array([start, first], np.int32)
     behind_2 = starts_2 + (rows, len(candidates_cD))
-    of_queries[n], of_block = merge(
-      *_put((of_queries[n], of_block, queries_qD)),
+    lists.of_queries[tile], of_block = merge(
+      *_put((of_tile, of_block, queries_qD)),
       candidates_cD,
       starts_2,
       ends_2,
       whole=bool((behind_2 <= ends_2).all()),
       dtype=dtype,
     )
-    jax.block_until_ready(of_queries[n])  # Tiles in flight would each have their scores.
-  return of_block
+    jax.block_until_ready(lists.of_queries[tile])  # Tiles in flight would each have their scores.
+  if of_block is not None:
+    lists.of_candidates.append(of_block)
 
 
 def _devices(queries, candidates):
-  """As many of this process's devices as have enough to do."""
+  """This process's devices, as many of them as have enough to do."""
   devices = jax.local_devices()
   return devices[: max(1, min(len(devices), queries // SHARE, candidates // SHARE))]
 
 
 def _put(tree):
-  """Onto the devices, split over them."""
+  """Puts arrays onto the devices, split over them."""
   return jax.device_put(tree, batch_sharding(jax.sharding.get_mesh()))
 
 
-def _tiles(found, count, rows, k):
-  """The lists (scores, ids) of `count` queries, `rows` at a time; empty if `found` is None."""
-  tiles = -(-max(1, count) // rows)
-  no_scores, no_ids = _nothing(rows, k)
-  if found is None:
-    return [(no_scores, no_ids)] * tiles
-  scores, ids = found
-  scores = np.concatenate([scores, no_scores])  # The last tile is padded.
-  ids = np.concatenate([ids, no_ids])
-  starts = range(0, tiles * rows, rows)
-  return [(scores[start : start + rows], ids[start : start + rows]) for start in starts]
-
-
-def _nothing(count, k):
-  return np.full((count, k), -np.inf, np.float32), np.full((count, k), -1, np.int32)
-
-
-def _joined(blocks, count):
-  """The lists [scores, ids] of all blocks in one, without padding."""
-  return [np.concatenate(parts)[:count] for parts in zip(*blocks, strict=True)]
-
-
 def read_block(vectors_ND, start, size, name, *, check=True):
-  """`size` vectors from `start` on, float32; zeros where there are no more."""
+  """Returns `size` vectors from `start` on, float32, with zeros behind the last.
+
+  Raises InputError, with the `name` of the side, where a vector is not finite.
+  """
   block_ND = np.asarray(vectors_ND[start : start + size], np.float32)
   if check:
     finite_N = np.isfinite(block_ND).all(axis=1)
@@ -207,7 +182,7 @@ def read_block(vectors_ND, start, size, name, *, check=True):
 
 
 def _finished(found, queries_ND, candidates_CD, k, dtype):
-  """(scores, ids) of what a search found; lists of rounded scores are scored again."""
+  """Returns the k best as (scores, ids), from a list that was found; rounded ones are rescored."""
   scores_NK, ids_NK = found
   ids_NK = ids_NK.astype(np.int64)
   if dtype == "float32":
@@ -216,8 +191,11 @@ def _finished(found, queries_ND, candidates_CD, k, dtype):
 
 
 def rescored(ids_NK, queries_ND, candidates_CD, k):
-  """The k best of each query's own candidates: (scores, ids) as of `top_k`; id -1 is none."""
-  ids_NK = np.sort(ids_NK, 1)  # So that of tied scores the lower id comes first.
+  """The k best of each query's own candidates, (scores, ids) as `top_k` gives them.
+
+  An id of -1 stands for no candidate.
+  """
+  ids_NK = np.sort(ids_NK, 1)  # So that ids of tied scores come in ascending order.
   scores = []
   # In parts, since each takes a copy of a vector for every candidate of every query.
   for start in range(0, max(1, len(ids_NK)), RESCORED):
@@ -229,5 +207,6 @@ def rescored(ids_NK, queries_ND, candidates_CD, k):
 
 
 def _scores(queries_qD, candidates_CD, ids_qK):
+  """The inner products [q, K] of each query and its own candidates."""
   candidates_qKD = np.asarray(candidates_CD[ids_qK], np.float32)
   return np.einsum("qd,qkd->qk", np.asarray(queries_qD, np.float32), candidates_qKD)

@@ -17,12 +17,12 @@ PART = 4096  # Pairs whose vectors are read at a time.
 def candidates(x_ND, y_MD, *, k, margin="ratio", retrieval="max", search=top_k_both, allowed=None):
   """Mined pairs of unit vectors, best first: (row_x_P, row_y_P, score_P).
 
-  Of the k nearest on the other side, the one with the best margin score is the candidate of a row.
-  A retrieval takes the candidates of each x ("forward"), of each y ("backward"), those on which
-  both agree ("intersection"), or all of them ("union"). "max" takes the best that are still free,
-  so that each row stands in one pair. `allowed`, a function (row_x_P, row_y_P) -> bool_P, keeps
-  neighbours from being candidates; they still count in the means. `search(x_ND, y_MD, k)` finds
-  neighbours as `top_k_both` does.
+  The candidate of a row is the one with the best margin score among its k nearest on the other
+  side. A retrieval takes the candidates of each x ("forward"), of each y ("backward"), those on
+  which both agree ("intersection"), or all of them ("union"). "max" takes the best that are still
+  free, so that each row is in one pair at most. `allowed`, a function (row_x_P, row_y_P) -> bool_P,
+  keeps neighbours from being candidates; they still count in the means. `search(x_ND, y_MD, k)`
+  finds neighbours as `top_k_both` does.
   """
   known("margin", margin, MARGINS)
   known("retrieval", retrieval, RETRIEVALS)
@@ -44,23 +44,25 @@ def aligned_scores(x_ND, y_MD, row_x_P, row_y_P, *, k, margin="ratio", search=to
 
 
 def neighbour_scores(near_x, near_y, margin):
-  """((score_NK, place_NK), (score_MK, place_MK)) of both sides' (cosines, places), best first.
+  """Turns the cosines of both sides' neighbours, best first, into margin scores.
 
-  A score is margin(cosine, half the sum of the mean cosines of both sides' k nearest).
+  `near_x` and `near_y` are (cosines, rows of the neighbours on the other side), as `top_k_both`
+  gives them; returns ((score_NK, neighbour_NK), (score_MK, neighbour_MK)). A score is
+  margin(cosine, mean), and the mean is half the sum of the mean cosines of both rows' k nearest.
   """
-  cosine_xNK, place_xNK = near_x
-  cosine_yMK, place_yMK = near_y
+  cosine_xNK, neighbour_xNK = near_x
+  cosine_yMK, neighbour_yMK = near_y
   mean_xN = cosine_xNK.mean(1)
   mean_yM = cosine_yMK.mean(1)
   score = MARGINS[margin]
-  score_xNK = score(cosine_xNK, (mean_xN[:, None] + mean_yM[place_xNK]) / 2)
-  score_yMK = score(cosine_yMK, (mean_yM[:, None] + mean_xN[place_yMK]) / 2)
-  return (score_xNK, place_xNK), (score_yMK, place_yMK)
+  score_xNK = score(cosine_xNK, (mean_xN[:, None] + mean_yM[neighbour_xNK]) / 2)
+  score_yMK = score(cosine_yMK, (mean_yM[:, None] + mean_xN[neighbour_yMK]) / 2)
+  return (score_xNK, neighbour_xNK), (score_yMK, neighbour_yMK)
 
 
 def retrieved(scored_x, scored_y, retrieval, allowed=None):
   """What `candidates` gives, from the margin scores of both sides' neighbours."""
-  # Both directions, whatever is taken: `allowed` may count what it refuses.
+  # Both directions for each retrieval, since `allowed` may count what it refuses.
   row_x_F, row_y_F, score_F = _best(*scored_x, allowed)
   row_y_B, row_x_B, score_B = _best(*scored_y, turned(allowed))
   if retrieval == "forward":
@@ -70,7 +72,7 @@ def retrieved(scored_x, scored_y, retrieval, allowed=None):
   row_x_P = np.concatenate([row_x_F, row_x_B])
   row_y_P = np.concatenate([row_y_F, row_y_B])
   score_P = np.concatenate([score_F, score_B])
-  # A pair on which both directions agree stands there twice.
+  # A pair on which both directions agree is among them twice.
   code_P = row_x_P * len(scored_y[0]) + row_y_P
   _, first_P, count_P = np.unique(code_P, return_index=True, return_counts=True)
   chosen_P = first_P
@@ -83,35 +85,35 @@ def retrieved(scored_x, scored_y, retrieval, allowed=None):
 
 
 def turned(allowed):
-  """A function `allowed` for (row_y_P, row_x_P); None stays None."""
+  """Turns `allowed` into a function of (row_y_P, row_x_P); None stays None."""
   if allowed is None:
     return None
   return lambda row_y_P, row_x_P: allowed(row_x_P, row_y_P)
 
 
-def _best(score_NK, place_NK, allowed):
-  """The candidate of each row that has one: (row_P, place_P, score_P).
+def _best(score_NK, neighbour_NK, allowed):
+  """The candidate of each row that has one, (row_P, neighbour_P, score_P).
 
-  The nearer of two with the same score is taken.
+  The nearer of two neighbours with the same score is taken.
   """
   row_N = np.arange(len(score_NK))
   if allowed:
-    allowed_P = allowed(np.repeat(row_N, place_NK.shape[1]), place_NK.ravel())
-    score_NK = np.where(allowed_P.reshape(place_NK.shape), score_NK, -np.inf)
+    allowed_P = allowed(np.repeat(row_N, neighbour_NK.shape[1]), neighbour_NK.ravel())
+    score_NK = np.where(allowed_P.reshape(neighbour_NK.shape), score_NK, -np.inf)
   best_N = score_NK.argmax(1)
   score_N = score_NK[row_N, best_N]
   row_P = np.flatnonzero(score_N > -np.inf)
-  return row_P, place_NK[row_P, best_N[row_P]], score_N[row_P]
+  return row_P, neighbour_NK[row_P, best_N[row_P]], score_N[row_P]
 
 
 def _sorted(row_x_P, row_y_P, score_P):
-  """The pairs, best first; the rows decide between equal scores."""
+  """Sorts pairs, best first; tied scores come in the order of their rows."""
   order_P = np.lexsort((row_y_P, row_x_P, -score_P))
   return row_x_P[order_P], row_y_P[order_P], score_P[order_P]
 
 
 def _one_to_one(row_x_P, row_y_P, score_P):
-  """The pairs, given best first, neither row of which stands in a better one."""
+  """Keeps the pairs, given best first, neither row of which is in a better pair."""
   taken_x = set()
   taken_y = set()
   kept = []

@@ -13,14 +13,14 @@ from labse_jax.base import files
 from labse_jax.base.console import note
 
 FILE = "search.npz"
-SECONDS = 60  # At least, between two writings.
+SECONDS = 60  # Between two writings, at least.
 PART = 8192  # Vectors that are read at a time.
 
 
 class SearchState:
-  """The lists of a search of `sides`, in FOLDER/search.npz; a folder of None keeps nothing.
+  """Keeps the lists of a search of `sides` in FOLDER/search.npz; a folder of None keeps nothing.
 
-  `settings` are what else the lists depend on.
+  `settings` are whatever else the lists depend on.
   """
 
   def __init__(self, folder, sides, **settings):
@@ -32,20 +32,20 @@ class SearchState:
     self._written = time.monotonic()
 
   def read(self):
-    """(how many candidates were seen, [(scores, ids) of each side]); (0, None) to begin."""
+    """Returns (candidates that were seen, [(scores, ids) of each side]); (0, None) to begin."""
     if not self._path or not self._path.exists():
       return 0, None
-    # A file that is broken is as good as one of another search.
+    # A broken file is treated as one of another search.
     with contextlib.suppress(OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
       with np.load(self._path) as kept:
         if str(kept["of"]) == self._of:
           lists = [kept[f"list_{n}"] for n in range(int(kept["lists"]))]
           return int(kept["seen"]), list(zip(lists[::2], lists[1::2], strict=True))
-    note(f"{self._path}: is of another search; begun anew.")
+    note(f"{self._path}: belongs to another search; starting over.")
     return 0, None
 
   def write(self, seen, found):
-    """Keeps what `found()` gives, [(scores, ids) of each side], unless that was just done."""
+    """Keeps what `found()` gives, [(scores, ids) of each side], at most once in SECONDS."""
     if not self._path or time.monotonic() < self._written + SECONDS:
       return
     lists = {}
@@ -57,7 +57,7 @@ class SearchState:
     self._written = time.monotonic()
 
   def remove(self):
-    """Leaves nothing of it; the folder goes too, if it holds nothing else."""
+    """Removes the file, and the folder too if it holds nothing else."""
     if self._path:
       for path in self._path.parent.glob(FILE + "*"):
         path.unlink()
@@ -66,7 +66,7 @@ class SearchState:
 
 
 def fingerprint(vectors_ND):
-  """A hash of every number, of the shape and of the type."""
+  """A hash of the numbers, the shape and the type."""
   digest = hashlib.blake2b(f"{vectors_ND.dtype} {vectors_ND.shape}".encode(), digest_size=16)
   for start in range(0, len(vectors_ND), PART):
     digest.update(np.ascontiguousarray(vectors_ND[start : start + PART]))

@@ -55,7 +55,7 @@ def test_scores_are_exact_and_in_order(sides, found):
     np.testing.assert_allclose(scores, expected, atol=1e-6)
     assert (np.diff(scores, axis=1) <= 0).all()
     assert (np.diff(ids, axis=1) > 0)[np.diff(scores, axis=1) == 0].all()
-  assert (np.diff(found.of_x[0], axis=1) == 0).sum() > 50  # The copies.
+  assert (np.diff(found.near_x[0], axis=1) == 0).sum() > 50  # The copies.
 
 
 def test_recall_counts_scores_that_are_as_good():

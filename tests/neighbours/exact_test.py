@@ -237,7 +237,7 @@ def test_another_search_begins_anew(monkeypatch, tmp_path, capsys):
   y_CD[7] = -y_CD[7]
   for k in (3, 4):
     found = top_k(x_ND, y_CD, k, block=128, state=tmp_path)
-    assert capsys.readouterr().err.count("is of another search; begun anew.\n") == 1
+    assert capsys.readouterr().err.count("belongs to another search; starting over.\n") == 1
     np.testing.assert_array_equal(found[1], brute_force(x_ND, y_CD, k)[1])
   assert top_k(x_ND, y_CD, 4, block=128, state=tmp_path)[1].tolist() == found[1].tolist()
   assert not capsys.readouterr().err

@@ -46,7 +46,7 @@ def test_a_broken_file_is_begun_anew(tmp_path, content, capsys):
   (tmp_path / FILE).write_bytes(content)
   assert SearchState(tmp_path, [SIDE]).read() == (0, None)
   said = capsys.readouterr().err
-  assert said == f"labse-jax: {tmp_path / FILE}: is of another search; begun anew.\n"
+  assert said == f"labse-jax: {tmp_path / FILE}: belongs to another search; starting over.\n"
 
 
 def test_without_a_folder_nothing_is_kept(lists):

@@ -27,7 +27,7 @@ def test_a_tile_with_padding(devices, k):
   mesh = make_mesh(devices=jax.devices()[:devices])
   with jax.set_mesh(mesh):
     split = jax.device_put((nothing(64, k), nothing(1024, k), x_qD, y_cD), batch_sharding(mesh))
-    of_x, of_y = tiles.merge(
+    of_queries, of_candidates = tiles.merge(
       *split,
       np.array([100, 3000], np.int32),
       np.array([150, 3900], np.int32),
@@ -36,7 +36,7 @@ def test_a_tile_with_padding(devices, k):
     )
   score_qc = x_qD[:50] @ y_cD[:900].T
   for (scores, ids), (wanted, wanted_ids) in zip(
-    ([part[:50] for part in of_x], [part[:900] for part in of_y]),
+    ([part[:50] for part in of_queries], [part[:900] for part in of_candidates]),
     (expected(score_qc, 3000, k), expected(score_qc.T, 100, k)),
     strict=True,
   ):
