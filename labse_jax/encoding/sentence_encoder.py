@@ -50,7 +50,7 @@ class SentenceEncoder:
     if params is not None:  # Else set_params is called later.
       self.set_params(params)
     self.cut = 0  # Sentences of the last call that were longer than the model takes.
-    self.dimension = module.dense or module.bert.width
+    self.dimension = module.out_width
     self._forward = jax.jit(
       self._apply, static_argnames="slots", out_shardings=batch_sharding(self.mesh)
     )

@@ -57,6 +57,11 @@ class ModelFolder:
     """What is put before each text by default."""
     return self.prompts.get(self.default_prompt, "")
 
+  @property
+  def vector_width(self):
+    """The dimensions of a sentence's vector."""
+    return self.head.get("dense") or self.model["width"]
+
 
 def write(folder, content):
   """Writes `folder` whole or not at all. The padding rows of the word table are left out."""

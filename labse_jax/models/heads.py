@@ -83,6 +83,11 @@ class SentenceModel(nn.Module):
   dense_activation: str = "tanh"
   normalize: bool = True
 
+  @property
+  def out_width(self):
+    """The dimensions of a sentence's vector."""
+    return self.dense or self.bert.width
+
   @nn.compact
   def __call__(self, tokens_BL, segments_BL, positions_BL, *, slots, train=False):
     x_BLD = self.bert(tokens_BL, segments_BL, positions_BL, train=train)

@@ -29,6 +29,11 @@ def params():
   return init(jax.random.key(0))
 
 
+@pytest.mark.parametrize("dense, width", [(0, 8), (3, 3)])
+def test_out_width_is_that_of_a_vector(dense, width):
+  assert heads.build(MODEL, dict(pooling="mean", dense=dense)).out_width == width
+
+
 @pytest.mark.parametrize("name", heads.POOLING)
 def test_pooling_equals_a_loop(name):
   x_BLD = np.random.default_rng(0).normal(size=(4, 6, 8)).astype("float32") - 5
