@@ -10,6 +10,7 @@ import pathlib
 
 import numpy as np
 
+from labse_jax.base import fingerprint
 from labse_jax.base.errors import InputError
 from labse_jax.data.languages import check_code
 from labse_jax.data.sources import ORDER_OF_COLUMNS, Pair
@@ -106,6 +107,11 @@ class Dataset:
     if not len(self):
       return False
     return is_document(Pair(**self.source[0]))  # The first speaks for all.
+
+  @functools.cached_property
+  def fingerprint(self):
+    """A hash of its records and their languages; all of them are read, once."""
+    return fingerprint.dataset(self.folder)
 
   @functools.cached_property
   def indices_by_language(self):

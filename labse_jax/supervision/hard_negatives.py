@@ -1,9 +1,6 @@
 """Mined hard negatives: stored with the dataset, or in a run, and looked up by the batches."""
 
 import dataclasses
-import hashlib
-import inspect
-import json
 import pathlib
 
 import jax
@@ -12,21 +9,20 @@ import numpy as np
 from labse_jax import model_folder
 from labse_jax.base import files, fingerprint
 from labse_jax.base.console import say
-from labse_jax.base.errors import InputError, known
+from labse_jax.base.errors import InputError
 from labse_jax.encoding.encode_functions import encode_function
 from labse_jax.encoding.sentence_encoder import SentenceEncoder
+from labse_jax.supervision import manifest, settings
 from labse_jax.supervision.negative_mining import CANDIDATES, MARGIN, Rule, mine
 
 LEAST = 5  # What training mines for each pair, so that a larger k does not mine all again.
-MANIFEST = "manifest.json"
-DIFFERS = {
-  "model": "by another model",
-  "prompt": "with another prompt",
-  "data": "in another text",
-  "pairs": "in another number of pairs",
-  "margin": "with another margin",
-  "candidates": "among another number of candidates",
-  "step": "at another step",
+KINDS = {
+  "model": "a folder",
+  "k": "a whole number",
+  "margin": "a number",
+  "candidates": "a whole number",
+  "prompt": "a text or None",
+  "every": "a whole number",
 }
 
 
@@ -45,13 +41,11 @@ def checked(config):
     raise InputError(
       f"Loss {config.loss!r} needs hard negatives: config.hard_negatives = dict(model=FOLDER, k=5)."
     )
-  names = inspect.signature(look_up).parameters.keys() - {"dataset"} | {"every"}
-  for name in section:
-    known("name in config.hard_negatives", name, names)
-  options = dict(section.items())
-  lacking = [name for name in ("model", "k") if not options.get(name)]
-  if lacking:
-    raise InputError(f"config.hard_negatives lacks {lacking}.")
+  # `every` goes to the task, which mines again so often.
+  options = settings.arguments(
+    "hard_negatives", section, look_up, given=["dataset"], more=["every"], needed=["model", "k"]
+  )
+  settings.check_kinds("hard_negatives", options, KINDS)
   options.setdefault("every", 0)
   if options["every"] < 0:
     raise InputError(
@@ -102,14 +96,13 @@ def place(dataset, model, rule, prompt=None):
     prompt = content.prompt
   about = {"model": fingerprint.model(model), "prompt": prompt}
   # Without k: what was mined for a larger k serves a smaller one.
-  key = json.dumps([about, rule.margin, rule.candidates])
-  name = hashlib.blake2b(key.encode(), digest_size=8).hexdigest()
+  name = manifest.folder_name([about, rule.margin, rule.candidates])
   return Place(dataset.folder / "hard_negatives" / name, about | _about(dataset, rule))
 
 
 def mine_by_folder(dataset, model, rule, stored, *, precision="float32"):
   """Mines by a model folder into its Place `stored`; returns the manifest."""
-  files.check_replaceable(stored.folder, marker=MANIFEST)
+  files.check_replaceable(stored.folder, marker=manifest.NAME)
   say(f"{stored.folder}: {model} mines hard negatives of {len(dataset):,} pairs, once.")
   encoder = SentenceEncoder.load(model, precision=precision)
   encode = encode_function(encoder, prompt=stored.about["prompt"], progress=True)
@@ -147,13 +140,7 @@ def read(stored, k, advice):
   Raises InputError, with `advice` on what to do, where something else lies there.
   """
   folder = stored.folder
-  manifest = files.read_json(folder / MANIFEST)
-  for name, wanted in stored.about.items():
-    if manifest.get(name) != wanted:
-      raise InputError(
-        f"{folder}: was mined {DIFFERS[name]} ({name} is {manifest.get(name)!r} in "
-        f"its {MANIFEST}, {wanted!r} is asked for); {advice}"
-      )
+  manifest.read_checked(folder, stored.about, advice)
   try:
     negatives_NK = np.load(folder / "negatives.npy", mmap_mode="r")
   except (OSError, ValueError, EOFError) as error:
@@ -185,7 +172,7 @@ def _about(dataset, rule):
   if dataset.monolingual:
     raise InputError(f"{dataset.folder}: has no translations; hard negatives are of pairs.")
   return {
-    "data": fingerprint.dataset(dataset.folder),
+    "data": dataset.fingerprint,
     "pairs": len(dataset),
     "margin": rule.margin,
     "candidates": rule.candidates,
@@ -193,8 +180,8 @@ def _about(dataset, rule):
 
 
 def _write(folder, negatives_NK, counts, about):
-  manifest = about | {"k": negatives_NK.shape[1]} | counts
-  with files.replacing_folder(folder, marker=MANIFEST) as partial:
+  found = about | {"k": negatives_NK.shape[1]} | counts
+  with files.replacing_folder(folder, marker=manifest.NAME) as partial:
     np.save(partial / "negatives.npy", negatives_NK)
-    files.write_json(partial / MANIFEST, manifest)
-  return manifest
+    files.write_json(partial / manifest.NAME, found)
+  return found

@@ -1,7 +1,5 @@
 """What a teacher gives for a dataset's pairs: stored vectors, or its encoder's in the step."""
 
-import inspect
-
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -12,9 +10,10 @@ from labse_jax.base.errors import InputError, known
 from labse_jax.base.unit_vectors import unit
 from labse_jax.data.languages import standard_language
 from labse_jax.models import heads
-from labse_jax.supervision import vector_store
+from labse_jax.supervision import settings, vector_store
 from labse_jax.tokenizer.tokenizer import Tokenizer
 
+KINDS = {"model": "a folder", "order": "a list of texts", "prompt": "a text or None"}
 CHOICES = {
   "labels": ("priority", "average"),
   "where": ("stored", "step"),
@@ -130,13 +129,10 @@ def checked(config, student_width):
       f"Loss {config.loss!r} needs a teacher: config.teacher = dict(model=FOLDER, "
       f"labels=...), labels one of {CHOICES['labels']}."
     )
-  names = inspect.signature(look_up).parameters.keys() - {"dataset", "student_width"}
-  for name in section:
-    known("name in config.teacher", name, names)
-  teacher = dict(section.items())
-  lacking = [name for name in ("model", "labels") if not teacher.get(name)]
-  if lacking:
-    raise InputError(f"config.teacher lacks {lacking}.")
+  teacher = settings.arguments(
+    "teacher", section, look_up, given=["dataset", "student_width"], needed=["model", "labels"]
+  )
+  settings.check_kinds("teacher", teacher, KINDS)
   for name, choices in CHOICES.items():
     known(f"config.teacher.{name}", teacher.get(name, choices[0]), choices)
   if teacher.get("where") == "step":
@@ -159,7 +155,7 @@ def width(*, model, labels, student_width, projection="", **_):
 
   Raises InputError where a projection would need more dimensions than the teacher has.
   """
-  own = vector_store.width(model_folder.describe(model))
+  own = model_folder.describe(model).vector_width
   if projection and own < student_width:
     raise InputError(
       f"config.teacher.projection: {model} has {own} dimensions, fewer than the "

@@ -1,8 +1,5 @@
 """A model's vectors of a dataset's pairs: computed once, stored beside it, read where they lie."""
 
-import hashlib
-import json
-
 import numpy as np
 
 from labse_jax import model_folder
@@ -10,17 +7,10 @@ from labse_jax.base import console, files, fingerprint
 from labse_jax.base.errors import InputError
 from labse_jax.encoding.encode_functions import encode_once
 from labse_jax.encoding.sentence_encoder import SentenceEncoder
+from labse_jax.supervision import manifest
 
 SHARD = 8_192  # Pairs in a file: what is lost where the encoding is stopped.
 SAMPLE = 50_000  # Pairs whose vectors make a projection.
-OTHERS = {
-  "model": "of another model",
-  "prompt": "with another prompt",
-  "data": "of another text",
-  "pairs": "of another number of pairs",
-  "width": "of another width",
-  "shard": "in files of another size",
-}
 
 
 class Store:
@@ -40,17 +30,16 @@ class Store:
     self.dataset = dataset
     self.model = model
     self.prompt = prompt
-    self.width = width(content)
+    self.width = content.vector_width
     self._about = {
       "model": fingerprint.model(model),
       "prompt": prompt,
-      "data": fingerprint.dataset(dataset.folder),
+      "data": dataset.fingerprint,
       "pairs": len(dataset),
       "width": self.width,
       "shard": SHARD,
     }
-    key = json.dumps([self._about["model"], prompt])
-    name = hashlib.blake2b(key.encode(), digest_size=8).hexdigest()
+    name = manifest.folder_name([self._about["model"], prompt])
     self.folder = dataset.folder / "vectors" / name
     self._manifest = self._checked_manifest()
     self._shards = {}  # Those that are open, by their numbers.
@@ -91,7 +80,7 @@ class Store:
     if not begun:
       # Before the first shard: what is there can then always be told apart.
       self._manifest = self._about | {"precision": precision, "folder": str(self.model)}
-      files.write_json(self.folder / "manifest.json", self._manifest)
+      files.write_json(self.folder / manifest.NAME, self._manifest)
     sentences = 2 * sum(len(self._indices(number)) for number in missing)
     cut = 0
     distinct = 0
@@ -128,15 +117,8 @@ class Store:
     """What the manifest says, {} where nothing is stored yet."""
     if not any(self.folder.glob("*.npy")):
       return {}
-    manifest = files.read_json(self.folder / "manifest.json")
-    for name, wanted in self._about.items():
-      found = manifest.get(name)
-      if found != wanted:
-        raise InputError(
-          f"{self.folder}: holds vectors {OTHERS[name]}: in its manifest.json {name} is "
-          f"{found!r}, not {wanted!r}; remove the folder to make them anew."
-        )
-    return manifest
+    advice = "remove the folder to make the vectors anew."
+    return manifest.read_checked(self.folder, self._about, advice)
 
   def _path(self, number):
     return self.folder / f"{number:05d}.npy"
@@ -172,11 +154,6 @@ def principal_axes(parts, width):
   _, vectors_PP = np.linalg.eigh(moments_PP)
   longest_first_PP = vectors_PP[:, ::-1]  # eigh gives the largest eigenvalue last.
   return np.ascontiguousarray(longest_first_PP[:, :width], np.float32)
-
-
-def width(content):
-  """The length of the vectors of a ModelFolder."""
-  return content.head.get("dense") or content.model["width"]
 
 
 def _opened(path, shape, dtype):

@@ -45,5 +45,5 @@ def test_wrong_input_ends_with_one_line_and_status_2(folder, tiny_folder):
     [sys.executable, "-m", "labse_jax.teach", *argv], capture_output=True, text=True
   )
   assert done.returncode == 2 and done.stderr.count("\n") == 1, done.stderr
-  assert done.stderr.startswith(f"labse-jax: {other}: holds vectors with another prompt")
+  assert done.stderr.startswith(f"labse-jax: {other}: was made with another prompt")
   assert (other / "manifest.json").read_bytes() == (store.folder / "manifest.json").read_bytes()

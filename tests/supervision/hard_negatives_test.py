@@ -9,11 +9,12 @@ import numpy as np
 import pytest
 
 from labse_jax import train as trainer
+from labse_jax.base import fingerprint
 from labse_jax.base.errors import InputError
 from labse_jax.base.sharding import make_mesh
 from labse_jax.data.dataset import open_dataset
 from labse_jax.encoding.sentence_encoder import SentenceEncoder
-from labse_jax.supervision import hard_negatives
+from labse_jax.supervision import hard_negatives, manifest
 from labse_jax.supervision.hard_negatives import look_up
 from labse_jax.supervision.negative_mining import Rule
 from labse_jax.tasks import dual_encoder
@@ -85,14 +86,24 @@ def test_what_was_mined_otherwise_is_refused(copy, tiny_folder, name):
   dataset, folder = copy
   path = folder / "manifest.json"
   path.write_text(json.dumps(json.loads(path.read_text()) | {name: "other"}))
-  with pytest.raises(InputError, match=f"{hard_negatives.DIFFERS[name]} .*'other'.*remove it, or"):
+  with pytest.raises(InputError, match=f"{manifest.DIFFERENCES[name]} .*'other'.*remove it, or"):
     look_up(dataset, model=tiny_folder, k=5, margin=-2.0)
+
+
+def test_mining_again_reads_the_dataset_once(data, tiny_folder, tmp_path, monkeypatch):
+  read = []
+  of_dataset = fingerprint.dataset
+  monkeypatch.setattr(fingerprint, "dataset", lambda path: read.append(path) or of_dataset(path))
+  dataset = open_dataset(data.folder)
+  hard_negatives.mine_in_run(dataset, SentenceEncoder.load(tiny_folder), RULE, tmp_path, 3)
+  assert hard_negatives.look_up_in_run(dataset, RULE, tmp_path, 3) is not None
+  assert read == [data.folder]
 
 
 def test_another_text_is_seen(copy, tiny_folder, tmp_path):
   tiny.write_dataset(tmp_path / "other", tiny.pairs(PAIRS, seed=1))
   shutil.copytree(copy[0].folder / "hard_negatives", tmp_path / "other" / "hard_negatives")
-  with pytest.raises(InputError, match="was mined in another text"):
+  with pytest.raises(InputError, match="was made from another text"):
     look_up(open_dataset(tmp_path / "other"), model=tiny_folder, margin=-2.0, k=5)
 
 
@@ -110,6 +121,12 @@ def test_a_damaged_file_is_said(copy, tiny_folder):
     (dict(model="m"), r"lacks \['k'\]"),
     (dict(model="m", k=2, every=-1), "every = -1"),
     (dict(model="m", k=9, candidates=5), "k = 9, candidates = 5"),
+    (dict(model="m", k="5"), "config.hard_negatives.k = '5': a whole number is needed"),
+    (dict(model="m", k=2, every="5"), "config.hard_negatives.every = '5': a whole number"),
+    (dict(model="m", k=2, candidates=5.5), "hard_negatives.candidates = 5.5: a whole number"),
+    (dict(model="m", k=2, margin="0.1"), "config.hard_negatives.margin = '0.1': a number"),
+    (dict(model=5, k=2), "config.hard_negatives.model = 5: a folder"),
+    (dict(model="m", k=2, prompt=5), "config.hard_negatives.prompt = 5: a text or None"),
   ],
 )
 def test_a_wrong_section_of_a_config_is_said(folder, section, words):
@@ -164,7 +181,7 @@ def test_the_batch_after_mining_has_the_new_negatives(folder, mined, tiny_folder
   for batch in batches:
     assert negatives_in(batch).items() <= hashes_of(dataset, by_params).items()
   assert hashes_of(dataset, by_params) != expected
-  with pytest.raises(InputError, match="was mined with another margin"):
+  with pytest.raises(InputError, match="was made with another margin"):
     hard_negatives.look_up_in_run(dataset, Rule(2, margin=0.5), run, EVERY)
 
 

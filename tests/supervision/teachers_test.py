@@ -221,6 +221,8 @@ def test_training_computes_what_is_missing_and_says_so(folder, twin, capsys):
     (dict(labels="average"), dict(loss="mse_distillation"), "helps is labels = 'priority'"),
     (dict(projection="pca"), dict(loss="mse_distillation", matryoshka=(8, 16)), "of 8, 16"),
     (dict(projection="pca", where="step"), {}, "where = 'step' has none"),
+    (dict(order="eng"), {}, "config.teacher.order = 'eng': a list of texts is needed"),
+    (dict(model=5), {}, "config.teacher.model = 5: a folder is needed"),
     (dict(where="step"), dict(row_sparse=True), "cannot be combined with config.row_sparse"),
   ],
 )
