@@ -77,6 +77,13 @@ def test_every_suite_has_intervals_and_tests_two_models(tmp_path, suite, metric)
     assert 0 < difference["p"] <= 1 and difference["difference"]["low"] < 1
 
 
+@pytest.mark.parametrize("every", ["5", 0, -1, 2.5, True, None])
+def test_every_is_a_number_of_steps(tmp_path, every):
+  config = ConfigDict({"a": dict(type="tatoeba", every=every, data=str(tmp_path))})
+  with pytest.raises(InputError, match=f"config.evals.a.every = {every!r}; it must be a number"):
+    evals.make_evals(config)
+
+
 def test_options_that_a_suite_does_not_have_are_named(tmp_path):
   config = ConfigDict({"a": dict(type="tatoeba", every=2, data=str(tmp_path), pivot="eng")})
   with pytest.raises(InputError, match=r"evals\.a: .*unexpected keyword argument 'pivot'"):
