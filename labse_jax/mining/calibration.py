@@ -1,10 +1,10 @@
 """The precision of mined pairs, and the threshold for one that is asked for, from decoys.
 
 A decoy is one side of a pair that is surely right, mined as if the other side were not in the pool:
-whatever it finds is wrong. The share of decoys that find something at a score is also the share of
-all sentences without a translation that do. The idea is that of target-decoy search in proteomics
-(Elias and Gygi 2007, Nature Methods 4:207). The precision of a pair is that of all pairs that are
-at least as good, as a q-value is of false discoveries (Storey 2003, Annals of Statistics 31:2013).
+whatever it finds is wrong. Sentences without a translation find something of a given score as often
+as decoys do. The idea comes from target-decoy search in proteomics (Elias and Gygi 2007, Nature
+Methods 4:207). A pair's precision is that of all pairs that are at least as good, like a q-value,
+which says the same of false discoveries (Storey 2003, Annals of Statistics 31:2013).
 """
 
 from typing import NamedTuple
@@ -17,19 +17,20 @@ from labse_jax.mining.decoys import Neighbours, decoy_scores
 from labse_jax.neighbours.exact import top_k_both
 from labse_jax.neighbours.margin import MARGINS, neighbour_scores, retrieved, turned
 
-FEWEST = 50  # Decoys; what fewer say is chance.
+FEWEST = 50  # Decoys; fewer say too little.
 FEWEST_PAIRED = 10  # Decoys of a side that found something.
-TAIL = 0.1  # The part of the decoys, the best, whose tail is extrapolated.
+TAIL = 0.1  # The best decoys, as a share of all, from which the tail is extrapolated.
 TAIL_FEWEST = 20
 RISK = 0.02  # The chance that pairs are less precise than was asked for.
 
 
 class Calibration(NamedTuple):
-  """Mined pairs, best first, and what decoys say of the pairs down to each.
+  """Mined pairs, best first, and what decoys say of them.
 
-  Of them `wrong_P` are expected to be wrong, as a gamma distribution with the shapes `shape_P`; a
-  larger shape is surer. `precision_P` never rises. `decoys` are the scores of what each side's
-  decoys found, -inf where nothing.
+  `wrong_P[i]`: expected wrong pairs among the best i + 1. Its uncertainty is a gamma distribution
+  with the shape `shape_P[i]`; a larger shape is surer. `precision_P[i]`: the estimated share of
+  right pairs among the best i + 1, or among more where that is higher; it never rises. `decoys`:
+  for each side, the scores of what its decoys found, -inf for nothing.
   """
 
   row_x_P: np.ndarray
@@ -44,11 +45,11 @@ class Calibration(NamedTuple):
 def calibrated(
   x_ND, y_MD, *, k, margin="ratio", search=top_k_both, allowed=None, gold_2G=None, copied=None
 ):
-  """The Calibration of what retrieval "max" mines, as `margin.candidates` does.
+  """Mines pairs as `margin.candidates` does with retrieval "max"; returns their Calibration.
 
-  Decoys are made of the true pairs `gold_2G`, (rows of x, rows of y), if given, or else of the best
-  that were mined. A row that `copied`, (bool of x, bool of y), marks makes none: it has a near copy
-  on its side, and a decoy that is kept away from one copy would rightly find the other. Raises
+  Decoys come from the true pairs `gold_2G`, (rows of x, rows of y), if given, or else from the best
+  mined pairs. `copied`, (bool of x, bool of y), marks rows that have a near copy on their side.
+  They make no decoys: one that is kept away from one copy would rightly find the other. Raises
   InputError where there are too few decoys.
   """
   near_x, near_y = search(x_ND, y_MD, k + 1)  # One more: a decoy loses its partner.
@@ -56,30 +57,34 @@ def calibrated(
   found = retrieved(*scored, "max", allowed)
   near = (_neighbours(*near_x, allowed), _neighbours(*near_y, turned(allowed)))
   if gold_2G is not None:
-    true_2G = _alone(np.asarray(gold_2G), copied)
+    true_2G = _uncopied(np.asarray(gold_2G), copied)
     return _calibration(near, found, true_2G, MARGINS[margin])
   found_2P = np.stack(found[:2])
   sure_P = found[2] >= two_means(found[2])
-  # Each time, better decoys judge better which pairs are sure.
+  # Better decoys tell better which pairs are sure, and so make better decoys.
   for lowest in (0.5, 0.9):
-    sure_2G = _alone(found_2P[:, sure_P], copied)
+    sure_2G = _uncopied(found_2P[:, sure_P], copied)
     sure_P = _calibration(near, found, sure_2G, MARGINS[margin]).precision_P >= lowest
-  return _calibration(near, found, _alone(found_2P[:, sure_P], copied), MARGINS[margin])
+  return _calibration(near, found, _uncopied(found_2P[:, sure_P], copied), MARGINS[margin])
 
 
 def _nearest(near, k):
-  cosine_NK, place_NK = near
-  return cosine_NK[:, :k], place_NK[:, :k]
+  """The first k of each row's (cosines, neighbours)."""
+  cosine_NK, neighbour_NK = near
+  return cosine_NK[:, :k], neighbour_NK[:, :k]
 
 
-def _neighbours(cosine_NK, place_NK, allowed):
-  row_P = np.repeat(np.arange(len(place_NK)), place_NK.shape[1])
-  allowed_P = allowed(row_P, place_NK.ravel()) if allowed else np.ones(len(row_P), bool)
-  return Neighbours(cosine_NK, place_NK, allowed_P.reshape(place_NK.shape))
+def _neighbours(cosine_NK, neighbour_NK, allowed):
+  """Makes Neighbours, asking `allowed` about every pair of a row and a neighbour."""
+  row_P = np.repeat(np.arange(len(neighbour_NK)), neighbour_NK.shape[1])
+  allowed_P = np.ones(len(row_P), bool)
+  if allowed:
+    allowed_P = allowed(row_P, neighbour_NK.ravel())
+  return Neighbours(cosine_NK, neighbour_NK, allowed_P.reshape(neighbour_NK.shape))
 
 
-def _alone(pairs_2G, copied):
-  """Those of the pairs of which no side has a near copy."""
+def _uncopied(pairs_2G, copied):
+  """The pairs in which neither side has a near copy."""
   if copied is None:
     return pairs_2G
   copied_x, copied_y = copied
@@ -100,14 +105,14 @@ def _calibration(near, found, true_2G, margin):
   wrong = []
   shapes = []
   for decoys_G, side in zip(decoys, near, strict=True):
-    # A side whose decoys found next to nothing has nothing to tell.
+    # A side whose decoys found next to nothing says nothing.
     if np.isfinite(decoys_G).sum() >= FEWEST_PAIRED:
-      wrong_P, shape_P = expected_wrong(score_P, decoys_G, len(side.place_NK))
+      wrong_P, shape_P = expected_wrong(score_P, decoys_G, len(side.neighbour_NK))
       wrong.append(wrong_P)
       shapes.append(shape_P)
   if not wrong:
     _refuse(true_2G)
-  # Both sides tell of the same pairs: the worse of them is believed.
+  # Both sides judge the same pairs; the worse verdict holds.
   wrong_SP = np.stack(wrong)
   worse_1P = wrong_SP.argmax(0)[None]
   wrong_P = np.take_along_axis(wrong_SP, worse_1P, 0)[0]
@@ -137,10 +142,11 @@ def two_means(score_P):
 
 
 def expected_wrong(score_P, decoys_G, sentences):
-  """(mean, shape) of how many of the pairs down to each are wrong, [P] each, as decoys tell.
+  """Estimates from decoys how many pairs down to each are wrong: (mean_P, shape_P).
 
-  Of `sentences`, those that stand in no right pair are paired as decoys are: at a rate r. If U are
-  in no pair, the number in wrong pairs is negative binomial, with the mean (U + 1) r / (1 - r).
+  A decoy finds a score at least as good at a rate r, and so does each of the `sentences` that is
+  not in a right pair. If U sentences are in no pair down to there, the number in wrong pairs is
+  negative binomial, with the mean (U + 1) r / (1 - r).
   """
   rate_P, rate_shape_P = exceedance(score_P, decoys_G)
   pairs_P = np.arange(1, len(score_P) + 1)
@@ -151,11 +157,12 @@ def expected_wrong(score_P, decoys_G, sentences):
 
 
 def exceedance(score_P, decoys_G):
-  """(rate, shape): the share of decoys whose score is at least each of `score_P`.
+  """The share of decoys whose score is at least each of `score_P`: (rate_P, shape_P).
 
-  Up to the best tenth of the decoys, they are counted. Above it, the tail is taken for exponential
-  (peaks over threshold), since what one asks for is rarer than 1 / decoys. The shape is that of the
-  gamma distribution with the variance that the count and the tail's scale give the rate.
+  Scores within the worse nine tenths of the decoys are counted. Above, the tail is assumed to be
+  exponential (peaks over threshold), since the rates that matter are lower than 1 / decoys. The
+  rate is uncertain, by the count and by the tail's scale; a gamma distribution of that variance has
+  the shape.
   """
   ordered_G = np.sort(decoys_G)[::-1]
   tail = min(max(TAIL_FEWEST, int(TAIL * len(ordered_G))), np.isfinite(ordered_G).sum() - 1)
@@ -169,9 +176,9 @@ def exceedance(score_P, decoys_G):
 
 
 def threshold(calibration, precision):
-  """The lowest score down to which the pairs are as precise as asked, but for a chance of `RISK`.
+  """The lowest score down to which pairs are as precise as asked, with a chance of 1 - RISK.
 
-  Raises InputError where no score is.
+  Raises InputError where there is none.
   """
   pairs_P = np.arange(1, len(calibration.score_P) + 1)
   allowed_P = np.floor((1 - precision) * pairs_P + 1e-9)

@@ -6,15 +6,15 @@ import numpy as np
 
 
 class Neighbours(NamedTuple):
-  """The nearest of each row on the other side, best first, and which may be paired with it."""
+  """The nearest of each row, best first: cosines, rows on the other side, and which are allowed."""
 
   cosine_NK: np.ndarray
-  place_NK: np.ndarray
+  neighbour_NK: np.ndarray
   allowed_NK: np.ndarray
 
   def of(self, rows):
     """The neighbours of some rows."""
-    return Neighbours(self.cosine_NK[rows], self.place_NK[rows], self.allowed_NK[rows])
+    return Neighbours(self.cosine_NK[rows], self.neighbour_NK[rows], self.allowed_NK[rows])
 
   def score_NK(self, mean_N1, mean_NK, margin):
     """Margin scores, from the mean cosines of rows and of neighbours; -inf if not allowed."""
@@ -22,74 +22,96 @@ class Neighbours(NamedTuple):
     return np.where(self.allowed_NK, score_NK, -np.inf)
 
 
+class Means(NamedTuple):
+  """Mean cosines to the k nearest: of each x, of each y, and of each decoy without its partner."""
+
+  x_N: np.ndarray
+  y_M: np.ndarray
+  decoy_G: np.ndarray
+
+
 class Finds(NamedTuple):
-  """What decoys are paired with: the numbers of the decoys, places on the other side, scores."""
+  """What decoys are paired with: numbers of the decoys, rows on the other side, scores."""
 
   number_C: np.ndarray
-  place_C: np.ndarray
+  neighbour_C: np.ndarray
   score_C: np.ndarray
 
 
 def decoy_scores(near_x, near_y, pairs_2G, found, margin):
   """The scores [G] of what each x of true pairs finds when its y is kept away; -inf for nothing.
 
-  The pairs are (rows of x, rows of y). Both Neighbours are of the k + 1 nearest; `found` is what
-  retrieval "max" makes of k of them, (row_x_P, row_y_P, score_P). One x at a time is a decoy and
-  all else stays as it is, so that a y that stands in a better pair is not free.
+  1. Forward: each decoy finds its best candidate among its k nearest, without its partner.
+  2. Backward: it also finds each y, except its partner, whose best candidate it is.
+  3. Free: a find counts if its y is not in a better pair of another x. The best find is the score.
+
+  An example with k = 1 and the cosine as score. Its true pairs are x0 y0 and x1 y1:
+
+           y0   y1   y2
+      x0  0.9  0.2  0.5     without y0, x0 finds y2, which is in no pair: 0.5
+      x1  0.4  0.8  0.1     without y1, x1 finds y0, which is in a better pair, with x0: -inf
+
+  The pairs are (rows of x, rows of y). Both Neighbours hold the k + 1 nearest; `found` is what
+  retrieval "max" makes of k of them, (row_x_P, row_y_P, score_P). One x at a time is a decoy, and
+  nothing else changes.
   """
   decoy_G, partner_G = pairs_2G
   near_G = _without(near_x.of(decoy_G), partner_G)
+  near_x = near_x.of(np.s_[:, :-1])
   near_y = near_y.of(np.s_[:, :-1])
-  # The mean cosines of which margin scores are made; a decoy's is without its partner.
-  mean_xN = near_x.cosine_NK[:, :-1].mean(1)
-  mean_yM = near_y.cosine_NK.mean(1)
-  mean_G = near_G.cosine_NK.mean(1)
-
+  means = Means(near_x.cosine_NK.mean(1), near_y.cosine_NK.mean(1), near_G.cosine_NK.mean(1))
   # As in mining, a pair is the best candidate of its x or of its y.
-  forward = _forward(near_G, near_G.score_NK(mean_G[:, None], mean_yM[near_G.place_NK], margin))
-  number_N = np.full(len(mean_xN), -1)
-  number_N[decoy_G] = np.arange(len(decoy_G))
-  number_MK = number_N[near_y.place_NK]
-  score_MK = near_y.score_NK(mean_yM[:, None], mean_xN[near_y.place_NK], margin)
-  decoy_score_MK = near_y.score_NK(mean_yM[:, None], mean_G[number_MK], margin)
-  backward = _backward(number_MK, partner_G, score_MK, decoy_score_MK)
-
-  number_C = np.concatenate([forward.number_C, backward.number_C])
-  place_C = np.concatenate([forward.place_C, backward.place_C])
-  score_C = np.concatenate([forward.score_C, backward.score_C])
-  free_C = _free(decoy_G[number_C], place_C, score_C, found, len(mean_yM))
+  forward = _forward(near_G, means, margin)
+  backward = _backward(near_y, decoy_G, partner_G, means, margin)
+  finds = _joined(forward, backward)
+  free_C = _free(finds, decoy_G, found, len(means.y_M))
   best_G = np.full(len(decoy_G), -np.inf)
-  np.maximum.at(best_G, number_C[free_C], score_C[free_C])
+  np.maximum.at(best_G, finds.number_C[free_C], finds.score_C[free_C])
   return best_G
 
 
 def _without(near_G, partner_G):
-  """The neighbours of each row but its partner, or, where that is not among them, the last."""
-  partner_GK = near_G.place_NK == partner_G[:, None]
+  """Drops each row's partner from its neighbours, or the last where it is not among them."""
+  partner_GK = near_G.neighbour_NK == partner_G[:, None]
   keep_GK = np.argsort(partner_GK, axis=1, kind="stable")[:, :-1]
   return Neighbours(
     np.take_along_axis(near_G.cosine_NK, keep_GK, 1),
-    np.take_along_axis(near_G.place_NK, keep_GK, 1),
+    np.take_along_axis(near_G.neighbour_NK, keep_GK, 1),
     np.take_along_axis(near_G.allowed_NK, keep_GK, 1),
   )
 
 
-def _forward(near_G, score_GK):
+def _forward(near_G, means, margin):
   """The Finds of each decoy's best candidate."""
+  score_GK = near_G.score_NK(means.decoy_G[:, None], means.y_M[near_G.neighbour_NK], margin)
   number_G = np.arange(len(score_GK))
   best_G = score_GK.argmax(1)
-  return Finds(number_G, near_G.place_NK[number_G, best_G], score_GK[number_G, best_G])
+  return Finds(number_G, near_G.neighbour_NK[number_G, best_G], score_GK[number_G, best_G])
 
 
-def _backward(number_MK, partner_G, score_MK, decoy_score_MK):
-  """The Finds of decoys that are the best candidate of a y that is not their own.
-
-  `number_MK` are the decoys' numbers among the neighbours of each y, -1 for others.
-  """
+def _backward(near_y, decoy_G, partner_G, means, margin):
+  """The Finds of decoys that are the best candidate of a y other than their partner."""
+  number_N = np.full(len(means.x_N), -1)
+  number_N[decoy_G] = np.arange(len(decoy_G))
+  # Which decoy each neighbour of each y is; -1 if it is not one.
+  number_MK = number_N[near_y.neighbour_NK]
+  mean_M1 = means.y_M[:, None]
+  score_MK = near_y.score_NK(mean_M1, means.x_N[near_y.neighbour_NK], margin)
+  # As decoys, they have the mean without their partner; all others keep theirs.
+  decoy_score_MK = near_y.score_NK(mean_M1, means.decoy_G[number_MK], margin)
   row_M1 = np.arange(len(number_MK))[:, None]
   wins_MK = (number_MK >= 0) & (partner_G[number_MK] != row_M1)
   wins_MK &= decoy_score_MK > _best_of_others(score_MK)
   return Finds(number_MK[wins_MK], np.nonzero(wins_MK)[0], decoy_score_MK[wins_MK])
+
+
+def _joined(forward, backward):
+  """The Finds of both directions."""
+  return Finds(
+    np.concatenate([forward.number_C, backward.number_C]),
+    np.concatenate([forward.neighbour_C, backward.neighbour_C]),
+    np.concatenate([forward.score_C, backward.score_C]),
+  )
 
 
 def _best_of_others(score_MK):
@@ -100,11 +122,12 @@ def _best_of_others(score_MK):
   return np.where(score_MK == first_M1, second_M1, first_M1)
 
 
-def _free(row_x_C, place_C, score_C, found, count):
-  """bool [C]: whether the y at a place, of `count`, is in no better pair, or in one of this x."""
+def _free(finds, decoy_G, found, count):
+  """bool [C]: whether the y of a find, one of `count`, is not in a better pair of another x."""
   row_x_P, row_y_P, score_P = found
   held_M = np.full(count, -np.inf)
   held_M[row_y_P] = score_P
   holder_M = np.full(count, -1)
   holder_M[row_y_P] = row_x_P
-  return (score_C > held_M[place_C]) | (holder_M[place_C] == row_x_C)
+  same_x_C = holder_M[finds.neighbour_C] == decoy_G[finds.number_C]
+  return (finds.score_C > held_M[finds.neighbour_C]) | same_x_C

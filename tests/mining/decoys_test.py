@@ -18,9 +18,9 @@ def pool(count_x=40, count_y=50, true=25, noise=0.45):
 
 
 def neighbours(cosine_NM, allowed):
-  place_NK = np.argsort(-cosine_NM, axis=1, kind="stable")[:, : K + 1]
-  allowed_NK = np.array([[allowed(n, m) for m in row] for n, row in enumerate(place_NK)])
-  return Neighbours(np.take_along_axis(cosine_NM, place_NK, 1), place_NK, allowed_NK)
+  neighbour_NK = np.argsort(-cosine_NM, axis=1, kind="stable")[:, : K + 1]
+  allowed_NK = np.array([[allowed(n, m) for m in row] for n, row in enumerate(neighbour_NK)])
+  return Neighbours(np.take_along_axis(cosine_NM, neighbour_NK, 1), neighbour_NK, allowed_NK)
 
 
 def both_sides(cosine_NM, allowed):
@@ -28,7 +28,7 @@ def both_sides(cosine_NM, allowed):
 
 
 def mined(near, margin, allowed):
-  nearest = [(side.cosine_NK[:, :-1], side.place_NK[:, :-1]) for side in near]
+  nearest = [(side.cosine_NK[:, :-1], side.neighbour_NK[:, :-1]) for side in near]
 
   def each(n, m):
     return np.array([allowed(*pair) for pair in zip(n, m, strict=True)], bool)
@@ -83,6 +83,22 @@ def test_scores_are_those_of_plain_loops(margin, filtered, wrong):
   expected = [found_without(cosine, *pair, found, MARGINS[margin], allowed) for pair in pairs_2G.T]
   np.testing.assert_allclose(got, expected, atol=1e-6)
   assert 0.2 < np.isfinite(got).mean() < 1
+
+
+def test_the_example_of_the_docstring():
+  """x0 finds y2, which is free; x1 finds y0, which is in a better pair."""
+  cosine_NM = np.array([[0.9, 0.2, 0.5], [0.4, 0.8, 0.1]])
+
+  def nearest(cosine):
+    neighbour_NK = np.argsort(-cosine, axis=1)[:, :2]
+    everything = np.ones_like(neighbour_NK, bool)
+    return Neighbours(np.take_along_axis(cosine, neighbour_NK, 1), neighbour_NK, everything)
+
+  rows = np.array([0, 1])
+  found = (rows, rows, np.array([0.9, 0.8]))
+  pairs_2G = np.stack([rows, rows])
+  near = (nearest(cosine_NM), nearest(cosine_NM.T))
+  assert decoy_scores(*near, pairs_2G, found, MARGINS["absolute"]).tolist() == [0.5, -np.inf]
 
 
 def test_they_are_what_mining_finds_with_the_partner_removed():
