@@ -1,4 +1,4 @@
-"""Scored pairs of sentences as TSV, Moses files, TMX or JSONL; a file is never half there."""
+"""Writes scored pairs of sentences as TSV, Moses files, TMX or JSONL; never half a file."""
 
 import contextlib
 import json
@@ -24,16 +24,17 @@ TMX_UNIT = """<tu><prop type="x-score">{score:.6f}</prop>
 <tuv xml:lang={target_language}><seg>{target}</seg></tuv>
 </tu>"""
 TMX_FOOT = "</body>\n</tmx>\n"
-# XML 1.0 has no way to write these, not even as a reference.
+# XML 1.0 cannot write these, not even as references.
 _FORBIDDEN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 class ScoredPair(NamedTuple):
-  """A source and a target text, their score, and where they stand in their files.
+  """A source and a target text, their score, and where they are in their files.
 
-  A place is the number of a line, counted from 1. A text that was joined of several lines has a
-  tuple of places, counted from 0. `precision` is the estimated share of right pairs among all
-  pairs that are at least as good; None where it was not estimated.
+  A place of a mined text is the number of its line, from 1, as editors count. An aligned text may
+  be several lines; its places are a tuple of line numbers from 0, as Vecalign counts. `precision`
+  is the estimated share of right pairs among all pairs that are at least as good; None where it was
+  not estimated.
   """
 
   score: float
@@ -45,7 +46,10 @@ class ScoredPair(NamedTuple):
 
 
 def paths(output, format, languages):
-  """The files that `write` makes: `output`, or for Moses one per language and one of scores."""
+  """The files that `write` makes: `output`, or for Moses one per language and one of scores.
+
+  Raises InputError where two files of Moses would have the same name.
+  """
   if format != "moses":
     return [pathlib.Path(output)]
   if languages[0] == languages[1]:
@@ -60,7 +64,7 @@ def write(output, format, languages, pairs, *, joined=False):
   """Writes an iterable of ScoredPairs to the files that `paths` names.
 
   `languages` are those of the source and of the target. With `joined`, a text may be several
-  sentences and its places are a tuple. TMX has no place for precisions. Characters that a format
+  sentences, and its places are a tuple. TMX files leave precisions out. Characters that a format
   cannot hold become spaces.
   """
   rows_of = _ROWS[format]
@@ -90,6 +94,9 @@ def _moses_rows(pair, languages, joined):
 
 
 def _jsonl_rows(pair, languages, joined):
+  # The names and order of the keys are the published format, by which other programs read files.
+  # So are the places: `mine` counts lines from 1, as editors do, and `align`, whose texts are
+  # joined, counts from 0, as Vecalign does. Their own keys keep the two from being mixed up.
   row = {"score": round(float(pair.score), 6), "source": pair.source, "target": pair.target}
   named_languages = {"source_language": languages[0], "target_language": languages[1]}
   if joined:
@@ -114,7 +121,7 @@ def _tmx_rows(pair, languages, joined):
   return [unit]
 
 
-# A function (pair, languages, joined) of each format: one row for each of its files.
+# Each format's function (pair, languages, joined) gives one row for each of its files.
 _ROWS = {"tsv": _tsv_rows, "moses": _moses_rows, "tmx": _tmx_rows, "jsonl": _jsonl_rows}
 
 
