@@ -9,10 +9,11 @@ _LINE = re.compile(r"\s*\[([\d\s,]*)\]\s*:\s*\[([\d\s,]*)\]\s*(:.*)?")
 
 
 def read_gold(path, sizes):
-  """The links ((source places), (target places)) of a file with lines such as `[0, 1]:[0]`.
+  """Reads links ((source places), (target places)) from lines such as `[0, 1]:[0]`.
 
-  What follows a second colon is ignored. Raises InputError, with file and line, for another line,
-  and for a place that the documents, of `sizes` lines, do not have.
+  A place is the number of a line, from 0. Whatever follows a second colon is ignored. Raises
+  InputError, with file and line, for a line of another form, and for a place that the documents, of
+  `sizes` lines, do not have.
   """
   links = []
   for number, line in read_lines(path):
@@ -38,7 +39,7 @@ def _numbers(text):
 
 
 def scores(found, gold):
-  """{"strict": {"precision", "recall", "f1"}, "lax": ...} of links against the gold ones.
+  """Scores links against gold ones: {"strict": {"precision", "recall", "f1"}, "lax": the same}.
 
   In the strict sense, a link is right if it is a gold one. In the lax sense, it is also right if it
   shares a source and a target sentence with a gold one. Links with an empty side count in precision
@@ -60,7 +61,7 @@ def _with_f1(precision, recall):
 
 
 def _right(links, others):
-  """(strict, lax): the shares of links that are among the others, or also that overlap with one."""
+  """The shares of links that are right, (strict, lax): among `others`, or overlapping with one."""
   links = set(links)
   others = set(others)
   joined = set()
@@ -82,4 +83,5 @@ def _joined(link):
 
 
 def _pairs(links):
+  """The links of which neither side is empty."""
   return [(source, target) for source, target in links if source and target]

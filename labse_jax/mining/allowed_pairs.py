@@ -11,7 +11,7 @@ UNLIMITED = float("inf")
 
 
 class AllowedPairs:
-  """allowed(row_x_P, row_y_P) -> bool_P: whether no filter refuses the pair of two lists' rows.
+  """Tells which pairs of rows of two lists no filter refuses: call it (row_x_P, row_y_P) -> bool_P.
 
   The filters are those of `prepare`. They refuse equal texts, pairs whose longer side has fewer
   than `min_characters`, and pairs with one side over `max_ratio` times longer than the other, with
@@ -43,7 +43,10 @@ class AllowedPairs:
     return allowed_P
 
   def refused(self):
-    """{name of a filter: how many distinct pairs it was the first to refuse}, where any."""
+    """Counts the distinct pairs that each filter was the first to refuse: {its name: count}.
+
+    Filters that refused nothing are left out.
+    """
     counts = {}
     for name, codes in self._refused.items():
       count = len(np.unique(np.concatenate(codes)))
@@ -53,7 +56,7 @@ class AllowedPairs:
 
 
 def _pair_filters(sources, targets, min_characters, max_ratio):
-  """[(name, refuses(row_x_P, row_y_P) -> bool_P)] of the filters that look at both texts."""
+  """The filters that look at both texts: [(name, refuses(row_x_P, row_y_P) -> bool_P)]."""
   length_N = _lengths(sources)
   length_M = _lengths(targets)
   text_N, text_M = _equal_texts(sources, targets)
@@ -74,7 +77,7 @@ def _lengths(texts):
 
 
 def _equal_texts(sources, targets):
-  """Numbers of the texts, [N] and [M], that are the same where a source and a target are."""
+  """Numbers the texts of both sides, [N] and [M]: equal texts have equal numbers."""
   number_of = {text: number for number, text in enumerate(targets)}
   text_N = np.fromiter((number_of.get(text, -1) for text in sources), int, len(sources))
   text_M = np.fromiter((number_of[text] for text in targets), int, len(targets))
@@ -82,8 +85,8 @@ def _equal_texts(sources, targets):
 
 
 def _in_another_language(sides, languages):
-  """bool [N] and [M]: whether a line of a side is not in the language of the side."""
-  # Both languages are looked up before the first of many lines is judged: one may be unknown.
+  """Which lines of each side are not in the language of their side: bool [N] and [M]."""
+  # Both languages are looked up before the many lines are judged: one may be unknown.
   judges = [language_id.foreign_to(language) for language in languages]
   foreign = []
   for judge, side in zip(judges, sides, strict=True):
@@ -92,7 +95,7 @@ def _in_another_language(sides, languages):
 
 
 def _refuse_lines(foreign_N, foreign_M):
-  """refuses(row_x_P, row_y_P) -> bool_P: whether the line of either side is to be refused."""
+  """Makes a filter refuses(row_x_P, row_y_P) -> bool_P of the foreign lines of both sides."""
 
   def refuses(row_x_P, row_y_P):
     return foreign_N[row_x_P] | foreign_M[row_y_P]

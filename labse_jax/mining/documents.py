@@ -1,4 +1,4 @@
-"""Documents, their sentences and the vectors of what alignment compares."""
+"""Documents, their sentences, and the vectors that alignment compares."""
 
 from typing import NamedTuple
 
@@ -46,7 +46,7 @@ def embed(documents, encode, *, sizes):
 
 
 def joined(sentences, sizes):
-  """Lists [sizes][N]: each sentence, joined with up to 0, 1, ... of the sentences before it."""
+  """Joins each sentence with up to 0, 1, ... sentences before it; returns lists [sizes][N]."""
   text_KN = []
   for before in range(sizes):
     text_N = []
@@ -57,13 +57,13 @@ def joined(sentences, sizes):
 
 
 def places_of(link, documents):
-  """(places in the source file, places in the target file) of the sentences of a Link."""
+  """Where the sentences of a Link are: (places in the source file, places in the target file)."""
   source, target = documents
   return _chosen(source.places, link.source), _chosen(target.places, link.target)
 
 
 def pair_of(link, documents):
-  """The ScoredPair of a Link that is no skip; the sentences of a side are joined by a space."""
+  """The ScoredPair of a Link that is not a skip; a space joins the sentences of a side."""
   source, target = documents
   source_text = " ".join(_chosen(source.sentences, link.source))
   target_text = " ".join(_chosen(target.sentences, link.target))
@@ -75,7 +75,7 @@ def _chosen(items, numbers):
 
 
 def count_alone(links, side):
-  """(sentences without a partner, all sentences) of a side: 0 is the source, 1 the target."""
+  """Counts (sentences without a partner, all sentences) of a side: 0 the source, 1 the target."""
   skipped = 0
   count = 0
   for link in links:

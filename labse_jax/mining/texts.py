@@ -14,8 +14,8 @@ SIDES = ("source", "target")
 class Text(NamedTuple):
   """The distinct lines of a file.
 
-  `numbers` are the line numbers, from 1, at which each of `lines` stands first. `row_N` gives, for
-  each of the N lines of the file, its row in `lines`.
+  `numbers` are the line numbers, from 1, where each of `lines` is first. `row_N` gives the row in
+  `lines` of each of the file's N lines.
   """
 
   lines: list
@@ -42,7 +42,7 @@ def read_text(path, *, blanks=False):
 
 
 def copied(lines):
-  """bool [N]: whether another line differs from this one in case, punctuation and space alone."""
+  """Which of N lines another line equals but for case, punctuation and space: bool [N]."""
   hashes = (text_hash(comparison_key(line)) for line in lines)
   key_N = np.fromiter(hashes, np.uint64, len(lines))
   _, number_N, counts = np.unique(key_N, return_inverse=True, return_counts=True)
@@ -50,7 +50,10 @@ def copied(lines):
 
 
 def read_gold(path, x, y):
-  """The rows of true pairs, int [2, G], from lines source<TAB>target, each a line of its Text."""
+  """Reads true pairs, lines source<TAB>target; returns their rows in the Texts, int [2, G].
+
+  Raises InputError, with file and line, where a side is not a line of its Text.
+  """
   row_of_source = _rows(x)
   row_of_target = _rows(y)
   pairs = {}  # In the order of the file, each once.
@@ -60,9 +63,9 @@ def read_gold(path, x, y):
       raise InputError(f"{path}:{number}: columns: {len(cells)}; source, tab, target is needed.")
     source, target = cells
     if source not in row_of_source:
-      raise InputError(f"{path}:{number}: {source!r} is no line of --source.")
+      raise InputError(f"{path}:{number}: {source!r} is not a line of --source.")
     if target not in row_of_target:
-      raise InputError(f"{path}:{number}: {target!r} is no line of --target.")
+      raise InputError(f"{path}:{number}: {target!r} is not a line of --target.")
     pairs[row_of_source[source], row_of_target[target]] = None
   if not pairs:
     raise InputError(f"{path}: is empty; source, tab, target is needed.")
@@ -70,4 +73,5 @@ def read_gold(path, x, y):
 
 
 def _rows(text):
+  """{line: its row}."""
   return {line: row for row, line in enumerate(text.lines)}

@@ -269,7 +269,7 @@ def test_a_precision_finds_the_threshold(command, texts, tiny_encoder, tmp_path,
 def test_gold_pairs_must_be_lines_of_the_texts(command, tmp_path):
   (tmp_path / "gold.tsv").write_text("no such line\tnor this\n")
   status, said = command("--precision", 0.9, "--gold", tmp_path / "gold.tsv")
-  assert status == 2 and "gold.tsv:1: 'no such line' is no line of --source." in said.err
+  assert status == 2 and "gold.tsv:1: 'no such line' is not a line of --source." in said.err
   assert not (tmp_path / "out").exists()
 
 

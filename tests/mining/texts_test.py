@@ -56,8 +56,8 @@ def test_near_copies_are_told():
     ("eins", "columns: 1; source, tab, target is needed."),
     ("1.1\teins\tone", "columns: 3"),
     ("", "columns: 1"),
-    ("one\teins", "'one' is no line of --source."),
-    ("eins\tzwei", "'zwei' is no line of --target."),
+    ("one\teins", "'one' is not a line of --source."),
+    ("eins\tzwei", "'zwei' is not a line of --target."),
   ],
 )
 def test_a_broken_gold_line_is_named(text, line, message):
