@@ -90,7 +90,7 @@ def parser():
   add = command.add_argument
   add("--input", nargs="+", required=True, metavar="FILE", help="files, folders or wheels to read")
   add("--output", required=True, metavar="DIR", help="the dataset folder to write")
-  add("--format", choices=sources.FORMATS, help="instead of the one guessed from the ending")
+  add("--format", choices=sources.formats(), help="instead of the one guessed from the ending")
   add("--source-language", metavar="S", help="ISO 639-3 code, where the format names no language")
   add("--target-language", metavar="T", help="the same for the other side")
   names = ",".join(sources.ORDER_OF_COLUMNS)

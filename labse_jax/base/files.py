@@ -139,6 +139,16 @@ def replacing(path, mode="w"):
 
 
 @contextlib.contextmanager
+def naming(path):
+  """Gives the name of `path` to an error of a failed write in the block, which does not know it."""
+  try:
+    yield
+  except OSError as error:
+    _name_file(error, path)
+    raise
+
+
+@contextlib.contextmanager
 def replacing_folder(folder, *, marker):
   """Gives an empty folder to fill; it takes the place of `folder` once the block ends well.
 
@@ -196,6 +206,12 @@ def check_outputs(outputs, inputs):
       raise InputError(f"{path}: is an input; name another file for the output.")
     if path.resolve() in {pathlib.Path(other).resolve() for other in outputs[:place]}:
       raise InputError(f"{path}: is named for two outputs; each needs a file of its own.")
+
+
+def without_compression(path):
+  """The path without the ending of a compressed file, if it has one."""
+  path = pathlib.Path(path)
+  return path.with_suffix("") if path.suffix in COMPRESSIONS else path
 
 
 def _exchange(partial, folder):

@@ -1,6 +1,5 @@
 """A file of lines into a file of vectors, chunk by chunk; a killed run goes on."""
 
-import contextlib
 import io
 import itertools
 import json
@@ -34,7 +33,7 @@ def encode_file(encoder, source, output, *, identity, prompt=None, progress=None
   lines = sum(1 for _ in files.read_lines(source))
   if not lines:
     raise InputError(f"{source}: is empty; there is nothing to encode.")
-  with _naming(output):
+  with files.naming(output):
     cuts = _resume(partial, note, _about(source, identity), (lines, encoder.dimension))
     done = min(len(cuts) * sentence_encoder.CHUNK, lines)
     encode = encode_function(encoder, prompt=prompt, warn=False)
@@ -59,17 +58,6 @@ def _check_output(source, output):
     raise InputError(f"{output}: is a folder; --output names a .npy file.")
   if source.exists() and output.exists() and source.samefile(output):
     raise InputError(f"{output}: is the input; name another file for the vectors.")
-
-
-@contextlib.contextmanager
-def _naming(output):
-  """Gives an error of a failed write, which does not know its file, the name of the output."""
-  try:
-    yield
-  except OSError as error:
-    if error.filename is None:
-      error.filename = str(output)
-    raise
 
 
 def _about(source, identity):

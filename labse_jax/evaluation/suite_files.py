@@ -4,7 +4,7 @@ import pathlib
 import re
 
 from labse_jax.base.errors import InputError
-from labse_jax.base.files import COMPRESSIONS, read_lines
+from labse_jax.base.files import read_lines, without_compression
 
 
 def files_in(folder, suffixes, prefix=""):
@@ -31,8 +31,7 @@ def files_in(folder, suffixes, prefix=""):
 
 def split_name(path):
   """(stem, suffix) of a file's name, without the suffix of a compression."""
-  path = pathlib.Path(path)
-  path = path.with_suffix("") if path.suffix in COMPRESSIONS else path
+  path = without_compression(path)
   return path.stem, path.suffix
 
 

@@ -2,10 +2,12 @@ import errno
 import gzip
 import lzma
 import os
+import pathlib
 
 import pytest
 import zstandard
 
+from labse_jax.base import files
 from labse_jax.base.errors import InputError
 from labse_jax.base.files import check_outputs, read_lines, replacing, replacing_folder
 
@@ -67,6 +69,21 @@ def test_missing_files_and_folders_are_told(tmp_path):
   file = tmp_path / "file"
   with pytest.raises(InputError, match="is a file"), replacing_folder(file, marker="first"):
     pass
+
+
+def test_an_error_of_a_write_is_given_its_file():
+  with pytest.raises(OSError) as caught, files.naming("out.npy"):
+    raise OSError(errno.ENOSPC, "full")
+  assert caught.value.filename == "out.npy"
+  with pytest.raises(OSError) as caught, files.naming("out.npy"):
+    raise OSError(errno.ENOSPC, "full", "other")
+  assert caught.value.filename == "other"
+
+
+@pytest.mark.parametrize("ending", ["", *files.COMPRESSIONS])
+def test_the_ending_of_a_compression_is_left_out(ending):
+  plain = pathlib.Path("a/b.de-en.de")
+  assert files.without_compression(f"{plain}{ending}") == plain
 
 
 def test_a_file_is_replaced_at_the_end_or_not_at_all(tmp_path):

@@ -427,7 +427,7 @@ def test_a_missing_file_is_one_line_and_status_2(tmp_path):
 
 def test_help_names_every_format_and_an_example():
   text = prepare.parser().format_help()
-  for name in prepare.sources.FORMATS:
+  for name in prepare.sources.formats():
     assert f"  {name} " in text
     assert importlib.util.find_spec(f"labse_jax.data.sources.{name}")
   assert "examples:" in text

@@ -7,7 +7,7 @@ import pathlib
 import re
 
 from labse_jax.base.errors import InputError
-from labse_jax.base.files import COMPRESSIONS, read_lines
+from labse_jax.base.files import read_lines, without_compression
 from labse_jax.data.text_hash import comparison_key, text_hash
 
 LEAST = 5  # Characters of a field of a table; shorter ones are scores, genres and numbers.
@@ -48,7 +48,7 @@ def _hashes(path):
 
 def _texts(path):
   """The sentences of a file, compressed or not."""
-  plain = path.with_suffix("") if path.suffix in COMPRESSIONS else path
+  plain = without_compression(path)
   ending = plain.suffix.lower()
   if ending in MARKUP:
     raise InputError(f"{path}: is markup; a benchmark to keep out has a sentence a line.")

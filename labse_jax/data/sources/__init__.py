@@ -4,12 +4,13 @@ from collections import Counter
 import importlib
 import inspect
 import pathlib
+import pkgutil
 from typing import NamedTuple
 
 from labse_jax.base.errors import InputError
-from labse_jax.base.files import COMPRESSIONS
+from labse_jax.base.files import without_compression
 
-FORMATS = ("gettext", "jsonl", "moses", "text", "tfds", "tmx", "tsv")
+# The formats that are guessed from a file's ending; any other is named by --format.
 ENDINGS = {
   ".tsv": "tsv",
   ".tab": "tsv",
@@ -64,6 +65,12 @@ class Counts:
     )
 
 
+def formats():
+  """The names of the formats: the modules and packages of this folder, in alphabetical order."""
+  # From the folder, so that a new reader is one file and needs no entry in a list.
+  return sorted(module.name for module in pkgutil.iter_modules(__path__))
+
+
 def read(paths, *, counts, format=None, **options):
   """Yields the Pairs of files, each read as the format that its ending or `format` names."""
   groups = {}  # {format: paths}, as a reader may need more than one file at once.
@@ -72,8 +79,8 @@ def read(paths, *, counts, format=None, **options):
       _check_monolingual(path)
     groups.setdefault(format or guess_format(path, paths), []).append(path)
   for name, group in groups.items():
-    if name not in FORMATS:
-      raise InputError(f"Unknown format {name!r}; choose from {list(FORMATS)}.")
+    if name not in formats():
+      raise InputError(f"Unknown format {name!r}; choose from {formats()}.")
     reader = importlib.import_module(f"labse_jax.data.sources.{name}").read
     yield from reader(group, counts=counts, **_accepted(reader, name, options))
 
@@ -92,7 +99,7 @@ def guess_format(path, paths=()):
   path = pathlib.Path(path)
   if path.is_dir():
     return "tfds" if (path / "dataset_info.json").exists() else "gettext"
-  plain = path.with_suffix("") if path.suffix in COMPRESSIONS else path
+  plain = without_compression(path)
   ending = plain.suffix.lower()
   if ending in ENDINGS:
     return ENDINGS[ending]
@@ -105,14 +112,13 @@ def guess_format(path, paths=()):
     )
   raise InputError(
     f"{path}: cannot tell the format from the ending {plain.suffix!r} (known: {sorted(ENDINGS)}); "
-    f"say --format and one of {list(FORMATS)}."
+    f"say --format and one of {formats()}."
   )
 
 
 def stem_and_language(path):
   """`a/x.de-en.de.gz` -> ("x.de-en", "de"): how Moses files name their language."""
-  path = pathlib.Path(path)
-  plain = path.with_suffix("") if path.suffix in COMPRESSIONS else path
+  plain = without_compression(path)
   return plain.stem, plain.suffix[1:]
 
 
@@ -129,8 +135,9 @@ def two_languages(names, source, target):
 def _accepted(reader, name, options):
   """The options that were given; raises InputError for one that the reader does not take."""
   given = {key: value for key, value in options.items() if value is not None}
-  known = inspect.signature(reader).parameters
+  # The options are the reader's own parameter names, so that a reader lists what it takes once.
+  parameters = inspect.signature(reader).parameters
   for key in given:
-    if key not in known:
+    if key not in parameters:
       raise InputError(f"--{key.replace('_', '-')} does not apply to the format {name!r}.")
   return given

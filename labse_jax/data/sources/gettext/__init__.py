@@ -10,7 +10,7 @@ from typing import NamedTuple
 import zipfile
 
 from labse_jax.base.errors import InputError
-from labse_jax.base.files import COMPRESSIONS, open_binary
+from labse_jax.base.files import open_binary, without_compression
 from labse_jax.data.languages import language_of_locale
 from labse_jax.data.sources import Pair
 from labse_jax.data.sources.gettext.catalogues import BYTE_ORDERS, parse_mo, parse_po, translations
@@ -142,9 +142,7 @@ def _language(catalogue, place):
   match = _LOCALE_FOLDER.search(place.replace(os.sep, "/"))
   if match:
     return language_of_locale(match[1])
-  path = pathlib.Path(place)
-  if path.suffix in COMPRESSIONS:
-    path = path.with_suffix("")
+  path = without_compression(place)
   return language_of_locale(catalogue.header.get("Language", "")) or language_of_locale(path.stem)
 
 
