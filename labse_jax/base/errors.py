@@ -6,6 +6,8 @@ import os
 import signal
 import sys
 
+MOST_LISTED = 12  # A message names no more things than this.
+
 
 class InputError(ValueError):
   """A person's input is wrong: the message says what was got, where, and what is allowed."""
@@ -37,6 +39,15 @@ def run(main, argv=None):
 def _say(message, status):
   print(f"labse-jax: {' '.join(str(message).split())}", file=sys.stderr)
   return status
+
+
+def listed(names):
+  """Names as an error shows them: the first few, and how many more there are."""
+  names = list(names)
+  text = ", ".join(names[:MOST_LISTED])
+  if len(names) > MOST_LISTED:
+    text += f" and {len(names) - MOST_LISTED} more"
+  return text
 
 
 def known(kind, name, choices):

@@ -10,7 +10,7 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
-from labse_jax.base.errors import InputError
+from labse_jax.base.errors import InputError, listed
 from labse_jax.base.files import read_json
 
 FLOATS = {"F32": np.float32, "F16": np.float16, "BF16": ml_dtypes.bfloat16}
@@ -18,7 +18,6 @@ DTYPES = FLOATS | {"I8": np.int8}
 BLOCK = 1 << 24  # Values that are converted at a time.
 ALIGNMENT = 64  # In bytes. JAX takes an array of the host without a copy where it begins so.
 OVERSIZE = 8  # A model that is so many times its file has a wrong config, and may fit no memory.
-ALL_NAMED = 12  # A message names no more tensors than this.
 
 
 def aligned(shape, dtype=np.float32):
@@ -124,11 +123,11 @@ class Tensors:
       left = [name for name in left if not unused.fullmatch(name)]
     problems = []
     if self.wrong:
-      problems.append(f"misshapen: {_listed(self.wrong)}")
+      problems.append(f"misshapen: {listed(self.wrong)}")
     if self.missing:
-      problems.append(f"missing: {_listed(self.missing)}")
+      problems.append(f"missing: {listed(self.missing)}")
     if left:
-      problems.append(f"not of this model: {_listed(left)}")
+      problems.append(f"not of this model: {listed(left)}")
     if problems:
       raise InputError(f"{self.path}: the tensors do not fit config.json; {'; '.join(problems)}.")
 
@@ -170,13 +169,6 @@ def _no_file(path):
     "AutoModel.from_pretrained(FOLDER).save_pretrained(FOLDER), or, with all its modules, "
     "SentenceTransformer(FOLDER).save(NEW_FOLDER)."
   )
-
-
-def _listed(names):
-  text = ", ".join(names[:ALL_NAMED])
-  if len(names) > ALL_NAMED:
-    text += f" and {len(names) - ALL_NAMED} more"
-  return text
 
 
 def _shards(index):

@@ -6,7 +6,7 @@ import numpy as np
 
 from labse_jax import model_folder
 from labse_jax.base.console import say
-from labse_jax.base.errors import InputError, known
+from labse_jax.base.errors import InputError, known, listed
 from labse_jax.base.unit_vectors import unit
 from labse_jax.data.languages import standard_language
 from labse_jax.models import heads
@@ -105,16 +105,10 @@ def anchor_sides(dataset, order):
       side_of_languages[number] = place_of[target] < place_of[source]
   if missing:
     raise InputError(
-      f"config.teacher.order = {tuple(order)}: misses {_first_ten(missing)} of {dataset.folder}; "
-      "Priority needs all of its languages, the best first."
+      f"config.teacher.order = {tuple(order)}: misses {listed(sorted(missing))} of "
+      f"{dataset.folder}; Priority needs all of its languages, the best first."
     )
   return side_of_languages[dataset.language_numbers]
-
-
-def _first_ten(names):
-  shown = ", ".join(sorted(names)[:10])
-  more = len(names) - 10
-  return f"{shown} and {more} more" if more > 0 else shown
 
 
 def _language(code):

@@ -14,6 +14,7 @@ from labse_jax.base.errors import InputError
 from labse_jax.surgery import piece_usage, tokenizer_edits
 from labse_jax.tokenizer import wordpiece
 from labse_jax.tokenizer.tokenizer import Tokenizer
+from labse_jax.tokenizer.unigram import reason_of
 
 # So many candidates are learned for each piece that is wanted: some are known, some of little use.
 CANDIDATES = 4
@@ -136,9 +137,7 @@ def _unigram(lines, size):
       minloglevel=2,
     )
   except RuntimeError as error:
-    # What stands before the last bracket is SentencePiece's own source line.
-    reason = " ".join(str(error).split()).rpartition("] ")[2]
-    raise InputError(f"No pieces can be learned from this text: {reason}") from error
+    raise InputError(f"No pieces can be learned from this text: {reason_of(error)}") from error
   proto = sentencepiece_model_pb2.ModelProto.FromString(model.getvalue())
   return [piece.piece for piece in proto.pieces if piece.type == NORMAL]
 

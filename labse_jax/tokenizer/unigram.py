@@ -61,10 +61,15 @@ def train_unigram(sentences, size):
       minloglevel=2,
     )
   except RuntimeError as error:
-    # What stands before the last bracket is SentencePiece's own source line.
-    reason = " ".join(str(error).split()).rpartition("] ")[2]
+    reason = reason_of(error)
     raise InputError(f"A vocabulary of {size} pieces cannot be trained here: {reason}") from error
   return with_exact_scores(model.getvalue())
+
+
+def reason_of(error):
+  """What an error of SentencePiece's training says, in one line."""
+  # What stands before the last bracket is SentencePiece's own source line.
+  return " ".join(str(error).split()).rpartition("] ")[2]
 
 
 def with_exact_scores(model_bytes):

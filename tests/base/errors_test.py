@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from labse_jax.base.errors import InputError, run
+from labse_jax.base.errors import InputError, listed, run
 
 
 def raising(error):
@@ -55,3 +55,9 @@ def test_a_reader_that_leaves_is_no_error(lines):
   process.stdout = None
   assert process.communicate(b"x\n")[1] == b""
   assert process.returncode == 0
+
+
+def test_a_long_list_is_cut_and_the_rest_counted():
+  names = [str(number) for number in range(14)]
+  assert listed(names[:12]) == "0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11"
+  assert listed(names) == "0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11 and 2 more"
