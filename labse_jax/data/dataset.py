@@ -4,7 +4,6 @@ from array import array
 import contextlib
 import errno
 import functools
-import json
 import os
 import pathlib
 
@@ -12,6 +11,7 @@ import numpy as np
 
 from labse_jax.base import fingerprint
 from labse_jax.base.errors import InputError
+from labse_jax.base.files import read_json, write_json
 from labse_jax.data.languages import check_code
 from labse_jax.data.sources import ORDER_OF_COLUMNS, Pair
 
@@ -42,7 +42,7 @@ def fill_dataset(folder, pairs):
     raise InputError(f"{folder}: there is no pair to write.")
   writer.finish()
   np.save(writer.folder / "language_pairs.npy", np.frombuffer(numbers, np.uint16))
-  (writer.folder / "language_pairs.json").write_text(json.dumps(list(names)), "utf-8")
+  write_json(writer.folder / "language_pairs.json", list(names), indent=None)
   return len(numbers)
 
 
@@ -91,7 +91,7 @@ class Dataset:
     builder = tfds.builder_from_directory(self.folder)
     self.source = _TextSource(builder.as_data_source(split="train"))
     self.language_numbers = np.load(self.folder / "language_pairs.npy")
-    self.language_pairs = json.loads((self.folder / "language_pairs.json").read_text("utf-8"))
+    self.language_pairs = read_json(self.folder / "language_pairs.json", kind=list)
     if len(self.source) != len(self.language_numbers):
       raise InputError(
         f"{self.folder}: damaged: {len(self.source):,} pairs, but language_pairs.npy has "

@@ -4,6 +4,7 @@ import numpy as np
 
 from labse_jax import model_folder
 from labse_jax.base.console import progress
+from labse_jax.base.unit_vectors import unit
 from labse_jax.data.lines import chunks
 from labse_jax.encoding.sentence_encoder import SentenceEncoder
 from labse_jax.tokenizer.tokenizer import Tokenizer
@@ -74,8 +75,7 @@ def cosines(full, trimmed, lines):
   for chunk in chunks(lines):
     x_ND = full.encode(chunk, warn=False).astype(float)
     y_ND = trimmed.encode(chunk, warn=False).astype(float)
-    norm_N = np.linalg.norm(x_ND, axis=1) * np.linalg.norm(y_ND, axis=1)
-    found.append((x_ND * y_ND).sum(1) / np.maximum(norm_N, 1e-24))
+    found.append((unit(x_ND) * unit(y_ND)).sum(1))
   return np.concatenate(found)
 
 
