@@ -48,6 +48,7 @@ def _columns(rows, language):
   The two sides of a row are in alphabetical order here. `one` and `other` are hashes of them,
   `pivot` is the number of the side in `language`, and `code` the number of the other side's code.
   """
+  # Arrays of numbers, not lists of texts: millions of rows stay in memory.
   place_N = array("Q")
   one_N = array("Q")
   other_N = array("Q")
@@ -56,8 +57,10 @@ def _columns(rows, language):
   codes = {}
   for place, pair in rows:
     sides = sorted([(pair.source_language, pair.source), (pair.target_language, pair.target)])
+    # Every code is numbered, also of rows without a pivot: an error then names all languages.
     numbers = [codes.setdefault(code, len(codes)) for code, _ in sides]
     of_pivot = [code == language for code, _ in sides]
+    # With both sides in the language, neither is the translation of the other's text.
     pivot = of_pivot.index(True) if sum(of_pivot) == 1 else NO_PIVOT
     place_N.append(place)
     one_N.append(text_hash("\t".join(sides[0])))
