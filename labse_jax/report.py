@@ -9,7 +9,7 @@ from labse_jax.encoding.encode_functions import load_encode
 from labse_jax.evaluation.example_queries import accuracy, show
 from labse_jax.pages import example_queries, html
 from labse_jax.pages import run as run_sections
-from labse_jax.pages.run import read_evaluation, read_metrics, read_object
+from labse_jax.pages.run_files import read_evaluation, read_metrics, read_object
 
 EXAMPLE = """example:
   python -m labse_jax.report runs/quickstart

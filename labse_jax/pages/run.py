@@ -3,15 +3,12 @@
 A section adds the charts that it shows to `images`, {name: PNG bytes}.
 """
 
-import json
 import math
 
 import numpy as np
 
-from labse_jax.base import files
-from labse_jax.base.errors import InputError
 from labse_jax.base.version import __version__
-from labse_jax.evaluation.result_table import metric_text, metrics_of, number
+from labse_jax.evaluation.result_table import main_metric, metric_text, number
 from labse_jax.pages import html, plots
 from labse_jax.pages.results import languages, measured, words
 
@@ -43,7 +40,7 @@ def overview(log, evaluation):
   """Where the run was measured, and its main figures."""
   values = []
   if evaluation:
-    metric = metrics_of(evaluation)[-1]
+    metric = main_metric(evaluation)
     average = metric_text(evaluation["average"].get(metric)).split(" ")[0]
     values.append((average, f"{metric}, mean of {len(evaluation['results'])} languages"))
   values.append((f"{1 + max(row['step'] for row in log):,}", "training steps"))
@@ -157,41 +154,3 @@ def flat(config, prefix=""):
     else:
       values[prefix + name] = words(value)
   return values
-
-
-def read_metrics(path):
-  """The logged steps, and whether the last line was cut short (by a crash) and left out."""
-  if not path.is_file():
-    raise InputError(f"{path}: no such file; train the run first.")
-  # As bytes: a line that was cut short may end within a character.
-  lines = path.read_bytes().rstrip().split(b"\n")
-  rows = []
-  for number_of_line, line in enumerate(lines, 1):
-    if not line.strip():
-      continue
-    try:
-      row = json.loads(line)
-    except ValueError as error:
-      if number_of_line == len(lines) and rows:
-        return rows, True
-      raise InputError(f"{path}:{number_of_line}: is not JSON ({error}).") from error
-    if not isinstance(row, dict) or not isinstance(row.get("step"), int):
-      raise InputError(f"{path}:{number_of_line}: each line is one object with a 'step'.")
-    rows.append(row)
-  if not rows:
-    raise InputError(f"{path}: is empty; no step was logged yet.")
-  return rows, False
-
-
-def read_object(path):
-  """The JSON object in a file, or None where there is no such file."""
-  return files.read_json(path) if path.is_file() else None
-
-
-def read_evaluation(path):
-  """One model's result in a file, or None where there is no such file."""
-  evaluation = read_object(path)
-  if evaluation is not None and not {"suite", "results", "average"} <= set(evaluation):
-    several = "compares models" if "models" in evaluation else "is no result of evaluate"
-    raise InputError(f"{path}: {several}; evaluate this run's model alone with --output {path}.")
-  return evaluation

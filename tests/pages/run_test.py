@@ -1,10 +1,7 @@
 """The sections of a run's page, by what they read and what they show."""
 
-import json
-
 import pytest
 
-from labse_jax.base.errors import InputError
 from labse_jax.pages import run as run_sections
 from tests.support.html_document import Document
 
@@ -92,21 +89,3 @@ def test_a_config_is_flat_text():
     "stages": "1, 2, 3",
     "init": "none",
   }
-
-
-def test_a_torn_last_line_is_left_out(tmp_path):
-  path = tmp_path / "metrics.jsonl"
-  rows = [{"step": 0, "loss": 2.0}, {"step": 1, "loss": 1.0}]
-  path.write_text("\n\n".join(map(json.dumps, rows)) + "\n\n")
-  assert run_sections.read_metrics(path) == (rows, False)
-  with open(path, "ab") as file:
-    file.write('{"note": "é'.encode()[:-1])
-  assert run_sections.read_metrics(path) == (rows, True)
-
-
-def test_an_evaluation_of_several_models_is_refused(tmp_path):
-  path = tmp_path / "evaluation.json"
-  assert run_sections.read_evaluation(path) is None
-  path.write_text('{"models": {}}')
-  with pytest.raises(InputError, match="compares models; evaluate this run's model alone"):
-    run_sections.read_evaluation(path)
