@@ -99,7 +99,7 @@ def _page(results, shown, comparisons, published):
 
 def _beside(results, comparisons, published):
   """The table of models side by side, with published figures, and the tests of each two."""
-  below = [*notes(next(iter(results.values()))), *comparison.lines(comparisons)]
+  below = [*notes(next(iter(results.values()))), *comparison.summary_lines(comparisons)]
   below += [f"published: {name}: {one['source']}" for name, one in published.items()]
   head, rows, totals = side_by_side(results, published)
   return aligned([head, *rows], totals, below)

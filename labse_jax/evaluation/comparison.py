@@ -14,12 +14,7 @@ import numpy as np
 from labse_jax.base.errors import InputError
 from labse_jax.base.files import read_json
 from labse_jax.evaluation.resampling import f1, interval, mean_draws, resampled_totals
-from labse_jax.evaluation.result_table import (
-  main_metric,
-  metric_text,
-  metrics_of,
-  number,
-)
+from labse_jax.evaluation.result_table import main_metric, main_values, metric_text, number
 
 PUBLISHED = {"source", "average", "languages", "results"}
 
@@ -101,20 +96,20 @@ def _compare(names, results, paired):
   if paired[name] is not None:
     draws = paired[name].difference_draws(paired[other_name])
 
-  other_values = main_metric(second)
+  other_values = main_values(second)
   tests = {}
-  for language, value in main_metric(first).items():
+  for language, value in main_values(first).items():
     difference = number(value) - number(other_values[language])
-    tests[language] = test(difference, draws.get(language))
+    tests[language] = paired_test(difference, draws.get(language))
 
-  metric = metrics_of(first)[-1]
+  metric = main_metric(first)
   difference = number(first["average"][metric]) - number(second["average"][metric])
   mean_R = np.mean(list(draws.values()), axis=0) if draws else None
-  average = test(difference, mean_R)
+  average = paired_test(difference, mean_R)
   return {"models": list(names), "metric": metric, "average": average, "results": tests}
 
 
-def test(difference, draws_R):
+def paired_test(difference, draws_R):
   """A difference with its interval and the two-sided p-value of there being none."""
   if draws_R is None:
     return {"difference": float(difference)}
@@ -134,7 +129,7 @@ def test_cells(one):
   return difference, f"{one['p']:.3f}" if one["p"] >= 0.001 else "< 0.001"
 
 
-def lines(comparisons):
+def summary_lines(comparisons):
   """One line for each two models."""
   shown = []
   for one in comparisons:

@@ -8,7 +8,7 @@ import numpy as np
 
 from labse_jax.data.filters.writing_systems import letters
 from labse_jax.evaluation import tatoeba_files
-from labse_jax.evaluation.result_table import LOWER_IS_BETTER, main_metric, metrics_of, number
+from labse_jax.evaluation.result_table import LOWER_IS_BETTER, main_metric, main_values, number
 from labse_jax.evaluation.text_vectors import distinct, vectors_by_text
 
 SHOWN = 12  # Sentences on a side of the heat map.
@@ -144,5 +144,5 @@ def accuracy(evaluation):
   """{language: main metric} of a suite's report, the higher the better; {} where there is none."""
   if not evaluation:
     return {}
-  sign = -1 if metrics_of(evaluation)[-1] in LOWER_IS_BETTER else 1
-  return {name: sign * number(value) for name, value in main_metric(evaluation).items()}
+  sign = -1 if main_metric(evaluation) in LOWER_IS_BETTER else 1
+  return {name: sign * number(value) for name, value in main_values(evaluation).items()}

@@ -7,7 +7,7 @@ def table(result):
   """A suite's results as aligned columns, the best language first, groups and the average last."""
   *languages, average = rows(result)
   totals = [*group_rows(result), average]
-  return aligned([["language", *metrics_of(result)], *languages], totals, notes(result))
+  return aligned([["language", *metric_names(result)], *languages], totals, notes(result))
 
 
 def aligned(grid, totals, notes=()):
@@ -22,7 +22,7 @@ def aligned(grid, totals, notes=()):
   return "\n".join([*lines, *notes])
 
 
-def metrics_of(result):
+def metric_names(result):
   """The metrics' names: the count first, and last the main one, which a suite puts first."""
   names = {}
   for row in result["results"].values():
@@ -32,8 +32,13 @@ def metrics_of(result):
 
 
 def main_metric(result):
+  """The name of the suite's main metric."""
+  return metric_names(result)[-1]
+
+
+def main_values(result):
   """{language: value} of the suite's main metric, as numbers or with their intervals."""
-  metric = metrics_of(result)[-1]
+  metric = main_metric(result)
   return {name: row[metric] for name, row in result["results"].items() if metric in row}
 
 
@@ -45,7 +50,7 @@ def best_first(values, metric):
 
 def rows(result):
   """The table's cells: [language, metric, ...], the best language first and the average last."""
-  metrics = metrics_of(result)
+  metrics = metric_names(result)
   values = result["results"]
   main = {language: row.get(metrics[-1], 0) for language, row in values.items()}
   lines = [_cells(name, values[name], metrics) for name in best_first(main, metrics[-1])]
@@ -54,7 +59,7 @@ def rows(result):
 
 def group_rows(result):
   """The same cells of groups of languages, their number in brackets, where a suite has groups."""
-  metrics = metrics_of(result)
+  metrics = metric_names(result)
   return [_cells(_group(name, one), one, metrics) for name, one in _groups(result)]
 
 
@@ -78,7 +83,7 @@ def side_by_side(results, published):
   best language of the first model stands first; the totals are its groups and the average.
   """
   first = next(iter(results.values()))
-  metric = metrics_of(first)[-1]
+  metric = main_metric(first)
   head = ["language", *results, *(f"{name} (published)" for name in published)]
   columns = []
   for result in results.values():
@@ -89,14 +94,14 @@ def side_by_side(results, published):
   def line(name):
     return [name, *(metric_text(column.get(name)) for column in columns)]
 
-  lines = [line(name) for name in best_first(main_metric(first), metric)]
+  lines = [line(name) for name in best_first(main_values(first), metric)]
   totals = [line(_group(name, one)) for name, one in _groups(first)]
   return head, lines, [*totals, line("average")]
 
 
 def _column(result, metric):
   """{row's name: value} of one model: its languages, its average and its groups."""
-  column = main_metric(result) | {"average": result["average"][metric]}
+  column = main_values(result) | {"average": result["average"][metric]}
   for name, one in _groups(result):
     column[_group(name, one)] = one[metric]
   return column

@@ -7,8 +7,8 @@ from labse_jax.evaluation.result_table import (
   LOWER_IS_BETTER,
   best_first,
   main_metric,
+  main_values,
   metric_text,
-  metrics_of,
   number,
   side_by_side,
 )
@@ -29,7 +29,7 @@ def page_of(results, shown, comparisons, published):
   title = f"{first['suite']}: {', '.join(results)}"
   body = [html.element("h1", title), html.tiles(_averages(results))]
   if len(results) > 1 or published:
-    body += models(results, comparisons, published)
+    body += models_side_by_side(results, comparisons, published)
   for name, result in results.items():
     body += result_sections.languages(result, {}, name)
     body += language_map(result, shown[name].get("scripts"))
@@ -42,17 +42,17 @@ def page_of(results, shown, comparisons, published):
 def _averages(results):
   """The tiles: each model's average."""
   for name, result in results.items():
-    metric = metrics_of(result)[-1]
+    metric = main_metric(result)
     average = f"{number(result['average'][metric]):.3f}"
     yield average, f"{metric}, mean of {len(result['results'])}, {name}"
 
 
-def models(results, comparisons, published):
+def models_side_by_side(results, comparisons, published):
   """Models side by side, figures of others among them, and the tests of each two."""
-  metric = metrics_of(next(iter(results.values())))[-1]
+  metric = main_metric(next(iter(results.values())))
   head, lines, totals = side_by_side(results, published)
   *groups, average = totals
-  columns = {name: main_metric(result) for name, result in results.items()}
+  columns = {name: main_values(result) for name, result in results.items()}
   chart = plots.dots(columns, metric=metric)
   body = [
     html.element("h2", "Models side by side"),
@@ -63,10 +63,10 @@ def models(results, comparisons, published):
   ]
   for name, one in published.items():
     body.append(html.notice(f"Published, not measured here: {name}, from {one['source']}."))
-  return body + tests(comparisons)
+  return body + paired_tests(comparisons)
 
 
-def tests(comparisons):
+def paired_tests(comparisons):
   """The paired tests: averages in a table, languages behind a line that opens them."""
   if not comparisons:
     return []
@@ -92,8 +92,8 @@ def language_map(result, scripts):
   """Languages as squares, by the script of their sentences; the darker the better."""
   if not scripts:
     return []
-  metric = metrics_of(result)[-1]
-  values = main_metric(result)
+  metric = main_metric(result)
+  values = main_values(result)
   groups = collections.defaultdict(list)
   for language in best_first(values, metric):
     value = number(values[language])
@@ -120,7 +120,7 @@ def at_work(shown):
     ]
   body = [html.element("h2", "One sentence in many languages")]
   for name, one in shown.items():
-    body += heat(name, one["heat"])
+    body += sentence_similarities(name, one["heat"])
   body.append(html.element("h2", "Sentences on a plane"))
   for name, one in shown.items():
     body += projection(name, one["projection"])
@@ -135,7 +135,7 @@ def at_work(shown):
   return body
 
 
-def heat(name, shown):
+def sentence_similarities(name, shown):
   """Similarities of one sentence's translations, with the texts beside them."""
   image = plots.heat_map(shown["similarity"], down=name, across="", names=shown["languages"])
   texts = ""

@@ -4,7 +4,8 @@ from labse_jax.evaluation.result_table import (
   LOWER_IS_BETTER,
   group_rows,
   main_metric,
-  metrics_of,
+  main_values,
+  metric_names,
   notes,
   rows,
 )
@@ -19,9 +20,10 @@ def languages(result, images, model=None):
 
   `model` is its name in the heading; the charts are also put into `images`, {name: PNG bytes}.
   """
-  metric = metrics_of(result)[-1]
-  head = ["language", *metrics_of(result)]
+  metric = main_metric(result)
+  head = ["language", *metric_names(result)]
   *lines, average = rows(result)
+  # On the page of one run there is one model, and no need to name it.
   title = f"{metric.capitalize()} by language"
   if model:
     title += f": {model}"
@@ -29,13 +31,15 @@ def languages(result, images, model=None):
     f"Suite {result['suite']}: {average[-1]} on average over {len(lines)} languages, each counting"
     f" the same. {sense(metric)} Lines and brackets are 95 % intervals from resampling the items."
   )
-  images["languages"] = plots.bars(main_metric(result), metric=metric)
+  # A reader sees the picture first; the exact numbers are folded below it.
+  images["languages"] = plots.bars(main_values(result), metric=metric)
   body = [
     html.element("h2", title),
     html.element("p", said, "quiet"),
     *(html.element("p", text, "quiet") for text in notes(result)),
     html.figure(images["languages"], f"{metric} of each language"),
   ]
+  # Only a search has directions, and a model that finds one way may not find the other.
   sides = _directions(result)
   if sides:
     images["directions"] = plots.dots(sides, metric=metric)

@@ -123,14 +123,14 @@ def test_a_suite_without_items_gives_the_bare_difference():
   results = {name: results_of({"x": [value]}) for name, value in (("a", 0.5), ("b", 1.0))}
   (one,) = comparison.compare(results, {"a": None, "b": None})
   assert one["average"] == {"difference": -0.5} == one["results"]["x"]
-  assert comparison.lines([one]) == ["a - b, accuracy: -0.500, p: not tested"]
+  assert comparison.summary_lines([one]) == ["a - b, accuracy: -0.500, p: not tested"]
 
 
 def test_every_two_models_are_compared():
   results = {name: results_of({"x": [0.0, 1.0]}) for name in "abc"}
   made = comparison.compare(results, dict.fromkeys("abc", comparison.Outcomes({"x": [0.0, 1.0]})))
   assert [one["models"] for one in made] == [["a", "b"], ["a", "c"], ["b", "c"]]
-  assert comparison.lines(made)[0].endswith("0.000 (0.000 to 0.000), p: 1.000")
+  assert comparison.summary_lines(made)[0].endswith("0.000 (0.000 to 0.000), p: 1.000")
   tiny = {"difference": {"value": 0.1, "low": 0.0, "high": 0.2}, "p": 2e-4}
   assert comparison.test_cells(tiny) == ("+0.100 (0.000 to 0.200)", "< 0.001")
 

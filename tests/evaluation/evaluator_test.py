@@ -8,7 +8,7 @@ import pytest
 from labse_jax.base import plugins
 from labse_jax.evaluation import comparison
 from labse_jax.evaluation.evaluator import Result
-from labse_jax.evaluation.result_table import main_metric
+from labse_jax.evaluation.result_table import main_values
 from tests.support import suites
 
 TRANSLATIONS = {"bucc_retrieval", "tatoeba", "xsim", "xsim_plus_plus"}
@@ -64,7 +64,7 @@ def test_a_result_is_a_report_for_json_and_what_a_paired_test_needs(evaluator):
   assert result.report["skipped"] == evaluator.skipped == {}
   assert {"results", "average"} <= set(result.report)
   # The same languages, and the main metric of each language is that of what is paired.
-  values = main_metric(result.report)
+  values = main_values(result.report)
   assert list(result.paired.by_language) == list(values)
   for language, metric in values.items():
     array = np.asarray(result.paired.by_language[language])

@@ -25,8 +25,8 @@ def result(metric):
 def test_the_best_stands_first(metric, order):
   one = result(metric)
   assert [row[0] for row in result_table.rows(one)] == [*order, "average"]
-  assert result_table.metrics_of(one) == ["pairs", metric]
-  assert result_table.best_first(result_table.main_metric(one), metric) == order
+  assert result_table.metric_names(one) == ["pairs", metric]
+  assert result_table.best_first(result_table.main_values(one), metric) == order
   assert result_table.best_first({"b": 1, "a": 1}, metric) == ["a", "b"]
   assert result_table.rows(one)[order.index("deu")] == ["deu", "", "0.100 (0.000 to 0.500)"]
 

@@ -74,7 +74,7 @@ def test_groups_are_shown_beside_each_other(folder):
   models = json.loads((folder / "both.json").read_text("utf-8"))["models"]
   for result in models.values():
     result |= {"groups": {"14": result["average"]}}
-  both = Document("".join(evaluation_page.models(models, [], {}))).texts
+  both = Document("".join(evaluation_page.models_side_by_side(models, [], {}))).texts
   assert "group 14 (3)" in both
 
 

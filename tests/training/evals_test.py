@@ -11,7 +11,7 @@ from labse_jax import train as trainer
 from labse_jax.base import plugins
 from labse_jax.base.errors import InputError
 from labse_jax.evaluation.resampling import interval
-from labse_jax.evaluation.result_table import metrics_of
+from labse_jax.evaluation.result_table import main_metric
 from labse_jax.training import evals
 from tests.support import suites, tiny
 
@@ -68,7 +68,7 @@ def test_every_suite_has_intervals_and_tests_two_models(tmp_path, suite, metric)
   evaluate.main([*common, *models, "--output", str(tmp_path / "both.json")])
   written = json.loads((tmp_path / "both.json").read_text())
   for result in written["models"].values():
-    assert metrics_of(result)[-1] == metric
+    assert main_metric(result) == metric
     for values in (*result["results"].values(), result["average"]):
       assert set(values[metric]) == set(interval(0, [0]))
       assert values[metric]["low"] <= values[metric]["value"] <= values[metric]["high"]
