@@ -106,3 +106,36 @@ def test_a_test_stands_where_its_module_stands():
     folder = path.parent.relative_to(tests)
     if folder != pathlib.Path() and folder.parts[0] not in own:
       assert (PACKAGE / folder).is_dir(), f"{path}: labse_jax/ has no folder {folder}"
+
+
+def assignments():
+  """Every plain assignment of the package, with its file."""
+  for path in FILES:
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+      if isinstance(node, ast.Assign):
+        yield path, node
+
+
+def is_packed(node):
+  """Whether a tuple that is written out is assigned to a tuple of targets: `a, b = 1, 2`."""
+  to_tuple = any(isinstance(target, ast.Tuple) for target in node.targets)
+  return to_tuple and isinstance(node.value, ast.Tuple)
+
+
+def test_one_thought_a_statement():
+  packed = [f"{path}:{node.lineno}" for path, node in assignments() if is_packed(node)]
+  lines = sum(path.read_text("utf-8").count("\n") for path in FILES)
+  assert 1000 * len(packed) <= 2 * lines, packed
+
+
+def test_a_function_with_a_name_is_no_lambda():
+  named = [
+    f"{path}:{node.lineno}" for path, node in assignments() if isinstance(node.value, ast.Lambda)
+  ]
+  assert not named
+
+
+def test_the_formatter_has_the_last_word():
+  places = [*FILES, *(ROOT / "tests").rglob("*.py"), *(ROOT / "benchmarks").rglob("*.py")]
+  skip = "fmt: " + "skip"
+  assert not [str(path) for path in places if skip in path.read_text("utf-8")]
