@@ -76,7 +76,7 @@ def splits(tokenizer, unknown, text):
 
   counts_V = count(tokenizer, text())
   lines = sum(1 for _ in text())
-  # Special tokens are no tokens of the text, except the one for what is unknown.
+  # Special tokens are not tokens of the text, except the one for what is unknown.
   unknowns = int(counts_V[unknown])
   counts_V[tokenizer.all_special] = 0
   counts_V[unknown] = unknowns

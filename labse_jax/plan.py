@@ -123,7 +123,7 @@ def _collectives(text):
 
 
 def step_of(config, mesh):
-  """(task, abstract state, train step) of a config, of the deepest stage where it has several."""
+  """Returns (task, abstract state, train step) of a config's deepest stage."""
   deepest = make_stages(config, mesh)[-1]
   return deepest.task, deepest.abstract, deepest.train_step
 

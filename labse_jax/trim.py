@@ -46,7 +46,7 @@ class Use:
 class Budget:
   """The size of the trimmed model: rows or megabytes at most, and the storage of the weights.
 
-  None is no limit, and the storage of the full model.
+  None means: no limit, and the storage of the full model.
   """
 
   rows: int | None

@@ -72,7 +72,7 @@ _LOCALE = re.compile(
 
 
 def language_of_locale(locale):
-  """`zh_TW` -> "zho-Hant", `sr@latin` -> "srp-Latn", `pt_BR` -> "por"; None if it is no locale.
+  """`zh_TW` -> "zho-Hant", `sr@latin` -> "srp-Latn", `pt_BR` -> "por"; None if it is not a locale.
 
   Chinese always names its script; regions and styles are dropped.
   """

@@ -36,14 +36,14 @@ def pivoted(rows, read_row, *, language, most, filters):
 
 
 def _translation(pair, language):
-  """(code, text) of the side that is not in `language`."""
+  """Returns (code, text) of the side that is not in `language`."""
   if pair.source_language == language:
     return pair.target_language, pair.target
   return pair.source_language, pair.source
 
 
 def _columns(rows, language):
-  """({name: array over the rows}, {code: number}).
+  """Returns ({name: array over the rows}, {code: number}).
 
   The two sides of a row are in alphabetical order here. `one` and `other` are hashes of them,
   `pivot` is the number of the side in `language`, and `code` the number of the other side's code.

@@ -92,7 +92,7 @@ def _rows(records):
 
 
 def _decide(hashes, held_out, dropped):
-  """(keep_N, held_N): which spooled rows go into the dataset, and which are held out."""
+  """Returns (keep_N, held_N): which spooled rows go into the dataset, and which are held out."""
   first_N = np.zeros(len(hashes["row"]), bool)
   first_N[np.unique(hashes["row"], return_index=True)[1]] = True
   dropped["duplicate"] = int((~first_N).sum())

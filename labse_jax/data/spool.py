@@ -47,7 +47,7 @@ class Spool:
     """{name: uint64_N}: `row` of all but the origin, `source` and `target` of a side's text.
 
     `english` is the hash of the English side, 0 where no side, or each side, is English. Those of
-    the sides are 0 unless `hash_sides`. `record` is no hash but the number of the row's record.
+    the sides are 0 unless `hash_sides`. `record` is not a hash but the number of the row's record.
     """
     return {name: np.frombuffer(values, np.uint64) for name, values in self._hashes.items()}
 

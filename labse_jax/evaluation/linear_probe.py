@@ -94,7 +94,9 @@ def predictions(x_ND, label_N, fitted_MN, strength_M):
 
 
 def fit(x_ND, target_NC, fitted_MN, strength_M):
-  """(weights [D, M, C], biases [M, C]) of M softmax regressions with strength / 2 |weights|^2.
+  """Fits M softmax regressions with the penalty strength / 2 |weights|^2.
+
+  Returns (weights [D, M, C], biases [M, C]).
 
   The curvature of a row is at most half the identity (Boehning 1992), which bounds a step of each
   principal axis. Nesterov's momentum starts anew where it points uphill (O'Donoghue and Candes

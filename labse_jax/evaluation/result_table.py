@@ -68,7 +68,7 @@ def _cells(name, row, metrics):
 
 
 def _groups(result):
-  """(name, average) of each group of languages of a suite."""
+  """The groups of languages of a suite, as (name, average)."""
   return result.get("groups", {}).items()
 
 
@@ -77,7 +77,7 @@ def _group(name, average):
 
 
 def side_by_side(results, published):
-  """(head, rows, totals) of the main metric, [language, value, ...]: models, then publications.
+  """Returns (head, rows, totals) of the main metric: a column a model, then a column a publication.
 
   `results` is {model: a suite's report}, `published` what `comparison.read_published` gives. The
   best language of the first model stands first; the totals are its groups and the average.

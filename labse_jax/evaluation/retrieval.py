@@ -10,7 +10,7 @@ SCORES_AT_ONCE = 1 << 24  # 64 MiB of float32.
 
 
 def retrieve(pairs, vectors_of):
-  """({language: metrics}, {language: draws}, {language: scores of its pairs, [B]}).
+  """Returns ({language: metrics}, {language: draws}, {language: scores of its pairs, [B]}).
 
   `vectors_of` gives the unit vectors [N, D] of N texts.
   """

@@ -85,7 +85,7 @@ def _examples(data, name):
 
 
 def _lines(path):
-  """(number, line) of the lines with text of a file of UTF-8, or of Latin-1, as some are."""
+  """Returns [(number, line)] of the lines with text; some files are Latin-1, not UTF-8."""
   lines = list(read_lines(path, latin=True))
   found = [(number, line) for number, line in lines if line.strip()]
   if not found:

@@ -30,7 +30,7 @@ def files_in(folder, suffixes, prefix=""):
 
 
 def split_name(path):
-  """(stem, suffix) of a file's name, without the suffix of a compression."""
+  """Returns (stem, suffix) of a file's name, without the suffix of a compression."""
   path = without_compression(path)
   return path.stem, path.suffix
 

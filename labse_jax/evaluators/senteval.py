@@ -70,7 +70,7 @@ def _examples(task):
 
 
 def classify(task, encode):
-  """(labels that a probe gives, true labels) of a task's test, or of all where it has none."""
+  """Returns (a probe's labels, true labels) of a task's test, or of all items where it has none."""
   x_ND = features(task.columns, encode)
   fold_N = linear_probe.stratified_folds(task.label_N, SEED)
   test_N = task.part_N == "test"

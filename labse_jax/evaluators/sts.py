@@ -144,7 +144,7 @@ def _lines(path):
 
 
 def read_pairs(path):
-  """(first sentences, second sentences, gold_B) of a set's pairs."""
+  """Returns (first sentences, second sentences, gold_B) of a set's pairs."""
   path = pathlib.Path(path)
   columns = None
   first_texts = []
@@ -180,7 +180,7 @@ def _columns(cells, where):
 
 
 def _row(cells, columns, where):
-  """(score, sentence, sentence) of a line's cells."""
+  """Returns (score, sentence, sentence) of a line's cells."""
   if len(cells) <= max(columns):
     raise InputError(f"{where}: has {len(cells)} columns; {max(columns) + 1} are needed.")
   score, first, second = (cells[column] for column in columns)

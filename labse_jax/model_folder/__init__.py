@@ -213,7 +213,7 @@ def _write_modules(folder, content):
 
 
 def _read_prompts(path):
-  """(prompts, the default one's name); a prompt of null is empty."""
+  """Returns (prompts, the default one's name); a prompt of null is empty."""
   config = read_json(path, {})
   given = config.get("prompts") or {}
   if not isinstance(given, dict):

@@ -67,7 +67,7 @@ def _write_dense(folder, head, dense, width):
 
 
 def read(folder):
-  """(folder of the encoder, head, folder of the dense layer or None).
+  """Returns (folder of the encoder, head, folder of the dense layer or None).
 
   A folder of transformers alone has no modules.json. It is read with mean pooling, as
   sentence-transformers reads it.
@@ -102,9 +102,9 @@ def read(folder):
 
 
 def _read_module(module, folder, path):
-  """(kind, folder) of an entry of modules.json, which lies at `path`."""
+  """Returns (kind, folder) of an entry of modules.json, which lies at `path`."""
   if not isinstance(module, dict):
-    raise InputError(f"{path}: {module!r} is no module.")
+    raise InputError(f"{path}: {module!r} is not a module.")
   place, name = _take(module, path, "path", "type")
   inside = _inside(folder, place, path)
   kind = str(name).rsplit(".", 1)[-1]

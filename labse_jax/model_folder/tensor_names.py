@@ -66,7 +66,7 @@ _DISTILBERT = Names(
   },
 )
 NAMES = {"bert": _BERT, "distilbert": _DISTILBERT, "mpnet": _MPNET, "xlm-roberta": _XLM_R}
-# What may lie beside an encoder and is no part of it: a buffer, the pooler, heads of pretraining.
+# What may lie beside an encoder and is not part of it: a buffer, the pooler, heads of pretraining.
 UNUSED = re.compile(
   r"(\w+\.)?(embeddings\.position_ids|pooler\.dense\.\w+)"
   r"|(cls|lm_head|vocab_\w+)\.[\w.]+"

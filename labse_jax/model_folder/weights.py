@@ -123,7 +123,7 @@ def _norm(name, leaves):
 
 
 def read(tensors, model, names, *, pretraining=False):
-  """(parameters, the encoder's pooler or {}) of a `Tensors`; raises for one that does not fit."""
+  """Returns (parameters, the encoder's pooler or {}); InputError where the tensors do not fit."""
   masked_lm = pretraining and names.head["output_bias"] in tensors
   tensors.check_size(_count(model))
   params = allocate(model, masked_lm=masked_lm)

@@ -235,7 +235,7 @@ def heat_map(s_BB, *, down, across, names=None):
 
 
 def plain(text):
-  """A label that matplotlib's fonts can draw: other scripts become "?", and $ is no formula."""
+  """A label that matplotlib's fonts can draw: other scripts become "?", and $ is itself."""
   return str(text).encode("ascii", "replace").decode("ascii").replace("$", r"\$")
 
 

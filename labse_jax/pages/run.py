@@ -25,7 +25,7 @@ SHOWN_PANELS = 4
 
 
 def series(log, key):
-  """(steps, values) where `key` was logged as a finite number, with or without an interval."""
+  """Returns (steps, values) where `key` was logged as a finite number, maybe with an interval."""
   steps = []
   values = []
   for row in log:

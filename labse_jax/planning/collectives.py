@@ -83,7 +83,7 @@ class _Instruction:
 
 
 def _parse(text):
-  """({name of a computation: its instructions}, the name of the one that runs first)."""
+  """Returns ({name of a computation: its instructions}, the name of the one that runs first)."""
   computations = {}
   entry = None
   body = []
@@ -255,7 +255,7 @@ def _start(counter, loop, outside):
 
 
 def _constant(instruction, scope):
-  """The whole number that an instruction gives; None where it is no constant."""
+  """The whole number that an instruction gives; None where it is not a constant."""
   while instruction is not None and instruction.opcode in ("copy", "bitcast"):
     instruction = scope.get(_operands(instruction)[0])
   if instruction is None or instruction.opcode != "constant":

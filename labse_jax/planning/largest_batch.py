@@ -25,7 +25,7 @@ def largest_fitting(measure, start, used, limit):
 
 
 def _bounds(seen, limit):
-  """(the largest n that fits, or 0; the smallest larger n that does not, or None)."""
+  """Returns (the largest n that fits, or 0; the smallest larger n that does not, or None)."""
   fit = [n for n, used in seen.items() if used <= limit]
   low = max(fit, default=0)
   too_large = [n for n in seen if n not in fit and n > low]

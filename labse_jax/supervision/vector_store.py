@@ -137,7 +137,7 @@ class Store:
     return self._shards[number]
 
   def _encode(self, encoder, number, bar):
-    """(vectors_N2P of a shard, its distinct texts that were cut, its distinct texts)."""
+    """Returns (vectors_N2P of a shard, how many distinct texts were cut, how many there are)."""
     texts = []
     for example in self.dataset.source.__getitems__(self._indices(number)):
       texts += [example["source"], example["target"]]

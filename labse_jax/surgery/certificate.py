@@ -44,7 +44,7 @@ def certify(folders, kept, text, *, exact):
 
 
 def same_ids(full, trimmed, kept, text, prompt):
-  """(bool [N], whether the two Tokenizers split each line alike; the places of the others)."""
+  """Returns (bool [N]: whether two Tokenizers split each line alike, the places of the others)."""
   new_V = np.full(1 + max(full.backend.get_vocab().values()), -1)
   new_V[kept] = np.arange(len(kept))
   same = []

@@ -21,7 +21,7 @@ TYPES = "embeddings.token_type_embeddings.weight"
 
 
 def locate(path):
-  """(the prefix of a checkpoint's files, folders where its vocabulary and config may lie)."""
+  """Returns (the prefix of a checkpoint's files, folders of its vocabulary and config)."""
   if (path / "saved_model.pb").is_file():
     return path / "variables" / "variables", [path / "assets", path]
   if path.is_dir():
@@ -62,7 +62,7 @@ def beside(given, flag, pattern, places):
 
 
 def build_tokenizer(vocabulary, scratch, asked, stored):
-  """(a tokenizer.json in `scratch` for a vocab.txt, what was decided on its letter case).
+  """Returns (a tokenizer.json in `scratch` for a vocab.txt, what was decided on its letter case).
 
   `asked` and `stored` say whether text is lowercased, or are None.
   """
@@ -76,7 +76,7 @@ def build_tokenizer(vocabulary, scratch, asked, stored):
 
 
 def _choose_case(pieces, asked, stored):
-  """(whether text is lowercased, why)."""
+  """Returns (whether text is lowercased, why)."""
   if asked is not None:
     return asked, "asked for"
   if stored is not None:
@@ -129,7 +129,7 @@ def _config_from_shapes(variables):
 
 
 def convert(variables, model, tokenizer_file, *, pooling, max_length):
-  """(the ModelFolder of a checkpoint's Variables, what was decided on pooling)."""
+  """Returns (the ModelFolder of a checkpoint's Variables, what was decided on pooling)."""
   entries = len(Tokenizer(tokenizer_file))
   if entries != model["vocab_size"]:
     raise InputError(
@@ -161,7 +161,7 @@ def convert(variables, model, tokenizer_file, *, pooling, max_length):
 
 
 def _choose_pooling(asked, pooler, pretrained):
-  """(name, why). A pooler that was trained on next sentences alone gives no sentence vector."""
+  """Returns (name, why). A pooler trained on next sentences alone gives no sentence vector."""
   if asked:
     return asked, "asked for"
   if not pooler:

@@ -77,7 +77,7 @@ def _new(found, content):
 
 
 def _rank(piece, uses, characters):
-  """(whether it is a character that the vocabulary lacks, its uses or the tokens that it saves)."""
+  """Returns (whether it is a character that is lacking, its uses or the tokens that it saves)."""
   if not piece.spelled and len(piece.characters) == 1:
     return 1, characters[piece.characters]
   tokens = len(piece.parts) - 1 if piece.spelled else len(piece.characters)

@@ -17,7 +17,7 @@ def count(tokenizer, lines):
 
 
 def usage(tokenizer, lines):
-  """(counts_V, the lines' characters after normalisation as a set).
+  """Returns (counts_V, the set of the lines' characters after normalisation).
 
   A word that WordPiece cannot spell is [UNK] as a whole. The pieces that it tried are counted too:
   without them, shorter ones might spell a word that was unknown.

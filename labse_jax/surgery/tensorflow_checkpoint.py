@@ -107,7 +107,7 @@ class Variables(Tensors):
   """The variables of a checkpoint, as the tensors of transformers' BERT.
 
   `stored` is {key: (name, shape)}, `read(key)` gives the values of one, `path` is for messages.
-  `left_out` counts, by kind, the variables that are no part of a model. `lower_case` is what a
+  `left_out` counts, by kind, the variables that are not part of a model. `lower_case` is what a
   SavedModel says of its tokenizer, or None.
   """
 

@@ -13,7 +13,7 @@ LIMIT = 1e-4  # How far any number of a vector of length 1 may be off.
 
 
 def read_vectors(path):
-  """(texts, vectors [N, D] of length 1) of a file of {"text": ..., "vector": [...]} lines."""
+  """Reads (texts, vectors [N, D] of length 1) of a file of {"text": ..., "vector": [...]} lines."""
   texts = []
   vectors = []
   for number, line in files.read_lines(path):
@@ -28,7 +28,7 @@ def read_vectors(path):
 
 
 def _parsed(line, place):
-  """(text, vector) of a line of JSON; `place` is its file and number for messages."""
+  """Returns (text, vector) of a line of JSON; messages name its `place`, the file and number."""
   try:
     item = json.loads(line)
     text = item["text"]

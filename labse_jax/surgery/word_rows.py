@@ -73,7 +73,7 @@ def _with_rows(content, count, fill):
 
 
 def byte_counts(content):
-  """(bytes of model.safetensors without the table's rows, at most; bytes that each row adds)."""
+  """Returns (most bytes of model.safetensors without the table's rows, bytes that a row adds)."""
   model = content.model
   size = WEIGHT[content.dtype]
   names = NAMES[transformers_config.model_type(model)]

@@ -133,7 +133,7 @@ def _id_arrays(encodings):
 
 
 def _word_sign(content, path):
-  """(sign, whether a piece with it in front begins a word) for a tokenizer.json's content.
+  """Returns (sign, whether a piece with it in front begins a word) for a tokenizer.json's content.
 
   WordPiece marks the pieces that go on with a word, Unigram those that begin one.
   """

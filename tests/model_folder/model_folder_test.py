@@ -270,7 +270,7 @@ BAD = {
   "order": (modules(lambda m: [m[0], m[1], m[3], m[2]]), "in this order"),
   "no pooling": (modules(lambda m: [m[0]]), "needed: Transformer, Pooling"),
   "no list": (modules(lambda m: {}), "list is needed"),
-  "no module": (modules(lambda m: [3]), "3 is no module"),
+  "no module": (modules(lambda m: [3]), "3 is not a module"),
   "module key": (modules(lambda m: [{"type": "a.Pooling"}]), r"lacks \['path'\]"),
   "broken JSON": (lambda p: (p / "config.json").write_text("{"), "config.json: cannot be read"),
   "no UTF-8": (lambda p: (p / "modules.json").write_bytes(b"\xff"), "modules.json: cannot be"),

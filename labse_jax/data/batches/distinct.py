@@ -73,7 +73,7 @@ class _Iterator(grain.DatasetIterator):
     return taken
 
   def _texts(self, indices):
-    """(index, set of hashes of its texts) of each pair."""
+    """Yields (index, set of hashes of its texts) of each pair."""
     pairs = []
     for index, texts in zip(indices, self.dataset.read(np.asarray(indices)), strict=True):
       hashes = {zlib.crc32(text.encode()) for text in texts}

@@ -137,7 +137,7 @@ def _rows(dataset, masker, *, exponent, seed, host):
 
 @dataclasses.dataclass(eq=False)
 class _MaskedRows(grain.experimental.FlatMapTransform):
-  """(number of the chunk, its examples' indices) to packed and masked rows."""
+  """Turns (number of the chunk, its examples' indices) into packed and masked rows."""
 
   source: Any
   items: Callable

@@ -108,7 +108,10 @@ def choose(unit_RL, maskable_RL, *, share, slots, rng, cut=False):
 
 
 def _in_random_order(unit_RL, maskable_RL, rng):
-  """(order_RL that shuffles the units, where a unit is first in it, where each one's first is)."""
+  """Shuffles the units of each row.
+
+  Returns (order_RL of the shuffled units, where a unit begins in it, where each one's first is).
+  """
   R, L = unit_RL.shape
   # All tokens of a unit share one score, so the sort keeps them side by side; what is not
   # maskable goes to the end.

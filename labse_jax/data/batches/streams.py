@@ -32,7 +32,7 @@ def host_share(indices, host):
 
 
 def host_rows(rows, host):
-  """How many of a batch's rows one host makes; raises InputError where that is no whole number."""
+  """How many of a batch's rows one host makes; InputError where that is not a whole number."""
   if rows % host.count:
     raise InputError(f"batch_rows = {rows} is not divisible by the {host.count} hosts.")
   return rows // host.count

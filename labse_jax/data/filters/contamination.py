@@ -11,7 +11,7 @@ from labse_jax.base.files import read_lines, without_compression
 from labse_jax.data.text_hash import comparison_key, text_hash
 
 LEAST = 5  # Characters of a field of a table; shorter ones are scores, genres and numbers.
-MARKUP = (".xml", ".sgm", ".sgml", ".tmx", ".html")  # Lines of these are no sentences.
+MARKUP = (".xml", ".sgm", ".sgml", ".tmx", ".html")  # Lines of these are not sentences.
 _TREC = re.compile("[A-Z]+:[a-z]+ (.+)")  # LABEL:kind question
 
 

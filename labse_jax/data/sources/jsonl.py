@@ -8,7 +8,7 @@ from labse_jax.data.sources.tsv import origin_of
 
 
 def read(paths, *, counts, source_language=None, target_language=None):
-  """Yields the Pairs of JSON lines; a line that is no such object is counted as bad and skipped.
+  """Yields the Pairs of JSON lines; a line that is not such an object counts as bad.
 
   From a "translation" it takes the languages given, or else the first two.
   """

@@ -57,7 +57,7 @@ def _units(path):
 
 
 def _variant(variant):
-  """(language, text) of a <tuv>."""
+  """Returns (language, text) of a <tuv>."""
   language = variant.get(_XML_LANG) or variant.get("lang") or "und"
   segment = variant.find("seg")
   text = "" if segment is None else "".join(_words(segment))

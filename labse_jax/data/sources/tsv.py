@@ -45,7 +45,7 @@ def origin_of(path):
 
 
 def _places(columns):
-  """({name: its column}, number of columns)."""
+  """Returns ({name: its column}, number of columns)."""
   names = [name.strip() for name in columns.split(",")]
   used = [name for name in names if name not in ("", "-")]
   unknown = sorted(set(used) - set(ORDER_OF_COLUMNS))
