@@ -8,12 +8,11 @@ import pathlib
 from labse_jax.base import files
 from labse_jax.base.errors import InputError, run
 from labse_jax.data.sources import stem_and_language
-from labse_jax.encoding.sentence_encoder import SentenceEncoder
 from labse_jax.mining import pair_files
 from labse_jax.mining.allowed_pairs import AllowedPairs
-from labse_jax.mining.scoring import calibrated, mined, scored
+from labse_jax.mining.scoring import MarginScore, calibrated, mined, scored
 from labse_jax.mining.texts import SIDES, read_gold, read_text
-from labse_jax.mining.vectors_beside import folder_of, vectors_beside
+from labse_jax.mining.vectors_beside import folder_of, load_encoding, vectors_beside
 from labse_jax.neighbours import margin
 from labse_jax.neighbours.exact import DTYPES, top_k_both
 
@@ -39,7 +38,7 @@ that are at least as good.
 
 If a run was killed, give the same command again and it goes on where it was: until the output is
 written, the vectors lie beside it, in OUTPUT.vectors."""
-# Not argparse's: --score-only refuses these options only where a person gave them.
+# Not argparse's defaults: --score-only refuses these options only where a person gave them.
 DEFAULTS = {"retrieval": "max", "min_characters": 1, "max_ratio": 6.0}
 UNKNOWN = "und"  # The code of ISO 639-3.
 DTYPES_OF_MODELS = ("float32", "bfloat16")
@@ -47,15 +46,14 @@ SEARCHES = (*DTYPES, "faiss")
 
 
 def main(argv):
+  """Mines or scores pairs; nothing is written where anything fails."""
   args = parsed(argv)
-  languages = [language(args, side) for side in SIDES]
+  languages = given_languages(args)
   check_output(args, languages)
   paths = (args.source, args.target)
-  x, y = [read_text(path, blanks=args.score_only) for path in paths]
-  _check_texts(x, y, args)
-  gold_2G = None
-  if args.gold:
-    gold_2G = read_gold(args.gold, x, y)
+  needed, reason = _lines_needed(k=args.k, precision=args.precision, search=args.search)
+  x, y = _read_texts(paths, needed, reason, score_only=args.score_only)
+  gold_2G = read_gold(args.gold, x, y) if args.gold else None
   allowed = AllowedPairs(
     x.lines,
     y.lines,
@@ -64,44 +62,67 @@ def main(argv):
     one_script=args.one_script,
     languages=languages if args.language_id else None,
   )
-  options = {"k": args.k, "margin": args.margin, "search": _search(args.search, args.output)}
-  encoder = SentenceEncoder.load(args.model, precision=args.dtype)
+  search = _search(args.search, args.output)
+  score = MarginScore(k=args.k, margin=args.margin, search=search)
+  encoding = load_encoding(args.model, dtype=args.dtype, prompt=args.prompt)
   page = None
-  # What is beside the output stays until everything is written, for a run that goes on.
-  with vectors_beside(
-    args.output,
-    paths,
-    (x, y),
-    encoder,
-    model=args.model,
-    dtype=args.dtype,
-    prompt=args.prompt,
-    score_only=args.score_only,
-  ) as vectors:
+  # The vectors stay beside the output until all is written, for a run that goes on.
+  with vectors_beside(args.output, paths, (x, y), encoding, score_only=args.score_only) as vectors:
     if args.score_only:
-      pairs = scored(x, y, vectors, **options)
+      pairs = scored(x, y, vectors, score)
     elif args.precision is None:
-      options |= {"retrieval": args.retrieval, "threshold": args.threshold}
-      pairs = mined(x, y, vectors, allowed=allowed, **options)
+      pairs = mined(
+        x, y, vectors, score, retrieval=args.retrieval, threshold=args.threshold, allowed=allowed
+      )
     else:
-      options |= {"gold_2G": gold_2G, "precision": args.precision}
-      pairs, found, lowest = calibrated(x, y, vectors, allowed=allowed, **options)
+      pairs, found, lowest = calibrated(
+        x, y, vectors, score, precision=args.precision, allowed=allowed, gold_2G=gold_2G
+      )
       if args.report:
         page = _page(found, lowest, args.precision, paths)
     pair_files.write(args.output, args.format, languages, pairs)
     if page:
-      with files.replacing(args.report) as file:
-        file.write(page)
-  print(
-    f"{args.output}: {len(pairs):,} pairs of {len(x.lines):,} and {len(y.lines):,} distinct lines."
-  )
-  refused = ", ".join(f"{name}: {count:,}" for name, count in allowed.refused().items())
-  if refused:
-    print(f"Candidate pairs refused: {refused}.")
+      _write_page(args.report, page)
+  _print_summary(args.output, pairs, (x, y), allowed)
+
+
+def _read_texts(paths, needed, reason, *, score_only):
+  """The Texts of both files; raises InputError where they have too few lines to mine or score.
+
+  `needed` are the distinct lines that a file must have, and `reason` says what needs them.
+  """
+  texts = [read_text(path, blanks=score_only) for path in paths]
+  counts = [len(text.row_N) for text in texts]
+  if score_only and counts[0] != counts[1]:
+    raise InputError(
+      f"{paths[0]} has {counts[0]:,} lines and {paths[1]} {counts[1]:,}; with --score-only, line N "
+      "of one is a translation of line N of the other."
+    )
+  for path, text in zip(paths, texts, strict=True):
+    if len(text.lines) < needed:
+      raise InputError(
+        f"{path}: has {len(text.lines):,} distinct lines; {reason} {needed:,} or more."
+      )
+  return texts
+
+
+def _lines_needed(*, k, precision, search):
+  """How many distinct lines a text must have, and words for what needs them."""
+  needed = k
+  reason = f"--k {k} needs"
+  if precision is not None:
+    needed = k + 1
+    reason = f"--k {k} with --precision needs"
+  if search == "faiss":
+    from labse_jax.neighbours import approximate  # Late: faiss is an extra.
+
+    if needed < approximate.FEWEST:
+      return approximate.FEWEST, "an index needs"
+  return needed, reason
 
 
 def _search(name, output):
-  """A function (x_ND, y_MD, k) that gives what `top_k_both` gives."""
+  """A function (x_ND, y_MD, k) that finds neighbours as `top_k_both` does."""
   if name != "faiss":
     return functools.partial(top_k_both, dtype=name, state=folder_of(output) / "search")
   from labse_jax.neighbours import approximate  # Late: faiss is an extra.
@@ -118,10 +139,25 @@ def _search(name, output):
 
 
 def _page(found, lowest, precision, paths):
+  """The HTML page of a Calibration and of the threshold `lowest` for `precision`."""
   from labse_jax.pages import calibration  # Late: drawing is not waited for where none is asked.
 
   title = " and ".join(pathlib.Path(path).name for path in paths)
   return calibration.page_of(found, lowest, precision, title)
+
+
+def _write_page(path, page):
+  with files.replacing(path) as file:
+    file.write(page)
+
+
+def _print_summary(output, pairs, texts, allowed):
+  """Prints how many pairs were written, and how many each filter refused."""
+  x, y = texts
+  print(f"{output}: {len(pairs):,} pairs of {len(x.lines):,} and {len(y.lines):,} distinct lines.")
+  refused = [f"{name}: {count:,}" for name, count in allowed.refused().items()]
+  if refused:
+    print(f"Candidate pairs refused: {', '.join(refused)}.")
 
 
 def parsed(argv):
@@ -170,21 +206,27 @@ def _add_files(add):
     metavar="FILE",
     help="where the pairs are written; the beginning of the names of Moses files",
   )
-  add("--format", default="tsv", choices=pair_files.FORMATS, help="of the output (%(default)s)")
+  add(
+    "--format", default="tsv", choices=pair_files.FORMATS, help="format of the output (%(default)s)"
+  )
 
 
 def _add_scores(add):
   add("--k", type=int, default=4, help="neighbours whose mean a score compares with (%(default)s)")
-  add("--margin", default="ratio", choices=margin.MARGINS, help="how it compares (%(default)s)")
+  add(
+    "--margin", default="ratio", choices=margin.MARGINS, help="how a score compares (%(default)s)"
+  )
   add(
     "--retrieval",
     choices=margin.RETRIEVALS,
     help="whose best candidates are pairs (max: each line is in one at most)",
   )
   add("--threshold", type=float, metavar="T", help="the lowest score of a pair that is written")
-  add("--precision", type=float, metavar="P", help="find the threshold from which P are right")
-  add("--gold", metavar="FILE", help="true pairs (source, tab, target) for it, if some are known")
-  add("--report", metavar="FILE.html", help="a page about what --precision found")
+  add(
+    "--precision", type=float, metavar="P", help="find the threshold from which a share P is right"
+  )
+  add("--gold", metavar="FILE", help="true pairs for --precision, if known: source, tab, target")
+  add("--report", metavar="FILE.html", help="write a page about what --precision found")
   add("--score-only", action="store_true", help="score line N with line N")
 
 
@@ -220,13 +262,19 @@ def _add_filters(add):
 
 
 def _add_vectors(add):
-  add("--dtype", default="float32", choices=DTYPES_OF_MODELS, help="of the model's products")
+  add(
+    "--dtype",
+    default="float32",
+    choices=DTYPES_OF_MODELS,
+    help="precision of the model's products (%(default)s). Other commands call it --precision, "
+    "which is here the share of pairs that are right",
+  )
   add(
     "--search",
     default="float32",
     choices=SEARCHES,
-    help="of the search's products; scores are always float32's. faiss: an approximate index for "
-    "many millions of lines, whose recall is printed",
+    help="precision of the search's products (%(default)s); scores are always float32. faiss: an "
+    "approximate index for many millions of lines, whose recall is printed",
   )
   add("--prompt", help="put before each line, instead of the folder's own")
 
@@ -238,10 +286,10 @@ def _check_filters(args):
       # Not `if value`: a threshold of 0 was given too.
       if value is not None and value is not False:
         flag = name.replace("_", "-")
-        raise InputError(f"--{flag} is of mining; --score-only scores every line.")
+        raise InputError(f"--score-only scores every line; do not give --{flag} with it.")
   if args.language_id:
-    for side in SIDES:
-      if language(args, side) == UNKNOWN:
+    for side, language in zip(SIDES, given_languages(args), strict=True):
+      if language == UNKNOWN:
         raise InputError(f"--language-id needs both languages; say --{side}-language.")
 
 
@@ -249,27 +297,34 @@ def _check_precision(args):
   if args.precision is None:
     for name in ("gold", "report"):
       if getattr(args, name):
-        raise InputError(f"--{name} is of --precision, which is not given.")
+        raise InputError(f"--{name} needs --precision.")
     return
   if not 0 < args.precision < 1:
     raise InputError(f"--precision {args.precision}: more than 0 and less than 1 is allowed.")
   if args.threshold is not None or args.score_only:
-    raise InputError("--precision finds the threshold; give no --threshold nor --score-only.")
+    raise InputError("--precision finds the threshold; do not give --threshold or --score-only.")
   if args.retrieval != "max":
-    raise InputError("--precision needs --retrieval max, by which each line is in one pair.")
+    raise InputError("--precision needs --retrieval max, which puts each line into one pair.")
 
 
-def language(args, side):
-  """The language that was given for a side, or else its file's ending, if it can be one."""
-  given = getattr(args, f"{side}_language")
+def given_languages(args):
+  """[language of the source, language of the target]: as given, or else by the file's ending."""
+  return [
+    _language(args.source_language, args.source),
+    _language(args.target_language, args.target),
+  ]
+
+
+def _language(given, path):
+  """The language that was given for a file, or else its ending, if that can be a language."""
   if given:
     return given
-  _, ending = stem_and_language(getattr(args, side))
+  _, ending = stem_and_language(path)
   return UNKNOWN if ending in ("", "txt") else ending
 
 
 def check_output(args, languages):
-  """Raises InputError where what is to be written is a folder, a device or an input."""
+  """Raises InputError where an output is a folder, a device or an input."""
   outputs = pair_files.paths(args.output, args.format, languages)
   if args.report:
     outputs.append(args.report)
@@ -277,35 +332,6 @@ def check_output(args, languages):
   if args.gold:
     inputs.append(args.gold)
   files.check_outputs(outputs, inputs)
-
-
-def _check_texts(x, y, args):
-  if args.score_only and len(x.row_N) != len(y.row_N):
-    raise InputError(
-      f"{args.source} has {len(x.row_N):,} lines and {args.target} {len(y.row_N):,}; with "
-      "--score-only, line N of one is a translation of line N of the other."
-    )
-  needed, reason = _lines_needed(args)
-  for path, text in ((args.source, x), (args.target, y)):
-    if len(text.lines) < needed:
-      raise InputError(
-        f"{path}: has {len(text.lines):,} distinct lines; {reason} {needed:,} or more."
-      )
-
-
-def _lines_needed(args):
-  """(how many distinct lines a text must have, words for what needs them)."""
-  needed = args.k
-  reason = f"--k {args.k} needs"
-  if args.precision is not None:
-    needed = args.k + 1
-    reason = f"--k {args.k} with --precision needs"
-  if args.search == "faiss":
-    from labse_jax.neighbours import approximate  # Late: faiss is an extra.
-
-    if needed < approximate.FEWEST:
-      return approximate.FEWEST, "an index needs"
-  return needed, reason
 
 
 if __name__ == "__main__":

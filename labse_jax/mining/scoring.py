@@ -1,36 +1,57 @@
 """Scored pairs of two texts: mined, calibrated, or line by line."""
 
+from collections.abc import Callable
+import dataclasses
+
 from labse_jax.mining import calibration
 from labse_jax.mining.pair_files import ScoredPair
 from labse_jax.mining.texts import copied
 from labse_jax.neighbours import margin as margins
 
 
-def mined(x, y, vectors, *, k, margin, retrieval, threshold, search, allowed):
-  """The ScoredPairs of two Texts and their unit vectors, best first, from `threshold` on.
+@dataclasses.dataclass
+class MarginScore:
+  """How a pair is scored: its cosine is compared, as `margin` says, with those of neighbours.
 
-  A threshold of None keeps all of them. The other options are those of `margin.candidates`.
+  `search(x_ND, y_MD, k)` finds the `k` nearest neighbours of each line, as `exact.top_k_both` does.
+  """
+
+  k: int
+  margin: str
+  search: Callable
+
+
+def mined(x, y, vectors, score, *, retrieval, threshold, allowed):
+  """The ScoredPairs of two Texts, with their unit vectors and a MarginScore, best first.
+
+  Pairs below `threshold` are left out; None keeps all. `retrieval` and `allowed` are those of
+  `margin.candidates`.
   """
   columns = margins.candidates(
-    *vectors, k=k, margin=margin, retrieval=retrieval, search=search, allowed=allowed
+    *vectors,
+    k=score.k,
+    margin=score.margin,
+    search=score.search,
+    retrieval=retrieval,
+    allowed=allowed,
   )
   pairs = []
-  for row_x, row_y, score in _rows(columns):
-    if threshold is None or score >= threshold:
-      pairs.append(_pair(score, x, row_x, y, row_y))
+  for row_x, row_y, pair_score in _rows(columns):
+    if threshold is None or pair_score >= threshold:
+      pairs.append(_pair(pair_score, x, row_x, y, row_y))
   return pairs
 
 
-def calibrated(x, y, vectors, *, k, margin, precision, search, allowed, gold_2G):
-  """What `mined` gives down to the threshold for `precision`; each pair has its own precision.
+def calibrated(x, y, vectors, score, *, precision, allowed, gold_2G):
+  """Mines pairs down to the threshold for `precision`; each pair has its own precision.
 
-  Returns (ScoredPairs, the Calibration, the threshold).
+  `gold_2G` are rows of true pairs or None. Returns (ScoredPairs, the Calibration, the threshold).
   """
   found = calibration.calibrated(
     *vectors,
-    k=k,
-    margin=margin,
-    search=search,
+    k=score.k,
+    margin=score.margin,
+    search=score.search,
     allowed=allowed,
     gold_2G=gold_2G,
     copied=(copied(x.lines), copied(y.lines)),
@@ -38,19 +59,21 @@ def calibrated(x, y, vectors, *, k, margin, precision, search, allowed, gold_2G)
   lowest = calibration.threshold(found, precision)
   columns = (found.row_x_P, found.row_y_P, found.score_P, found.precision_P)
   pairs = []
-  for row_x, row_y, score, share_right in _rows(columns):
-    if score >= lowest:
-      pairs.append(_pair(score, x, row_x, y, row_y, share_right))
+  for row_x, row_y, pair_score, share_right in _rows(columns):
+    if pair_score >= lowest:
+      pairs.append(_pair(pair_score, x, row_x, y, row_y, share_right))
   return pairs, found, lowest
 
 
-def scored(x, y, vectors, *, k, margin, search):
+def scored(x, y, vectors, score):
   """The ScoredPairs of line N of one Text and line N of the other, in the order of the lines."""
-  score_N = margins.aligned_scores(*vectors, x.row_N, y.row_N, k=k, margin=margin, search=search)
+  score_N = margins.aligned_scores(
+    *vectors, x.row_N, y.row_N, k=score.k, margin=score.margin, search=score.search
+  )
   pairs = []
-  for number, (row_x, row_y, score) in enumerate(_rows((x.row_N, y.row_N, score_N)), 1):
+  for number, (row_x, row_y, pair_score) in enumerate(_rows((x.row_N, y.row_N, score_N)), 1):
     # Not the numbers of a Text: there, equal lines have the number of the first of them.
-    pairs.append(ScoredPair(score, x.lines[row_x], y.lines[row_y], number, number))
+    pairs.append(ScoredPair(pair_score, x.lines[row_x], y.lines[row_y], number, number))
   return pairs
 
 

@@ -1,16 +1,37 @@
 """The vectors of both texts, kept beside the output until it is written."""
 
 import contextlib
+import dataclasses
 import pathlib
 import shutil
 
 import numpy as np
 
 from labse_jax.base import files, fingerprint
+from labse_jax.encoding.sentence_encoder import SentenceEncoder
 from labse_jax.encoding.streaming import encode_file
 from labse_jax.mining.texts import SIDES
 
 MARKER = "of.json"
+
+
+@dataclasses.dataclass
+class Encoding:
+  """A model that was loaded, and what its vectors depend on.
+
+  `model` is the folder that `encoder` was loaded from, with products in `dtype`; `prompt` is put
+  before each line, and None stands for the folder's own.
+  """
+
+  encoder: SentenceEncoder
+  model: str
+  dtype: str
+  prompt: str | None
+
+
+def load_encoding(model, *, dtype, prompt):
+  """Loads a model folder as an Encoding."""
+  return Encoding(SentenceEncoder.load(model, precision=dtype), model, dtype, prompt)
 
 
 def folder_of(output):
@@ -19,25 +40,29 @@ def folder_of(output):
 
 
 @contextlib.contextmanager
-def vectors_beside(output, paths, texts, encoder, *, model, dtype, prompt, score_only):
+def vectors_beside(output, paths, texts, encoding, *, score_only):
   """Gives the unit vectors of two Texts, mapped into memory; removes them if the block ends well.
 
-  `paths` are the files that the texts were read from, and `model` is the folder that `encoder` was
-  loaded from with products in `dtype`. If a run of the same inputs and settings was killed, this
-  one goes on with the vectors that it left beside `output`.
+  `paths` are the files that the texts were read from, with blank lines if `score_only`. If a run of
+  the same inputs and settings was killed, this one goes on with the vectors that it left beside
+  `output`.
   """
   folder = folder_of(output)
   files.check_replaceable(folder, marker=MARKER)
-  identity = {"model": fingerprint.model(model), "precision": dtype, "prompt": prompt}
+  identity = {
+    "model": fingerprint.model(encoding.model),
+    "precision": encoding.dtype,
+    "prompt": encoding.prompt,
+  }
   _begin(folder, identity | _inputs(paths) | {"score_only": score_only})
   maps = []
   for side, text in zip(SIDES, texts, strict=True):
     lines = folder / f"{side}.txt"
     vectors = folder / f"{side}.npy"
     _write_lines(lines, text)
-    # A file of vectors is whole: encode_file gathers a part of it under another name.
+    # If it exists, it is whole: encode_file gathers the vectors under another name.
     if not vectors.exists():
-      encode_file(encoder, lines, vectors, identity=identity, prompt=prompt)
+      encode_file(encoding.encoder, lines, vectors, identity=identity, prompt=encoding.prompt)
     maps.append(np.load(vectors, mmap_mode="r"))
   yield maps
   shutil.rmtree(folder)
@@ -52,7 +77,7 @@ def _begin(folder, about):
 
 
 def _inputs(paths):
-  """{side: what changes with its file: the place, the size, the time}."""
+  """What changes with each side's file: {side: [path, size, time]}."""
   about = {}
   for side, path in zip(SIDES, paths, strict=True):
     stat = pathlib.Path(path).stat()
@@ -61,7 +86,8 @@ def _inputs(paths):
 
 
 def _write_lines(path, text):
-  # Not written twice: encode_file begins anew where the lines are younger than their vectors.
+  """Writes the distinct lines of a Text, unless a killed run did."""
+  # Not written twice: encode_file starts over where the lines are younger than their vectors.
   if path.exists():
     return
   with files.replacing(path) as file:

@@ -280,21 +280,21 @@ def test_gold_pairs_must_be_lines_of_the_texts(command, tmp_path):
     (["--k", "four"], "argument --k: invalid int value: 'four'"),
     (["--threshold", "high"], "argument --threshold: invalid float value: 'high'"),
     (["--threshold", "nan"], "--threshold nan: a finite number is allowed."),
-    (["--threshold", 1, "--score-only"], "--score-only scores every line."),
+    (["--threshold", 1, "--score-only"], "do not give --threshold with it."),
     (["--precision", 1], "--precision 1.0: more than 0 and less than 1 is allowed."),
-    (["--precision", 0.9, "--score-only"], "give no --threshold nor --score-only."),
-    (["--precision", 0.9, "--threshold", 1], "give no --threshold nor --score-only."),
+    (["--precision", 0.9, "--score-only"], "do not give --threshold or --score-only."),
+    (["--precision", 0.9, "--threshold", 1], "do not give --threshold or --score-only."),
     (["--precision", 0.9, "--retrieval", "union"], "--precision needs --retrieval max"),
-    (["--gold", "gold.tsv"], "--gold is of --precision, which is not given."),
-    (["--report", "page.html"], "--report is of --precision, which is not given."),
+    (["--gold", "gold.tsv"], "--gold needs --precision."),
+    (["--report", "page.html"], "--report needs --precision."),
     (["--max-ratio", "nan"], "--max-ratio nan: 1 or more is allowed."),
     (["--retrieval", "best"], "invalid choice: 'best'"),
-    (["--one-script", "--score-only"], "--one-script is of mining; --score-only scores every"),
-    (["--language-id", "--score-only"], "--language-id is of mining; --score-only scores every"),
-    (["--threshold", 0, "--score-only"], "--threshold is of mining; --score-only scores every"),
-    (["--max-ratio", 6, "--score-only"], "--max-ratio is of mining; --score-only scores every"),
-    (["--min-characters", 0, "--score-only"], "--min-characters is of mining; --score-only"),
-    (["--retrieval", "max", "--score-only"], "--retrieval is of mining; --score-only scores"),
+    (["--one-script", "--score-only"], "do not give --one-script with it."),
+    (["--language-id", "--score-only"], "do not give --language-id with it."),
+    (["--threshold", 0, "--score-only"], "do not give --threshold with it."),
+    (["--max-ratio", 6, "--score-only"], "do not give --max-ratio with it."),
+    (["--min-characters", 0, "--score-only"], "do not give --min-characters with it."),
+    (["--retrieval", "max", "--score-only"], "do not give --retrieval with it."),
     (["--language-id", "--source", "a.txt"], "needs both languages; say --source-language."),
     (["--language-id", "--target", "b.xz"], "needs both languages; say --target-language."),
   ],
@@ -320,7 +320,7 @@ def test_what_is_not_given_has_a_default():
   ],
 )
 def test_a_files_ending_is_its_language(more, language):
-  assert mine.language(mine.parsed(command_line(NEEDED, *more)), "source") == language
+  assert mine.given_languages(mine.parsed(command_line(NEEDED, *more))) == [language, "eng"]
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ VECTORS = (
   np.array([[0, 0, 1], [1, 0, 0], [0, 1, 0]], np.float32),
 )
 # "absolute": the score of a pair is its cosine.
-OPTIONS = {"k": 2, "margin": "absolute", "search": top_k_both}
+SCORE = scoring.MarginScore(k=2, margin="absolute", search=top_k_both)
 
 
 def everything(row_x_P, row_y_P):
@@ -24,9 +24,7 @@ def everything(row_x_P, row_y_P):
 
 
 def test_mined_pairs_come_best_first_with_the_lines_where_they_stand_first():
-  pairs = scoring.mined(
-    X, Y, VECTORS, retrieval="max", threshold=None, allowed=everything, **OPTIONS
-  )
+  pairs = scoring.mined(X, Y, VECTORS, SCORE, retrieval="max", threshold=None, allowed=everything)
   assert pairs[:2] == [ScoredPair(1, "b", "B", 1, 5), ScoredPair(1, "a", "A", 3, 4)]
   assert pairs[2][1:] == ("c", "C", 4, 2, None) and pairs[2].score == pytest.approx(0.8)
 
@@ -35,13 +33,13 @@ def test_a_pair_at_the_threshold_is_kept():
   lowest = float(np.float32(0.8))
   for threshold, count in ((lowest, 3), (np.nextafter(lowest, 1), 2)):
     pairs = scoring.mined(
-      X, Y, VECTORS, retrieval="max", threshold=threshold, allowed=everything, **OPTIONS
+      X, Y, VECTORS, SCORE, retrieval="max", threshold=threshold, allowed=everything
     )
     assert len(pairs) == count
 
 
 def test_each_line_is_scored_with_the_line_of_its_number():
-  pairs = scoring.scored(X, Y, VECTORS, **OPTIONS)
+  pairs = scoring.scored(X, Y, VECTORS, SCORE)
   assert [pair[1:5] for pair in pairs] == [
     ("b", "B", 1, 1),
     ("b", "B", 2, 2),
@@ -66,7 +64,7 @@ def test_calibrated_pairs_are_those_down_to_the_threshold(monkeypatch):
   monkeypatch.setattr(calibration, "threshold", lambda found, precision: 1 - precision)
   x = X._replace(lines=["b", "B.", "c"])
   pairs, found, lowest = scoring.calibrated(
-    x, Y, VECTORS, precision=0.2, allowed=None, gold_2G=None, **OPTIONS
+    x, Y, VECTORS, SCORE, precision=0.2, allowed=None, gold_2G=None
   )
   assert lowest == 0.8 and len(found.score_P) == 3
   assert pairs == [ScoredPair(0.9, "b", "C", 1, 2, 1.0), ScoredPair(0.8, "B.", "A", 3, 4, 0.95)]

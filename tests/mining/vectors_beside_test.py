@@ -5,7 +5,7 @@ import pytest
 
 from labse_jax.base.errors import InputError
 from labse_jax.mining.texts import read_text
-from labse_jax.mining.vectors_beside import folder_of, vectors_beside
+from labse_jax.mining.vectors_beside import Encoding, folder_of, vectors_beside
 
 
 class Broken(Exception):
@@ -26,11 +26,15 @@ def beside(tmp_path, paths, tiny_folder, tiny_encoder):
   """beside(prompt="...") -> the context of both texts' vectors."""
 
   def call(**options):
-    options = {"dtype": "float32", "prompt": None, "score_only": False} | options
     texts = [read_text(path) for path in paths]
-    return vectors_beside(
-      tmp_path / "out", paths, texts, tiny_encoder, model=tiny_folder, **options
+    encoding = Encoding(
+      tiny_encoder,
+      tiny_folder,
+      dtype=options.get("dtype", "float32"),
+      prompt=options.get("prompt"),
     )
+    score_only = options.get("score_only", False)
+    return vectors_beside(tmp_path / "out", paths, texts, encoding, score_only=score_only)
 
   return call
 
