@@ -4,17 +4,17 @@ import argparse
 
 from labse_jax.base import files
 from labse_jax.base.errors import InputError, run
-from labse_jax.encoding.encode_functions import encode_function
+from labse_jax.encoding.encode_functions import load_encode
 from labse_jax.mining import alignment, alignment_scores, pair_files
 from labse_jax.mining.documents import count_alone, embed, pair_of, places_of, read_document
 
 EXAMPLE = """example:
   python -m labse_jax.align --model LaBSE --source book.de --target book.en --output pairs.tsv
 
-The pairs come in the order of the documents, as score<TAB>source<TAB>target; the sentences of a
-side are joined by a space. A score is 1 for equal vectors and 0 for a pair as distant as chance
-ones are, less where the lengths do not agree. Sentences without a partner and empty lines are left
-out. jsonl adds the languages and the places, which are line numbers from 0.
+The pairs come in the order of the documents, as score<TAB>source<TAB>target; a space joins the
+sentences of a side. A score is 1 for equal vectors and 0 for a pair as distant as chance ones are,
+less where the lengths do not agree. Sentences without a partner and empty lines are left out. jsonl
+adds the languages and the places, which are line numbers from 0.
 
 The lines of --gold are Vecalign's: [0, 1]:[0] pairs the first two lines with one. Precision, recall
 and F1 are printed, and written to OUTPUT.scores.json."""
@@ -27,9 +27,9 @@ def main(argv):
   args = _parsed(argv)
   documents = [read_document(path) for path in (args.source, args.target)]
   gold = None
-  if args.gold:  # It is read before the model, since a person may have to mend it.
+  if args.gold:  # Read before the model is, since a person may have to mend it.
     gold = alignment_scores.read_gold(args.gold, [document.lines for document in documents])
-  encode = _load_encode(args.model, args.precision, args.prompt)
+  encode = load_encode(args.model, precision=args.precision, prompt=args.prompt)
   vectors = embed(documents, encode, sizes=args.largest - 1)
   lengths = [[len(text) for text in document.sentences] for document in documents]
   links = alignment.align(*vectors, lengths, largest=args.largest)
@@ -48,15 +48,8 @@ def main(argv):
     files.write_json(_scores_path(args.output), scores)
 
 
-def _load_encode(model, precision, prompt):
-  # Late: `--help` does not wait for JAX.
-  from labse_jax.encoding.sentence_encoder import SentenceEncoder
-
-  encoder = SentenceEncoder.load(model, precision=precision)
-  return encode_function(encoder, prompt=prompt, progress=True)
-
-
 def _alone(links, side):
+  """Words for the sentences of a side (0 source, 1 target) without a partner."""
   skipped, count = count_alone(links, side)
   return f"{skipped:,} of {count:,}"
 
@@ -84,12 +77,17 @@ def _parsed(argv):
   add("--source", required=True, metavar="FILE", help="text, a sentence a line; or .gz, .xz, .zst")
   add("--target", required=True, metavar="FILE", help="its translation, also a sentence a line")
   add("--output", required=True, metavar="FILE", help="where the pairs are written")
-  add("--format", default="tsv", choices=FORMATS, help="of the output (default: tsv)")
+  add("--format", default="tsv", choices=FORMATS, help="format of the output (default: tsv)")
   add("--largest", type=int, default=4, metavar="N", help="most sentences in a pair, of both sides")
   add("--source-language", default="und", metavar="CODE", help="for tmx and jsonl")
   add("--target-language", default="und", metavar="CODE", help="for tmx and jsonl")
   add("--gold", metavar="FILE", help="the right alignment, to score the found one against")
-  add("--precision", default="float32", choices=["float32", "bfloat16"], help="of the model")
+  add(
+    "--precision",
+    default="float32",
+    choices=["float32", "bfloat16"],
+    help="of the model's products",
+  )
   add("--prompt", metavar="TEXT", help="put before each text (default: the folder's own)")
   args = parser.parse_args(argv)
   _check(args)
