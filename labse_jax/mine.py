@@ -308,7 +308,7 @@ def _check_precision(args):
 
 
 def given_languages(args):
-  """[language of the source, language of the target]: as given, or else by the file's ending."""
+  """The languages of source and target, as given or else by the endings of the files."""
   return [
     _language(args.source_language, args.source),
     _language(args.target_language, args.target),

@@ -73,5 +73,5 @@ def read_gold(path, x, y):
 
 
 def _rows(text):
-  """{line: its row}."""
+  """Maps each line to its row."""
   return {line: row for row, line in enumerate(text.lines)}

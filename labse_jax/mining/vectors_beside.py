@@ -69,7 +69,7 @@ def vectors_beside(output, paths, texts, encoding, *, score_only):
 
 
 def _begin(folder, about):
-  """Empties the folder, unless what it holds is of the same inputs and settings."""
+  """Empties the folder, unless its vectors have the same inputs and settings."""
   if files.read_json(folder / MARKER, {}) == about:
     return
   with files.replacing_folder(folder, marker=MARKER) as partial:

@@ -23,7 +23,7 @@ class Lists:
   counts: tuple
 
   def joined(self):
-    """[(scores, ids)] of all queries and, where they are asked for, of the candidates so far."""
+    """Joins the lists of each side: [(scores, ids)] of the queries and, if any, the candidates."""
     joined = [_joined(self.of_queries, self.counts[0])]
     if self.of_candidates is not None:
       joined.append(_joined(self.of_candidates, self.counts[1]))
@@ -52,7 +52,7 @@ def nothing(count, length):
 
 
 def _tiles(found, count, rows, length):
-  """[(scores, ids)] of tiles of `rows` queries: what was `found` before, or nothing if None."""
+  """Cuts what was `found` before into tiles of `rows` queries; None stands for nothing."""
   tiles = -(-max(1, count) // rows)
   no_scores, no_ids = nothing(rows, length)
   if found is None:
@@ -65,5 +65,5 @@ def _tiles(found, count, rows, length):
 
 
 def _joined(lists, count):
-  """[scores, ids] of all lists in one, without padding."""
+  """Joins lists into one [scores, ids], without padding."""
   return [np.concatenate(parts)[:count] for parts in zip(*lists, strict=True)]

@@ -84,7 +84,7 @@ def test_a_pair_counts_once_however_often_it_is_asked_for():
   assert allowed.refused() == {"identical sides": 2}
 
 
-def test_no_pairs_are_no_verdicts():
+def test_no_pairs_give_no_verdicts():
   nothing = np.array([], int)
   allowed = AllowedPairs(["a"], ["b"], **LIMITS)
   assert allowed(nothing, nothing).shape == (0,) and allowed.refused() == {}

@@ -148,7 +148,7 @@ def test_no_sure_pair_at_all_is_said():
 
 
 @pytest.mark.parametrize("gold", [False, True])
-def test_near_copies_in_the_pool_are_no_wrong_pairs(gold):
+def test_near_copies_in_the_pool_are_not_wrong_pairs(gold):
   """A twentieth of the lines of y are there a second time; what decoys find of those is right."""
   x_ND, y_MD, ids_x, ids_y = pool(300, 180, 160, noise=0.3)
   twice = np.flatnonzero(ids_y < 23)
