@@ -94,6 +94,7 @@ def text(tmp_path, real_lines):
   return path
 
 
+@pytest.mark.heavy
 def test_it_runs_with_what_is_there(tiny_folder, text, tmp_path):
   said = run(
     "--model",

@@ -134,6 +134,7 @@ def test_activation_and_length_are_asked_for(place, stand_in):
   assert (content.model["activation"], content.max_length) == ("gelu", 20)
 
 
+@pytest.mark.heavy
 def test_check_reports_the_distance(place, stand_in, real_lines, tmp_path, capsys):
   stand_in()
   z_ND = SentenceEncoder.load(run(place)).encode(real_lines[:30])

@@ -43,6 +43,7 @@ def test_the_command(tiny_folder, tiny_encoder, text, lines, tmp_path, capsys):
   np.testing.assert_allclose(np.load(tmp_path / "o.npy"), expected, atol=1e-6)
 
 
+@pytest.mark.heavy
 def test_bfloat16_is_near(tiny_folder, tiny_encoder, text, lines, tmp_path):
   assert command(tiny_folder, text, tmp_path / "o.npy", "--precision", "bfloat16") == 0
   got, expected = np.load(tmp_path / "o.npy"), tiny_encoder.encode(lines, warn=False)

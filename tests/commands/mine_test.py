@@ -76,6 +76,7 @@ def same(rows, wanted):
   np.testing.assert_allclose([row[0] for row in rows], [row[0] for row in wanted], atol=2e-6)
 
 
+@pytest.mark.heavy
 def test_pairs_of_a_search_in_int8(command, texts, tiny_encoder, tmp_path, monkeypatch):
   given = []  # Scores are float32's, so that pairs do not tell how they were searched for.
 

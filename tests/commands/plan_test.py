@@ -64,6 +64,7 @@ def test_memory_is_split_exactly(config, local):
   assert made["fits"] is True and made["bytes_used_per_chip"] < made["bytes_per_chip"]
 
 
+@pytest.mark.heavy
 def test_fsdp_splits_the_weights_and_gathers_them(config, local, monkeypatch):
   split_weights = functools.partial(sharding.weight_sharding, min_size=1)
   monkeypatch.setattr("labse_jax.train.weight_sharding", split_weights)
@@ -117,6 +118,7 @@ def test_the_search_compiles_other_batches_until_one_does_not_fit(config, monkey
   assert config.batch_rows == 16 and all(rows % 16 == 0 for rows in asked)
 
 
+@pytest.mark.heavy
 def test_a_slice_is_compiled_for_without_one(slice_of, config, local):
   made = planned(config, slice_of("v3:2x2"))
   assert (made["devices"], made["device_kind"], made["fits"]) == (8, "TPU v3", True)
@@ -164,6 +166,7 @@ def test_wrong_input_is_one_line_and_exit_2(words, message, capsys):
   assert stop.value.code == 2 and message in err and err.count("\n") == 1, err
 
 
+@pytest.mark.heavy
 def test_the_command_itself(tmp_path):
   output = tmp_path / "plan.json"
   done = subprocess.run(

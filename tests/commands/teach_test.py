@@ -13,6 +13,7 @@ from labse_jax.data.dataset import open_dataset
 from labse_jax.supervision.vector_store import Store
 
 
+@pytest.mark.heavy
 def test_it_makes_what_training_reads(folder, tiny_folder, capsys):
   data = folder / "data"
   argv = ["--model", str(tiny_folder), "--data", str(data), "--prompt", "query: "]
@@ -34,6 +35,7 @@ def test_wrong_folders_are_said(folder, tiny_folder, model, data, words):
     teach.main(["--model", model or str(tiny_folder), "--data", str(folder / data)])
 
 
+@pytest.mark.heavy
 def test_wrong_input_ends_with_one_line_and_status_2(folder, tiny_folder):
   """Vectors that somebody copied are refused, and what is there stays as it is."""
   store = Store(open_dataset(folder / "data"), tiny_folder)

@@ -36,6 +36,7 @@ def straight(folder):
   return folder / "straight"
 
 
+@pytest.mark.heavy
 def test_a_run_leaves_what_it_promises(straight):
   rows = [json.loads(line) for line in (straight / "metrics.jsonl").read_text().splitlines()]
   assert [row["step"] for row in rows] == list(range(STEPS))
@@ -56,6 +57,7 @@ def test_a_run_leaves_what_it_promises(straight):
   assert json.loads((straight / "config.json").read_text())["loss"] == "margin_softmax"
 
 
+@pytest.mark.heavy
 def test_killed_at_two_steps_and_resumed_is_bit_identical(folder, straight):
   workdir = folder / "killed"
   for step in (7, 16):
@@ -69,6 +71,7 @@ def test_killed_at_two_steps_and_resumed_is_bit_identical(folder, straight):
   assert ours == theirs
 
 
+@pytest.mark.heavy
 def test_sigterm_saves_first_and_a_damaged_checkpoint_gives_way(folder, straight):
   workdir = folder / "stopped"
   process = start(folder, workdir)
@@ -87,6 +90,7 @@ def test_sigterm_saves_first_and_a_damaged_checkpoint_gives_way(folder, straight
   assert "this run is done" in finish(start(folder, workdir))
 
 
+@pytest.mark.heavy
 def test_ctrl_c_saves_and_exits_130_without_a_traceback(folder):
   workdir = folder / "interrupted"
   process = start(folder, workdir)
@@ -110,6 +114,7 @@ def test_a_budget_of_seconds_fixes_the_steps_once(folder):
   assert losses(workdir)[-1][0] == total - 1
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize(
   "extra,words",
   [
@@ -140,6 +145,7 @@ def test_a_workdir_of_another_config_is_refused(folder, straight, tmp_path):
     trainer.train(config, tmp_path)
 
 
+@pytest.mark.heavy
 def test_a_loss_that_is_not_finite_names_step_and_batch(folder, tmp_path):
   config = tiny.config(folder, total_steps=30, save_every=5)
   config.schedule.peak = 1e30
@@ -150,6 +156,7 @@ def test_a_loss_that_is_not_finite_names_step_and_batch(folder, tmp_path):
   assert not (tmp_path / "model").exists()
 
 
+@pytest.mark.heavy
 def test_evaluators_run_every_so_many_steps_and_after_the_last(folder, tmp_path):
   held_out = tmp_path / "held_out"
   held_out.mkdir()
@@ -243,6 +250,7 @@ def test_numbers_out_of_range_are_refused_and_leave_nothing(folder, tmp_path, ch
   assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.heavy
 def test_other_data_under_the_same_path_is_refused(folder, straight, tmp_path):
   config = tiny.config(folder, total_steps=2)
   trainer.train(config, tmp_path / "run")
@@ -261,6 +269,7 @@ def test_a_persons_files_in_the_way_of_the_model_are_kept(folder, tmp_path):
   assert (tmp_path / "run" / "model" / "code.py").exists()
 
 
+@pytest.mark.heavy
 def test_a_budget_too_small_for_a_step_is_said(folder, tmp_path):
   config = tiny.config(folder, total_steps=0, seconds=0.01)
   with pytest.raises(InputError, match="seconds = 0.01: compiling and timing .* give more"):

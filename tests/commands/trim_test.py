@@ -70,6 +70,7 @@ def lines_of(texts):
   return [line for line in text.split("\n") if line]
 
 
+@pytest.mark.heavy
 @BOTH
 def test_without_a_budget_every_line_is_the_same(command, model, texts):
   status, output, said = command()
@@ -100,6 +101,7 @@ def test_a_word_of_the_texts_characters_is_still_spelled(command, texts):
   assert all(unknown not in ids for ids in tokenizer.encode_whole(["bezar query tluav jumpquix"]))
 
 
+@pytest.mark.heavy
 @BOTH
 def test_a_budget_keeps_what_is_used_most(command, model, texts):
   status, output, said = command(rows=400)
@@ -148,6 +150,7 @@ def test_megabytes_are_the_files(command, storage):
   assert ("Only labse_jax opens" in said.out) == (storage == "int8_rows")
 
 
+@pytest.mark.heavy
 def test_a_trimmed_model_is_trimmed_again_in_its_own_storage(command, tmp_path, texts):
   _, first, _ = command(storage="float16", output=tmp_path / "first")
   first = tmp_path / "first"
@@ -180,6 +183,7 @@ def test_sentence_transformers_gives_the_same_vectors(command, texts):
   np.testing.assert_allclose(SentenceEncoder.load(output).encode(lines), theirs, atol=1e-5)
 
 
+@pytest.mark.heavy
 def test_an_xlmr_of_a_sentencepiece_model_keeps_its_padding_id(
   command, tmp_path, xlmr_vocabulary, texts
 ):

@@ -25,6 +25,7 @@ def real_pairs(real_lines):
   return list(zip(real_lines[::2], real_lines[1::2], strict=False))
 
 
+@pytest.mark.heavy
 def test_the_command_writes_a_vocabulary(tmp_path, real_pairs, capsys):
   assert command_on(tmp_path, real_pairs, "--size", "700") == 0
   assert "disagree on 0" in capsys.readouterr().out

@@ -21,6 +21,7 @@ def test_a_folder_and_stored_vectors_stand_for_each_other(tiny_folder, tiny_enco
   np.testing.assert_allclose(stored(TEXTS), expected, atol=1e-6)
 
 
+@pytest.mark.heavy
 def test_an_encoder_gives_unit_vectors_and_is_quiet_if_asked(tmp_path, with_head, capsys):
   from labse_jax import model_folder
 

@@ -29,6 +29,7 @@ def test_a_string_gives_a_vector_and_a_list_a_matrix(tiny_encoder):
   assert tiny_encoder.encode(iter(["Hello"])).shape == (1, 32)
 
 
+@pytest.mark.heavy
 def test_order_is_kept_and_batches_change_nothing(tiny_encoder, lines):
   together = tiny_encoder.encode(lines)
   apart = np.stack([tiny_encoder.encode(line) for line in lines])
@@ -122,6 +123,7 @@ def with_limit(content, positions, max_length):
   return SentenceEncoder(module, params, tokenizer, max_length=max_length)
 
 
+@pytest.mark.heavy
 def test_at_most_nine_compilations(tiny_content):
   encoder = with_limit(tiny_content, 600, 600)
   assert encoder.row_lengths == (32, 128, 512, 600)

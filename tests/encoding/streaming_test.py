@@ -107,6 +107,7 @@ def kill_after(tiny_encoder, monkeypatch):
   return after
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("chunks", [0, 1, 4, 7])
 @pytest.mark.parametrize("tear", [0, 1, 130, 1280, 2000])
 def test_a_killed_run_goes_on_and_writes_the_same_bytes(

@@ -91,6 +91,7 @@ def best_strength(x_ND, label_N, part_N):
   return max(zip(right, linear_probe.STRENGTHS, strict=True))[1]
 
 
+@pytest.mark.heavy
 def test_cross_validation_never_sees_the_fold_that_it_labels():
   x_ND, label_N = blobs(120, 2, spread=2)
   fold_N = linear_probe.stratified_folds(label_N, 0)
@@ -108,6 +109,7 @@ def test_cross_validation_never_sees_the_fold_that_it_labels():
   assert (found_N == expected_N).mean() > 0.98 and 0.6 < (found_N == label_N).mean() < 0.95
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("dev", [True, False])
 def test_the_test_set_is_labelled_by_the_training_set(dev):
   x_ND, label_N = blobs(150, 3, spread=2)

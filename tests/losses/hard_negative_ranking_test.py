@@ -11,6 +11,7 @@ NAMES = ("negatives_bKD", "negative_ids_bK", "negative_mask_bK")
 OPTIONS = {"scale": 20.0, "margin": 0.3}
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("where", oracles.WHERE)
 def test_value_and_gradient_equal_the_oracle(where):
   metrics = oracles.check(
@@ -25,6 +26,7 @@ def test_value_and_gradient_equal_the_oracle(where):
     np.testing.assert_allclose(metrics[kind]["hard_negatives"], count, rtol=1e-6)
 
 
+@pytest.mark.heavy
 def test_without_negatives_it_is_translation_ranking():
   arguments = oracles.inputs("duplicates", *NAMES)
   (wanted, _), others = oracles.ours(margin_softmax, oracles.inputs("duplicates"), **OPTIONS)

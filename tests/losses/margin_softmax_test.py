@@ -9,11 +9,13 @@ from tests.support import loss_oracles as oracles
 OPTIONS = {"scale": 20.0, "margin": 0.3}
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("where", oracles.WHERE)
 def test_value_and_gradient_equal_the_oracle(where):
   oracles.check(margin_softmax, oracles.margin_softmax, where, **OPTIONS)
 
 
+@pytest.mark.heavy
 def test_the_gradient_of_a_learned_scale_equals_the_oracle():
   learned = [("scale", 20.0)]
   oracles.check(

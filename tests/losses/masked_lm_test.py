@@ -43,6 +43,7 @@ def close(got, wanted, tolerance=1e-5):
   assert np.abs(got - wanted).max() <= tolerance * np.abs(wanted).max()
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("chunk", [1, 5, 8, 48, 1000])
 @pytest.mark.parametrize(
   ("devices", "fsdp"), [(1, 1), (2, 1), (2, 2), (4, 2), (8, 1), (8, 4), (8, 8)]
@@ -77,6 +78,7 @@ def test_hits_are_the_largest_logits(chunk):
   assert 0 < hit_M.sum() < M
 
 
+@pytest.mark.heavy
 def test_rows_with_the_bias_never_are_no_entries():
   x_MD, labels_M, table_VD, bias_V, _ = inputs(2)
   labels_M %= 40

@@ -9,6 +9,7 @@ from tests.support import loss_oracles as oracles
 LEARNED = [("scale", 10.0), ("bias", -4.0)]
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("where", oracles.WHERE)
 def test_value_and_gradient_equal_the_oracle(where):
   metrics = oracles.check(sigmoid, oracles.sigmoid, where, learned=LEARNED)

@@ -7,6 +7,7 @@ from labse_jax.losses.similarity_distillation import similarity_distillation
 from tests.support import loss_oracles as oracles
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("where", oracles.WHERE)
 def test_value_and_gradient_equal_the_oracle(where):
   oracles.check(similarity_distillation, oracles.similarity_distillation, where, "teacher_bP")

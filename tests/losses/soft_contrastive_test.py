@@ -11,11 +11,13 @@ from tests.support import loss_oracles as oracles
 OPTIONS = {"temperature": 0.1, "teacher_temperature": 0.2}
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("where", oracles.WHERE)
 def test_value_and_gradient_equal_the_oracle(where):
   oracles.check(soft_contrastive, oracles.soft_contrastive, where, "teacher_bP", **OPTIONS)
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("kind", ["plain", "duplicates"])
 def test_a_cold_teacher_gives_hard_labels(kind):
   arguments, where = oracles.inputs(kind, "teacher_bP"), oracles.WHERE[3]

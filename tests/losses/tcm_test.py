@@ -10,6 +10,7 @@ from tests.support import loss_oracles as oracles
 OPTIONS = {"temperature": 0.1, "teacher_temperature": 0.2}
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("where", oracles.WHERE)
 def test_value_and_gradient_equal_the_oracle(where):
   metrics = oracles.check(tcm, oracles.tcm, where, "teacher_bP", cross=1 / 3, **OPTIONS)

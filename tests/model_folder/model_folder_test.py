@@ -46,6 +46,7 @@ def copy(tmp_path, tiny_folder):
   return shutil.copytree(tiny_folder, tmp_path / "copy")
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("head", HEADS)
 def test_read_gives_back_what_was_written(tmp_path, with_head, head):
   content = with_head(*head)
@@ -316,12 +317,14 @@ def assert_same_vectors(path, lines):
   assert expected.std(0).mean() > 1e-3, "all vectors are one"
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("head", HEADS)
 def test_our_folder_opens_in_sentence_transformers(tmp_path, with_head, real_lines, head):
   model_folder.write(tmp_path / "m", with_head(*head))
   assert_same_vectors(tmp_path / "m", real_lines[:100])
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("lines", ["real_lines", "many_scripts"])
 def test_the_same_vectors_on_a_thousand_real_lines(tiny_folder, lines, request):
   lines = request.getfixturevalue(lines)[:1000]
@@ -392,6 +395,7 @@ def test_a_folder_of_transformers_is_read_as_sentence_transformers_reads_it(
   assert_same_vectors(torch_folders[kind], real_lines[:100])
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize(
   ("mode", "dense", "bias", "normalize"),
   [

@@ -65,6 +65,7 @@ def folder_of(tmp_path_factory, tiny_folder):
   return make
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_same_vectors_as_sentence_transformers(folder_of, real_lines, kind):
   from sentence_transformers import SentenceTransformer
@@ -118,6 +119,7 @@ def test_transformers_finds_the_same_words_behind_the_mask(folder_of, tmp_path, 
   torch.testing.assert_close(*logits, atol=1e-6, rtol=0)
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("kind", ["BertModel", "XLMRobertaModel", "MPNetModel", "DistilBertModel"])
 @pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
 def test_shards_of_half_precision_are_read_and_kept(folder_of, tmp_path, kind, dtype, real_lines):
@@ -165,6 +167,7 @@ def test_mpnet_has_as_many_buckets_as_transformers_computes(folder_of):
     transformers_config.model_of(config | {"relative_attention_num_buckets": 8}, "c")
 
 
+@pytest.mark.heavy
 def test_one_training_step_changes_what_others_read(folder_of, tmp_path, real_lines):
   """Gradients reach MPNet's relative bias, and the folder that is then written has it."""
   import jax

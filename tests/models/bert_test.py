@@ -44,6 +44,7 @@ def encode(
   return np.asarray(z_RSD)[row_N, slot_N]
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("pooling", ["cls", "max", "mean"])
 def test_packed_rows_equal_one_sentence_a_row(params, pooling):
   sentences = make_sentences()
@@ -96,6 +97,7 @@ def plain(params):
   return gradient(params)
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize(
   "options", [dict(remat=True), dict(unroll=True), dict(remat=True, unroll=True)], ids=str
 )
@@ -121,6 +123,7 @@ def test_bfloat16_keeps_the_direction(params):
   assert np.abs(full - half).max() > 1e-5  # It did compute in bfloat16.
 
 
+@pytest.mark.heavy
 def test_bfloat16_multiplies_in_bfloat16_on_the_way_back_too(params):
   arrays, _, _ = pack([(s,) for s in make_sentences()], LENGTH, SLOTS)
   inputs = [arrays[name][:, 0] for name in ("tokens", "segments", "positions")]
@@ -148,6 +151,7 @@ def test_bfloat16_multiplies_in_bfloat16_on_the_way_back_too(params):
   assert got @ expected > 0.999 * np.linalg.norm(got) * np.linalg.norm(expected)
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
 def test_layers_one_by_one_give_what_the_scan_gives(params, dtype):
   flat = {"bert": bert.unstack(params["bert"], dtype)}

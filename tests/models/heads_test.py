@@ -47,6 +47,7 @@ def test_pooling_equals_a_loop(name):
   np.testing.assert_allclose(got, expected, atol=1e-5)
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("name", heads.POOLING)
 def test_an_empty_slot_is_the_zero_vector_with_a_finite_gradient(name, params):
   module = heads.build(MODEL, dict(pooling=name, dense=0, normalize=True))

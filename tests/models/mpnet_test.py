@@ -44,6 +44,7 @@ def test_buckets(buckets):
   )
 
 
+@pytest.mark.heavy
 def test_where_a_sentence_lies_in_its_row_changes_nothing():
   module = heads.build(MODEL, dict(pooling="mean", dense=0, normalize=True))
   params = jax.jit(lambda key: heads.init(module, key))(jax.random.key(0))

@@ -63,6 +63,7 @@ def test_unit_vectors_rank_as_in_float64():
   assert clear.mean() > 0.9
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize(
   "counts,width,k,block",
   [
@@ -133,6 +134,7 @@ def test_devices_rank_as_by_brute_force(devices, both, k, monkeypatch):
     np.testing.assert_array_equal(ids, expected[1])
 
 
+@pytest.mark.heavy
 def test_devices_find_what_one_finds(monkeypatch):
   """The very scores, of rounded products too."""
   x_ND = unit(np.random.default_rng(9), 500, 64)

@@ -54,6 +54,7 @@ def copy(data, mined, tmp_path):
   return open_dataset(tmp_path / "copy"), tmp_path / "copy" / mined.relative_to(data.folder)
 
 
+@pytest.mark.heavy
 def test_texts_are_the_nearest_of_the_language(data, mined, tiny_folder):
   encode = SentenceEncoder.load(tiny_folder).encode
   negatives_NK, _ = hard_negatives.mine(data, encode, RULE)
@@ -163,6 +164,7 @@ def hashes_of(dataset, negatives):
   return dict(zip(pairs, [[*map(crc, row)] for row in negatives(np.arange(PAIRS))], strict=True))
 
 
+@pytest.mark.heavy
 def test_the_batch_after_mining_has_the_new_negatives(folder, mined, tiny_folder, tmp_path):
   task = dual_encoder.Task(config_of(folder, tiny_folder, every=EVERY))
   dataset, params = open_dataset(folder / "data"), task.init(jax.random.key(0))
@@ -198,6 +200,7 @@ def straight(folder, mined, tiny_folder, tmp_path_factory):
   return workdir
 
 
+@pytest.mark.heavy
 def test_mining_again_changes_what_follows(folder, tiny_folder, straight, tmp_path):
   trainer.train(config_of(folder, tiny_folder), tmp_path)
   assert rows_of(tmp_path)[:EVERY] == rows_of(straight)[:EVERY]

@@ -54,6 +54,7 @@ def dataset(tmp_path):
   return open_dataset(tmp_path / "data")
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize(
   "rule", [Rule(3, 1.0, 8), Rule(1, 0.0, 1), Rule(5, -2.0, 50), Rule(30, 2.0, 30)], ids=str
 )

@@ -137,6 +137,7 @@ def both(folder, twin):
   return make
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("labels,chunks", [("priority", 2), ("average", 1)])
 def test_the_step_gives_the_vectors_of_the_store(both, labels, chunks):
   (_, batch, _), (task, batch_in_step, params) = made = [*both(labels, chunks)]
@@ -150,6 +151,7 @@ def test_the_step_gives_the_vectors_of_the_store(both, labels, chunks):
   assert np.abs(stored[there][:-1] - stored[there][1:]).max(1).min() > 0.01
 
 
+@pytest.mark.heavy
 def test_the_step_gives_the_loss_of_the_store(both):
   found, mesh = [], make_mesh()
   for task, batch, params in both("priority", 2):
@@ -166,6 +168,7 @@ def test_the_step_gives_the_loss_of_the_store(both):
   )
 
 
+@pytest.mark.heavy
 def test_a_run_with_the_teacher_in_the_step(folder, twin, monkeypatch):
   """Its weights stay as they were, have no moments, and are no part of the model folder."""
   teacher = dict(model=str(twin), labels="average", where="step")

@@ -66,11 +66,13 @@ def assert_same(got, expected):
   )
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("devices,fsdp", [(2, 1), (2, 2), (4, 1), (4, 2), (8, 1), (8, 2)])
 def test_devices_change_nothing(folder, params, batch, expected, devices, fsdp):
   assert_same(loss_and_gradient(make_task(folder), params, batch, devices, fsdp), expected)
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize(
   "changes", [dict(remat=True), dict(chunks=2), dict(chunks=2, remat=True)], ids=str
 )
@@ -185,6 +187,7 @@ def test_learned_options_begin_as_the_config_has_them(folder, params, batch):
     np.testing.assert_allclose(got, of_option * (ahead - behind) / (2 * h), rtol=5e-3)
 
 
+@pytest.mark.heavy
 def test_matryoshka_adds_the_losses_of_the_first_dimensions(folder, params, batch, expected):
   loss, _, metrics = loss_and_gradient(make_task(folder, matryoshka=(16, 4)), params, batch)
   np.testing.assert_allclose(metrics["loss_16"], expected[0], rtol=1e-5)
@@ -208,6 +211,7 @@ def test_metrics_count_what_is_there(batch, expected):
   assert metrics["negatives"] < metrics["pairs"] - 1
 
 
+@pytest.mark.heavy
 def test_dropout_is_the_same_on_any_number_of_devices(folder, params, batch):
   def loss(devices):
     task = make_task(folder)

@@ -45,6 +45,7 @@ def loss_and_gradients(config, params, batch, devices, fsdp=1):
     return jax.device_get(loss(params, split, jax.random.key(0)))
 
 
+@pytest.mark.heavy
 def test_it_learns(trained):
   rows = [json.loads(line) for line in (trained / "metrics.jsonl").read_text().splitlines()]
   assert rows[-1]["loss"] < rows[0]["loss"] - 0.7
@@ -53,6 +54,7 @@ def test_it_learns(trained):
   assert "sentences_per_second" not in rows[0] and "stage" not in rows[0]
 
 
+@pytest.mark.heavy
 def test_loss_equals_transformers_segment_by_segment(folder, trained, batch):
   """Packed rows, the head and the tied table against BertForMaskedLM on each segment alone."""
   need_torch()
@@ -84,6 +86,7 @@ def test_loss_equals_transformers_segment_by_segment(folder, trained, batch):
   np.testing.assert_allclose(metrics["masked_accuracy"], np.mean(hits), atol=1e-6)
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize(("devices", "fsdp"), [(2, 1), (4, 2), (8, 1), (8, 8)])
 def test_gradients_are_those_of_one_device(folder, trained, batch, devices, fsdp):
   config, params = tiny.pretraining_config(folder), params_of(trained)
@@ -94,6 +97,7 @@ def test_gradients_are_those_of_one_device(folder, trained, batch, devices, fsdp
     np.testing.assert_allclose(a, b, atol=1e-5 * max(np.abs(b).max(), 1e-3))
 
 
+@pytest.mark.heavy
 def test_the_two_sides_of_a_translation_see_each_other_and_sentences_do_not(folder, trained, batch):
   config, params = tiny.pretraining_config(folder), params_of(trained)
   task = Task(config)
@@ -140,6 +144,7 @@ def test_padding_rows_of_the_table_are_no_word_pieces(folder, trained, batch):
   assert loss == again and not gradients["bert"]["word_embedding"][200:].any()
 
 
+@pytest.mark.heavy
 def test_the_model_encodes_and_starts_a_dual_encoder(folder, trained, capsys):
   vectors = SentenceEncoder.load(trained / "model").encode(["the file", "open"])
   assert vectors.shape == (2, 16) and np.isfinite(vectors).all()
@@ -151,10 +156,11 @@ def test_the_model_encodes_and_starts_a_dual_encoder(folder, trained, capsys):
   jax.tree.map(np.testing.assert_array_equal, a, b)
 
 
+@pytest.mark.heavy
 def test_pretraining_goes_on_from_a_folder_with_its_head(folder, trained, capsys):
   config = tiny.pretraining_config(folder, init=str(trained / "model"), stages=((2, 1),))
   trainer.train(config, folder / "on")
-  assert "bert, masked_lm taken\n" in capsys.readouterr().out
+  assert "bert, masked_lm taken.\n" in capsys.readouterr().out
   rows = [json.loads(line) for line in (folder / "on" / "metrics.jsonl").read_text().splitlines()]
   assert rows[0]["loss"] < 4.5  # log 200 is 5.3.
 

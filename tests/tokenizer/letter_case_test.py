@@ -15,6 +15,7 @@ def write(folder, **contents):
     (folder / f"{name}.json").write_text(json.dumps(content))
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("lowercase", [True, False])
 @pytest.mark.parametrize(
   "settings",

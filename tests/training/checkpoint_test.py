@@ -68,6 +68,7 @@ def test_where_none_can_be_read_that_is_said_and_nothing_starts_over(tmp_path):
   assert (tmp_path / "1").exists()
 
 
+@pytest.mark.heavy
 def test_a_full_disk_is_one_line(tmp_path):
   """A limit on the size of a file stands for the disk: the write fails, as on a full one."""
   tiny.make(tmp_path)

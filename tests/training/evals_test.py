@@ -38,6 +38,7 @@ def sections(folder):
   }
 
 
+@pytest.mark.heavy
 def test_every_suite_is_run_by_a_section_of_the_config(tiny_encoder, tmp_path):
   for evaluation in evals.make_evals(ConfigDict(sections(tmp_path))):
     values, suite = evaluation.run(tiny_encoder), evaluation.name

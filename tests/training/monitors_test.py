@@ -57,6 +57,7 @@ def test_the_metrics_equal_numpy(empty):
     np.testing.assert_allclose(got[name], value, rtol=1e-3, err_msg=name)
 
 
+@pytest.mark.heavy
 def test_the_sample_is_the_first_slots(monkeypatch):
   monkeypatch.setattr(monitors, "SAMPLE", 16)
   arguments = vectors()
@@ -65,6 +66,7 @@ def test_the_sample_is_the_first_slots(monkeypatch):
   np.testing.assert_allclose(got["alignment"], oracle(arguments)["alignment"], rtol=1e-3)
 
 
+@pytest.mark.heavy
 def test_collapsed_vectors_have_rank_one_and_similarity_one():
   arguments = vectors()
   one = np.repeat(arguments["x_bD"][:1], N, 0)

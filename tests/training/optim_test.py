@@ -182,6 +182,7 @@ def moments(state):
   return next(part for part in state["opt"] if hasattr(part, "mu"))
 
 
+@pytest.mark.heavy
 def test_what_is_frozen_keeps_its_bits_and_all_else_moves(run):
   before, after = run[0][0]["params"], run[0][3]["params"]
   rows = jax.tree.leaves(optim.frozen_rows(before, FREEZE))
@@ -208,6 +209,7 @@ def test_moments_are_of_what_is_free_alone(run):
   assert mu["bert"]["blocks"]["up"]["kernel"].shape == (1, 16, 32)
 
 
+@pytest.mark.heavy
 def test_the_gradient_of_what_is_free_is_that_of_an_unfrozen_run(folder, batch, run):
   """The first moment after one step is (1 - b1) times the gradient."""
   (_, everything), metrics = steps(folder, batch, 1)
@@ -224,6 +226,7 @@ def test_the_gradient_of_what_is_free_is_that_of_an_unfrozen_run(folder, batch, 
   assert float(run[1]["loss"]) == pytest.approx(float(metrics["loss"]), rel=1e-6)
 
 
+@pytest.mark.heavy
 def test_split_over_fsdp_it_trains_the_same(folder, batch, run, monkeypatch):
   split = trainer.weight_sharding
   monkeypatch.setattr(trainer, "weight_sharding", lambda *a: split(*a, min_size=1))
@@ -237,6 +240,7 @@ def test_split_over_fsdp_it_trains_the_same(folder, batch, run, monkeypatch):
   jax.tree.map(close, run[0][2]["params"], four["params"])
 
 
+@pytest.mark.heavy
 def test_stopped_and_resumed_is_bit_identical(folder, tmp_path, monkeypatch):
   cache_compilations()  # The three below are of one step.
   config = tiny.config(folder, total_steps=4)
@@ -276,6 +280,7 @@ def test_what_cannot_be_frozen_is_refused_before_anything_is_made(folder, tmp_pa
   assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.heavy
 def test_row_sparse_goes_with_frozen_layers(folder, batch):
   (before, after), _ = steps(folder, batch, 1, freeze=("bert/blocks:1",), row_sparse=True)
   old, new = (state["params"]["bert"]["blocks"]["up"]["kernel"] for state in (before, after))

@@ -97,6 +97,7 @@ def table_VD():
   return np.float32(np.random.default_rng(0).normal(size=(V, D)))
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("clip", [1.0, 0.05])
 def test_all_rows_equal_dense_adamw(table_VD, clip):
   adam = ADAM | {"clip": clip}
@@ -177,6 +178,7 @@ def test_decay_is_kept_over_a_million_steps():
   assert float(plain) != pytest.approx(expected, rel=1e-3)
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize(
   "tokens",
   [[[0, 0, 0, 0]], [[127, 0, 5, 5]], [list(range(128)) * 2]],

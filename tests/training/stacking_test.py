@@ -87,6 +87,7 @@ def test_a_schedule_of_another_number_of_stages(config, name, value):
     stacking.schedule_of(config, stacking.spans(config)[0])
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("fsdp", [1, 2])
 @pytest.mark.parametrize("moments", stacking.MOMENTS)
 def test_layers_are_copied_bit_for_bit_and_all_else_is_carried_over(config, moments, fsdp):
@@ -123,6 +124,7 @@ def losses(workdir):
   return [json.loads(line) for line in (workdir / "metrics.jsonl").read_text().splitlines()]
 
 
+@pytest.mark.heavy
 def test_a_stacked_model_starts_where_the_shallow_one_ended(folder, tmp_path):
   config = tiny.pretraining_config(folder, log_every=1)
   config.schedule.peak = 5e-3

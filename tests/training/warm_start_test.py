@@ -50,6 +50,7 @@ def tuned(folder, start):
   return folder / "tuned"
 
 
+@pytest.mark.heavy
 def test_the_folder_keeps_all_but_the_weights_that_train(start, tuned):
   before, after = (model_folder.read(path) for path in (start, tuned / "model"))
   for name in ("model", "head", "max_length", "prompts", "default_prompt"):
@@ -62,6 +63,7 @@ def test_the_folder_keeps_all_but_the_weights_that_train(start, tuned):
   assert (before.params["dense"]["kernel"] != after.params["dense"]["kernel"]).any()
 
 
+@pytest.mark.heavy
 def test_sentence_transformers_reads_it_after_a_step(tuned):
   need_torch()
   from sentence_transformers import SentenceTransformer
@@ -72,6 +74,7 @@ def test_sentence_transformers_reads_it_after_a_step(tuned):
   assert np.abs(ours.encode(TEXTS) - ours.encode(TEXTS, prompt="")).max() > 1e-3
 
 
+@pytest.mark.heavy
 def test_training_and_evaluation_in_between_use_the_prompt(folder, start):
   task = dual_encoder.Task(config_of(start, folder / "data"))
   params = model_folder.read(start).params

@@ -61,6 +61,7 @@ def step_shapes(stage):
   return jax.eval_shape(stage.train_step, stage.abstract, batch, jax.random.key(0))
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize(("path", "stage"), CASES, ids=IDS)
 def test_the_full_form_can_be_traced(path, stage, given):
   config = load(path, stage, given(path))
@@ -73,6 +74,7 @@ def test_the_full_form_can_be_traced(path, stage, given):
       assert jax.tree.map(lambda x: x.shape, state) == jax.tree.map(lambda x: x.shape, one.abstract)
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize(("path", "stage"), LAPTOP)
 def test_the_laptop_form_trains(path, stage, folder, given, tmp_path):
   own = "model=" in given(path)

@@ -4,7 +4,10 @@ import json
 import subprocess
 import sys
 
+import pytest
 
+
+@pytest.mark.heavy
 def test_no_torch_is_imported():
   code = (
     "import sys, pkgutil, importlib, labse_jax\n"

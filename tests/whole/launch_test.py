@@ -254,6 +254,7 @@ def test_tests_take_only_a_cpu_wheel_of_torch(checkout):
   assert lines.index(torch[0]) < lines.index(parity)
 
 
+@pytest.mark.heavy
 def test_local_has_eight_devices():
   code = "import jax, os; print(len(jax.devices()), jax.default_backend())"
   env = {k: v for k, v in os.environ.items() if k not in ("XLA_FLAGS", "JAX_PLATFORMS")}

@@ -36,6 +36,7 @@ def executed(tmp_path_factory):
   return notebook, folder / "runs" / "quickstart_small"
 
 
+@pytest.mark.heavy
 def test_makes_all_that_the_quickstart_makes(executed):
   _, run = executed
   for name in ("model/modules.json", "evaluation.json", "report.html", "metrics.jsonl"):

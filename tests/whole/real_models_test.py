@@ -61,6 +61,7 @@ def theirs(name):
   return SentenceTransformer(str(real.folder(name)), device="cpu")
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize(
   ("name", "count"),
   [

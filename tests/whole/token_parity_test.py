@@ -207,6 +207,7 @@ def tatoeba():
   return list(itertools.chain(*lines))
 
 
+@pytest.mark.heavy
 def test_on_fuzzed_strings(both):
   texts = fuzzed(20_000)
   blocks = {ord(character) // 256 for character in "".join(texts)}
@@ -214,6 +215,7 @@ def test_on_fuzzed_strings(both):
   assert mismatches(both, texts) == []
 
 
+@pytest.mark.heavy
 def test_on_every_tenth_line_of_tatoeba(both):
   assert mismatches(both, tatoeba()[::10]) == []
 

@@ -102,6 +102,7 @@ def test_too_few_texts_leave_rows_empty(texts):
     assert len(batches.waiting) <= distinct.PATIENCE * 30 * SLOTS
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("texts", [60, 1_000_000])  # Pairs wait, and rows do.
 @pytest.mark.parametrize("steps", [0, 1, 5, 33])
 def test_a_saved_position_gives_the_same_next_batches(steps, texts):

@@ -144,6 +144,7 @@ def test_sentences_are_lines_and_both_sides_of_pairs(tokenizer, text, pairs):
   assert [ids.tolist() for ids, _ in sides] == [ids.tolist() for ids in wanted]
 
 
+@pytest.mark.heavy
 def test_pairs_that_are_read_as_text_too_come_at_other_times(tokenizer, pairs):
   """Both kinds from one dataset: a batch's sentences are not the sides of its pairs."""
   sources = {"tlm": (pairs, masked.translations), "mlm": (pairs, masked.sentences)}
@@ -173,6 +174,7 @@ def test_special_tokens_are_never_hidden(tokenizer, pairs, text):
     assert 0.05 < hidden.sum() / (batch["segments"] > 0).sum() < 0.2
 
 
+@pytest.mark.heavy
 def test_masks_are_the_same_after_a_resume_and_new_in_each_epoch(tokenizer, text):
   sources = {"mlm": (text, masked.sentences)}
   straight = iter(make(tokenizer, sources, share_tlm=0))
@@ -199,6 +201,7 @@ def test_masks_are_the_same_after_a_resume_and_new_in_each_epoch(tokenizer, text
   assert np.mean([len(set(versions)) > 1 for versions in repeated]) > 0.9
 
 
+@pytest.mark.heavy
 def test_hosts_read_other_text_with_other_masks(tokenizer, pairs, text):
   one, two = (next(iter(make(tokenizer, both(pairs, text), host=Host(i, 2)))) for i in (0, 1))
   assert len(one["tokens"]) == 8

@@ -45,6 +45,7 @@ MODES = {
 }
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize(
   ("steps", "mode"),
   [
@@ -122,6 +123,7 @@ def languages_of(batch, names):
   return {names[tuple(pair)] for pair in batch["ids"][batch["mask"]].tolist()}
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("no_repeats", [False, True])
 @pytest.mark.parametrize("count", [1, 2, 4])
 def test_a_homogeneous_batch_is_of_one_pair_of_languages_on_all_hosts(
@@ -164,6 +166,7 @@ def test_a_small_language_of_many_hosts_is_not_packed_many_times_at_once(folder,
   assert len(ids) == len(np.unique(ids, axis=0)) == share
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("homogeneous", [False, True])
 @pytest.mark.parametrize("count", [1, 2, 4])
 def test_no_text_stands_twice_on_a_host(folder, dataset, count, homogeneous):
@@ -184,6 +187,7 @@ def test_no_text_stands_twice_on_a_host(folder, dataset, count, homogeneous):
     assert not batch["segments"][~batch["mask"].any(1)].any()
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("mode", MODES)
 def test_every_pair_of_every_host_is_seen(folder, dataset, mode):
   seen, names = set(), language_of_ids(dataset)
@@ -203,6 +207,7 @@ def test_distinct_rows_are_as_full_as_others(folder, dataset):
   assert fill["distinct"] > fill["mixed"] - 0.05
 
 
+@pytest.mark.heavy
 def test_what_stands_beside_a_pair_stays_with_it(folder, dataset):
   beside = [lambda indices: {"number": indices}]
   batches = stream(folder, dataset, rows=32, no_repeats=True, beside=beside)
@@ -217,6 +222,7 @@ def test_what_stands_beside_a_pair_stays_with_it(folder, dataset):
       assert [zlib.crc32(text.encode()) for text in texts] == ids.tolist()
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("patterns", [("eng-fra",), ("eng-[jt]*", "eng-fra"), ("*",)])
 def test_only_the_language_pairs_asked_for_are_drawn(folder, dataset, patterns):
   expected = {

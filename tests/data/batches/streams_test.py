@@ -27,6 +27,7 @@ def first(mixed, number, start=0):
   return [int(mixed[place]) for place in range(start, start + number)]
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("count", [1, 2, 8])
 def test_every_host_sees_every_language_in_the_same_shares(indices, count):
   language_of = {i: name for name, found in indices.items() for i in found}
@@ -47,6 +48,7 @@ def test_hosts_share_no_pair_and_leave_none_out(indices):
   assert one | other == set(np.concatenate(large))
 
 
+@pytest.mark.heavy
 def test_a_language_smaller_than_the_hosts_goes_to_all():
   few = {"eng-xxx": np.arange(3), "eng-deu": np.arange(3, 100)}
   for index in range(8):

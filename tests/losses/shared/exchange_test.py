@@ -10,6 +10,7 @@ from tests.support import loss_oracles as oracles
 OPTIONS = {"temperature": 0.1, "teacher_temperature": 0.1}
 
 
+@pytest.mark.heavy
 def test_a_ring_is_a_gather():
   arguments = oracles.inputs("duplicates", "teacher_bP")
   (one, of_one), gradients = oracles.ours(
@@ -22,6 +23,7 @@ def test_a_ring_is_a_gather():
   assert jax.tree.map(float, of_one) == pytest.approx(jax.tree.map(float, of_two), rel=1e-6)
 
 
+@pytest.mark.heavy
 def test_local_negatives_are_those_of_each_device_alone():
   """The loss is the mean of the devices' own losses, each weighed by its number of pairs."""
   arguments = oracles.inputs("empty slots", "teacher_bP")

@@ -26,6 +26,7 @@ def of_dims(formula, dims, **arguments):
   return sum(formula(**cut_to(d)) for d in dims)
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize(
   ("loss", "dims", "extra"), [(margin_softmax, (6, 2), ()), (hard_negative_ranking, (3, 5), NAMES)]
 )
@@ -42,6 +43,7 @@ def test_value_and_gradient_equal_the_oracle(loss, dims, extra):
       assert metrics["in_batch_accuracy"] == of_d["in_batch_accuracy"]
 
 
+@pytest.mark.heavy
 def test_of_all_dimensions_it_is_the_loss():
   arguments = oracles.inputs("empty slots")
   wrapped = matryoshka(margin_softmax, (oracles.D,), oracles.D)
