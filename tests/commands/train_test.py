@@ -238,7 +238,7 @@ def test_killed_before_the_first_checkpoint_a_budget_is_not_measured_again(folde
     (dict(length=64), "length = 64: the model has only 32 positions"),
     (dict(model={"position_offset": 2}), "length = 32: the model has only 30 positions"),
     (dict(evals={"a": {"type": "tatoeba"}}), "evals.a lacks"),
-    (dict(evals={"a": {"type": "tatoeba", "every": 0}}), "evals.a.every = 0; it must be 1"),
+    (dict(evals={"a": {"type": "tatoeba", "every": 0}}), "evals.a.every = 0; it must be a number of steps, 1 or more"),
   ],
 )
 def test_numbers_out_of_range_are_refused_and_leave_nothing(folder, tmp_path, changes, words):
