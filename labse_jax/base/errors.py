@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 
+AFTER_CALLBACK = 0.05  # Seconds.
 MOST_LISTED = 12  # A message names no more things than this.
 
 
@@ -16,6 +17,8 @@ class InputError(ValueError):
 def run(main, argv=None):
   """Runs a command's `main(argv)` and exits: 0 done, 2 wrong input, 130 Ctrl-C, 1 our own fault."""
   signal.signal(signal.SIGINT, signal.default_int_handler)  # Until here labse_jax/__init__ had it.
+  hook_before = sys.unraisablehook
+  sys.unraisablehook = _interrupt_again
   try:
     status = main(sys.argv[1:] if argv is None else argv)
     sys.stdout.flush()
@@ -33,7 +36,21 @@ def run(main, argv=None):
     status = _say(f"{where}{error.strerror}", 2)
   except FloatingPointError as error:
     status = _say(error, 1)
+  finally:
+    sys.unraisablehook = hook_before
   sys.exit(status or 0)
+
+
+def _interrupt_again(unraisable):
+  """Keeps a Ctrl-C that fell into a library's callback, such as JAX's at a garbage collection.
+
+  Python prints and drops what is raised there. A timer raises it again, outside of the callback.
+  """
+  if not issubclass(unraisable.exc_type, KeyboardInterrupt):
+    sys.__unraisablehook__(unraisable)
+    return
+  signal.signal(signal.SIGALRM, signal.default_int_handler)
+  signal.setitimer(signal.ITIMER_REAL, AFTER_CALLBACK)
 
 
 def _say(message, status):

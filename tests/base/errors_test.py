@@ -61,3 +61,23 @@ def test_a_long_list_is_cut_and_the_rest_counted():
   names = [str(number) for number in range(14)]
   assert listed(names[:12]) == "0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11"
   assert listed(names) == "0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11 and 2 more"
+
+
+def test_a_ctrl_c_that_falls_into_a_callback_is_not_lost():
+  code = """
+import gc, signal, time
+from labse_jax.base.errors import run
+
+def interrupted(phase, info):
+  gc.callbacks.remove(interrupted)
+  signal.raise_signal(signal.SIGINT)
+
+def main(argv):
+  gc.callbacks.append(interrupted)
+  gc.collect()
+  time.sleep(20)
+
+run(main, [])
+"""
+  done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=15)
+  assert (done.returncode, done.stderr) == (130, "labse-jax: interrupted\n")
