@@ -92,6 +92,7 @@ def test_a_converted_folder_gives_the_model_s_own_vectors(
   assert "pooler (as LaBSE's" in said and "kept (" in said and "gelu_new" in said
 
 
+@pytest.mark.heavy
 def test_sentence_transformers_opens_it(place, stand_in, real_lines):
   need_torch()
   from sentence_transformers import SentenceTransformer

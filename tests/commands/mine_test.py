@@ -91,6 +91,7 @@ def test_pairs_of_a_search_in_int8(command, texts, tiny_encoder, tmp_path, monke
   same(rows_of(tmp_path), expected(texts, tiny_encoder, search=search))
 
 
+@pytest.mark.heavy
 def test_few_lines_are_too_few_for_an_index(command, tmp_path, monkeypatch):
   pytest.importorskip("faiss", reason="faiss is an extra")
   monkeypatch.setattr(mine, "vectors_beside", None)  # It is said before anything is encoded.

@@ -131,6 +131,7 @@ def test_a_slice_is_compiled_for_without_one(slice_of, config, local):
   assert "It fits." in page({"topology": "v3:2x2"} | made)
 
 
+@pytest.mark.heavy
 def test_what_the_compiler_refuses_does_not_fit(slice_of, config):
   made = planned(config, slice_of("v3:2x2"), batch_rows=2**20, chunks=1)
   assert made["fits"] is False and "Ran out of memory" in made["refused"]

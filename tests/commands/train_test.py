@@ -137,6 +137,7 @@ def test_wrong_config_is_one_line_and_exit_2(folder, tmp_path, extra, words, cap
   assert stop.value.code == 2 and words in err and "\n" not in err, err
 
 
+@pytest.mark.heavy
 def test_a_workdir_of_another_config_is_refused(folder, straight, tmp_path):
   config = tiny.config(folder)
   config.seed = 7
@@ -175,6 +176,7 @@ def test_evaluators_run_every_so_many_steps_and_after_the_last(folder, tmp_path)
   assert [row["step"] for row in rows] == list(range(5))  # Each step once, with its evaluation.
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("fsdp", [pytest.param(2, marks=pytest.mark.slow), 8])
 def test_weights_split_over_fsdp_train_the_same(folder, straight, tmp_path, fsdp, monkeypatch):
   config = tiny.config(folder, total_steps=3)
@@ -238,7 +240,10 @@ def test_killed_before_the_first_checkpoint_a_budget_is_not_measured_again(folde
     (dict(length=64), "length = 64: the model has only 32 positions"),
     (dict(model={"position_offset": 2}), "length = 32: the model has only 30 positions"),
     (dict(evals={"a": {"type": "tatoeba"}}), "evals.a lacks"),
-    (dict(evals={"a": {"type": "tatoeba", "every": 0}}), "evals.a.every = 0; it must be a number of steps, 1 or more"),
+    (
+      dict(evals={"a": {"type": "tatoeba", "every": 0}}),
+      "evals.a.every = 0; it must be a number of steps, 1 or more",
+    ),
   ],
 )
 def test_numbers_out_of_range_are_refused_and_leave_nothing(folder, tmp_path, changes, words):

@@ -134,6 +134,7 @@ def test_chosen_ids_by_hand():
   assert trim.chosen(counts_V, {0, 2}, 3).tolist() == [0, 2, 5]
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("storage", ["float32", "int8_rows"])
 def test_megabytes_are_the_files(command, storage):
   _, output, _ = command(rows=400, storage=storage)

@@ -332,6 +332,7 @@ def test_the_same_vectors_on_a_thousand_real_lines(tiny_folder, lines, request):
   assert_same_vectors(tiny_folder, lines)
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("lines", ["real_lines", "many_scripts", "fuzzed"])
 def test_auto_tokenizer_gives_the_same_ids(tiny_folder, lines, request):
   need_torch()
@@ -343,6 +344,7 @@ def test_auto_tokenizer_gives_the_same_ids(tiny_folder, lines, request):
   assert [ids.tolist() for ids in ours] == theirs
 
 
+@pytest.mark.heavy
 def test_the_pooler_is_the_dense_layer(tiny_folder, real_lines):
   need_torch()
   import torch

@@ -115,6 +115,7 @@ def test_gradient_is_finite_with_empty_slots_and_reaches_every_weight(plain):
     assert np.abs(leaf).max() > 0, path
 
 
+@pytest.mark.heavy
 def test_bfloat16_keeps_the_direction(params):
   sentences = make_sentences(64)
   full, half = encode(params, sentences), encode(params, sentences, dtype="bfloat16")

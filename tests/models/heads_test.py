@@ -65,6 +65,7 @@ def test_an_empty_slot_is_the_zero_vector_with_a_finite_gradient(name, params):
   assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(grads))
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize(
   ("activation", "f"),
   [

@@ -210,6 +210,7 @@ def test_mining_again_changes_what_follows(folder, tiny_folder, straight, tmp_pa
   assert (mined[0] != mined[1]).any()
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize(
   "where,at",
   [

@@ -194,6 +194,7 @@ def test_a_run_with_the_teacher_in_the_step(folder, twin, monkeypatch):
   assert SentenceEncoder.load(workdir / "model").dimension == 16
 
 
+@pytest.mark.heavy
 def test_a_run_does_not_go_on_with_another_teacher(folder, twin, tiny_folder):
   prints = [
     dual_encoder.Task(config_of(folder, dict(model=str(model), labels="average"))).fingerprints()

@@ -89,6 +89,7 @@ def unpacked(batch):
     yield sides[::-1] if batch["turned"][row, slot] else sides, batch["ids"][row, slot]
 
 
+@pytest.mark.heavy
 def test_padded_rows_give_the_same(folder, params, batch, expected):
   items, ids = zip(*unpacked(batch), strict=True)
   padded, row_N, _ = pack(items, LENGTH, 1)

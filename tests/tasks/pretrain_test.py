@@ -126,6 +126,7 @@ def test_the_two_sides_of_a_translation_see_each_other_and_sentences_do_not(fold
     assert not moved[segments[row] != 1].any()
 
 
+@pytest.mark.heavy
 def test_batch_shapes_are_those_of_a_batch(folder, batch):
   shapes = Task(tiny.pretraining_config(folder)).batch_shapes()
   assert {k: (v.shape, v.dtype) for k, v in shapes.items()} == {
@@ -133,6 +134,7 @@ def test_batch_shapes_are_those_of_a_batch(folder, batch):
   }
 
 
+@pytest.mark.heavy
 def test_padding_rows_of_the_table_are_no_word_pieces(folder, trained, batch):
   params = params_of(trained)
   table_VD = params["bert"]["word_embedding"]

@@ -17,6 +17,7 @@ def config(folder):
   return tiny.config(folder)
 
 
+@pytest.mark.heavy
 def test_the_exported_folder_gives_the_vectors_of_the_run(config, tmp_path):
   task = EncoderTask(config)
   params = heads.init(task.module, jax.random.key(0))

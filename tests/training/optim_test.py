@@ -195,6 +195,7 @@ def test_what_is_frozen_keeps_its_bits_and_all_else_moves(run):
     assert any(moved) if "_embedding" in str(path) else all(moved), path
 
 
+@pytest.mark.heavy
 def test_moments_are_of_what_is_free_alone(run):
   state = run[0][1]
   free = optim.take_free(state["params"], optim.frozen_rows(state["params"], FREEZE))

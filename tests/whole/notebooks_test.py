@@ -43,6 +43,7 @@ def test_makes_all_that_the_quickstart_makes(executed):
     assert (run / name).stat().st_size > 0, name
 
 
+@pytest.mark.heavy
 def test_shows_the_table_the_plots_and_the_similarities(executed):
   notebook, run = executed
   text = "".join(out.get("text", "") for out in _outputs(notebook))

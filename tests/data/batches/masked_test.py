@@ -88,6 +88,7 @@ def test_a_translation_is_one_segment_with_one_cls(tokenizer, pairs):
   assert len(whole) > 16 and np.mean(whole) > 0.8  # The others were cut.
 
 
+@pytest.mark.heavy
 def test_positions_go_on_or_start_again(tokenizer, pairs):
   for restart in (False, True):
     options = OPTIONS | {"restart_positions": restart}
