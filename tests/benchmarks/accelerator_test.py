@@ -81,6 +81,7 @@ def packed(tmp_path_factory):
   return folder, folder / "packed"
 
 
+@pytest.mark.heavy
 def test_the_kit_is_whole(packed):
   _, kit = packed
   names = {path.name for path in kit.iterdir()}

@@ -36,6 +36,7 @@ def test_only_undisturbed_samples_count():
   assert benchmark.clean(samples) == [samples[0], samples[1], samples[4]]
 
 
+@pytest.mark.heavy
 def test_what_others_do_meanwhile_is_measured():
   if not pathlib.Path("/proc/stat").exists():
     pytest.skip("only Linux has /proc/stat")

@@ -214,6 +214,7 @@ def test_flags_that_cannot_be(place, stand_in):
     run(place / "other.ckpt")
 
 
+@pytest.mark.heavy
 def test_without_tensorflow_it_is_one_line_and_status_2(place):
   code = "import sys; sys.modules['tensorflow'] = None; from labse_jax import convert; "
   code += "from labse_jax.base import errors; "

@@ -19,6 +19,7 @@ def dataset(tmp_path):
   return open_dataset(tmp_path / "data")
 
 
+@pytest.mark.heavy
 def test_several_hosts_are_given_the_command(dataset, tiny_folder, monkeypatch, capsys):
   with monkeypatch.context() as several:
     several.setattr(jax, "process_count", lambda: 2)

@@ -100,6 +100,7 @@ def test_few_lines_are_too_few_for_an_index(command, tmp_path, monkeypatch):
   assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.heavy
 def test_the_recall_of_an_index_is_said(command, texts, tiny_encoder, tmp_path, monkeypatch):
   pytest.importorskip("faiss", reason="faiss is an extra")
   from labse_jax.neighbours import approximate
@@ -184,6 +185,7 @@ def test_given_pairs_are_scored_in_order(command, texts, tiny_encoder, tmp_path)
   np.testing.assert_allclose([row["score"] for row in rows], wanted, atol=2e-6)
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("chunks", [0, 2, 6])
 def test_a_killed_run_goes_on_to_the_same_bytes(command, tmp_path, monkeypatch, chunks):
   command()
@@ -247,6 +249,7 @@ def test_wrong_input_is_one_line_and_writes_nothing(command, tmp_path, monkeypat
   assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
 
 
+@pytest.mark.heavy
 def test_a_precision_finds_the_threshold(command, texts, tiny_encoder, tmp_path, monkeypatch):
   """With fewer gold pairs than are believed outside of a test, near copies among them."""
   monkeypatch.setattr(calibration, "FEWEST", 15)

@@ -53,6 +53,7 @@ def weights(config):
   return 4 * (tables + 2 * D + N * layer)
 
 
+@pytest.mark.heavy
 def test_memory_is_split_exactly(config, local):
   made = local
   assert made["memory"]["parameters"] == weights(config)
@@ -75,6 +76,7 @@ def test_fsdp_splits_the_weights_and_gathers_them(config, local, monkeypatch):
   assert split["flops_per_step"] == local["flops_per_step"]
 
 
+@pytest.mark.heavy
 def test_twelve_layers_cost_twice_six(config):
   def counted(depth, remat=False):
     config.model.depth, config.remat = depth, remat
@@ -86,6 +88,7 @@ def test_twelve_layers_cost_twice_six(config):
   assert all(twelve > six) and counted(12, remat=True)[0] > twelve[0]
 
 
+@pytest.mark.heavy
 def test_shapes_are_those_of_a_real_batch(folder):
   config = tiny.config(folder)
   task = chosen("tasks", config.task).Task(config)

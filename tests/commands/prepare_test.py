@@ -372,6 +372,7 @@ def many_rows(path, count):
 
 
 # The spool, an ArrayRecord file's middle and its end meet the full disk in turn.
+@pytest.mark.heavy
 @pytest.mark.parametrize("limit_of", [lambda size: 50_000, lambda s: s // 2, lambda s: s - 1])
 def test_a_full_disk_leaves_the_old_output_whole(tmp_path, limit_of):
   output = tmp_path / "d"
@@ -403,6 +404,7 @@ def test_on_a_terminal_there_is_a_bar(monkeypatch, capsys):
   assert "rows/s" in capsys.readouterr().err
 
 
+@pytest.mark.heavy
 def test_ctrl_c_is_130_without_a_traceback(tmp_path):
   os.mkfifo(tmp_path / "a.tsv")
   process = command("--input", tmp_path / "a.tsv", "--output", tmp_path / "d")

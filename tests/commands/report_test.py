@@ -149,6 +149,7 @@ def test_only_what_is_shown_is_encoded(workdir):
   assert set(ENGLISH) < set(FakeEncoder.asked) and set(FRENCH) - set(FakeEncoder.asked)
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize(
   "name, message",
   [

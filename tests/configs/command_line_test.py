@@ -135,6 +135,7 @@ def test_one_line_and_exit_status_2(file, capsys):
   assert caught.value.code == 2 and error.count("\n") == 1 and error.startswith("labse-jax: ")
 
 
+@pytest.mark.heavy
 def test_the_command_itself(file):
   done = subprocess.run(
     [sys.executable, "-m", "labse_jax.train", "--config", f"{file}:stepz=3", "--workdir=w"],

@@ -41,12 +41,14 @@ def test_order_is_kept_and_batches_change_nothing(tiny_encoder, lines):
   assert np.abs(together[:-1] - together[1:]).max(1).min() > 1e-3  # No two neighbours are one.
 
 
+@pytest.mark.heavy
 def test_chunks_of_sentences_change_nothing(tiny_encoder, lines, monkeypatch):
   whole = tiny_encoder.encode(lines)
   monkeypatch.setattr(sentence_encoder, "CHUNK", 7)
   np.testing.assert_allclose(tiny_encoder.encode(lines), whole, atol=1e-6)
 
 
+@pytest.mark.heavy
 def test_one_device_and_eight_give_the_same(tiny_content, lines):
   module = heads.build(tiny_content.model, tiny_content.head)
   tokenizer = sentence_encoder.Tokenizer(tiny_content.tokenizer_file)
@@ -71,6 +73,7 @@ def test_a_default_prompt_that_is_not_there_is_said(tiny_content, tmp_path):
     SentenceEncoder.load(tmp_path / "m")
 
 
+@pytest.mark.heavy
 def test_normalisation_and_truncation_as_in_sentence_transformers(tmp_path, with_head, lines):
   model_folder.write(tmp_path / "m", with_head("mean", 0, False))
   encoder = SentenceEncoder.load(tmp_path / "m")
@@ -133,6 +136,7 @@ def test_at_most_nine_compilations(tiny_content):
   assert encoder._forward._cache_size() <= 3 + 3 + 2 + 1
 
 
+@pytest.mark.heavy
 def test_the_last_batch_is_no_larger_than_it_must_be(tiny_content, monkeypatch):
   encoder = with_limit(tiny_content, 64, 64)
   encoder.mesh = make_mesh(devices=jax.devices()[:1])

@@ -8,11 +8,13 @@ from labse_jax.losses.margin_softmax import margin_softmax
 from tests.support import loss_oracles as oracles
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("where", oracles.WHERE[1:2])
 def test_value_and_gradient_equal_the_oracle(where):
   oracles.check(hard_contrastive, oracles.hard_contrastive, where, temperature=0.05)
 
 
+@pytest.mark.heavy
 def test_it_is_margin_softmax_without_a_margin():
   arguments = oracles.inputs("duplicates")
   (value, _), gradients = oracles.ours(hard_contrastive, arguments, temperature=0.05)
@@ -22,6 +24,7 @@ def test_it_is_margin_softmax_without_a_margin():
     np.testing.assert_array_equal(gradient, others[name])
 
 
+@pytest.mark.heavy
 def test_the_gradient_of_a_learned_temperature_equals_the_oracle():
   learned = [("temperature", 0.05)]
   oracles.check(hard_contrastive, oracles.hard_contrastive, oracles.WHERE[2], learned=learned)

@@ -98,6 +98,7 @@ def oracle_lse(x_MD, table_VD, bias_V):
   return np.log(np.exp(x_MD @ table_VD.T + bias_V).sum(1))
 
 
+@pytest.mark.heavy
 def test_bfloat16_products_stay_near_float32():
   x_MD, labels_M, table_VD, bias_V, _ = inputs(3)
   args = jnp.int32(labels_M), jnp.float32(table_VD), jnp.float32(bias_V), 16
@@ -108,6 +109,7 @@ def test_bfloat16_products_stay_near_float32():
     np.testing.assert_allclose(a, b, atol=0.1)
 
 
+@pytest.mark.heavy
 def test_large_logits_do_not_overflow():
   x_MD = jnp.full((2, D), 100.0)
   table_VD = jnp.eye(V, D) * 100

@@ -62,6 +62,7 @@ def test_read_gives_back_what_was_written(tmp_path, with_head, head):
   jax.tree.map(np.testing.assert_array_equal, again.params, content.params)
 
 
+@pytest.mark.heavy
 def test_the_table_is_cut_to_the_vocabulary(tiny_folder):
   tensors = load_file(tiny_folder / "model.safetensors")
   assert tensors["embeddings.word_embeddings.weight"].shape == (1000, 32)
@@ -388,6 +389,7 @@ def torch_folders(tmp_path_factory, tiny_folder):
   return folders
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("kind", ["BertModel", "BertForMaskedLM"])
 def test_a_folder_of_transformers_is_read_as_sentence_transformers_reads_it(
   torch_folders, real_lines, kind

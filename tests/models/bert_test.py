@@ -57,6 +57,7 @@ def test_packed_rows_equal_one_sentence_a_row(params, pooling):
   assert (packed @ packed.T - np.eye(len(packed))).max() < 0.999
 
 
+@pytest.mark.heavy
 def test_order_and_padding_change_nothing(params):
   sentences = make_sentences()
   straight = encode(params, sentences)

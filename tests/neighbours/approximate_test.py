@@ -38,6 +38,7 @@ def found(sides, tmp_path_factory):
     return approximate.top_k_both(*maps, K, sample=10**6)
 
 
+@pytest.mark.heavy
 def test_most_neighbours_are_found_and_the_share_is_told(sides, found):
   exact = search.top_k_both(*sides, K)
   for (scores, ids), (true_scores, true_ids), recall in zip(

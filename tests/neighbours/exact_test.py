@@ -118,6 +118,7 @@ def both_as_pairs(found):
     yield scores, pairs if side == 0 else pairs[::-1]
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize(
   "devices,both,k", [(8, False, 7), (2, True, 7), (3, True, 2), (8, True, 7)]
 )

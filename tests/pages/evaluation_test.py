@@ -46,6 +46,7 @@ def folder(tmp_path_factory):
   return folder
 
 
+@pytest.mark.heavy
 def test_the_page_is_whole_escaped_and_needs_nothing_else(folder):
   text = (folder / "both.html").read_text("utf-8")
   document = Document(text)

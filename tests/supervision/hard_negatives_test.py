@@ -69,6 +69,7 @@ def test_texts_are_the_nearest_of_the_language(data, mined, tiny_folder):
   assert manifest["missing"] == sum(text == "" for row in texts for text in row)
 
 
+@pytest.mark.heavy
 def test_what_is_mined_is_not_mined_again(data, mined, tiny_folder, monkeypatch):
   monkeypatch.setattr(hard_negatives, "mine", None)
   five, two = (look_up(data, model=tiny_folder, k=k, margin=-2.0) for k in (5, 2))
@@ -91,6 +92,7 @@ def test_what_was_mined_otherwise_is_refused(copy, tiny_folder, name):
     look_up(dataset, model=tiny_folder, k=5, margin=-2.0)
 
 
+@pytest.mark.heavy
 def test_mining_again_reads_the_dataset_once(data, tiny_folder, tmp_path, monkeypatch):
   read = []
   of_dataset = fingerprint.dataset

@@ -203,6 +203,7 @@ def test_a_run_does_not_go_on_with_another_teacher(folder, twin, tiny_folder):
   assert prints[0] == prints[1] != prints[2]
 
 
+@pytest.mark.heavy
 def test_training_computes_what_is_missing_and_says_so(folder, twin, capsys):
   teacher = dict(model=str(twin), labels="priority", order=ALL, prompt="the ")
   task = dual_encoder.Task(config_of(folder, teacher))

@@ -28,6 +28,7 @@ def half(tmp_path, tiny_content, real_lines):
   return write, kept, lambda: ((f"f:{n}", line) for n, line in enumerate(real_lines[:60], 1))
 
 
+@pytest.mark.heavy
 def test_lines_that_are_the_same_have_the_same_vectors_to_the_bit(
   tiny_folder, half, real_lines, monkeypatch
 ):

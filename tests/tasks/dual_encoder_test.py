@@ -161,6 +161,7 @@ def oracle_vector(p, tokens, config):
   return z / np.linalg.norm(z)
 
 
+@pytest.mark.heavy
 def test_a_head_that_does_not_normalise_is_trained_by_cosines(folder, params, batch, expected):
   task = make_task(folder)
   task.module = task.module.clone(normalize=False)

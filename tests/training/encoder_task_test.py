@@ -37,6 +37,7 @@ def test_parts_of_other_models_are_not_exported(config, tmp_path):
   assert "teacher" not in model_folder.read(tmp_path / "model").params
 
 
+@pytest.mark.heavy
 def test_the_encoder_is_made_once_and_takes_new_weights(config):
   task = EncoderTask(config)
   vectors = []

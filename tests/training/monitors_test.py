@@ -78,6 +78,7 @@ def test_collapsed_vectors_have_rank_one_and_similarity_one():
   assert abs(got["teacher_agreement"]) <= 1
 
 
+@pytest.mark.heavy
 def test_orthogonal_vectors_have_full_rank():
   z = np.float32(np.eye(D)[np.arange(N) % D])
   got = monitors.of_batch({"x_bD": z, "y_bD": z, "mask_b": np.ones(N, bool)})

@@ -40,6 +40,7 @@ def test_decay_is_for_kernels_and_embeddings_only():
   assert params["bert"]["blocks"]["mlp_norm"]["scale"].ndim == 2
 
 
+@pytest.mark.heavy
 def test_two_steps_equal_numpy():
   rng = np.random.default_rng(0)
   params = {"kernel": rng.normal(size=(3, 4)), "bias": rng.normal(size=4)}

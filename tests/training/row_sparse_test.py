@@ -121,6 +121,7 @@ def test_all_rows_equal_dense_adamw(table_VD, clip):
   assert (np.asarray(sparse["rows"]["touched"]) == STEPS + GAP + 1).all()
 
 
+@pytest.mark.heavy
 def test_settling_twice_changes_nothing_and_training_goes_on_from_either(table_VD):
   step, steps = make_step(ADAM, True), list(batches())
   state = start(ADAM, table_VD)
@@ -143,6 +144,7 @@ BOUNDS = [
 ]
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize(("b1", "b2", "before", "bound"), BOUNDS)
 @pytest.mark.parametrize("epsilon", [1e-8, 1e-5])
 def test_the_motion_of_a_gap_is_within_what_is_documented(b1, b2, before, bound, epsilon):

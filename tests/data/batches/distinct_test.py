@@ -56,6 +56,7 @@ def small_pieces(monkeypatch):
   monkeypatch.setattr(distinct, "PIECE", 16)
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("size", [1, 4, 30])
 @pytest.mark.parametrize("texts", [5, 60, 3000])
 def test_no_text_stands_twice_in_a_batch(size, texts):

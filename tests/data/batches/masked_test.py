@@ -61,6 +61,7 @@ def unmasked(batch):
   return tokens_RL
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("share", [0.25, 0.5, 0.75])
 def test_rows_of_both_kinds_are_mixed_by_the_ratio(tokenizer, pairs, text, share):
   data = iter(make(tokenizer, both(pairs, text), share_tlm=share))
@@ -68,6 +69,7 @@ def test_rows_of_both_kinds_are_mixed_by_the_ratio(tokenizer, pairs, text, share
   assert kinds.mean() == pytest.approx(share, abs=1 / 128)
 
 
+@pytest.mark.heavy
 def test_a_translation_is_one_segment_with_one_cls(tokenizer, pairs):
   special = tokenizer.special_ids
   data = make(tokenizer, {"tlm": (pairs, masked.translations)}, share_tlm=1, length=128)
@@ -165,6 +167,7 @@ def test_pairs_that_are_read_as_text_too_come_at_other_times(tokenizer, pairs):
   assert np.mean([first in texts for first in firsts]) < 0.5
 
 
+@pytest.mark.heavy
 def test_special_tokens_are_never_hidden(tokenizer, pairs, text):
   data = iter(make(tokenizer, both(pairs, text)))
   for _ in range(5):

@@ -199,6 +199,7 @@ def test_every_pair_of_every_host_is_seen(folder, dataset, mode):
   assert seen == set(names)
 
 
+@pytest.mark.heavy
 def test_distinct_rows_are_as_full_as_others(folder, dataset):
   fill = {}
   for mode in ("mixed", "distinct"):

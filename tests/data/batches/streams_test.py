@@ -41,6 +41,7 @@ def test_every_host_sees_every_language_in_the_same_shares(indices, count):
     np.testing.assert_allclose(shares, expected, atol=0.02)
 
 
+@pytest.mark.heavy
 def test_hosts_share_no_pair_and_leave_none_out(indices):
   one, other = (set(first(mix(indices, Host(n, 2), exponent=1.0), 800)) for n in (0, 1))
   large = [found for found in indices.values() if len(found) >= 2]

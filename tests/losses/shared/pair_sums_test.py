@@ -61,6 +61,7 @@ def softmax_of_others(x, y):
 
 
 # The last forms all similarities at once, but of vectors so wide that keys are gathered in parts.
+@pytest.mark.heavy
 @pytest.mark.parametrize(
   ("where", "D"), [*((where, oracles.D) for where in oracles.WHERE), ((4, 1, "gather", 100), 64)]
 )
@@ -142,6 +143,7 @@ def costs(name):
   return found
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize(
   "name",
   [
