@@ -41,6 +41,20 @@ from labse_jax.training.stopper import Stopper
 from labse_jax.training.warm_start import check_init, warm_start
 from labse_jax.training.workdir import check_same_run, write_config
 
+HELP = """usage: labse_jax.train --config FILE.py[:key=value,...] --workdir DIR [--config.a.b=v ...]
+
+  --config   an experiment: a file with get_config(arg) -> ml_collections.ConfigDict. What stands
+             after the colon is given to it; the experiment's docstring says what it takes, and
+             `runlocal` is a small form that any laptop runs.
+  --config.a.b=v   changes one value of the config.
+  --workdir  where everything goes: checkpoints/, metrics.jsonl, config.json, and model/ in the
+             end. The same command again goes on from the newest checkpoint.
+
+  python -m labse_jax.train --config experiments/quickstart.py:runlocal --workdir runs/try
+
+JAX's own settings apply: JAX_PLATFORMS=cpu, and XLA_FLAGS=--xla_force_host_platform_device_count=8
+for eight simulated devices."""
+
 
 @dataclasses.dataclass
 class Stage:
@@ -223,7 +237,7 @@ def make_stage(config, mesh, span, *, several):
   task = chosen("tasks", config.task).Task(own)
   optimizer = optimizer_of(config)
   optimizer.check(task, config)
-  freeze = (*config.get("freeze", ()), *task.frozen)
+  freeze = (*config.get("freeze", ()), *task.other_models)
   abstract, init = make_state(task, optimizer, mesh, freeze)
   schedule = stacking.schedule_of(config, span)
   grow = functools.partial(
@@ -306,7 +320,7 @@ def make_train_step(task, optimizer, abstract, schedule, freeze=()):
 
 
 def main(argv):
-  config, workdir = load_config(argv)
+  config, workdir = load_config(argv, HELP)
   if os.environ.get("LABSE_DISTRIBUTED") == "1":  # launch/tpu_vm.sh starts one process a host.
     jax.distributed.initialize()
   cache_compilations()

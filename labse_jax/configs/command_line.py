@@ -9,33 +9,20 @@ from ml_collections import config_flags
 
 from labse_jax.base.errors import InputError
 
-HELP = """usage: labse_jax.train --config FILE.py[:key=value,...] --workdir DIR [--config.a.b=v ...]
 
-  --config   an experiment: a file with get_config(arg) -> ml_collections.ConfigDict. What stands
-             after the colon is given to it; the experiment's docstring says what it takes, and
-             `runlocal` is a small form that any laptop runs.
-  --config.a.b=v   changes one value of the config.
-  --workdir  where everything goes: checkpoints/, metrics.jsonl, config.json, and model/ in the
-             end. The same command again goes on from the newest checkpoint.
-
-  python -m labse_jax.train --config experiments/quickstart.py:runlocal --workdir runs/try
-
-JAX's own settings apply: JAX_PLATFORMS=cpu, and XLA_FLAGS=--xla_force_host_platform_device_count=8
-for eight simulated devices."""
-
-
-def load_config(argv):
-  """(config, workdir) of a command line; raises InputError for what it does not know."""
-  config, values = parse(argv, HELP, workdir=None)
+def load_config(argv, usage=""):
+  """Returns (config, workdir) of a command line; raises InputError for what it does not know."""
+  config, values = parse(argv, usage, workdir=None)
   if not values.workdir:
     raise InputError("--workdir DIR is missing; see --help.")
   return config, values.workdir
 
 
 def parse(argv, usage, **defaults):
-  """(config, values) of a command line with --config and the flags that `defaults` names.
+  """Returns (config, values) of a command line with --config and the flags that `defaults` names.
 
-  A flag is text, or a switch where its default is a bool. Raises InputError.
+  `--help` prints `usage` and exits. A flag is text, or a switch where its default is a bool. Raises
+  InputError.
   """
   if "--help" in argv or "-h" in argv or not argv:
     print(usage)
@@ -73,7 +60,7 @@ def _explain(error):
   """One sentence of an error of absl's, or of the experiment's own file."""
   text = str(error.args[0] if error.args else error)
   if "Traceback" in text:  # absl quotes the whole traceback; its last line says what was wrong.
-    text = text.strip().splitlines()[-1].removeprefix("labse_jax.base.errors.InputError: ")
+    text = text.strip().splitlines()[-1].removeprefix(f"{InputError.__module__}.InputError: ")
   near = re.search(r'Did you mean "(\w+)" instead of "(\w+)"', text)
   if near:
     return f"Unknown config key {near[2]!r}; did you mean {near[1]!r}?"

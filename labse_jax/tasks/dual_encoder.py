@@ -70,7 +70,7 @@ class Task(EncoderTask):
       teachers.check_comparable(teacher, config.loss, config.get("matryoshka") or (width,))
     if teacher.get("where") == "step":
       self.teacher_module = teachers.module(teacher, config.dtype)
-      self.frozen = {TEACHER: teacher["model"]}
+      self.other_models = {TEACHER: teacher["model"]}
     return teacher
 
   def fingerprints(self):
@@ -101,7 +101,7 @@ class Task(EncoderTask):
       f"{config.data}: {len(drawn):,} pairs in {len(languages)} pairs of languages; "
       f"{share:.2%} of sentences are cut at {config.length} tokens."
     )
-    if self.frozen:
+    if self.other_models:
       teachers.check_same_tokens(self.teacher, tokenizer, self.prompt, config.length)
     negatives = hard_negatives.look_up(dataset, **self.hard) if self.hard else None
     return self._batches(dataset, tokenizer, negatives)
@@ -161,7 +161,7 @@ class Task(EncoderTask):
     if self.hard:
       shapes["negative_ids"] = ((R, S, K), jnp.uint32)
       shapes["negative_mask"] = ((R, S, K), jnp.bool_)
-    if self.teacher and not self.frozen:
+    if self.teacher and not self.other_models:
       shapes["teacher"] = ((R, S, self.teacher_width), jnp.float16)
     elif self.teacher and self.teacher["labels"] == "priority":
       shapes["anchor"] = ((R, S), jnp.int32)
@@ -175,14 +175,14 @@ class Task(EncoderTask):
       start[name] = jnp.log(float(value)) if name in POSITIVE else jnp.float32(value)
     if start:
       params[LEARNED] = start
-    for name in self.frozen:
+    for name in self.other_models:
       params[name] = heads.init(self.teacher_module, key)
     return params
 
   def loss_fn(self, params, batch, key):
     """(loss, metrics) of a global batch; the same for all devices and, without dropout, chunks."""
     vectors = self.vectors(self.encode(params, batch, key), batch)
-    if self.frozen:
+    if self.other_models:
       vectors["teacher_bP"] = self.taught(params[TEACHER], batch)
     learned = {}
     for name, value in params.get(LEARNED, {}).items():

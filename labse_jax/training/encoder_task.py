@@ -32,7 +32,7 @@ class EncoderTask:
   """
 
   refresh_every = 0  # Steps after which `refreshed` changes the batches; 0: never.
-  frozen = {}  # Parts of the parameters that are other models': {name: model folder}.
+  other_models = {}  # Parts of the parameters that are other models': {name: model folder}.
 
   def __init__(self, config):
     self.config = config
@@ -93,7 +93,7 @@ class EncoderTask:
 
   def own(self, params):
     """The parameters without those of other models."""
-    return {name: value for name, value in params.items() if name not in self.frozen}
+    return {name: value for name, value in params.items() if name not in self.other_models}
 
   def export(self, params, folder):
     """Writes the model folder."""

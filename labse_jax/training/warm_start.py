@@ -30,9 +30,9 @@ def check_init(task):
 
 
 def warm_start(params, task):
-  """Fresh `params` of a task, with the weights of config.init and `task.frozen` in their place."""
+  """Returns fresh `params` with the weights of config.init and `task.other_models` in them."""
   taken = _of_init(params, task) if task.config.get("init") else {}
-  taken |= {name: model_folder.read(folder).params for name, folder in task.frozen.items()}
+  taken |= {name: model_folder.read(folder).params for name, folder in task.other_models.items()}
 
   def put(old, new):
     return jax.make_array_from_callback(new.shape, old.sharding, new.__getitem__)

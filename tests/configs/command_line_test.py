@@ -124,8 +124,8 @@ def test_a_file_that_is_no_config(tmp_path, text, message, monkeypatch):
 
 def test_help_is_printed_and_is_no_error(capsys):
   with pytest.raises(SystemExit) as caught:
-    load("--help")
-  assert caught.value.code == 0 and "--workdir" in capsys.readouterr().out
+    load_config(["--help"], "usage: --workdir DIR")
+  assert caught.value.code == 0 and capsys.readouterr().out == "usage: --workdir DIR\n"
 
 
 def test_one_line_and_exit_status_2(file, capsys):

@@ -31,7 +31,7 @@ def test_the_exported_folder_gives_the_vectors_of_the_run(config, tmp_path):
 
 def test_parts_of_other_models_are_not_exported(config, tmp_path):
   task = EncoderTask(config)
-  task.frozen = {"teacher": "elsewhere"}
+  task.other_models = {"teacher": "elsewhere"}
   params = heads.init(task.module, jax.random.key(0))
   task.export(params | {"teacher": params["bert"]}, tmp_path / "model")
   assert "teacher" not in model_folder.read(tmp_path / "model").params
