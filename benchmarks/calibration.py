@@ -53,7 +53,8 @@ def main():
 
 def read_vectors(args):
   """{language: [N, D]}, encoded where DIR does not hold them."""
-  vectors, encoder = {}, None
+  vectors = {}
+  encoder = None
   for language in args.languages.split(","):
     path = args.work / f"{language}.npy"
     if not path.exists():
@@ -73,7 +74,8 @@ def draw(rng, vectors):
     alone_x, alone_y = (int(pairs * np.exp(rng.uniform(np.log(0.2), np.log(5)))) for _ in range(2))
     if pairs + alone_x + alone_y <= len(lines):
       break
-  both, rest = lines[:pairs], lines[pairs:]
+  both = lines[:pairs]
+  rest = lines[pairs:]
   lines_x = rng.permutation(np.concatenate([both, rest[:alone_x]]))
   lines_y = rng.permutation(np.concatenate([both, rest[alone_x : alone_x + alone_y]]))
   about = {"source": source, "target": target, "pairs": pairs, "alone": [alone_x, alone_y]}
@@ -83,7 +85,8 @@ def draw(rng, vectors):
 def run(task, vectors):
   """The task with the precision and recall of each threshold."""
   about, lines_x, lines_y = task
-  x_ND, y_MD = vectors[about["source"]][lines_x], vectors[about["target"]][lines_y]
+  x_ND = vectors[about["source"]][lines_x]
+  y_MD = vectors[about["target"]][lines_y]
   try:
     found = calibrated(x_ND, y_MD, k=4)
   except InputError as error:

@@ -18,7 +18,9 @@ import jax.numpy as jnp
 
 from labse_jax.losses.masked_lm import vocabulary_lse
 
-V, D = 501_248, 768  # 501,153 padded to a multiple of 128, as the table is inside the model.
+# 501,153 padded to a multiple of 128, as the table is inside the model.
+V = 501_248
+D = 768
 CHUNK = 4_096
 REPEATS = 3
 
@@ -47,7 +49,8 @@ def compile_with_gradients(loss, *arguments):
 
 def main():
   keys = jax.random.split(jax.random.key(0), 3)
-  table_VD, bias_V = 0.02 * jax.random.normal(keys[0], (V, D)), jnp.zeros(V)
+  table_VD = 0.02 * jax.random.normal(keys[0], (V, D))
+  bias_V = jnp.zeros(V)
 
   def inputs(M):
     return (

@@ -65,7 +65,8 @@ def main():
 def prepare(pairs, work):
   """The pairs as datasets: held_out, small (a fifth) and all; text of their sides; a vocabulary."""
   work.mkdir(parents=True, exist_ok=True)
-  lines, text = {"held_out": [], "small": [], "all": []}, {}
+  lines = {"held_out": [], "small": [], "all": []}
+  text = {}
   for _, line in read_lines(pairs):
     source_language, target_language, _, source, target = line.split("\t")
     english = source if source_language == "eng" else target
@@ -115,7 +116,8 @@ def steps_for(seconds, work):
   path = work / "step_times.json"
   if not path.exists():
     text = config_text(work, data=work / "small", text=work / "text", steps="9/9/9")
-    config, mesh = load_config_of(text), make_mesh()
+    config = load_config_of(text)
+    mesh = make_mesh()
     times = []
     with jax.set_mesh(mesh):
       stages = trainer.make_stages(config, mesh)
@@ -130,7 +132,9 @@ def steps_for(seconds, work):
 
 def step_time(stage, batches, mesh):
   """The median seconds of a step."""
-  state, key, times = stage.init(jax.random.key(0)), jax.random.key(0), []
+  state = stage.init(jax.random.key(0))
+  key = jax.random.key(0)
+  times = []
   for _ in range(8):
     batch = to_devices(next(batches), batch_sharding(mesh))
     start = time.perf_counter()
@@ -166,7 +170,8 @@ def held_out_loss(work, name):
     task = trainer.make_stages(config, mesh)[0].task
     params = model_folder.read(work / name / "model", pretraining=True).params
     params = jax.device_put(params, jax.NamedSharding(mesh, jax.P()))
-    loss, batches = jax.jit(task.loss_fn), iter(task.batches())
+    loss = jax.jit(task.loss_fn)
+    batches = iter(task.batches())
     rows = []
     for _ in range(HELD_OUT_BATCHES):
       batch = to_devices(next(batches), batch_sharding(mesh))

@@ -36,7 +36,9 @@ def make_task(vocab_size):
   words = ["--config", "experiments/quickstart.py:steps=1000", "--workdir", "unused"]
   config = load_config(words)[0]
   config.model.update(vocab_size=vocab_size, width=384, heads=6, mlp_width=1536)
-  config.length, config.slots, config.batch_rows = 32, 1, 64
+  config.length = 32
+  config.slots = 1
+  config.batch_rows = 64
   return Task(config)
 
 
@@ -44,9 +46,11 @@ def random_batch(task, rng):
   """Sentences that fill their rows, of words as frequent as Zipf has it."""
   shapes = task.batch_shapes()
   batch = {name: np.zeros(x.shape, x.dtype) for name, x in shapes.items()}
-  V, tokens = task.model["vocab_size"], shapes["tokens"].shape
+  V = task.model["vocab_size"]
+  tokens = shapes["tokens"].shape
   batch["tokens"] = np.int32(V ** rng.random(tokens)) - 1
-  batch["segments"][:], batch["mask"][:] = 1, True
+  batch["segments"][:] = 1
+  batch["mask"][:] = True
   batch["positions"][:] = np.arange(tokens[-1])
   batch["ids"][:] = rng.integers(2**32, size=batch["ids"].shape, dtype=np.uint32)
   return batch
@@ -66,12 +70,15 @@ def prepare(task, mesh, optimizer):
 
 def measure(vocab_size, mesh):
   """Prints a line for each of the two, and returns nothing."""
-  task, rng, key = make_task(vocab_size), np.random.default_rng(0), jax.random.key(1)
+  task = make_task(vocab_size)
+  rng = np.random.default_rng(0)
+  key = jax.random.key(1)
   options = task.config.optim.to_dict()
   forms = {"dense": optimizers.Dense, "row-sparse": optimizers.RowSparse}
   runs = {name: prepare(task, mesh, form(options)) for name, form in forms.items()}
   states = {name: state for name, (_, state, _) in runs.items()}
-  times, distinct = {name: [] for name in runs}, []
+  times = {name: [] for name in runs}
+  distinct = []
   for repeat in range(2 + REPEATS):
     batch = jax.device_put(random_batch(task, rng))
     distinct.append(np.unique(batch["tokens"]).size)

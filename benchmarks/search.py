@@ -84,7 +84,8 @@ def measure(name, folder, k):
     return None
   before = peak_mb()
   search(x_ND)
-  wall, processor = time.perf_counter(), time.process_time()
+  wall = time.perf_counter()
+  processor = time.process_time()
   ids_NK = search(x_ND)
   seconds = {"seconds": time.perf_counter() - wall, "processor": time.process_time() - processor}
   np.save(folder / f"{name}.npy", ids_NK)

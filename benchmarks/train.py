@@ -32,8 +32,11 @@ from labse_jax.configs.command_line import load_config
 from labse_jax.data.batches.streams import to_devices
 from labse_jax.training.warm_start import warm_start
 
-TURNS, STEPS = 5, 3
-SCALE, MARGIN, RATE = 20.0, 0.3, 2e-5
+TURNS = 5
+STEPS = 3
+SCALE = 20.0
+MARGIN = 0.3
+RATE = 2e-5
 OPTIM = dict(clip=1e9, b1=0.9, b2=0.999, epsilon=1e-8, weight_decay=0.0)
 
 
@@ -69,7 +72,9 @@ def compare(args):
   """{contender: its seconds a step, its losses}, all measured in turns."""
   batches = read_batches(args)
   tokens = statistics.mean(int((batch["segments"] > 0).sum()) for batch in batches[:STEPS])
-  context, pipes, results = multiprocessing.get_context("spawn"), {}, {}
+  context = multiprocessing.get_context("spawn")
+  pipes = {}
+  results = {}
   for kind, said in ((Ours, "labse_jax"), (Torch, "torch")):
     for dtype in ("float32", "bfloat16"):
       pipes[f"{said} {dtype}"], theirs = context.Pipe()
@@ -92,7 +97,8 @@ def contend(pipe, kind, args, dtype):
   In a process of its own: the memory and threads of one would weigh on the others. The first step
   of a turn is not timed: it gets back the memory that others used in between.
   """
-  one, batches = kind(args, dtype), read_batches(args)
+  one = kind(args, dtype)
+  batches = read_batches(args)
   pipe.send([one.step(batch) for batch in batches])
   while pipe.recv():
     one.step(batches[0])
@@ -107,7 +113,10 @@ def config_of(args, dtype):
   options = f"model={args.model},data={args.data},batch_rows={args.rows},length={args.length}"
   config, _ = load_config(["--config", f"experiments/finetune.py:{options}", "--workdir", "-"])
   with config.unlocked():
-    config.freeze, config.dtype, config.model.dropout, config.optim = (), dtype, 0.0, OPTIM
+    config.freeze = ()
+    config.dtype = dtype
+    config.model.dropout = 0.0
+    config.optim = OPTIM
     config.loss_options = dict(scale=SCALE, margin=MARGIN)
     config.schedule = dict(peak=RATE, warmup=0.0, decay="constant")
   return config
@@ -124,10 +133,12 @@ class Ours:
   """The trainer's own step."""
 
   def __init__(self, args, dtype):
-    config, self.mesh = config_of(args, dtype), make_mesh()
+    config = config_of(args, dtype)
+    self.mesh = make_mesh()
     stage = trainer.make_stages(config, self.mesh)[0]
     with jax.set_mesh(self.mesh):
-      self.state, self.train_step = stage.init(jax.random.key(0)), stage.train_step
+      self.state = stage.init(jax.random.key(0))
+      self.train_step = stage.train_step
       self.state["params"] = warm_start(self.state["params"], stage.task)
 
   def step(self, batch):
@@ -200,7 +211,8 @@ def table(results):
   yield "| | tokens/s | seconds a step, median (range) | to torch | first losses |"
   yield "|---|---|---|---|---|"
   for name, result in results.items():
-    seconds, dtype = result["seconds"], name.split()[1]
+    seconds = result["seconds"]
+    dtype = name.split()[1]
     ratio = result["tokens_per_second"] / results[f"torch {dtype}"]["tokens_per_second"]
     losses = ", ".join(f"{loss:.4f}" for loss in result["losses"][:3])
     yield (

@@ -38,41 +38,58 @@ def get_config(arg=None):
   if arg.runlocal:
     quick = dict(model="runs/quickstart/model", data="runs/quickstart/data")
     arg.update({name: arg[name] or path for name, path in quick.items()})
-    arg.steps, arg.batch_rows, arg.length = 4, 16, 32
+    arg.steps = 4
+    arg.batch_rows = 16
+    arg.length = 32
   if not arg.model:
     raise InputError("Give a model: --config experiments/NAME.py:model=FOLDER,data=FOLDER.")
   start = model_folder.describe(arg.model)
   config = ml_collections.ConfigDict()
   config.seed = 0
 
-  config.init, config.tokenizer = arg.model, str(start.tokenizer_file.parent)
+  config.init = arg.model
+  config.tokenizer = str(start.tokenizer_file.parent)
   config.data = arg.data or "runs/mine/data"
   config.exponent = 0.3
-  config.language_pairs, config.homogeneous, config.no_repeats = (), False, False
+  config.language_pairs = ()
+  config.homogeneous = False
+  config.no_repeats = False
 
   config.task = "dual_encoder"
-  config.model, config.head, config.max_length = start.model, start.head, start.max_length
-  config.prompts, config.default_prompt = start.prompts, start.default_prompt
+  config.model = start.model
+  config.head = start.head
+  config.max_length = start.max_length
+  config.prompts = start.prompts
+  config.default_prompt = start.default_prompt
   if arg.prompt:
-    config.prompts, config.default_prompt = start.prompts | {"train": arg.prompt}, "train"
+    config.prompts = start.prompts | {"train": arg.prompt}
+    config.default_prompt = "train"
   config.length = min(arg.length, start.max_length)
-  config.slots, config.batch_rows, config.chunks = max(4, arg.length // 16), arg.batch_rows, 1
+  config.slots = max(4, arg.length // 16)
+  config.batch_rows = arg.batch_rows
+  config.chunks = 1
   config.freeze = (_old_pieces(arg.model),)
   config.loss = "margin_softmax"
   # Scale: E5's temperature is 0.01 (Wang et al. 2022), LaBSE's official TensorFlow code has 100.
   # A margin of 0.3 at scale 20 asks for more room than E5's cosines have, 0.7 to 1, and helped less
   # here, most of all in languages that the bitext lacks (README has the numbers).
   config.loss_options = dict(scale=100.0, margin=0.0)
-  config.exchange, config.learned, config.matryoshka = "gather", (), ()
-  config.dtype, config.remat, config.unroll = "float32", False, True
+  config.exchange = "gather"
+  config.learned = ()
+  config.matryoshka = ()
+  config.dtype = "float32"
+  config.remat = False
+  config.unroll = True
   config.mesh = dict(fsdp=1)
 
   # Devlin et al. 2019, app. A: AdamW as BERT has it; of its rates for fine-tuning the smallest.
   config.optim = dict(clip=1.0, b1=0.9, b2=0.999, epsilon=1e-6, weight_decay=0.01)
   config.schedule = dict(peak=2e-5, warmup=0.1, decay="linear")
-  config.total_steps, config.seconds = arg.steps, 0.0
+  config.total_steps = arg.steps
+  config.seconds = 0.0
 
-  config.log_every, config.save_every = 10, 100
+  config.log_every = 10
+  config.save_every = 100
   config.evals = dict()
   if arg.held_out:
     config.evals.held_out = dict(type="tatoeba", every=100, data=arg.held_out)

@@ -32,7 +32,9 @@ def get_config(arg=None):
   config = ml_collections.ConfigDict()
   config.seed = 0
 
-  config.data, config.tokenizer, config.init = arg.data, arg.tokenizer, arg.init
+  config.data = arg.data
+  config.tokenizer = arg.tokenizer
+  config.init = arg.init
   config.exponent = 0.3
 
   config.model = dict(
@@ -48,13 +50,16 @@ def get_config(arg=None):
     activation="gelu",
   )
   config.head = dict(pooling="mean", dense=0)
-  config.dtype, config.remat = "float32", False
+  config.dtype = "float32"
+  config.remat = False
   config.mesh = dict(fsdp=1)
 
   config.optim = dict(clip=1.0, b1=0.9, b2=0.98, epsilon=1e-8, weight_decay=0.01)
   config.schedule = dict(peak=1e-3, warmup=0.05, decay="linear")
-  config.total_steps, config.seconds = 0, 0.0
-  config.log_every, config.save_every = 10, 100
+  config.total_steps = 0
+  config.seconds = 0.0
+  config.log_every = 10
+  config.save_every = 100
   config.evals = dict()
   if arg.runlocal:
     config.model.update(vocab_size=2_000, width=32, mlp_width=64)
@@ -72,9 +77,13 @@ def get_config(arg=None):
 
 
 def _pretrain(config, arg, steps):
-  config.task, config.text = "pretrain", arg.text
-  config.share_tlm, config.rows_of, config.restart_positions = 0.5, "sentences", False
-  config.length, config.batch_rows = 128, 16 if arg.runlocal else 64
+  config.task = "pretrain"
+  config.text = arg.text
+  config.share_tlm = 0.5
+  config.rows_of = "sentences"
+  config.restart_positions = False
+  config.length = 128
+  config.batch_rows = 16 if arg.runlocal else 64
   config.masking = dict(kind="token", share=0.15, slots=24)
   config.vocabulary_chunk = 4_096
   # A quarter of the layers, half of them, all of them (Feng et al. 2022, sec. 3.1).
@@ -84,8 +93,11 @@ def _pretrain(config, arg, steps):
 
 
 def _dual_encoder(config, arg, steps):
-  config.task, config.chunks = "dual_encoder", 1
-  config.length, config.slots, config.batch_rows = 64, 8, 16 if arg.runlocal else 128
+  config.task = "dual_encoder"
+  config.chunks = 1
+  config.length = 64
+  config.slots = 8
+  config.batch_rows = 16 if arg.runlocal else 128
   config.loss = "margin_softmax"
   config.loss_options = dict(scale=20.0, margin=0.3)
   config.total_steps = sum(steps)

@@ -22,9 +22,13 @@ def get_config(arg=None):
   config = ml_collections.ConfigDict()
   config.seed = 0
 
-  config.data, config.tokenizer, config.init = arg.data, arg.tokenizer, arg.init
+  config.data = arg.data
+  config.tokenizer = arg.tokenizer
+  config.init = arg.init
   config.exponent = 0.3
-  config.length, config.slots, config.batch_rows = 64, 8, 128
+  config.length = 64
+  config.slots = 8
+  config.batch_rows = 128
 
   config.task = "dual_encoder"
   config.model = dict(
@@ -42,19 +46,26 @@ def get_config(arg=None):
   config.head = dict(pooling="mean", dense=0)
   config.loss = "margin_softmax"
   config.loss_options = dict(scale=20.0, margin=0.3)
-  config.dtype, config.remat, config.unroll, config.chunks = "float32", False, True, 1
+  config.dtype = "float32"
+  config.remat = False
+  config.unroll = True
+  config.chunks = 1
   config.mesh = dict(fsdp=1)
 
   config.optim = dict(clip=1.0, b1=0.9, b2=0.98, epsilon=1e-8, weight_decay=0.01)
   config.schedule = dict(peak=2e-3, warmup=0.05, decay="linear")
-  config.total_steps, config.seconds = arg.steps, 0.0 if arg.steps else arg.seconds
+  config.total_steps = arg.steps
+  config.seconds = 0.0 if arg.steps else arg.seconds
 
-  config.log_every, config.save_every = 10, 50
+  config.log_every = 10
+  config.save_every = 50
   config.evals = dict()
   if arg.held_out:
     languages = "deu,jpn,rus,spa,tur,vie"
     config.evals.held_out = dict(type="tatoeba", every=100, data=arg.held_out, languages=languages)
   if arg.runlocal:
     config.model.update(vocab_size=2_000, width=32, depth=2, mlp_width=64)
-    config.batch_rows, config.total_steps, config.seconds = 16, arg.steps or 4, 0.0
+    config.batch_rows = 16
+    config.total_steps = arg.steps or 4
+    config.seconds = 0.0
   return config

@@ -21,7 +21,8 @@ LEVEL = 19  # The smallest file at a speed that is still bearable.
 def main(argv: list[str]) -> None:
   if len(argv) != 2:
     raise InputError(f"Got {len(argv)} arguments; two are needed: DATASET KIT.")
-  dataset, kit = open_dataset(argv[0]), pathlib.Path(argv[1])
+  dataset = open_dataset(argv[0])
+  kit = pathlib.Path(argv[1])
   write_pairs(dataset, kit / "pairs.jsonl.zst")
   write_lines(dataset, kit / "lines.txt")
 

@@ -12,5 +12,6 @@ from labse_jax.configs.arguments import sibling, split_arg
 def get_config(arg=None):
   own, rest = split_arg(arg, times=4)
   config = sibling(__file__, "../quickstart").get_config(rest)
-  config.batch_rows, config.chunks = own.times * config.batch_rows, own.times
+  config.batch_rows = own.times * config.batch_rows
+  config.chunks = own.times
   return config

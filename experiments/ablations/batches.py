@@ -12,5 +12,6 @@ from labse_jax.configs.arguments import sibling, split_arg
 def get_config(arg=None):
   own, rest = split_arg(arg, homogeneous=True, no_repeats=False)
   config = sibling(__file__, "../quickstart").get_config(rest)
-  config.homogeneous, config.no_repeats = own.homogeneous, own.no_repeats
+  config.homogeneous = own.homogeneous
+  config.no_repeats = own.no_repeats
   return config

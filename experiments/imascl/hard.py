@@ -39,7 +39,8 @@ def get_config(arg=None):
   finetune = sibling(__file__, "../finetune")
   config = finetune.get_config(of_finetune + "runlocal" * arg.runlocal)
   config.freeze = ()
-  config.loss, config.loss_options = "hard_contrastive", dict(temperature=TEMPERATURE)
+  config.loss = "hard_contrastive"
+  config.loss_options = dict(temperature=TEMPERATURE)
   config.homogeneous = True  # py: group_by_length, with an index of each language pair.
   config.exponent = 1.0  # py: datasets are concatenated.
   config.exchange = "gather"  # sh: cross_acc_sampling
@@ -48,7 +49,8 @@ def get_config(arg=None):
   config.optim = dict(clip=1.0, b1=0.9, b2=0.999, epsilon=1e-8, weight_decay=0.0)  # Trainer
   config.schedule = dict(peak=3e-5, warmup=0.0, decay="linear")  # py; decay: Trainer
   if not arg.runlocal:
-    config.batch_rows, config.slots = arg.batch_rows, arg.slots
+    config.batch_rows = arg.batch_rows
+    config.slots = arg.slots
     config.length = min(arg.length, config.max_length)  # py: max_length = 512
     config.total_steps = arg.steps or 1_000_000
     config.log_every = 100
@@ -68,7 +70,8 @@ def with_teacher(arg, *, labels, loss, **loss_options):
   config.teacher = dict(
     model=arg.teacher or config.init, labels=labels, order=order, where="stored", projection=""
   )
-  config.loss, config.loss_options = loss, loss_options
+  config.loss = loss
+  config.loss_options = loss_options
   return config
 
 

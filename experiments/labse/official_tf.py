@@ -42,4 +42,6 @@ def dual_encoder(config, runlocal):
   config.optim = dict(clip=100.0, b1=0.9, b2=0.999, epsilon=1e-5, weight_decay=0.0)  # yaml
   config.schedule = dict(peak=1e-4, warmup=5_000 / 500_000, decay="linear")  # yaml
   if not runlocal:
-    config.batch_rows, config.total_steps = 4_096, 500_000  # yaml
+    # yaml
+    config.batch_rows = 4_096
+    config.total_steps = 500_000

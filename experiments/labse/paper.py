@@ -28,17 +28,21 @@ def get_config(arg=None):
   config = ml_collections.ConfigDict()
   config.seed = 0
 
-  config.data, config.init = arg.data or quick.format("data"), arg.init
+  config.data = arg.data or quick.format("data")
+  config.init = arg.init
   config.tokenizer = arg.tokenizer or quick.format("vocabulary")
   config.exponent = 0.3  # Sec. 3.1, of the vocabulary; of the batches too here.
 
   config.model = tiny(LABSE_MODEL) if arg.runlocal else LABSE_MODEL
-  config.dtype, config.remat = "bfloat16", True
+  config.dtype = "bfloat16"
+  config.remat = True
 
   # AdamW as BERT's released code has it; the paper names no other numbers.
   config.optim = dict(clip=1.0, b1=0.9, b2=0.999, epsilon=1e-6, weight_decay=0.01)
-  config.total_steps, config.seconds = 0, 0.0
-  config.log_every, config.save_every = 100, 1_000
+  config.total_steps = 0
+  config.seconds = 0.0
+  config.log_every = 100
+  config.save_every = 1_000
   config.evals = dict()
   stages = {"pretrain": pretrain, "dual_encoder": dual_encoder}
   known("stage", arg.stage, stages)
@@ -48,12 +52,15 @@ def get_config(arg=None):
 
 def pretrain(config, arg):
   """Masked and translation language modelling, three stages of progressive stacking (sec. 3.1)."""
-  config.task, config.text = "pretrain", arg.text or ("" if arg.runlocal else "runs/labse/text")
+  config.task = "pretrain"
+  config.text = arg.text or ("" if arg.runlocal else "runs/labse/text")
   config.head = dict(pooling="mean", dense=0)  # Of the folder that is written; the loss has none.
   config.rows_of = "documents" if config.text else "sentences"
   config.share_tlm = 0.5  # Ours: the paper does not say.
   config.restart_positions = False
-  config.batch_rows, config.length = 8_192, 512  # recalled, not checked
+  # recalled, not checked
+  config.batch_rows = 8_192
+  config.length = 512
   # recalled, not checked: 20 %, at most 80; that is 80 of a full row.
   config.masking = dict(kind="token", share=0.2, slots=80)
   config.vocabulary_chunk = 4_096
@@ -64,16 +71,23 @@ def pretrain(config, arg):
   # The peak and the warm-up are the official TensorFlow code's (see official_tf.py).
   config.schedule = dict(peak=1e-4, warmup=10_000 / 3_000_000, decay="linear")
   if arg.runlocal:
-    config.batch_rows, config.length, config.masking.slots = 16, 64, 10
-    config.stages, config.mesh.fsdp = ((1, 2), (2, 2), (4, 4)), 1
+    config.batch_rows = 16
+    config.length = 64
+    config.masking.slots = 10
+    config.stages = ((1, 2), (2, 2), (4, 4))
+    config.mesh.fsdp = 1
     config.log_every = 1
 
 
 def dual_encoder(config, arg):
   """Translation ranking with additive margin softmax (sec. 2.1, 3.2)."""
-  config.task, config.chunks = "dual_encoder", 1
+  config.task = "dual_encoder"
+  config.chunks = 1
   config.head = LABSE_HEAD | dict(dense=config.model.width)
-  config.slots, config.batch_rows, config.length = 1, 4_096, 128  # recalled, not checked
+  # recalled, not checked
+  config.slots = 1
+  config.batch_rows = 4_096
+  config.length = 128
   config.loss = "margin_softmax"
   # Margin: Yang et al. 2019, sec. 4. Scale: vectors are scaled by 10 (recalled, not checked).
   config.loss_options = dict(scale=100.0, margin=0.3)
@@ -81,4 +95,7 @@ def dual_encoder(config, arg):
   config.total_steps = 50_000  # recalled, not checked
   config.schedule = dict(peak=1e-3, warmup=0.05, decay="linear")  # Peak recalled; warm-up ours.
   if arg.runlocal:
-    config.batch_rows, config.total_steps, config.mesh.fsdp, config.log_every = 16, 4, 1, 1
+    config.batch_rows = 16
+    config.total_steps = 4
+    config.mesh.fsdp = 1
+    config.log_every = 1

@@ -15,10 +15,13 @@ from labse_jax.configs.arguments import sibling
 def get_config(arg=None):
   paper = sibling(__file__, "paper")
   config = paper.get_config(f"{arg or ''},stage=dual_encoder")
-  config.row_sparse, config.mesh.fsdp = True, 1
-  config.dtype, config.remat = "float32", False
+  config.row_sparse = True
+  config.mesh.fsdp = 1
+  config.dtype = "float32"
+  config.remat = False
   config.length = 64
   if config.batch_rows > 64:
-    config.batch_rows, config.total_steps = 64, 2_000
+    config.batch_rows = 64
+    config.total_steps = 2_000
   config.schedule.peak = 2e-5  # Ours, for a model that is trained already.
   return config

@@ -41,6 +41,7 @@ def encoder_flops(model: dict, length: int) -> int:
   A layer multiplies a token by 4 D^2 + 2 D F weights, and attention by 2 L D numbers of its row.
   Training does three times as much. The rows of the word table are looked up, not multiplied.
   """
-  D, F = model["width"], model["mlp_width"]
+  D = model["width"]
+  F = model["mlp_width"]
   weights = 4 * D * D + 2 * D * F
   return 2 * model["depth"] * (weights + 2 * length * D)
