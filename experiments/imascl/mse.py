@@ -9,14 +9,12 @@ colon.
 
 from labse_jax import model_folder
 from labse_jax.configs.arguments import sibling
-from labse_jax.supervision.vector_store import width
 
 
 def get_config(arg=None):
   hard = sibling(__file__, "hard")
   config = hard.with_teacher(arg, labels="priority", loss="mse_distillation")
-  teacher, student = (
-    width(model_folder.describe(path)) for path in (config.teacher.model, config.init)
-  )
+  teacher = model_folder.describe(config.teacher.model).vector_width
+  student = model_folder.describe(config.init).vector_width
   config.teacher.projection = "pca" if teacher > student else ""
   return config
