@@ -129,8 +129,8 @@ def batches(
 
 def _rows(dataset, masker, *, exponent, seed, host):
   """An endless stream of one kind of rows."""
-  mix = streams.language_mix(dataset.indices_by_language, exponent=exponent, seed=seed, host=host)
-  chunks = mix.batch(DOCUMENTS if dataset.monolingual else CHUNK)
+  mix = streams.LanguageMix(dataset.indices_by_language, exponent=exponent, seed=seed, host=host)
+  chunks = mix.chunks(DOCUMENTS if dataset.monolingual else CHUNK)
   numbered = chunks.map_with_index(lambda number, indices: (number, indices))
   return grain.experimental.FlatMapIterDataset(streams.in_this_thread(numbered), masker)
 

@@ -64,10 +64,10 @@ class _Batcher:
 
   def mixed(self, indices_by_language, *, seed, chunk):
     """Batches of all these languages, read `chunk` pairs at a time."""
-    mix = streams.language_mix(
+    mix = streams.LanguageMix(
       indices_by_language, exponent=self.exponent, seed=seed, host=self.host
     )
-    chunks = streams.in_this_thread(mix.batch(chunk))
+    chunks = streams.in_this_thread(mix.chunks(chunk))
     if self.no_repeats:
       packer = self.packer
       return DistinctBatches(

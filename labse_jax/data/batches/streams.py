@@ -2,13 +2,18 @@
 
 import dataclasses
 import fnmatch
+import sys
 import zlib
 
 import grain
 import jax
+import numpy as np
 
 from labse_jax.base.errors import InputError, known
 from labse_jax.data import sampling
+
+TABLE = 1 << 16  # Places after which the languages' turns come again.
+GOLDEN = (5**0.5 - 1) / 2
 
 
 @dataclasses.dataclass(frozen=True)
@@ -38,21 +43,90 @@ def host_rows(rows, host):
   return rows // host.count
 
 
-def language_mix(indices_by_language, *, exponent, seed, host):
-  """Pair indices, each language drawn with p ~ n^exponent, as a grain.MapDataset.
+class LanguageMix:
+  """Pair indices by their place in an endless stream; each language is drawn with p ~ n^exponent.
 
-  Each language is split between the hosts *before* mixing: a stride over the mixed stream
-  would hand every host only some of the languages.
+  A table of TABLE places says whose turn it is, and comes again and again. A language goes through
+  its pairs in a new order in each epoch. Each language is split between the hosts *before* mixing:
+  a stride over the mixed stream would hand every host only some of the languages.
   """
-  languages = []
-  counts = []
-  for position, indices in enumerate(indices_by_language.values()):
-    # One seed per language and host: a shared one would walk all of them in the same order.
-    own_seed = zlib.crc32(f"{seed}/{position}/{host.index}".encode())
-    share = grain.MapDataset.source(host_share(indices, host))
-    languages.append(share.shuffle(seed=own_seed).repeat())
-    counts.append(len(indices))
-  return grain.MapDataset.mix(languages, list(sampling.smoothed(counts, exponent)))
+
+  def __init__(self, indices_by_language, *, exponent, seed, host):
+    self.shares = []
+    self.keys = []
+    counts = []
+    for position, indices in enumerate(indices_by_language.values()):
+      self.shares.append(np.asarray(host_share(indices, host)))
+      # One key per language and host: a shared one would walk all of them in the same order.
+      self.keys.append(zlib.crc32(f"{seed}/{position}/{host.index}".encode()))
+      counts.append(len(indices))
+    self.turns_L = _whole_turns(sampling.smoothed(counts, exponent))
+    self.language_T = _spread(self.turns_L)
+    # How many turns the language of a place of the table had before, in the same table.
+    self.before_T = np.zeros(len(self.language_T), np.int64)
+    for language, turns in enumerate(self.turns_L):
+      self.before_T[self.language_T == language] = np.arange(turns)
+    self._orders = {}  # {language: (epoch, order)}, of the epoch that was asked for last.
+
+  def __getitem__(self, place):
+    return int(self.take(np.array([place]))[0])
+
+  def take(self, places_N):
+    """The pair indices at these places, int64 [N]."""
+    table_N, place_N = np.divmod(places_N, len(self.language_T))
+    language_N = self.language_T[place_N]
+    turn_N = table_N * self.turns_L[language_N] + self.before_T[place_N]
+    taken_N = np.empty(len(places_N), np.int64)
+    for language in np.unique(language_N):
+      own_N = np.flatnonzero(language_N == language)
+      epoch_N, step_N = np.divmod(turn_N[own_N], len(self.shares[language]))
+      for epoch in np.unique(epoch_N):
+        here = epoch_N == epoch
+        taken_N[own_N[here]] = self._order(int(language), int(epoch))[step_N[here]]
+    return taken_N
+
+  def chunks(self, size):
+    """`size` indices at a time, as an endless grain.MapDataset of int64 arrays."""
+    return _Chunks(self, size)
+
+  def _order(self, language, epoch):
+    known_epoch, order = self._orders.get(language, (None, None))
+    if known_epoch != epoch:
+      # Counter-based: an epoch's order depends on its number alone, wherever a run starts.
+      philox = np.random.Philox(key=self.keys[language], counter=epoch << 128)
+      order = np.random.Generator(philox).permutation(self.shares[language])
+      self._orders[language] = (epoch, order)
+    return order
+
+
+class _Chunks(grain.MapDataset):
+  """Chunk k holds the indices at the places k * size to (k + 1) * size - 1 of a LanguageMix."""
+
+  def __init__(self, mix, size):
+    super().__init__()
+    self.mix = mix
+    self.size = size
+
+  def __len__(self):
+    return sys.maxsize // self.size
+
+  def __getitem__(self, number):
+    return self.mix.take(number * self.size + np.arange(self.size))
+
+
+def _whole_turns(shares):
+  """How many of TABLE places each language has, at least one: int64 [languages]."""
+  return np.maximum(np.round(np.asarray(shares) * TABLE), 1).astype(np.int64)
+
+
+def _spread(turns_L):
+  """The language of each place, so that the turns of each lie evenly over all places."""
+  language_T = np.repeat(np.arange(len(turns_L)), turns_L)
+  turn_T = np.concatenate([np.arange(turns) for turns in turns_L])
+  # Multiples of the golden ratio: no two languages begin at the same place.
+  start_L = np.arange(1, len(turns_L) + 1) * GOLDEN % 1
+  when_T = (turn_T + start_L[language_T]) / turns_L[language_T]
+  return language_T[np.argsort(when_T, kind="stable")]
 
 
 def chosen_languages(indices_by_language, patterns):

@@ -20,7 +20,7 @@ def indices(folder):
 
 def mix(indices_by_language, host=None, exponent=0.3):
   host = host or Host(0, 1)
-  return streams.language_mix(indices_by_language, exponent=exponent, seed=0, host=host)
+  return streams.LanguageMix(indices_by_language, exponent=exponent, seed=0, host=host)
 
 
 def first(mixed, number, start=0):
