@@ -1,11 +1,12 @@
 """Reads the entries of gettext catalogues: .po text and compiled .mo files."""
 
+import functools
 import gettext
 import re
 import struct
 from typing import NamedTuple
 
-import polib
+from labse_jax.data.sources.gettext.po_text import entries_and_header
 
 _CHARSET = re.compile(rb"charset=([\w-]+)")
 # By the first bytes of a .mo file.
@@ -31,28 +32,23 @@ class Catalogue(NamedTuple):
 
 def parse_po(raw):
   """Parses the bytes of a .po file; raises ValueError with the line where it is broken."""
-  text = _po_text(raw)
-  try:
-    file = polib.pofile(text.replace("\r\n", "\n") + "\n")
-  except OSError as error:
-    # polib takes a text that it cannot read for a file's name, and puts all of it in its message.
-    raise ValueError(str(error).removeprefix(text).strip() or "broken .po file") from error
+  found, header = entries_and_header(_po_text(raw))
   entries = []
   fuzzy = 0
   empty = 0
-  for entry in file:
+  for entry in found:
     if entry.obsolete:
       continue
-    translated = (entry.msgstr,)
-    if entry.msgid_plural:
-      translated = tuple(entry.msgstr_plural[form] for form in sorted(entry.msgstr_plural))
+    translated = (entry.translation,)
+    if entry.plural:
+      translated = tuple(entry.forms[form] for form in sorted(entry.forms))
     if not any(translated):
       empty += 1
     elif entry.fuzzy:
       fuzzy += 1
     else:
       entries.append(Entry(_english(entry), translated))
-  return Catalogue(file.metadata, entries, fuzzy, empty)
+  return Catalogue(header, entries, fuzzy, empty)
 
 
 def _po_text(raw):
@@ -69,13 +65,13 @@ def _charset(header):
 
 
 def _english(entry):
-  if entry.msgid_plural:
-    return entry.msgid, entry.msgid_plural
+  if entry.plural:
+    return entry.english, entry.plural
   # Zope's messages are identifiers, with the English text in an extracted comment.
   default = _DEFAULT.search(entry.comment)
   if default:
     return (default[1].replace('\\"', '"').replace("\n", " "),)
-  return (entry.msgid,)
+  return (entry.english,)
 
 
 def parse_mo(raw):
@@ -136,15 +132,16 @@ def translations(entry, header):
   if len(entry.english) == 1:
     yield entry.english[0], entry.translated[0]
     return
-  one, many = _forms(header, len(entry.translated))
+  one, many = _forms(header.get("Plural-Forms", ""), len(entry.translated))
   if one != many:
     yield entry.english[0], entry.translated[one]
   yield entry.english[1], entry.translated[many]
 
 
-def _forms(header, count):
+@functools.lru_cache(maxsize=1024)
+def _forms(field, count):
   """The numbers of the forms for 1 and for 5; the first and the last where no rule says."""
-  rule = re.search(r"plural\s*=\s*([^;]+)", header.get("Plural-Forms", ""))
+  rule = re.search(r"plural\s*=\s*([^;]+)", field)
   try:
     form = gettext.c2py(rule[1].strip())
     one = form(1)
