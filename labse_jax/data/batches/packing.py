@@ -5,6 +5,7 @@ import itertools
 import numpy as np
 
 TOKENS = ("tokens", "segments", "positions")  # The arrays that say something of each token.
+CLOSED = -1  # The room of a row that takes no more items.
 
 
 def pack(tokens_NI, capacity, slots, positions_NI=None):
@@ -25,16 +26,16 @@ def pack(tokens_NI, capacity, slots, positions_NI=None):
 
   # From here on the items stand as they lie: by row and slot, so that segments ascend.
   order_N = np.lexsort((slot_N, row_N))
-  lengths_NI = np.where(turned_N[:, None], lengths_NI[:, _turned_round(sides)], lengths_NI)
-  lengths_NI = lengths_NI[order_N]
+  placed = _placed(lengths_NI, order_N, turned_N)
+  lengths_NI = lengths_NI.ravel()[placed].reshape(lengths_NI.shape)
   place_T, ramp_T = _token_places(lengths_NI, row_N[order_N], capacity)
   values_T = {
-    "tokens": _as_placed(tokens_NI, order_N, turned_N),
+    "tokens": _in_order(tokens_NI, placed, lengths_NI, ramp_T),
     "segments": np.repeat(slot_N[order_N] + 1, lengths_NI.sum(1)),
     "positions": ramp_T,
   }
   if positions_NI is not None:
-    values_T["positions"] = _as_placed(positions_NI, order_N, turned_N)
+    values_T["positions"] = _in_order(positions_NI, placed, lengths_NI, ramp_T)
 
   arrays = {}
   for name in TOKENS:
@@ -66,34 +67,47 @@ def first_fit_decreasing(lengths_NI, capacity, slots):
   """
   items, sides = lengths_NI.shape
   order_N = np.argsort(-lengths_NI.sum(1), kind="stable")
-  free_RI = np.full((items, sides), capacity)
-  count_R = np.zeros(items, int)
+  # A column for each side: reductions over an axis of two cost more than all the rest.
+  free_IR = np.full((sides, items), capacity)
+  count_R = [0] * items
   row_N = np.zeros(items, int)
   slot_N = np.zeros(items, int)
   turned_N = np.zeros(items, bool)
   round_I = _turned_round(sides)
   rows = 0
   first_open = 0
-  for n in order_N:
-    length_I = lengths_NI[n]
-    window = slice(first_open, rows + 1)  # One fresh row at the end always fits.
-    as_is = (free_RI[window] >= length_I).all(1)
-    turned = (free_RI[window] >= length_I[round_I]).all(1)
-    fits = (as_is | turned) & (count_R[window] < slots)
-    row = first_open + int(fits.argmax())
+  for n, length_I in zip(order_N.tolist(), lengths_NI[order_N].tolist(), strict=True):
+    turned_I = [length_I[side] for side in round_I]
+    window_IR = free_IR[:, first_open : rows + 1]  # One fresh row at the end always fits.
+    row = first_open + int((_fits(window_IR, length_I) | _fits(window_IR, turned_I)).argmax())
+    free_I = free_IR[:, row].tolist()
     # The longer side goes where more room is left.
-    if (free_RI[row] - length_I).min() < (free_RI[row] - length_I[round_I]).min():
+    if _least_left(free_I, length_I) < _least_left(free_I, turned_I):
       turned_N[n] = True
-      length_I = length_I[round_I]
+      length_I = turned_I
     row_N[n] = row
     slot_N[n] = count_R[row]
-    free_RI[row] -= length_I
     count_R[row] += 1
-    rows = max(rows, row + 1)
     # Every sentence has two special tokens, so a row with less than that left is closed.
-    while first_open < rows and (count_R[first_open] == slots or free_RI[first_open].min() < 2):
+    full = count_R[row] == slots or _least_left(free_I, length_I) < 2
+    free_IR[:, row] = CLOSED if full else np.subtract(free_I, length_I)
+    rows = max(rows, row + 1)
+    while first_open < rows and free_IR[0, first_open] == CLOSED:
       first_open += 1
   return row_N, slot_N, turned_N, rows
+
+
+def _fits(free_IR, length_I):
+  """Which rows have room for an item's sides, [R]."""
+  fits_R = free_IR[0] >= length_I[0]
+  for free_R, length in zip(free_IR[1:], length_I[1:], strict=True):
+    fits_R &= free_R >= length
+  return fits_R
+
+
+def _least_left(free_I, length_I):
+  """What a row's fullest side has left once the item is in it."""
+  return min(free - length for free, length in zip(free_I, length_I, strict=True))
 
 
 def best_fit_decreasing(lengths_N, capacity, slots):
@@ -131,15 +145,20 @@ def _lengths(tokens_NI):
   return np.array([len(tokens) for tokens in sides]).reshape(len(tokens_NI), -1)
 
 
-def _as_placed(values_NI, order_N, turned_N):
-  """The items' values one after another, in their order and the order of their sides."""
-  sides = []
-  for n in order_N:
-    item = values_NI[n]
-    if turned_N[n]:
-      item = [item[side] for side in _turned_round(len(item))]
-    sides.extend(item)
-  return np.concatenate(sides)
+def _placed(lengths_NI, order_N, turned_N):
+  """The numbers of the sentences, sides of one item after another, as they lie: [N * I]."""
+  sides = lengths_NI.shape[1]
+  side_NI = np.where(turned_N[order_N, None], _turned_round(sides), np.arange(sides))
+  return (order_N[:, None] * sides + side_NI).ravel()
+
+
+def _in_order(values_NI, placed, lengths_NI, ramp_T):
+  """The sentences' values one after another, in the order `placed`."""
+  values_T = np.concatenate([*itertools.chain.from_iterable(values_NI)])
+  start_S = np.empty(len(placed), np.int64)
+  start_S[placed] = lengths_NI.ravel()
+  start_S = start_S.cumsum() - start_S
+  return values_T[np.repeat(start_S[placed], lengths_NI.ravel()) + ramp_T]
 
 
 def _token_places(lengths_NI, row_N, capacity):

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 import dataclasses
+import functools
 import itertools
 from typing import Any
 import zlib
@@ -12,6 +13,7 @@ import numpy as np
 from labse_jax.data import sampling
 from labse_jax.data.batches import packing, streams
 from labse_jax.data.batches.distinct import DistinctBatches
+from labse_jax.data.batches.token_memory import TokenMemory
 
 CHUNK = 1024  # Pairs that are read, tokenised and packed together.
 
@@ -127,38 +129,43 @@ class PairPacker(grain.experimental.FlatMapTransform):
     examples = self.source.__getitems__(indices.tolist())
     return [[example["source"], example["target"]] for example in examples]
 
+  @functools.cached_property
+  def memory(self):
+    """The pairs' own tokens; those of negatives change, and are made each time."""
+
+    def tokenise(indices):
+      return self._tokenise(self.read(indices))
+
+    return TokenMemory(len(self.source), tokenise)
+
   def pack(self, indices):
     """{name: array [rows, ...]}, of as many rows as the pairs need."""
-    texts_by_pair = self.read(indices)
+    items, hashes_N2 = self.memory.look_up(indices)
+    beside = {"ids": hashes_N2}
     if self.negatives:
-      for texts, negatives in zip(texts_by_pair, self.negatives(indices), strict=True):
-        texts += negatives
+      texts_by_pair = self.negatives(indices)
+      negatives, beside["negative_ids"] = self._tokenise(texts_by_pair)
+      items = [pair + others for pair, others in zip(items, negatives, strict=True)]
+      beside["negative_mask"] = np.array([[bool(t) for t in texts] for texts in texts_by_pair])
+    for look_up in self.beside:
+      beside |= look_up(indices)
+    rows, row_N, slot_N = packing.pack(items, self.length, self.slots)
 
+    # What belongs to a pair goes to the slot that holds the pair.
+    for name, values_N in beside.items():
+      rows[name] = np.zeros((*rows["mask"].shape, *values_N.shape[1:]), values_N.dtype)
+      rows[name][row_N, slot_N] = values_N
+    return rows
+
+  def _tokenise(self, texts_by_pair):
+    """(token arrays of the I texts of each of N pairs, uint32 hashes of the texts [N, I])."""
     # The tokenizer is fastest with all texts at once.
     sides = len(texts_by_pair[0])
     texts = list(itertools.chain.from_iterable(texts_by_pair))
     tokens, _ = self.tokenizer.encode([self.prompt + text for text in texts], self.length)
     items = [tokens[start : start + sides] for start in range(0, len(tokens), sides)]
-    rows, row_N, slot_N = packing.pack(items, self.length, self.slots)
-
-    # What belongs to a pair goes to the slot that holds the pair.
-    for name, values_N in self._beside(indices, texts, sides).items():
-      rows[name] = np.zeros((*rows["mask"].shape, *values_N.shape[1:]), values_N.dtype)
-      rows[name][row_N, slot_N] = values_N
-    return rows
-
-  def _beside(self, indices, texts, sides):
-    """{name: array [N, ...]} of what stands beside the pairs' tokens."""
     hashes = [zlib.crc32(text.encode()) for text in texts]
-    hashes_NI = np.array(hashes, np.uint32).reshape(-1, sides)
-    found = {"ids": hashes_NI[:, :2]}
-    if self.negatives:
-      there_NI = np.array([bool(text) for text in texts]).reshape(-1, sides)
-      found["negative_ids"] = hashes_NI[:, 2:]
-      found["negative_mask"] = there_NI[:, 2:]
-    for look_up in self.beside:
-      found |= look_up(indices)
-    return found
+    return items, np.array(hashes, np.uint32).reshape(-1, sides)
 
 
 def _own_index(indices):

@@ -1,0 +1,54 @@
+"""Pairs that were tokenised once, in memory: an epoch that comes again need not be read again."""
+
+import numpy as np
+
+MOST_TOKENS = 1 << 26  # 256 MB.
+
+
+class TokenMemory:
+  """The tokens of a dataset's pairs, and the hashes of their texts, by the index of the pair.
+
+  `tokenise(indices)` gives them for pairs that are not here yet: (token arrays of both sides, a
+  list of two for each pair; uint32 hashes [N, 2]). What is beyond MOST_TOKENS is not kept.
+  """
+
+  def __init__(self, size, tokenise):
+    self.tokenise = tokenise
+    self.tokens = np.empty(1 << 16, np.int32)
+    self.used = 0
+    self.start_N = np.full(size, -1, np.int64)  # -1: not here.
+    self.length_N2 = np.zeros((size, 2), np.int32)
+    self.hash_N2 = np.zeros((size, 2), np.uint32)
+
+  def look_up(self, indices):
+    """The same as `tokenise(indices)`."""
+    indices = np.asarray(indices)
+    missing = np.unique(indices[self.start_N[indices] < 0])
+    if len(missing):
+      tokens, hashes_N2 = self.tokenise(missing)
+      if not self._keep(missing, tokens, hashes_N2):
+        return self.tokenise(indices)
+    found = []
+    for start, (x_length, y_length) in zip(
+      self.start_N[indices].tolist(), self.length_N2[indices].tolist(), strict=True
+    ):
+      middle = start + x_length
+      found.append([self.tokens[start:middle], self.tokens[middle : middle + y_length]])
+    return found, self.hash_N2[indices]
+
+  def _keep(self, indices, tokens, hashes_N2):
+    """Adds pairs; returns whether there was room for them."""
+    lengths_N2 = np.array([[len(x), len(y)] for x, y in tokens])
+    end = self.used + int(lengths_N2.sum())
+    if end > MOST_TOKENS:
+      return False
+    if end > len(self.tokens):
+      more = np.empty(max(end, 2 * len(self.tokens)), np.int32)
+      more[: self.used] = self.tokens[: self.used]
+      self.tokens = more
+    np.concatenate([side for pair in tokens for side in pair], out=self.tokens[self.used : end])
+    self.start_N[indices] = self.used + lengths_N2.sum(1).cumsum() - lengths_N2.sum(1)
+    self.length_N2[indices] = lengths_N2
+    self.hash_N2[indices] = hashes_N2
+    self.used = end
+    return True
