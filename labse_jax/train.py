@@ -39,7 +39,12 @@ from labse_jax.training.metrics import StepLog
 from labse_jax.training.optimizers import optimizer_of
 from labse_jax.training.stopper import Stopper
 from labse_jax.training.warm_start import check_init, warm_start
-from labse_jax.training.workdir import check_same_run, write_config
+from labse_jax.training.workdir import (
+  check_same_run,
+  record_total,
+  recorded_total,
+  write_config,
+)
 
 HELP = """usage: labse_jax.train --config FILE.py[:key=value,...] --workdir DIR [--config.a.b=v ...]
 
@@ -116,7 +121,8 @@ def train(config, workdir):
     data = iter(batches)
     checkpoints = Checkpoints(workdir / "checkpoints")
     run = Run(config, workdir, mesh, stages, evals, checkpoints, stopper)
-    state = checkpoints.restore(lambda step: stage_at(stages, step).abstract, data)
+    planned = recorded_total(workdir)
+    state = checkpoints.restore(lambda step: stage_at(stages, step, planned).abstract, data)
     key = jax.random.key(config.seed)
     if state is None:
       state = begin(run, batches, data, key, started)
@@ -139,15 +145,28 @@ def begin(run, batches, data, key, started):
   stage = run.stages[0]
   state = stage.init(key)
   state["params"] = warm_start(state["params"], stage.task)
-  total = run.config.total_steps or run.stages[-1].span.end
-  if not total:
-    trial = trial_step(stage, state, iter(batches), key, run.mesh)
-    total = steps_within(run.config.seconds, started, trial)
+  total = run.config.total_steps
+  if run.config.seconds:
+    total = steps_in_time(run, state, iter(batches), key, started)
+  elif not total:
+    total = run.stages[-1].span.finish
   state["total"] = jax.device_put(jnp.int32(total), state["total"].sharding)
   # Only now has all of the config proved itself.
   write_config(run.config, stage.task, run.workdir)
+  record_total(run.workdir, total)
   run.checkpoints.save(0, state, data)
   return state
+
+
+def steps_in_time(run, state, data, key, started):
+  """The number of steps that the seconds of the config allow: some of each stage are timed."""
+  trials = []
+  for stage in run.stages:
+    # Only the shapes of the state matter to the time that a step takes.
+    trial_state = state if stage is run.stages[0] else stage.init(key)
+    share = (stage.span.finish - stage.span.begin) / stacking.PARTS
+    trials.append((share, trial_step(stage, trial_state, data, key, run.mesh)))
+  return steps_within(run.config.seconds, started, trials)
 
 
 def trial_step(stage, state, data, key, mesh):
@@ -167,14 +186,16 @@ def loop(run, state, data, key):
   """Steps to the end, or to a signal; returns the last state."""
   first = int(state["step"])
   total = int(state["total"])
-  stage = stage_at(run.stages, first)
+  stage = stage_at(run.stages, first, total)
+  end = stage.span.end(total)
   sharding = batch_sharding(run.mesh)
   stop = 0
   log = StepLog(run.workdir, first=first, total=total, every=run.config.log_every)
   with contextlib.closing(run.checkpoints), contextlib.closing(log):
     for step in range(first, total):
-      if step == stage.span.end:
+      if step == end:
         stage = run.stages[stage.span.number]  # Numbers count from 1: this is the next one.
+        end = stage.span.end(total)
         state = stage.grow(state)
         say(f"stage {stage.span.number}: {stage.span.depth} layers from step {step:,} on.")
 
@@ -198,7 +219,7 @@ def loop(run, state, data, key):
       due = [
         evaluation for evaluation in run.evals if done % evaluation.every == 0 or done == total
       ]
-      save = stop or done in (total, stage.span.end) or done % run.config.save_every == 0
+      save = stop or done in (total, end) or done % run.config.save_every == 0
       if due or save:
         # First the metrics: they raise where something is not finite, which is never saved.
         row = log.fetch()
@@ -246,6 +267,8 @@ def make_stage(config, mesh, span, *, several):
     tx=optimizer.tx,
     depth=span.depth,
     moments=config.get("stacking", {}).get("moments"),
+    # Another key than that of the first stage, whose weights it would give again.
+    fresh=lambda: init(jax.random.key(config.seed + span.number))["params"],
   )
   return Stage(
     span=span,
@@ -259,9 +282,9 @@ def make_stage(config, mesh, span, *, several):
   )
 
 
-def stage_at(stages, step):
+def stage_at(stages, step, total):
   """The stage that made the checkpoint of `step`: at a border, the one that ends there."""
-  return next(s for s in stages if s.span.end is None or step <= s.span.end)
+  return next(s for s in stages if len(stages) == 1 or step <= s.span.end(total))
 
 
 def make_state(task, optimizer, mesh, freeze=()):
@@ -282,8 +305,9 @@ def make_state(task, optimizer, mesh, freeze=()):
 
 def rate_of(state, schedule):
   """The learning rate as a function of the step, or of an array of steps."""
-  total = schedule.steps or state["total"]
-  return lambda step: optim.learning_rate(step - schedule.first, total, **schedule.options)
+  first = schedule.span.first(state["total"])
+  steps = schedule.span.end(state["total"]) - first
+  return lambda step: optim.learning_rate(step - first, steps, **schedule.options)
 
 
 def make_train_step(task, optimizer, abstract, schedule, freeze=()):

@@ -60,9 +60,17 @@ def check_ranges(config, mesh):
       f"mesh.fsdp = {config.mesh.fsdp} does not divide the table's "
       f"{table_rows(config.model.vocab_size):,} rows."
     )
-  if bool(config.total_steps) == bool(config.seconds) and not config.get("stages"):
+  stages_give_steps = config.get("stages") and not in_shares(config)
+  if bool(config.total_steps) == bool(config.seconds) and not stages_give_steps:
     raise InputError("Give one of total_steps and seconds; the other is 0.")
   _check_freeze(config)
+
+
+def in_shares(config):
+  """Whether the stages of a config are shares of its steps, not numbers of steps."""
+  stages = config.get("stages", ())
+  pairs = [stage for stage in stages if isinstance(stage, tuple | list) and len(stage) == 2]
+  return any(isinstance(length, float) for _, length in pairs)
 
 
 def _within(value, low, high):

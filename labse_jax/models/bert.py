@@ -198,3 +198,18 @@ def unstack(params, dtype):
   others = {name: leaf for name, leaf in params.items() if name != "blocks"}
   depth = len(params["blocks"]["up"]["bias"])
   return others | {f"block_{n}": of_layer(n) for n in range(depth)}
+
+
+def with_first_layers(params, fresh):
+  """The parameters of a Bert without layers, with those of `fresh`; its vectors stay the same.
+
+  The output projections of the new layers are zero, so that they add nothing to the stream yet
+  (Bachlechner et al. 2020, ReZero, have a factor of zero instead). But post-norm layers normalise
+  the stream again: the scale and the bias of the embeddings' norm move to the last norm.
+  """
+  blocks = dict(fresh["blocks"])
+  for name in ("attention_out", "down"):
+    blocks[name] = jax.tree.map(jnp.zeros_like, blocks[name])
+  old = params["embedding_norm"]
+  blocks["mlp_norm"] = {name: x_ND.at[-1].set(old[name]) for name, x_ND in blocks["mlp_norm"].items()}
+  return params | {"blocks": blocks, "embedding_norm": fresh["embedding_norm"]}

@@ -7,58 +7,81 @@ import numpy as np
 
 from labse_jax.base.errors import InputError, known
 from labse_jax.base.sharding import shardings
+from labse_jax.configs.ranges import in_shares
+from labse_jax.models.bert import with_first_layers
 
 MOMENTS = ("copy", "reset")
 SCHEDULES = ("continue", "restart")
+PARTS = 1000  # Of a run; shares of its steps are rounded to these.
 
 
 class Span(NamedTuple):
-  """The steps [first, end) that a model of `depth` layers is trained for; numbered from 1."""
+  """The steps that a model of `depth` layers is trained for; numbered from 1.
+
+  `begin` and `finish` are steps, or with `shares` parts of all steps, of which a run has PARTS:
+  how many steps that are is known once the run knows its length.
+  """
 
   number: int
   depth: int
-  first: int
-  end: int | None
+  begin: int
+  finish: int
+  shares: bool = False
+
+  def first(self, total):
+    """The first step, in a run of `total` steps; `total` may be a traced integer."""
+    return self._step(self.begin, total)
+
+  def end(self, total):
+    """The step after the last one."""
+    return self._step(self.finish, total)
+
+  def _step(self, place, total):
+    if not self.shares:
+      return place
+    # Not total * place // PARTS, which an int32 does not hold.
+    return total // PARTS * place + total % PARTS * place // PARTS
 
 
 class Schedule(NamedTuple):
-  """A learning rate: where it begins, over how many steps it runs, and `optim.learning_rate`'s
-  options."""
+  """A learning rate: the span that it runs over, and `optim.learning_rate`'s options."""
 
-  first: int
-  steps: int | None  # None: as many as the whole run has.
+  span: Span
   options: dict
 
 
 def spans(config):
-  """The stages of a config, shallowest first; one, without an end, where it has none.
+  """The stages of a config, shallowest first; a single one where it has none.
 
-  `config.stages` is ((layers, steps), ...). Raises InputError where a depth is no multiple of the
-  one before, or the last one is not the model's.
+  `config.stages` is ((layers, steps), ...), or ((layers, share of the steps), ...) beside
+  total_steps or seconds. Raises InputError where a depth is no multiple of the one before, or the
+  last one is not the model's.
   """
   stages = config.get("stages", ())
   # Most runs have one stage, which ends where the run does.
   if not stages:
-    return [Span(1, config.model.depth, 0, None)]
+    return [Span(1, config.model.depth, 0, PARTS, shares=True)]
   known("stacking.moments", config.stacking.moments, MOMENTS)
   known("stacking.schedule", config.stacking.schedule, SCHEDULES)
-  if config.total_steps or config.seconds:
+  shares = in_shares(config)
+  if not shares and (config.total_steps or config.seconds):
     raise InputError("config.stages gives the steps: total_steps and seconds are 0 beside it.")
   found = []
   first = 0
   for number, stage in enumerate(stages, 1):
-    pair = isinstance(stage, tuple | list) and len(stage) == 2
-    if not pair or not all(isinstance(n, int) and n > 0 for n in stage):
-      raise InputError(f"config.stages: stage {number} is {stage!r}; (layers, steps) is needed.")
-    depth, steps = stage
-    # Layers are copied whole times: 3 become 6 or 9, but not 8.
-    if found and depth % found[-1].depth:
+    _check_stage(number, stage, float if shares else int)
+    depth, length = stage
+    # Layers are copied whole times: 3 become 6 or 9, but not 8. Above none, all are fresh.
+    if found and (depth % found[-1].depth if found[-1].depth else not depth):
       raise InputError(
         f"config.stages: {found[-1].depth} layers cannot be stacked to {depth}; "
         f"a multiple of {found[-1].depth} is needed."
       )
-    found.append(Span(number, depth, first, first + steps))
-    first += steps
+    end = first + (round(length * PARTS) if shares else length)
+    found.append(Span(number, depth, first, end, shares))
+    first = end
+  if shares and first != PARTS:
+    raise InputError(f"config.stages: the shares of the steps sum to {first / PARTS:g}, not to 1.")
   if found[-1].depth != config.model.depth:
     raise InputError(
       f"config.stages ends with {found[-1].depth} layers; config.model.depth is "
@@ -67,14 +90,28 @@ def spans(config):
   return found
 
 
+def _check_stage(number, stage, kind):
+  """Raises InputError where a stage is not (layers, steps), or (layers, share of the steps)."""
+  length = "share of the steps" if kind is float else "steps"
+  pair = isinstance(stage, tuple | list) and len(stage) == 2
+  if not pair or not isinstance(stage[0], int) or not isinstance(stage[1], kind):
+    fits = False
+  else:
+    # Without layers the vectors are means of the word table's rows: a start, but no model.
+    fits = stage[0] >= 0 and stage[1] > 0
+  if not fits:
+    raise InputError(f"config.stages: stage {number} is {stage!r}; (layers, {length}) is needed.")
+
+
 def schedule_of(config, span):
   """The Schedule of the learning rate in a stage.
 
   Where the schedule restarts at each stage, its values may be tuples of one value a stage.
   """
   options = config.schedule.to_dict()
-  restarts = span.end is not None and config.stacking.schedule == "restart"
-  values_needed = len(config.stages) if restarts else 0
+  stages = config.get("stages", ())
+  restarts = bool(stages) and config.stacking.schedule == "restart"
+  values_needed = len(stages) if restarts else 0
   for name, value in options.items():
     if isinstance(value, tuple | list) and len(value) != values_needed:
       raise InputError(
@@ -82,13 +119,13 @@ def schedule_of(config, span):
         "schedule that restarts."
       )
   if not restarts:
-    return Schedule(0, None, options)
+    last = spans(config)[-1]
+    return Schedule(last._replace(begin=0), options)
 
   def own(value):
     return value[span.number - 1] if isinstance(value, tuple | list) else value
 
-  options = {name: own(value) for name, value in options.items()}
-  return Schedule(span.first, span.end - span.first, options)
+  return Schedule(span, {name: own(value) for name, value in options.items()})
 
 
 def stack(tree, abstract, depth):
@@ -109,14 +146,27 @@ def _repeated(x, depth):
   return x[np.arange(depth) % x.shape[0]]
 
 
-def grow(state, abstract, tx, *, depth, moments):
+def grow(state, abstract, tx, *, depth, moments, fresh):
   """A training state with `depth` layers; all outside the layers is carried over.
 
-  moments "copy" stacks the optimiser's as the weights, "reset" starts them anew.
+  moments "copy" stacks the optimiser's as the weights, "reset" starts them anew. Where the model
+  had no layers, `fresh()` gives parameters that have, and the moments of those begin at zero.
   """
-  params = stack(state["params"], abstract["params"], depth)
-  if moments == "copy":
+  grown = state["params"]["bert"]["blocks"]["up"]["bias"].shape[0] > 0
+  if grown:
+    params = stack(state["params"], abstract["params"], depth)
+  else:
+    params = dict(state["params"])
+    params["bert"] = with_first_layers(params["bert"], fresh()["bert"])
+  if moments == "copy" and grown:
     opt = stack(state["opt"], abstract["opt"], depth)
   else:
     opt = jax.jit(tx.init, out_shardings=shardings(abstract["opt"]))(params)
+  if moments == "copy" and not grown:
+    opt = jax.tree.map(_where_of_a_shape, state["opt"], opt)
   return state | {"params": params, "opt": opt}
+
+
+def _where_of_a_shape(old, new):
+  """The old array, but the new one where the layers have changed its shape."""
+  return old if old.shape == new.shape else new

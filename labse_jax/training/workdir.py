@@ -6,6 +6,7 @@ from labse_jax.base import files
 from labse_jax.base.console import is_main
 from labse_jax.base.errors import InputError
 
+STEPS = "steps.json"
 FREE_TO_CHANGE = ("evals", "log_every", "save_every", "seconds")  # Between a run and its resume.
 
 
@@ -32,3 +33,15 @@ def write_config(config, task, workdir):
   """Writes config.json, once all of the config has proved itself."""
   if is_main():
     files.write_json(workdir / "config.json", described(config, task))
+
+
+def record_total(workdir, total):
+  """Writes how many steps the run has: where a stage ends must be known before a state is read."""
+  if is_main():
+    files.write_json(workdir / STEPS, {"total": total})
+
+
+def recorded_total(workdir):
+  """The number of steps of the run in this folder; None where it has not begun."""
+  path = workdir / STEPS
+  return files.read_json(path)["total"] if path.exists() else None

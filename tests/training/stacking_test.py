@@ -28,7 +28,9 @@ def config(folder):
 
 
 def test_spans(config):
-  assert stacking.spans(config) == [(1, 1, 0, 6), (2, 2, 6, 12), (3, 4, 12, 16)]
+  spans = stacking.spans(config)
+  assert [span[:4] for span in spans] == [(1, 1, 0, 6), (2, 2, 6, 12), (3, 4, 12, 16)]
+  assert [span.end(total=16) for span in spans] == [6, 12, 16]
   config.stages = ((1, 3), (4, 2))
   assert [span.depth for span in stacking.spans(config)] == [1, 4]
 
@@ -41,7 +43,9 @@ def test_spans(config):
     (((1, 5), (2, 5)), "ends with 2 layers; config.model.depth is 4"),
     (((2, 0), (4, 5)), r"stage 1 is \(2, 0\); \(layers, steps\) is needed"),
     (((2, 5), (4,)), r"stage 2 is \(4,\)"),
-    (((0, 5), (4, 5)), r"stage 1 is \(0, 5\)"),
+    (((-1, 5), (4, 5)), r"stage 1 is \(-1, 5\)"),
+    (((0, 5), (0, 5)), "0 layers cannot be stacked to 0"),
+    (((1, 0.5), (4, 5)), r"stage 2 is \(4, 5\); \(layers, share of the steps\) is needed"),
     ((2, 4), "stage 1 is 2"),
   ],
 )
@@ -57,6 +61,18 @@ def test_stages_beside_a_number_of_steps(config):
     stacking.spans(config)
 
 
+def test_stages_as_shares_of_the_steps(config):
+  config.stages = ((1, 0.25), (2, 0.3), (4, 0.45))
+  config.total_steps = 100
+  spans = stacking.spans(config)
+  assert [(span.first(100), span.end(100)) for span in spans] == [(0, 25), (25, 55), (55, 100)]
+  # An int32 would overflow in 3,000,000 * 550.
+  assert int(spans[1].end(jnp.int32(3_000_007))) == spans[1].end(3_000_007) == 1_650_003
+  config.stages = ((1, 0.25), (4, 0.5))
+  with pytest.raises(InputError, match="the shares of the steps sum to 0.75, not to 1"):
+    stacking.spans(config)
+
+
 @pytest.mark.parametrize(("name", "value"), [("moments", "keep"), ("schedule", "again")])
 def test_unknown_ways_to_stack(config, name, value):
   config.stacking[name] = value
@@ -66,14 +82,14 @@ def test_unknown_ways_to_stack(config, name, value):
 
 def test_the_schedule_restarts_or_goes_on(config):
   spans = stacking.spans(config)
-  assert stacking.schedule_of(config, spans[1])[:2] == (0, None)
+  assert stacking.schedule_of(config, spans[1]).span[2:4] == (0, 16)
   config.stacking.schedule = "restart"
   config.schedule = dict(
     peak=1e-3, warmup=(0.5, 0.1, 0.1), decay=("constant", "constant", "linear")
   )
-  first, steps, options = stacking.schedule_of(config, spans[2])
-  assert (first, steps, options["decay"], options["warmup"]) == (12, 4, "linear", 0.1)
-  rates = [float(optim.learning_rate(s - first, steps, **options)) for s in range(12, 16)]
+  span, options = stacking.schedule_of(config, spans[2])
+  assert (span[2:4], options["decay"], options["warmup"]) == ((12, 16), "linear", 0.1)
+  rates = [float(optim.learning_rate(s - 12, 4, **options)) for s in range(12, 16)]
   assert rates[0] == pytest.approx(options["peak"]) and rates == sorted(rates, reverse=True)
 
 
