@@ -228,23 +228,37 @@ def _example(pair):
 
   It is spelled out here because TFDS's own serialiser takes 0.6 ms for each.
   """
-  features = map(_feature, ORDER_OF_COLUMNS, pair)
-  return _field(1, b"".join(features))
+  features = _labels(*pair[:-2]) + _feature("source", pair.source)
+  features += _feature("target", pair.target)
+  return _head(1, len(features)) + features
+
+
+@functools.lru_cache(maxsize=1 << 12)
+def _labels(*texts):
+  """The features before the two texts, which many records have alike."""
+  return b"".join(map(_feature, ORDER_OF_COLUMNS, texts))
 
 
 def _feature(name, text):
-  bytes_list = _field(1, text.encode())
-  value = _field(1, bytes_list)
-  entry = _field(1, name.encode()) + _field(2, value)
-  return _field(1, entry)
+  text = text.encode()
+  return _before_text(name, len(text)) + text
 
 
-def _field(number, payload):
-  """A length-delimited field of a protocol buffer; its length is a varint, low bits first."""
-  tag = number << 3 | 2
-  length = b""
-  size = len(payload)
+@functools.lru_cache(maxsize=1 << 14)
+def _before_text(name, size):
+  """The bytes of a feature before its text, which is the last of it at every level."""
+  bytes_list = _head(1, size)
+  value = _head(1, len(bytes_list) + size) + bytes_list
+  key = name.encode()
+  entry = _head(1, len(key)) + key + _head(2, len(value) + size) + value
+  return _head(1, len(entry) + size) + entry
+
+
+def _head(number, size):
+  """What a field has before its payload: its number and the size, a varint with low bits first."""
+  head = [number << 3 | 2]
   while size > 127:
-    length += bytes([size & 127 | 128])
+    head.append(size & 127 | 128)
     size >>= 7
-  return bytes([tag]) + length + bytes([size]) + payload
+  head.append(size)
+  return bytes(head)

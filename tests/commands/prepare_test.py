@@ -16,6 +16,7 @@ from labse_jax import prepare
 from labse_jax.base.errors import InputError
 from labse_jax.data.dataset import open_dataset
 from labse_jax.data.filters import language_id
+from labse_jax.data.sources import Pair
 from labse_jax.data.text_hash import comparison_key
 
 ENGLISH_GERMAN = ["--source-language", "en", "--target-language", "de"]
@@ -76,9 +77,9 @@ def test_each_filter_counts_what_it_drops(tmp_path, capsys):
   }
   assert (report["rows_read"], report["pairs"]) == (7, 2)
   assert report["languages"] == {"eng-deu": 2}
-  assert [tuple(row.values()) for row in rows_of(tmp_path / "d")] == [
-    ("a", "A good sentence", "eng", "Ein guter Satz", "deu"),
-    ("a", "A good sentence", "eng", "Ein feiner Satz", "deu"),
+  assert [Pair(**row) for row in rows_of(tmp_path / "d")] == [
+    Pair("eng", "deu", "a", "A good sentence", "Ein guter Satz"),
+    Pair("eng", "deu", "a", "A good sentence", "Ein feiner Satz"),
   ]
   printed = capsys.readouterr().out
   assert re.search(r"pairs kept +2\n", printed) and re.search(r"from a +2\n", printed)
