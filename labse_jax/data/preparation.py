@@ -8,6 +8,7 @@ dropped; the second pass joins the lines that are left.
 
 from collections import Counter
 import dataclasses
+import functools
 import itertools
 
 import numpy as np
@@ -68,17 +69,25 @@ def prepare(pairs, output, rules, *, counts, progress=iter):
 def _passing(records, filters, dropped):
   """Yields (number of its record, row) of the rows that no filter drops, and counts the others."""
   for number, row in _rows(records):
-    # Also turns tabs and line ends into spaces: every file here has one row a line.
-    row = Pair(*(" ".join(field.split()) for field in row))
-    row = row._replace(
-      source_language=standard_language(row.source_language),
-      target_language=standard_language(row.target_language),
-    )
+    row = Pair(*_labels(*row[:3]), _folded(row.source), _folded(row.target))
     reason = next((name for name, drops in filters if drops(row)), None)
     if reason:
       dropped[reason] += 1
     else:
       yield number, row
+
+
+@functools.lru_cache(maxsize=1 << 12)
+def _labels(source_language, target_language, origin):
+  """The three as a row has them; most rows have the labels of another."""
+  source_language = standard_language(_folded(source_language))
+  target_language = standard_language(_folded(target_language))
+  return source_language, target_language, _folded(origin)
+
+
+def _folded(text):
+  """A text with single spaces, also for tabs and line ends: every file here has one row a line."""
+  return " ".join(text.split())
 
 
 def _rows(records):
@@ -131,6 +140,9 @@ def _joined(rows, numbers):
   numbered = zip(numbers, rows, strict=True)
   for _, group in itertools.groupby(numbered, lambda numbered_row: numbered_row[0]):
     lines = [row for _, row in group]
+    if len(lines) == 1:
+      yield lines[0]
+      continue
     text = "\n".join(line.source for line in lines)
     yield lines[0]._replace(source=text)
 

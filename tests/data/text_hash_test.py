@@ -25,3 +25,8 @@ def test_it_is_blake2b_and_tells_texts_apart():
 )
 def test_comparison_key(one, other, equal):
   assert (comparison_key(one) == comparison_key(other)) == equal
+
+
+def test_ascii_has_the_key_that_any_text_has():
+  ascii_text = "".join(map(chr, range(128)))
+  assert comparison_key(ascii_text + "\u00e4") == comparison_key(ascii_text) + "\u00e4"
