@@ -24,6 +24,8 @@ ENDINGS = {
 }
 ORDER_OF_COLUMNS = ("source_language", "target_language", "origin", "source", "target")
 
+MOST_BAD_SHOWN = 5
+
 
 class Pair(NamedTuple):
   """A sentence and its translation; languages are ISO 639-3, with a script where it is unusual.
@@ -51,8 +53,16 @@ class Counts:
   def bad_row(self, place, reason):
     """Counts a row that cannot be read; `place` is file:line."""
     self.bad += 1
-    if len(self.first_bad) < 5:
+    if len(self.first_bad) < MOST_BAD_SHOWN:
       self.first_bad.append(f"{place}: {reason}")
+
+  def add(self, other):
+    """Adds the Counts of rows that were read after these."""
+    self.rows += other.rows
+    self.dropped.update(other.dropped)
+    self.bad += other.bad
+    self.first_bad = [*self.first_bad, *other.first_bad][:MOST_BAD_SHOWN]
+    self.packages.update(other.packages)
 
   def check(self, allowed_share):
     """Raises InputError if more than `allowed_share` of the rows were bad."""

@@ -1,23 +1,28 @@
 """Translation catalogues of programs (.po, .mo), folders of them, and wheels read in place."""
 
-from collections.abc import Callable
 import contextlib
 import email.parser
+import itertools
 import os
 import pathlib
 import re
 from typing import NamedTuple
 import zipfile
+import zlib
 
+from labse_jax.base import workers
 from labse_jax.base.errors import InputError
 from labse_jax.base.files import open_binary, without_compression
 from labse_jax.data.languages import language_of_locale
-from labse_jax.data.sources import Pair
+from labse_jax.data.sources import Counts, Pair
 from labse_jax.data.sources.gettext.catalogues import BYTE_ORDERS, parse_mo, parse_po, translations
 from labse_jax.data.sources.gettext.messages import clean_pair, has_words
 
+PART_BYTES = 1 << 18  # A worker reads about as much at a time.
+FEW_BYTES = 1 << 21  # So little is read before the workers have started.
 _IDENTIFIER = re.compile(r"[\w-]+(?:[_.:/][\w-]+)+", re.A)
 _LOCALE_FOLDER = re.compile(r"([^/]+)/LC_MESSAGES/[^/]+$")
+_ARCHIVES = (".whl", ".zip")
 
 
 def read(paths, *, counts):
@@ -25,53 +30,156 @@ def read(paths, *, counts):
 
   Where a catalogue stands as .po and as .mo, the .po is read. Fuzzy, untranslated and empty
   entries, messages without words and English variants are dropped and counted. `counts.packages`
-  gets each wheel's version and licence.
+  gets each wheel's version and licence. Worker processes read where there is much to read.
   """
+  parts = _parts(paths, counts)
+  first = []
+  for part in parts:
+    first.append(part)
+    if sum(part.size for part in first) > FEW_BYTES:
+      break
+  # One part, however large, is read by one process.
+  is_much = len(first) > 1 and sum(part.size for part in first) > FEW_BYTES
+  number = workers.number_of_workers() if is_much else 1
+  results = workers.in_order(part_reader, itertools.chain(first, parts), workers=number)
+  for part_counts, origin, catalogues in results:
+    counts.add(part_counts)
+    for language, texts in catalogues:
+      for source, target in texts:
+        yield Pair("eng", language, origin, source, target)
+
+
+class _Part(NamedTuple):
+  """Catalogues of one input that are read together; `error` is raised in place of reading them."""
+
+  path: str
+  origin: str = ""
+  names: tuple = ()  # Of files in a folder or an archive; ("",) where the input is a file itself.
+  size: int = 0
+  error: InputError | None = None
+
+
+def _parts(paths, counts):
+  """Yields the _Parts of all inputs; an input that is wrong is the last, and raises in its turn."""
   for path in paths:
-    with _container(path) as container:
-      found = False
-      for name in _without_compiled_twins(container.names):
-        found = True
-        place = f"{path}/{name}" if name else str(path)
-        # A broken file among many is counted; a broken file that a person named is an error.
-        catalogue = _parse(place, container.read_bytes(name), counts, strict=not name)
-        if catalogue:
-          yield from _pairs(catalogue, place, container.origin, counts)
-      if not found:
+    try:
+      sizes, origin, package = _listing(path)
+      names = list(_without_compiled_twins(sizes))
+      if not names:
         raise InputError(f"{path}: no .po or .mo file in it.")
-      counts.packages[container.origin] = container.package
+    except InputError as error:
+      yield _Part(path, error=error)
+      return
+    counts.packages[origin] = package
+    yield from _parts_of(path, origin, names, sizes)
 
 
-class _Container(NamedTuple):
-  """What catalogues are read from; `package` has the version and licence of a wheel."""
+def _parts_of(path, origin, names, sizes):
+  part = []
+  size = 0
+  for name in names:
+    part.append(name)
+    size += sizes[name]
+    if size >= PART_BYTES:
+      yield _Part(path, origin, tuple(part), size)
+      part = []
+      size = 0
+  if part:
+    yield _Part(path, origin, tuple(part), size)
 
-  names: list  # Of its files; [""] where it is a single file itself.
-  read_bytes: Callable  # read_bytes(name)
-  origin: str
-  package: dict
 
+def _listing(path):
+  """Returns ({name: bytes}, origin, package) of an input; `package` is a wheel's, or empty.
 
-@contextlib.contextmanager
-def _container(path):
-  """Gives the _Container that a wheel, a folder or a single file is."""
+  The names are sorted; that of an input which is a file itself is "".
+  """
   path = pathlib.Path(path)
   if path.is_dir():
     files = [file for file in path.rglob("*") if file.is_file()]
-    names = sorted(str(file.relative_to(path)) for file in files)
-    yield _Container(names, lambda name: (path / name).read_bytes(), path.resolve().name, {})
-  elif path.suffix in (".whl", ".zip") and path.exists():
-    try:
-      with zipfile.ZipFile(path) as archive:
-        names = sorted(archive.namelist())
-        package = _package(archive, names)
-        origin = package.pop("name", path.stem)
-        yield _Container(names, archive.read, origin, package)
-    except (zipfile.BadZipFile, EOFError, NotImplementedError) as error:
-      raise InputError(f"{path}: the archive is damaged or cut short ({error}).") from error
+    sizes = {str(file.relative_to(path)): file.stat().st_size for file in files}
+    return dict(sorted(sizes.items())), path.resolve().name, {}
+  if path.suffix in _ARCHIVES and path.exists():
+    with _archive(path) as archive:
+      sizes = {file.filename: file.file_size for file in archive.infolist()}
+      names = sorted(sizes)
+      package = _package(archive, names)
+    origin = package.pop("name", path.stem)
+    return {name: sizes[name] for name in names}, origin, package
+  size = path.stat().st_size if path.is_file() else 0  # What is missing is told when it is read.
+  return {"": size}, path.name.partition(".")[0], {}
+
+
+@contextlib.contextmanager
+def part_reader():
+  """Gives read_part(part), which keeps the last input open for its next part.
+
+  read_part returns (Counts, origin, [(language, [(source, target)]) for each catalogue]).
+  """
+  with contextlib.ExitStack() as stack:
+    opened = {}  # {path: its read_bytes}, of one path.
+
+    def read_part(part):
+      if part.error:
+        raise part.error
+      if part.path not in opened:
+        stack.close()
+        opened.clear()
+        opened[part.path] = stack.enter_context(_opened(part.path))
+      counts = Counts()
+      catalogues = list(_catalogues(part, opened[part.path], counts))
+      return counts, part.origin, catalogues
+
+    yield read_part
+
+
+def _catalogues(part, read_bytes, counts):
+  """Yields (language, [(source, target)]) of each catalogue that has any of use."""
+  for name in part.names:
+    place = f"{part.path}/{name}" if name else str(part.path)
+    # A broken file among many is counted; a broken file that a person named is an error.
+    catalogue = _parse(place, read_bytes(name), counts, strict=not name)
+    if catalogue:
+      language = _language(catalogue, place)
+      texts = list(_texts(catalogue, language, counts))
+      if texts:
+        yield language, texts
+
+
+@contextlib.contextmanager
+def _opened(path):
+  """Gives read_bytes(name) for the catalogues of an input."""
+  path = pathlib.Path(path)
+  if path.is_dir():
+    yield lambda name: (path / name).read_bytes()
+  elif path.suffix in _ARCHIVES and path.exists():
+    with _archive(path) as archive:
+
+      def read_bytes(name):
+        with _damage_told(path):
+          return archive.read(name)
+
+      yield read_bytes
   else:
-    with open_binary(path) as file:
-      raw = file.read()
-    yield _Container([""], lambda _: raw, path.name.partition(".")[0], {})
+
+    def read_file(_):
+      with open_binary(path) as file:
+        return file.read()
+
+    yield read_file
+
+
+@contextlib.contextmanager
+def _archive(path):
+  with _damage_told(path), zipfile.ZipFile(path) as archive:
+    yield archive
+
+
+@contextlib.contextmanager
+def _damage_told(path):
+  try:
+    yield
+  except (zipfile.BadZipFile, EOFError, NotImplementedError, zlib.error) as error:
+    raise InputError(f"{path}: the archive is damaged or cut short ({error}).") from error
 
 
 def _without_compiled_twins(names):
@@ -103,11 +211,11 @@ def _parse(place, raw, counts, *, strict):
     return None
 
 
-def _pairs(catalogue, place, origin, counts):
+def _texts(catalogue, language, counts):
+  """Yields the (source, target) of use."""
   counts.rows += len(catalogue.entries) + catalogue.fuzzy + catalogue.empty
   counts.dropped["fuzzy"] += catalogue.fuzzy
   counts.dropped["not translated"] += catalogue.empty
-  language = _language(catalogue, place)
   if language is None:
     counts.dropped["no known language"] += len(catalogue.entries)
     return
@@ -123,18 +231,22 @@ def _pairs(catalogue, place, origin, counts):
       if reason:
         counts.dropped[reason] += 1
       else:
-        yield Pair("eng", language, origin, source, target)
+        yield source, target
 
 
 def _useless(source, target):
   """Why a message is of no use; None if it is."""
   if not target or source == target:
     return "not translated"
-  if _IDENTIFIER.fullmatch(source) or _IDENTIFIER.fullmatch(target):
+  if _is_identifier(source) or _is_identifier(target):
     return "identifier"
   if not has_words(source) or not has_words(target):
     return "no words"
   return None
+
+
+def _is_identifier(text):
+  return " " not in text and bool(_IDENTIFIER.fullmatch(text))
 
 
 def _language(catalogue, place):
