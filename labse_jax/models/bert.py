@@ -168,6 +168,8 @@ class Bert(nn.Module):
       for n in range(self.depth):
         x_BLD, _ = Block(*fields, name=f"block_{n}")(x_BLD, mask_BLL, bias_HLL, train)
       return x_BLD
+    if not self.depth:  # A stack of no layers would be arrays of no size, which nothing can save.
+      return x_BLD
     # The weights of all layers are stacked on axis 0; `self` is argument 0 of remat. A loop keeps
     # the compiler from merging what is computed again with the first time.
     block = nn.remat(Block, prevent_cse=self.unroll, static_argnums=(4,)) if self.remat else Block
@@ -196,7 +198,7 @@ def unstack(params, dtype):
     return jax.tree_util.tree_map_with_path(cast, params["blocks"])
 
   others = {name: leaf for name, leaf in params.items() if name != "blocks"}
-  depth = len(params["blocks"]["up"]["bias"])
+  depth = len(params["blocks"]["up"]["bias"]) if "blocks" in params else 0
   return others | {f"block_{n}": of_layer(n) for n in range(depth)}
 
 

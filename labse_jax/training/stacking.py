@@ -152,21 +152,17 @@ def grow(state, abstract, tx, *, depth, moments, fresh):
   moments "copy" stacks the optimiser's as the weights, "reset" starts them anew. Where the model
   had no layers, `fresh()` gives parameters that have, and the moments of those begin at zero.
   """
-  grown = state["params"]["bert"]["blocks"]["up"]["bias"].shape[0] > 0
-  if grown:
+  layered = "blocks" in state["params"]["bert"]
+  if layered:
     params = stack(state["params"], abstract["params"], depth)
   else:
     params = dict(state["params"])
     params["bert"] = with_first_layers(params["bert"], fresh()["bert"])
-  if moments == "copy" and grown:
+  if moments == "copy" and layered:
     opt = stack(state["opt"], abstract["opt"], depth)
   else:
     opt = jax.jit(tx.init, out_shardings=shardings(abstract["opt"]))(params)
-  if moments == "copy" and not grown:
-    opt = jax.tree.map(_where_of_a_shape, state["opt"], opt)
+  if moments == "copy" and not layered:
+    before = dict(jax.tree_util.tree_leaves_with_path(state["opt"]))
+    opt = jax.tree_util.tree_map_with_path(lambda path, new: before.get(path, new), opt)
   return state | {"params": params, "opt": opt}
-
-
-def _where_of_a_shape(old, new):
-  """The old array, but the new one where the layers have changed its shape."""
-  return old if old.shape == new.shape else new
