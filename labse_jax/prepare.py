@@ -1,6 +1,7 @@
 """`python -m labse_jax.prepare`: text in any format -> a checked dataset folder."""
 
 import argparse
+import contextlib
 import pathlib
 import sys
 import time
@@ -71,7 +72,8 @@ def main(argv):
     pivot=standard_language(flags.pivot) if flags.pivot else None,
     pivot_pairs=flags.pivot_pairs or PIVOT_PAIRS,
   )
-  report = preparation.prepare(pairs, output, rules, counts=counts, progress=_progress)
+  with contextlib.closing(pairs):  # Its reader may have worker processes, which end here.
+    report = preparation.prepare(pairs, output, rules, counts=counts, progress=_progress)
   print(table(report))
   if judge and judge.unknown:
     print(f"{judge.unknown:,} rows are of languages that py3langid does not know; not judged.")

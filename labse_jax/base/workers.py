@@ -65,7 +65,7 @@ def _started(start, number):
   """Gives the workers that could be started, none for a number of one; at the end none is left."""
   workers = []
   try:
-    if number > 1:
+    if number > 1 and sys.executable:
       with contextlib.suppress(OSError):  # No more processes, no memory, not allowed.
         for _ in range(number):
           workers.append(_Worker(start))

@@ -9,11 +9,14 @@ import subprocess
 import sys
 import threading
 import time
+import zipfile
 
+import psutil
 import pytest
 
 from labse_jax import prepare
 from labse_jax.base.errors import InputError
+from labse_jax.base.workers import number_of_workers
 from labse_jax.data.dataset import open_dataset
 from labse_jax.data.filters import language_id
 from labse_jax.data.sources import Pair
@@ -419,6 +422,46 @@ def test_ctrl_c_is_130_without_a_traceback(tmp_path):
     _, error = process.communicate(timeout=10)
   assert (process.returncode, error) == (130, "labse-jax: interrupted\n")
   assert os.listdir(tmp_path) == ["a.tsv"]
+
+
+@pytest.fixture
+def reading_workers(tmp_path):
+  """The command in a session of its own, and its workers, while they read a wheel."""
+  if number_of_workers() == 1:
+    pytest.skip("one core needs no workers")
+  entries = "".join(f'msgid "Message {n}"\nmsgstr "Nachricht {n}"\n' for n in range(8000))
+  with zipfile.ZipFile(tmp_path / "a.whl", "w") as archive:
+    for number in range(100):
+      archive.writestr(f"{number}/de/LC_MESSAGES/a.po", entries)
+  arguments = ["--input", tmp_path / "a.whl", "--output", tmp_path / "d"]
+  process = command(*arguments, start_new_session=True)
+  spool = tmp_path / "d.partial" / "spool.tmp"
+  deadline = time.monotonic() + 20
+  while not (spool.exists() and spool.stat().st_size) and time.monotonic() < deadline:
+    time.sleep(0.01)
+  yield process, psutil.Process(process.pid).children()
+  process.kill()
+  process.wait()
+
+
+def test_ctrl_c_leaves_no_worker(tmp_path, reading_workers):
+  process, workers = reading_workers
+  os.killpg(process.pid, signal.SIGINT)  # As a terminal does it.
+  _, error = process.communicate(timeout=10)
+  assert (process.returncode, error) == (130, "labse-jax: interrupted\n")
+  assert os.listdir(tmp_path) == ["a.whl"]
+  assert len(workers) == number_of_workers()
+  assert not psutil.wait_procs(workers, timeout=10)[1]
+
+
+def test_a_killed_worker_is_one_line_and_leaves_nothing(tmp_path, reading_workers):
+  process, workers = reading_workers
+  workers[-1].kill()
+  _, error = process.communicate(timeout=20)
+  assert process.returncode == 2
+  assert re.fullmatch(r"labse-jax: A worker process died \(status -9\) before .*\n", error)
+  assert os.listdir(tmp_path) == ["a.whl"]
+  assert not psutil.wait_procs(workers, timeout=10)[1]
 
 
 def test_a_missing_file_is_one_line_and_status_2(tmp_path):

@@ -1,10 +1,13 @@
+import subprocess
+import sys
 import zipfile
 
 import polib
 import pytest
 
+from labse_jax.base import workers
 from labse_jax.base.errors import InputError
-from labse_jax.data.sources import Counts, read
+from labse_jax.data.sources import Counts, gettext, read
 
 SLAVIC = (
   "nplurals=3; plural=(n%10==1 && n%100!=11 ? 0 : n%10>=2 && n%10<=4 && (n%100<10 || n%100>=20)"
@@ -161,3 +164,96 @@ def test_a_container_without_catalogues_is_told(tmp_path):
     read_all(wheel(tmp_path / "x.whl"))
   with pytest.raises(InputError, match="no such file"):
     read_all(tmp_path / "none.whl")
+
+
+@pytest.fixture
+def numbers_of_workers(monkeypatch):
+  """Makes parts of about one file, and `use(number)` of workers; lists the numbers in use."""
+  numbers = []
+  in_order = workers.in_order
+
+  def spied(start, items, *, workers):
+    numbers.append(workers)
+    return in_order(start, items, workers=workers)
+
+  def use(number):
+    monkeypatch.setattr(workers, "number_of_workers", lambda: number)
+
+  monkeypatch.setattr(workers, "in_order", spied)
+  monkeypatch.setattr(gettext, "PART_BYTES", 300)
+  monkeypatch.setattr(gettext, "FEW_BYTES", 2000)
+  return numbers, use
+
+
+def many_catalogues(folder):
+  """Two wheels, a folder and a file of catalogues, of which some are broken or of no use."""
+  broken = b'msgid "cut\nmsgstr '
+  paths = []
+  for name in ("one", "two"):
+    places = {}
+    for number, language in enumerate(["de", "fr", "pl", "xx", "en_GB", "sr@latin", "ja", "ru"]):
+      entry = {"msgid": f"Save %s in {name}", "msgstr": f"Text {number} %d"}
+      raw = save(folder / "raw" / "x.po", catalogue(entry, {"msgid": "?"})).read_bytes()
+      places[f"locale/{language}/LC_MESSAGES/x.po"] = raw
+      places[f"locale/{language}/LC_MESSAGES/y{number}.po"] = broken
+    paths.append(wheel(folder / f"{name}.whl", **places))
+  for language in ("it", "es"):
+    entry = {"msgid": "A file", "msgstr": f"Uno {language}"}
+    save(folder / "p" / language / "LC_MESSAGES" / "x.mo", catalogue(entry))
+  return [*paths, folder / "p", save(folder / "nl.po", catalogue({"msgid": "No", "msgstr": "Nee"}))]
+
+
+def test_workers_read_what_one_process_reads(tmp_path, numbers_of_workers):
+  numbers, use = numbers_of_workers
+  paths = many_catalogues(tmp_path)
+  use(1)
+  pairs, counts = read_all(*paths)
+  assert len(pairs) == 2 * 6 + 2 + 1 and counts.bad == 16 and len(counts.first_bad) == 5
+  use(2)
+  found, found_counts = read_all(*paths)
+  assert numbers == [1, 2]
+  assert found == pairs and vars(found_counts) == vars(counts)
+  assert list(found_counts.dropped) == list(counts.dropped)
+
+
+@pytest.mark.parametrize("number", [1, 2])
+def test_the_first_wrong_input_is_told(tmp_path, numbers_of_workers, number):
+  numbers, use = numbers_of_workers
+  use(number)
+  paths = many_catalogues(tmp_path)
+  (tmp_path / "cut.po").write_bytes(b'msgid "cut\nmsgstr ')
+  with pytest.raises(InputError, match="cut.po: not a gettext catalogue"):
+    read_all(*paths, tmp_path / "cut.po", *paths, tmp_path / "none.po")
+  with pytest.raises(InputError, match="none.po: no such file"):
+    read_all(*paths, tmp_path / "none.po", *paths, tmp_path / "cut.po")
+  with pytest.raises(InputError, match="x.whl: no .po or .mo file in it"):
+    read_all(*paths, wheel(tmp_path / "x.whl"), tmp_path / "cut.po")
+  assert numbers == [number] * 3
+
+
+def test_a_damaged_catalogue_of_a_wheel_is_told(tmp_path, numbers_of_workers):
+  _, use = numbers_of_workers
+  use(2)
+  paths = many_catalogues(tmp_path)
+  raw = paths[1].read_bytes()
+  paths[1].write_bytes(raw.replace(b"Save %s in two", b"Save %s in TWO", 1))
+  with pytest.raises(InputError, match="two.whl: the archive is damaged or cut short .Bad CRC"):
+    read_all(*paths)
+
+
+def test_little_input_and_one_file_need_no_workers(tmp_path, numbers_of_workers):
+  numbers, use = numbers_of_workers
+  use(2)
+  entry = {"msgid": "One", "msgstr": "Eins"}
+  read_all(save(tmp_path / "a.po", catalogue(entry)), save(tmp_path / "b.po", catalogue(entry)))
+  read_all(save(tmp_path / "c.po", catalogue({"msgid": "One", "msgstr": "Eins" * 1000})))
+  assert numbers == [1, 1]
+
+
+def test_a_worker_starts_without_the_large_libraries():
+  code = (
+    "import sys, labse_jax.base.workers, labse_jax.data.sources.gettext\n"
+    "large = {'jax', 'flax', 'tensorflow_datasets', 'numpy', 'polib'} & set(sys.modules)\n"
+    "sys.exit(f'imported: {large}' if large else 0)"
+  )
+  subprocess.run([sys.executable, "-c", code], check=True)
