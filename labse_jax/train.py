@@ -322,6 +322,7 @@ def make_train_step(task, optimizer, abstract, schedule, freeze=()):
     before = state
     rate_at = rate_of(state, schedule)
     state, batch, rows = optimizer.narrow(state, batch, rate_at)
+    batch = batch | {"step": state["step"]}
     key = jax.random.fold_in(key, state["step"])
 
     frozen = optim.frozen_rows(state["params"], freeze)

@@ -123,6 +123,7 @@ class Task(EncoderTask):
       language_pairs=config.get("language_pairs", ()),
       homogeneous=config.get("homogeneous", False),
       no_repeats=config.get("no_repeats", False),
+      tokenise_first=config.get("tokenise_first", False),
     )
 
   def refreshed(self, data, step, workdir, params=None):
@@ -194,7 +195,8 @@ class Task(EncoderTask):
       out_specs=(jax.P(), jax.P()),
     )
     value, metrics = loss(vectors, learned)
-    metrics |= monitors.of_batch(vectors) | learned
+    due = batch["step"] % self.config.log_every == 0 if "step" in batch else True
+    metrics |= monitors.of_batch(vectors, due) | learned
     return value, metrics | {"tokens": (batch["segments"] > 0).sum()}
 
   def vectors(self, z_RISD, batch):

@@ -7,7 +7,7 @@ SAMPLE = 128  # Slots of the batch: the first, which packing has put in no order
 COLLAPSED = 0.99  # The mean cosine of sentences that have nothing to do with each other.
 
 
-def of_batch(vectors):
+def of_batch(vectors, due=True):
   """Metrics of x_bD and y_bD, and of teacher_bP where there is one; nothing is differentiated.
 
   `alignment`: the mean squared distance of pairs; `uniformity`: the logarithm of the mean of
@@ -15,13 +15,14 @@ def of_batch(vectors):
   cosine; `effective_rank`: e to the entropy of the singular values (Roy and Vetterli 2007).
   `teacher_agreement` is the correlation of the cosines of others with the teacher's. All but the
   first are of a sample of at most 128 slots, sources and targets apart, and averaged.
+  `effective_rank` is NaN unless `due`, a traced bool: eigenvalues take longer than a small step.
   """
   vectors = jax.lax.stop_gradient(vectors)
   mask_b = vectors["mask_b"]
   count = jnp.maximum(mask_b.sum(), 1)
   distance_b = ((vectors["x_bD"] - vectors["y_bD"]) ** 2).sum(1)
   sides = [
-    of_sample(vectors[name][:SAMPLE], mask_b[:SAMPLE], vectors.get("teacher_bP"))
+    of_sample(vectors[name][:SAMPLE], mask_b[:SAMPLE], vectors.get("teacher_bP"), due)
     for name in ("x_bD", "y_bD")
   ]
   averages = jax.tree.map(lambda x, y: (x + y) / 2, *sides)
@@ -43,7 +44,7 @@ def warning(metrics, step, total):
   )
 
 
-def of_sample(z_nD, mask_n, teacher_nP=None):
+def of_sample(z_nD, mask_n, teacher_nP=None, due=True):
   """The metrics of one set of unit vectors."""
   n = len(mask_n)
   z_nD = jnp.where(mask_n[:, None], z_nD, 0)
@@ -54,17 +55,11 @@ def of_sample(z_nD, mask_n, teacher_nP=None):
   def mean(a_nn):
     return jnp.where(other_nn, a_nn, 0).sum() / count
 
-  square_n = jnp.linalg.eigvalsh(s_nn)
-  # What rounding leaves of a zero would count: the root of it is not small.
-  noise = n * jnp.finfo(jnp.float32).eps * square_n.max()
-  singular_n = jnp.sqrt(jnp.where(square_n > noise, square_n, 0))
-  share_n = singular_n / jnp.maximum(singular_n.sum(), 1e-12)
-  entropy = -(share_n * jnp.log(jnp.maximum(share_n, 1e-12))).sum()
   metrics = {
     # |a - b|^2 is 4 at most, so that no mean is below e^-8; without others the sum would be 0.
     "uniformity": jnp.log(jnp.maximum(mean(jnp.exp(4 * s_nn - 4)), jnp.exp(-8.0))),
     "similarity_of_others": mean(s_nn),
-    "effective_rank": jnp.exp(entropy),
+    "effective_rank": jax.lax.cond(due, effective_rank, lambda _: jnp.nan, s_nn),
   }
   if teacher_nP is not None:
     # The correlation of two centred sets of similarities.
@@ -74,6 +69,18 @@ def of_sample(z_nD, mask_n, teacher_nP=None):
     spread = jnp.sqrt(mean(a_nn**2) * mean(b_nn**2))
     metrics["teacher_agreement"] = mean(a_nn * b_nn) / jnp.maximum(spread, 1e-12)
   return metrics
+
+
+def effective_rank(s_nn):
+  """e to the entropy of the singular values of vectors that have these products."""
+  n = len(s_nn)
+  square_n = jnp.linalg.eigvalsh(s_nn)
+  # What rounding leaves of a zero would count: the root of it is not small.
+  noise = n * jnp.finfo(jnp.float32).eps * square_n.max()
+  singular_n = jnp.sqrt(jnp.where(square_n > noise, square_n, 0))
+  share_n = singular_n / jnp.maximum(singular_n.sum(), 1e-12)
+  entropy = -(share_n * jnp.log(jnp.maximum(share_n, 1e-12))).sum()
+  return jnp.exp(entropy)
 
 
 def similarities(z_nD):

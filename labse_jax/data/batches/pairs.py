@@ -33,6 +33,7 @@ def batches(
   language_pairs=(),
   homogeneous=False,
   no_repeats=False,
+  tokenise_first=False,
   host=None,
 ):
   """This host's share of every batch: a grain.IterDataset whose iterator can be checkpointed.
@@ -41,7 +42,9 @@ def batches(
   and `beside` are, says `PairPacker`. `language_pairs` are patterns of the pairs of languages to
   draw from; with none, all are drawn. A `homogeneous` batch is of one pair of languages, the same
   one on every host. With `no_repeats` no text stands twice in a host's share of a batch; rows
-  that cannot be filled without a repeat stay empty.
+  that cannot be filled without a repeat stay empty. With `tokenise_first` all pairs are read and
+  tokenised now, on all cores, not as batches need them: what a step takes is then the same in the
+  first epoch as later.
   """
   host = host or streams.this_host()
   if no_repeats:
@@ -49,6 +52,9 @@ def batches(
   packer = PairPacker(dataset.source, tokenizer, length, slots, prompt, negatives, beside)
   batcher = _Batcher(packer, streams.host_rows(rows, host), exponent, host, no_repeats)
   languages = streams.chosen_languages(dataset.indices_by_language, language_pairs)
+  if tokenise_first:
+    own = [streams.host_share(indices, host) for indices in languages.values()]
+    packer.memory.fill(np.concatenate(own))
   if homogeneous:
     return streams.ahead(batcher.homogeneous(languages, seed=seed))
   return streams.ahead(batcher.mixed(languages, seed=seed, chunk=CHUNK))
@@ -132,11 +138,7 @@ class PairPacker(grain.experimental.FlatMapTransform):
   @functools.cached_property
   def memory(self):
     """The pairs' own tokens; those of negatives change, and are made each time."""
-
-    def tokenise(indices):
-      return self._tokenise(self.read(indices))
-
-    return TokenMemory(len(self.source), tokenise)
+    return TokenMemory(len(self.source), self.read, self._tokenise)
 
   def pack(self, indices):
     """{name: array [rows, ...]}, of as many rows as the pairs need."""

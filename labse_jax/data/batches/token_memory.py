@@ -1,18 +1,23 @@
 """Pairs that were tokenised once, in memory: an epoch that comes again need not be read again."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 
 MOST_TOKENS = 1 << 26  # 256 MB.
+CHUNK = 4096  # Pairs that are read and tokenised together by `fill`.
 
 
 class TokenMemory:
   """The tokens of a dataset's pairs, and the hashes of their texts, by the index of the pair.
 
-  `tokenise(indices)` gives them for pairs that are not here yet: (token arrays of both sides, a
-  list of two for each pair; uint32 hashes [N, 2]). What is beyond MOST_TOKENS is not kept.
+  `read(indices)` gives each pair's two texts, and tokenise(texts_by_pair) what they are made of:
+  (token arrays, a list of two for each pair; uint32 hashes [N, 2]). What is beyond MOST_TOKENS is
+  not kept.
   """
 
-  def __init__(self, size, tokenise):
+  def __init__(self, size, read, tokenise):
+    self.read = read
     self.tokenise = tokenise
     self.tokens = np.empty(1 << 16, np.int32)
     self.used = 0
@@ -21,13 +26,12 @@ class TokenMemory:
     self.hash_N2 = np.zeros((size, 2), np.uint32)
 
   def look_up(self, indices):
-    """The same as `tokenise(indices)`."""
+    """The tokens and hashes of these pairs, as `tokenise` gives them."""
     indices = np.asarray(indices)
     missing = np.unique(indices[self.start_N[indices] < 0])
     if len(missing):
-      tokens, hashes_N2 = self.tokenise(missing)
-      if not self._keep(missing, tokens, hashes_N2):
-        return self.tokenise(indices)
+      if not self._keep(missing, *self.tokenise(self.read(missing))):
+        return self.tokenise(self.read(indices))
     found = []
     for start, (x_length, y_length) in zip(
       self.start_N[indices].tolist(), self.length_N2[indices].tolist(), strict=True
@@ -35,6 +39,19 @@ class TokenMemory:
       middle = start + x_length
       found.append([self.tokens[start:middle], self.tokens[middle : middle + y_length]])
     return found, self.hash_N2[indices]
+
+  def fill(self, indices):
+    """Keeps these pairs, as many as there is room for: the next ones are read meanwhile."""
+    starts = range(0, len(indices), CHUNK)
+    chunks = [indices[start : start + CHUNK] for start in starts]
+    with ThreadPoolExecutor(1) as reader:
+      following = reader.submit(self.read, chunks[0])
+      for number, chunk in enumerate(chunks):
+        texts_by_pair = following.result()
+        if number + 1 < len(chunks):
+          following = reader.submit(self.read, chunks[number + 1])
+        if not self._keep(chunk, *self.tokenise(texts_by_pair)):
+          return
 
   def _keep(self, indices, tokens, hashes_N2):
     """Adds pairs; returns whether there was room for them."""
