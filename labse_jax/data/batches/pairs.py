@@ -16,6 +16,7 @@ from labse_jax.data.batches.distinct import DistinctBatches
 from labse_jax.data.batches.token_memory import TokenMemory
 
 CHUNK = 1024  # Pairs that are read, tokenised and packed together.
+RECENT = 1 << 17  # Texts whose tokens are kept by the text: 40 MB.
 
 
 def batches(
@@ -159,14 +160,27 @@ class PairPacker(grain.experimental.FlatMapTransform):
       rows[name][row_N, slot_N] = values_N
     return rows
 
+  @functools.cached_property
+  def recent(self):
+    """{text: (its tokens, its hash)} of the last texts: one text has many translations."""
+    return {}
+
   def _tokenise(self, texts_by_pair):
     """(token arrays of the I texts of each of N pairs, uint32 hashes of the texts [N, I])."""
-    # The tokenizer is fastest with all texts at once.
-    sides = len(texts_by_pair[0])
     texts = list(itertools.chain.from_iterable(texts_by_pair))
-    tokens, _ = self.tokenizer.encode([self.prompt + text for text in texts], self.length)
-    items = [tokens[start : start + sides] for start in range(0, len(tokens), sides)]
-    hashes = [zlib.crc32(text.encode()) for text in texts]
+    new = [text for text in dict.fromkeys(texts) if text not in self.recent]
+    if len(self.recent) + len(new) > RECENT:
+      self.recent.clear()
+      new = list(dict.fromkeys(texts))
+    # The tokenizer is fastest with all texts at once.
+    tokens, _ = self.tokenizer.encode([self.prompt + text for text in new], self.length)
+    for text, ids in zip(new, tokens, strict=True):
+      self.recent[text] = (ids, zlib.crc32(text.encode()))
+    found = [self.recent[text] for text in texts]
+    sides = len(texts_by_pair[0])
+    items = [ids for ids, _ in found]
+    items = [items[start : start + sides] for start in range(0, len(items), sides)]
+    hashes = [text_hash for _, text_hash in found]
     return items, np.array(hashes, np.uint32).reshape(-1, sides)
 
 
