@@ -70,6 +70,9 @@ def get_config(arg=None):
   if arg.held_out:
     languages = "deu,jpn,rus,spa,tur,vie"
     config.evals.held_out = dict(type="tatoeba", every=500, data=arg.held_out, languages=languages)
+  if arg.init:  # A finished run's model goes on, with all of its layers.
+    config.stages = ()
+    config.schedule = dict(peak=2e-3, warmup=0.05, decay="linear")
   if arg.runlocal:
     config.model.update(vocab_size=2_000, width=32, mlp_width=64)
     config.batch_rows = 16

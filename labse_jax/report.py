@@ -9,7 +9,12 @@ from labse_jax.encoding.encode_functions import load_encode
 from labse_jax.evaluation.example_queries import accuracy, show
 from labse_jax.pages import example_queries, html
 from labse_jax.pages import run as run_sections
-from labse_jax.pages.run_files import read_evaluation, read_metrics, read_object
+from labse_jax.pages.run_files import (
+  read_evaluation,
+  read_metrics,
+  read_object,
+  read_phases,
+)
 
 EXAMPLE = """example:
   python -m labse_jax.report runs/quickstart
@@ -35,11 +40,13 @@ def main(argv):
   rows, torn = read_metrics(workdir / "metrics.jsonl")
   config = read_object(workdir / "config.json")
   evaluation = read_evaluation(workdir / "evaluation.json")
+  phases = read_phases(workdir / "phases.tsv")
   name = workdir.resolve().name
   images = {}
   body = [html.element("h1", name), *run_sections.overview(rows, evaluation)]
   body += run_sections.training(rows, torn, images)
   body += run_sections.evaluated(evaluation, images)
+  body += run_sections.phases(phases)
   body += _at_work(workdir / "model", evaluation or {}, args.data, images)
   body += run_sections.provenance(config, evaluation)
   # Nothing is written before every section is there.

@@ -64,12 +64,24 @@ install_once() { # STAMP FILES... -- ARGUMENTS OF PIP...: once for each content 
 }
 
 install_project() {
+  # What a script has to do meanwhile: most of an installation waits for the network and the disk.
+  if declare -F while_installing >/dev/null && ! [ -e "$VENV/project.installed" ]; then
+    while_installing &
+  fi
   install_once project "$ROOT/launch/requirements.txt" -- \
     -r launch/requirements.txt -e ".${LABSE_EXTRA:+[$LABSE_EXTRA]}" ||
     die 1 "the installation failed; what pip said is above. The same command tries again."
+  wait
+}
+
+stop_background() { # What runs in the background does not get the Ctrl-C itself.
+  local pids
+  pids="$(jobs -p)"
+  [ -z "$pids" ] || kill $pids 2>/dev/null || true
 }
 
 trap 'say "interrupted; the same command goes on from here"; exit 130' INT
+trap stop_background EXIT
 
 if [ -n "${LABSE_PYTHON:-}" ]; then
   PYTHON="$LABSE_PYTHON"
@@ -87,10 +99,18 @@ case "${GLIBC_TUNABLES:-}" in
   *) export GLIBC_TUNABLES="${GLIBC_TUNABLES:+$GLIBC_TUNABLES:}glibc.malloc.hugetlb=1" ;;
 esac
 
-simulate_devices() { # Eight devices on a CPU, unless the caller's XLA_FLAGS name another number.
+devices_for_cores() { # The largest power of two that is not above the number of cores.
+  local cores devices=1
+  cores="$(nproc 2>/dev/null || getconf _NPROCESSORS_ONLN)"
+  while [ $((2 * devices)) -le "$cores" ]; do devices=$((2 * devices)); done
+  echo $devices
+}
+
+simulate_devices() { # As many as cores on a CPU, unless the caller's XLA_FLAGS name a number.
   export JAX_PLATFORMS=cpu
+  local flag=--xla_force_host_platform_device_count
   case "${XLA_FLAGS:-}" in
-    *xla_force_host_platform_device_count*) ;;
-    *) export XLA_FLAGS="${XLA_FLAGS:+$XLA_FLAGS }--xla_force_host_platform_device_count=8" ;;
+    *"$flag"*) ;;
+    *) export XLA_FLAGS="${XLA_FLAGS:+$XLA_FLAGS }$flag=$(devices_for_cores)" ;;
   esac
 }

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Runs Python with eight simulated devices on this machine's CPU.
+# Runs Python on this machine's CPU, with a simulated device for each core.
 #
 #   bash launch/local.sh -m labse_jax.train --config experiments/quickstart.py --workdir runs/try
 #

@@ -1,37 +1,79 @@
 #!/usr/bin/env bash
-# usage: bash launch/quickstart.sh [--small]
+# usage: bash launch/quickstart.sh [--minutes N] [--small]
 #
 # The main job, from nothing: makes a virtual environment, downloads the translations that six Python
 # packages carry, trains a small dual encoder on them and evaluates it, in at most 15 minutes on
 # 2 cores and 8 GB. Everything goes to runs/quickstart: model/, evaluation.json, report.html,
 # metrics.jsonl. The same command again goes on where it was, or says that all is done.
 #
-#   --small   one package, a tiny model and four steps, in runs/quickstart_small: to see that all runs
+#   --minutes N   in all, the installation included: 15, and at least 5. Where a model is there
+#                 that had fewer, its training goes on in runs/quickstart/minutes_N
+#   --small       one package, a tiny model and four steps, in runs/quickstart_small: to see that
+#                 all runs
 set -euo pipefail
 
 source "$(dirname "${BASH_SOURCE[0]}")/shell.sh"
 
-SMALL=false
-for argument in "$@"; do
-  case "$argument" in
+SMALL=false MINUTES=15
+while [ $# -gt 0 ]; do
+  case "$1" in
     --small) SMALL=true ;;
+    --minutes)
+      case "${2:-}" in
+        '' | *[!0-9]*) die 2 "--minutes ${2:-}: a whole number of minutes is needed." ;;
+      esac
+      MINUTES=$((10#$2))
+      [ "$MINUTES" -ge 5 ] || die 2 "--minutes $2: 5 or more is needed."
+      shift
+      ;;
     -h | --help)
       usage_of "$0"
       exit 0
       ;;
-    *) die 2 "unknown argument '$argument'; see --help." ;;
+    *) die 2 "unknown argument '$1'; see --help." ;;
   esac
+  shift
 done
+
+RUN=runs/quickstart HELD_OUT=1000 SIZE=16000 MINIMUM=200
+BUDGET=$((60 * MINUTES - 40)) # Seconds in all; the rest is for a machine that others slow down.
+RESERVED=50 LEAST=60          # Seconds: to evaluate and show, and to train at least.
+if $SMALL; then
+  RUN=runs/quickstart_small HELD_OUT=50 SIZE=2000 MINIMUM=10
+fi
+
+# The wheels are read, never run: the Python that they ask for does not matter.
+PARTIAL="$RUN/wheels.partial"
+DOWNLOAD=(-m pip download -qq --disable-pip-version-check --no-deps --only-binary=:all:
+  --ignore-requires-python --dest "$PARTIAL" --requirement "$PARTIAL/catalogues.txt")
+
+begin_download() {
+  rm -rf "$PARTIAL"
+  mkdir -p "$PARTIAL"
+  if $SMALL; then
+    grep '^Django=' launch/catalogues.txt
+  else
+    cat launch/catalogues.txt
+  fi >"$PARTIAL/catalogues.txt"
+}
+
+end_download() {
+  rm -rf "$RUN/wheels"
+  mv "$PARTIAL" "$RUN/wheels"
+}
+
+while_installing() { # environment.sh calls it. What fails here is tried again, and shown, below.
+  cd "$ROOT"
+  [ -e "$RUN/wheels/catalogues.txt" ] || begin_download
+  if [ -e "$PARTIAL/catalogues.txt" ] && "$PYTHON" "${DOWNLOAD[@]}" 2>/dev/null; then
+    end_download
+  fi
+}
 
 source "$(dirname "${BASH_SOURCE[0]}")/environment.sh"
 simulate_devices
 cd "$ROOT"
-
-RUN=runs/quickstart HELD_OUT=1000 SIZE=16000 MINIMUM=200
-BUDGET=840 RESERVED=75 MOST=480 LEAST=60 # Seconds: in all, to evaluate and show, to train.
-if $SMALL; then
-  RUN=runs/quickstart_small HELD_OUT=50 SIZE=2000 MINIMUM=10
-fi
+INSTALLED=$SECONDS
 
 step() { # NAME COMMAND...: shows the command, runs it, shows its time
   local name="$1" start=$SECONDS status=0
@@ -47,6 +89,11 @@ step() { # NAME COMMAND...: shows the command, runs it, shows its time
     exit $status
   fi
   echo "($name: $((SECONDS - start)) s, $SECONDS s since the start)"
+  note_phase "$name" $((SECONDS - start))
+}
+
+note_phase() { # NAME SECONDS: for the report
+  printf '%s\t%s\n' "$1" "$2" >>"$WORK/phases.tsv"
 }
 
 newer() { # OUTPUT INPUT: whether the output is there and no older than what it was made of
@@ -55,33 +102,33 @@ newer() { # OUTPUT INPUT: whether the output is there and no older than what it 
 
 have() { printf '\n== %s: there already, %s\n' "$1" "$2"; }
 
-download() {
-  rm -rf "$RUN/wheels.partial"
-  mkdir -p "$RUN/wheels.partial"
-  if $SMALL; then
-    grep '^Django=' launch/catalogues.txt
-  else
-    cat launch/catalogues.txt
-  fi >"$RUN/wheels.partial/catalogues.txt"
-  # The wheels are read, never run: the Python that they ask for does not matter.
-  step corpus python -m pip download -qq --disable-pip-version-check --no-deps \
-    --only-binary=:all: --ignore-requires-python \
-    --dest "$RUN/wheels.partial" --requirement "$RUN/wheels.partial/catalogues.txt"
-  rm -rf "$RUN/wheels"
-  mv "$RUN/wheels.partial" "$RUN/wheels"
-}
-
 seconds_to_train() {
   local left=$((BUDGET - RESERVED - SECONDS))
-  if [ $left -gt $MOST ]; then left=$MOST; fi
   if [ $left -lt $LEAST ]; then left=$LEAST; fi
   echo $left
 }
 
-if newer "$RUN/report.html" "$RUN/evaluation.json" &&
-  newer "$RUN/evaluation.json" "$RUN/model/modules.json" && [ -e "$RUN/model/modules.json" ]; then
-  echo "All is done: open $RUN/report.html; the model is $RUN/model. To start over, remove $RUN."
+finished() { # FOLDER: whether it holds a model, its evaluation and its report
+  [ -e "$1/model/modules.json" ] && newer "$1/evaluation.json" "$1/model/modules.json" &&
+    newer "$1/report.html" "$1/evaluation.json"
+}
+
+WORK="$RUN" INIT=''
+if ! $SMALL && [ -e "$RUN/model/modules.json" ]; then
+  before="$(cat "$RUN/minutes" 2>/dev/null || echo 15)"
+  if [ "$MINUTES" -gt "$before" ]; then # A longer run starts from the model that is there.
+    WORK="$RUN/minutes_$MINUTES" INIT="$RUN/model"
+    BUDGET=$((BUDGET - 60 * before))
+  fi
+fi
+
+if finished "$WORK"; then
+  echo "All is done: open $WORK/report.html; the model is $WORK/model. To start over, remove $RUN."
   exit 0
+fi
+mkdir -p "$WORK"
+if [ "$INSTALLED" -gt 5 ]; then # Less is only a look at what is installed already.
+  note_phase install "$INSTALLED"
 fi
 
 echo "Each step below is a command of its own; with the same settings:"
@@ -90,7 +137,9 @@ echo "  bash launch/local.sh -m labse_jax.VERB ..."
 if [ -e "$RUN/wheels/catalogues.txt" ]; then
   have corpus "$RUN/wheels"
 else
-  download
+  begin_download
+  step corpus python "${DOWNLOAD[@]}"
+  end_download
 fi
 
 if [ -e "$RUN/data/report.json" ]; then
@@ -104,28 +153,33 @@ if [ -e "$RUN/vocabulary/vocabulary.json" ]; then
   have vocabulary "$RUN/vocabulary"
 else
   step vocabulary python -m labse_jax.vocabulary --data "$RUN/data" --size $SIZE --exponent 0.3 \
-    --output "$RUN/vocabulary"
+    --sentences 60000 --output "$RUN/vocabulary"
 fi
 
-if [ -e "$RUN/model/modules.json" ]; then
-  have train "$RUN/model"
+if [ -e "$WORK/model/modules.json" ]; then
+  have train "$WORK/model"
 else
   if $SMALL; then
     options="runlocal,data=$RUN/data,tokenizer=$RUN/vocabulary"
   else
-    options="seconds=$(seconds_to_train),held_out=$RUN/data/held_out"
+    options="seconds=$(seconds_to_train),held_out=$RUN/data/held_out${INIT:+,init=$INIT}"
+    # A run that was broken off keeps the length that it began with.
+    [ -n "$INIT" ] || [ -e "$RUN/minutes" ] || echo "$MINUTES" >"$RUN/minutes"
   fi
   step train python -m labse_jax.train --config "experiments/quickstart.py:$options" \
-    --workdir "$RUN"
+    --workdir "$WORK"
 fi
 
-if newer "$RUN/evaluation.json" "$RUN/model/modules.json"; then
-  have evaluate "$RUN/evaluation.json"
+if newer "$WORK/evaluation.json" "$WORK/model/modules.json"; then
+  have evaluate "$WORK/evaluation.json"
 else
-  step evaluate python -m labse_jax.evaluate --model "$RUN/model" --suite tatoeba \
-    --data "$RUN/data/held_out" --minimum $MINIMUM --output "$RUN/evaluation.json"
+  step evaluate python -m labse_jax.evaluate --model "$WORK/model" --suite tatoeba \
+    --data "$RUN/data/held_out" --minimum $MINIMUM --output "$WORK/evaluation.json"
 fi
 
-step report python -m labse_jax.report "$RUN"
+step report python -m labse_jax.report "$WORK"
 
-printf '\nDone in %s s: open %s/report.html; the model is %s/model.\n' "$SECONDS" "$RUN" "$RUN"
+printf '\nDone in %s s: open %s/report.html; the model is %s/model.\n' "$SECONDS" "$WORK" "$WORK"
+if ! $SMALL && [ -z "$INIT" ]; then
+  echo "More training makes it better: bash launch/quickstart.sh --minutes $((2 * MINUTES))"
+fi

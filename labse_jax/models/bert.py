@@ -213,5 +213,7 @@ def with_first_layers(params, fresh):
   for name in ("attention_out", "down"):
     blocks[name] = jax.tree.map(jnp.zeros_like, blocks[name])
   old = params["embedding_norm"]
-  blocks["mlp_norm"] = {name: x_ND.at[-1].set(old[name]) for name, x_ND in blocks["mlp_norm"].items()}
+  blocks["mlp_norm"] = {
+    name: x_ND.at[-1].set(old[name]) for name, x_ND in blocks["mlp_norm"].items()
+  }
   return params | {"blocks": blocks, "embedding_norm": fresh["embedding_norm"]}

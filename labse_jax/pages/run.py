@@ -70,6 +70,18 @@ def _speed(log):
   return []
 
 
+def phases(seconds):
+  """What the phases of the run took, of {phase: seconds}; nothing where none were noted."""
+  if not seconds:
+    return []
+  rows = [(name, f"{number:,}") for name, number in seconds.items()]
+  total = ("in all", f"{sum(seconds.values()):,}")
+  return [
+    html.element("h2", "Seconds by phase"),
+    html.table(("phase", "seconds"), rows, total=total),
+  ]
+
+
 def training(log, torn, images):
   """The curves of what was logged; `torn` where the last line had to be left out."""
   body = [html.element("h2", "Training")]

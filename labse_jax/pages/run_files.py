@@ -42,3 +42,18 @@ def read_evaluation(path):
     several = "compares models" if "models" in evaluation else "is no result of evaluate"
     raise InputError(f"{path}: {several}; evaluate this run's model alone with --output {path}.")
   return evaluation
+
+
+def read_phases(path):
+  """{phase: seconds} of phases.tsv, which launch/quickstart.sh writes; {} where there is none.
+
+  A phase that was broken off and came again stands there more than once: its seconds add up.
+  """
+  phases = {}
+  lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
+  for number, line in enumerate(lines, 1):
+    name, _, seconds = line.partition("\t")
+    if not seconds.isdecimal():
+      raise InputError(f"{path}:{number}: is not a phase, a tab and its seconds.")
+    phases[name] = phases.get(name, 0) + int(seconds)
+  return phases

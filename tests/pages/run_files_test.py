@@ -5,7 +5,7 @@ import json
 import pytest
 
 from labse_jax.base.errors import InputError
-from labse_jax.pages.run_files import read_evaluation, read_metrics
+from labse_jax.pages.run_files import read_evaluation, read_metrics, read_phases
 
 
 def test_a_torn_last_line_is_left_out(tmp_path):
@@ -24,3 +24,13 @@ def test_an_evaluation_of_several_models_is_refused(tmp_path):
   path.write_text('{"models": {}}')
   with pytest.raises(InputError, match="compares models; evaluate this run's model alone"):
     read_evaluation(path)
+
+
+def test_the_seconds_of_a_phase_add_up(tmp_path):
+  path = tmp_path / "phases.tsv"
+  assert read_phases(path) == {}
+  path.write_text("corpus\t4\ntrain\t10\ntrain\t7\n")
+  assert read_phases(path) == {"corpus": 4, "train": 17}
+  path.write_text("corpus\t4\ntrain 10\n")
+  with pytest.raises(InputError, match="phases.tsv:2: is not a phase"):
+    read_phases(path)

@@ -89,3 +89,10 @@ def test_a_config_is_flat_text():
     "stages": "1, 2, 3",
     "init": "none",
   }
+
+
+def test_phases_stand_with_their_sum():
+  assert run_sections.phases({}) == []
+  head, table = run_sections.phases({"corpus": 4, "train": 1_020})
+  assert "Seconds by phase" in head
+  assert "<td>1,020</td>" in table and "<td>1,024</td>" in table
