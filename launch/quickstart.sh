@@ -14,7 +14,7 @@ set -euo pipefail
 
 source "$(dirname "${BASH_SOURCE[0]}")/shell.sh"
 
-SMALL=false MINUTES=15
+SMALL=false MINUTES=15 ASKED=false
 while [ $# -gt 0 ]; do
   case "$1" in
     --small) SMALL=true ;;
@@ -23,6 +23,7 @@ while [ $# -gt 0 ]; do
         '' | *[!0-9]*) die 2 "--minutes ${2:-}: a whole number of minutes is needed." ;;
       esac
       MINUTES=$((10#$2))
+      ASKED=true
       [ "$MINUTES" -ge 5 ] || die 2 "--minutes $2: 5 or more is needed."
       shift
       ;;
@@ -114,7 +115,7 @@ finished() { # FOLDER: whether it holds a model, its evaluation and its report
 }
 
 WORK="$RUN" INIT=''
-if ! $SMALL && [ -e "$RUN/model/modules.json" ]; then
+if $ASKED && ! $SMALL && [ -e "$RUN/model/modules.json" ]; then
   before="$(cat "$RUN/minutes" 2>/dev/null || echo 15)"
   if [ "$MINUTES" -gt "$before" ]; then # A longer run starts from the model that is there.
     WORK="$RUN/minutes_$MINUTES" INIT="$RUN/model"

@@ -29,9 +29,8 @@ class TokenMemory:
     """The tokens and hashes of these pairs, as `tokenise` gives them."""
     indices = np.asarray(indices)
     missing = np.unique(indices[self.start_N[indices] < 0])
-    if len(missing):
-      if not self._keep(missing, *self.tokenise(self.read(missing))):
-        return self.tokenise(self.read(indices))
+    if len(missing) and not self._keep(missing, *self.tokenise(self.read(missing))):
+      return self.tokenise(self.read(indices))
     found = []
     for start, (x_length, y_length) in zip(
       self.start_N[indices].tolist(), self.length_N2[indices].tolist(), strict=True
