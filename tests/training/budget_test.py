@@ -32,17 +32,42 @@ def steps_that_take(clock, seconds):
   return step
 
 
+def one_kind(clock, seconds):
+  """The trials of a run of one stage."""
+  return [(1.0, steps_that_take(clock, seconds))]
+
+
 def test_the_first_step_compiles_and_a_slow_one_does_not_count(clock, capsys):
-  step = steps_that_take(clock, [30, 2, 2, 2, 2, 9, 2, 2, 2, 2, 2])
-  # 57 of the 257 seconds are gone after the trial: 200 are left for steps of 2.
-  assert budget.steps_within(257, 1000.0, step) == 100
-  assert "100 steps of 2.00 s for the 200 s that are left of 257." in capsys.readouterr().out
+  trials = one_kind(clock, [30, 0.5, 0.5, 0.5, 0.5, 1, *[0.5] * 5])
+  # 35.5 of the 235.5 seconds are gone after the trial: 200 are left for steps of half a second.
+  assert budget.steps_within(235.5, 1000.0, trials) == 400
+  assert "400 steps of 0.50 s for the 200 s that are left of 235.5." in capsys.readouterr().out
 
 
 def test_what_came_before_the_trial_counts(clock):
-  assert budget.steps_within(60, 980.0, steps_that_take(clock, [1] * 11)) == 29
+  assert budget.steps_within(60, 980.0, one_kind(clock, [1] * 7)) == 33
 
 
 def test_too_few_seconds_for_a_step_are_said(clock):
-  with pytest.raises(InputError, match="seconds = 11: .* took 11 s; give more"):
-    budget.steps_within(11, 1000.0, steps_that_take(clock, [1] * 11))
+  with pytest.raises(InputError, match="seconds = 7: .* took 7 s; give more"):
+    budget.steps_within(7, 1000.0, one_kind(clock, [1] * 7))
+
+
+def test_each_kind_of_step_counts_by_its_share(clock, capsys):
+  shallow = steps_that_take(clock, [10] + [1] * 6)
+  deep = steps_that_take(clock, [10] + [3] * 2)
+  # 32 seconds are gone after both trials; a step takes 0.75 * 1 + 0.25 * 3 on average.
+  assert budget.steps_within(182, 1000.0, [(0.75, shallow), (0.25, deep)]) == 100
+  assert "100 steps of 1.50 s for the 150 s that are left of 182." in capsys.readouterr().out
+
+
+def test_every_stage_needs_a_step(clock):
+  trials = [(share, steps_that_take(clock, [1] * 7)) for share in (0.5, 0.5)]
+  with pytest.raises(InputError, match="give more"):
+    budget.steps_within(15.5, 1000.0, trials)
+
+
+def test_slow_steps_are_tried_twice_at_least_and_not_ten_times(clock):
+  # 4 + 4 seconds are beyond PROBE_SECONDS, and so are 30, but one time is no median.
+  assert budget.steps_within(92, 1000.0, one_kind(clock, [4, 4, 4])) == 20
+  assert budget.steps_within(190, clock.now, one_kind(clock, [30, 30, 30])) == 3
