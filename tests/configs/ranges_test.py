@@ -5,7 +5,7 @@ import pytest
 from experiments import quickstart
 from labse_jax.base.errors import InputError
 from labse_jax.base.sharding import make_mesh
-from labse_jax.configs.ranges import check_ranges
+from labse_jax.configs.ranges import check_ranges, in_shares
 
 
 @pytest.fixture
@@ -54,8 +54,35 @@ def test_chunks_count_as_devices_do(config):
 
 @pytest.mark.parametrize("table", ["bert", "bert/word_embedding", "bert/word_embedding:100"])
 def test_a_frozen_table_is_never_row_sparse(config, table):
-  with config.unlocked():
+  with config.unlocked(), config.ignore_type():
+    config.stages = ()  # Nothing is frozen in a model that grows.
+    config.schedule.peak = 2e-3
     config.row_sparse = True
     config.freeze = (table,)
   with pytest.raises(InputError, match="a frozen word table has no rows to write"):
     check_ranges(config, make_mesh())
+
+
+def test_nothing_is_frozen_in_a_model_that_grows(config):
+  config.freeze = ("bert",)
+  with pytest.raises(InputError, match="cannot be combined with config.stages"):
+    check_ranges(config, make_mesh())
+
+
+@pytest.mark.parametrize(
+  ("stages", "total_steps", "fine"),
+  [
+    (((0, 0.5), (1, 0.5)), 4, True),
+    (((0, 0.5), (1, 0.5)), 0, False),  # Shares of how many steps?
+    (((0, 2), (1, 2)), 0, True),
+  ],
+)
+def test_shares_need_a_number_of_steps(config, stages, total_steps, fine):
+  config.stages = stages
+  config.total_steps = total_steps
+  assert in_shares(config) == isinstance(stages[0][1], float)
+  if fine:
+    check_ranges(config, make_mesh())
+  else:
+    with pytest.raises(InputError, match="Give one of total_steps and seconds"):
+      check_ranges(config, make_mesh())
