@@ -33,7 +33,7 @@ REPEATS = 5
 
 def make_task(vocab_size):
   """The quickstart's task with a larger model."""
-  words = ["--config", "experiments/quickstart.py:steps=1000", "--workdir", "unused"]
+  words = ["--config", "experiments/quickstart.py:one_stage,steps=1000", "--workdir", "unused"]
   config = load_config(words)[0]
   config.model.update(vocab_size=vocab_size, width=384, heads=6, mlp_width=1536)
   config.length = 32

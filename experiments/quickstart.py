@@ -5,6 +5,9 @@ bash launch/quickstart.sh
 It begins without layers: three quarters of the steps train the word table alone, as means of its
 rows, at a tenth of the time that a step with a layer takes. Then the layers come, and learn what
 the order and the context of words add (progressive stacking, from no layers on).
+
+`one_stage` has three layers from the first step on: for benchmarks, and larger machines. `init` is
+the folder of a finished run's model, that goes on with all of its layers.
 """
 
 import ml_collections
@@ -21,6 +24,7 @@ def get_config(arg=None):
     init="",
     seconds=480.0,
     steps=0,
+    one_stage=False,
     runlocal=False,
   )
   config = ml_collections.ConfigDict()
@@ -70,11 +74,16 @@ def get_config(arg=None):
   if arg.held_out:
     languages = "deu,jpn,rus,spa,tur,vie"
     config.evals.held_out = dict(type="tatoeba", every=500, data=arg.held_out, languages=languages)
-  if arg.init:  # A finished run's model goes on, with all of its layers.
+  if arg.one_stage or arg.init:
     config.stages = ()
     config.schedule = dict(peak=2e-3, warmup=0.05, decay="linear")
+  if arg.one_stage:
+    config.model.update(depth=3, mlp_width=1024)
+    config.tokenise_first = False
   if arg.runlocal:
     config.model.update(vocab_size=2_000, width=32, mlp_width=64)
+    if arg.one_stage:
+      config.model.depth = 2
     config.batch_rows = 16
     config.total_steps = arg.steps or 4
     config.seconds = 0.0

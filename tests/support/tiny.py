@@ -61,12 +61,10 @@ def make(folder, count=600):
 
 def config(folder, **changes):
   """The quickstart's laptop mode on that folder, in one stage; `changes` are its top-level keys."""
-  made = quickstart.get_config(f"runlocal,data={folder / 'data'},tokenizer={folder / 'vocabulary'}")
-  made.model.update(vocab_size=200, width=16, depth=2, heads=2, mlp_width=32, positions=32)
-  made.stages = ()
-  with made.ignore_type():
-    made.schedule.peak = 2e-3
-  made.tokenise_first = False
+  made = quickstart.get_config(
+    f"runlocal,one_stage,data={folder / 'data'},tokenizer={folder / 'vocabulary'}"
+  )
+  made.model.update(vocab_size=200, width=16, heads=2, mlp_width=32, positions=32)
   made.length, made.slots, made.batch_rows, made.log_every = 32, 4, 8, 1
   for name, value in changes.items():
     made[name] = value

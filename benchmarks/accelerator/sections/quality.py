@@ -46,7 +46,7 @@ def run(results: Results) -> None:
 
 def training() -> list[str]:
   """The arguments of labse_jax.train: the quickstart, larger, for the seconds that are left."""
-  options = f"data={packed.dataset()},tokenizer={packed.VOCABULARY}"
+  options = f"data={packed.dataset()},tokenizer={packed.VOCABULARY},one_stage"
   if SMALL:
     options += ",runlocal"
   else:

@@ -12,7 +12,7 @@ from sections import model, packed
 
 def config_of(rows: int, length: int, **changes) -> ml_collections.ConfigDict:
   """The quickstart's config with the kit's model; `changes` are its top-level keys."""
-  options = f"data={packed.dataset()},tokenizer={packed.VOCABULARY},steps=100"
+  options = f"data={packed.dataset()},tokenizer={packed.VOCABULARY},one_stage,steps=100"
   config, _ = load_config([f"--config=experiments/quickstart.py:{options}", "--workdir=-"])
   with config.unlocked():
     config.model.update(model.shape())
