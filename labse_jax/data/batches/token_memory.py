@@ -29,15 +29,18 @@ class TokenMemory:
     """The tokens and hashes of these pairs, as `tokenise` gives them."""
     indices = np.asarray(indices)
     missing = np.unique(indices[self.start_N[indices] < 0])
-    if len(missing) and not self._keep(missing, *self.tokenise(self.read(missing))):
-      return self.tokenise(self.read(indices))
-    found = []
-    for start, (x_length, y_length) in zip(
-      self.start_N[indices].tolist(), self.length_N2[indices].tolist(), strict=True
-    ):
-      middle = start + x_length
-      found.append([self.tokens[start:middle], self.tokens[middle : middle + y_length]])
-    return found, self.hash_N2[indices]
+    if not len(missing):
+      return self._kept(indices)
+    made, made_N2 = self.tokenise(self.read(missing))
+    if self._keep(missing, made, made_N2):
+      return self._kept(indices)
+    # There is no room for them: they only go among those that are here.
+    found, hashes_N2 = self._kept(indices)
+    for place in np.flatnonzero(self.start_N[indices] < 0):
+      number = np.searchsorted(missing, indices[place])
+      found[place] = made[number]
+      hashes_N2[place] = made_N2[number]
+    return found, hashes_N2
 
   def fill(self, indices):
     """Keeps these pairs, as many as there is room for: the next ones are read meanwhile."""
@@ -51,6 +54,16 @@ class TokenMemory:
           following = reader.submit(self.read, chunks[number + 1])
         if not self._keep(chunk, *self.tokenise(texts_by_pair)):
           return
+
+  def _kept(self, indices):
+    """The tokens and hashes of pairs that are here; of others, no tokens."""
+    found = []
+    for start, (x_length, y_length) in zip(
+      self.start_N[indices].tolist(), self.length_N2[indices].tolist(), strict=True
+    ):
+      middle = start + x_length
+      found.append([self.tokens[start:middle], self.tokens[middle : middle + y_length]])
+    return found, self.hash_N2[indices]
 
   def _keep(self, indices, tokens, hashes_N2):
     """Adds pairs; returns whether there was room for them."""
