@@ -114,3 +114,76 @@ def test_a_batch_is_split_over_all_devices():
     np.testing.assert_array_equal(arrays[name], array)
     assert len(arrays[name].addressable_shards) == 8
     assert len(arrays[name].addressable_shards[0].data) == len(array) // 8
+
+
+SMALL = {
+  "eng-one": np.array([7]),
+  "eng-two": np.array([3, 4]),
+  "eng-deu": np.arange(10, 110),
+  "eng-fra": np.arange(200, 1200),
+}
+
+
+@pytest.mark.parametrize("size", [1, 7, 1024])
+@pytest.mark.parametrize("host", [Host(0, 1), Host(2, 3)], ids=str)
+def test_a_chunk_is_its_places_one_by_one(size, host):
+  chunks = mix(SMALL, host).chunks(size)
+  alone = mix(SMALL, host)
+  for number in (0, 1, 5, 90):  # Also over the border of an epoch, and of the table.
+    chunk = chunks[number]
+    assert chunk.dtype == np.int64
+    assert chunk.tolist() == first(alone, size, start=number * size)
+
+
+def test_the_table_of_turns_comes_again_and_the_epochs_go_on(monkeypatch):
+  monkeypatch.setattr(streams, "TABLE", 50)
+  mixed = mix({"eng-deu": np.arange(30), "eng-fra": np.arange(30, 70)}, exponent=1.0)
+  drawn = [index for index in first(mixed, 50 * 30) if index < 30]
+  epochs = [drawn[start : start + 30] for start in range(0, len(drawn) // 30 * 30, 30)]
+  assert len(epochs) > 15
+  assert all(sorted(epoch) == list(range(30)) for epoch in epochs)
+  assert len(set(map(tuple, epochs))) == len(epochs)
+
+
+def test_where_a_stream_was_before_changes_nothing():
+  straight = mix(SMALL).take(np.arange(5_000))
+  jumping = mix(SMALL)
+  for place in np.random.default_rng(0).permutation(5_000)[:300]:
+    assert jumping[place] == straight[place]
+
+
+def test_another_seed_draws_the_same_languages_in_other_orders():
+  one, other = (
+    streams.LanguageMix(SMALL, exponent=0.3, seed=seed, host=Host(0, 1)).take(np.arange(2_000))
+    for seed in (0, 1)
+  )
+  language_of = {int(i): name for name, found in SMALL.items() for i in found}
+  assert [language_of[i] for i in one.tolist()] == [language_of[i] for i in other.tolist()]
+  assert (one != other).mean() > 0.5
+  again = streams.LanguageMix(SMALL, exponent=0.3, seed=0, host=Host(0, 1))
+  np.testing.assert_array_equal(again.take(np.arange(2_000)), one)
+
+
+def test_a_language_with_one_pair_comes_as_often_as_its_share_says():
+  drawn = mix(SMALL).take(np.arange(4_000))
+  sizes = np.array([1, 2, 100, 1000]) ** 0.3
+  assert (drawn == 7).mean() == pytest.approx(sizes[0] / sizes.sum(), abs=0.01)
+  assert mix({"eng-one": np.array([7])}).take(np.arange(20)).tolist() == [7] * 20
+
+
+@pytest.mark.parametrize("step", [0, 3, 17])
+def test_a_stream_goes_on_in_the_middle_of_an_epoch(step):
+  straight = iter(streams.in_this_thread(mix(SMALL).chunks(11)))
+  for _ in range(step):
+    next(straight)
+  resumed = iter(streams.in_this_thread(mix(SMALL).chunks(11)))
+  resumed.set_state(straight.get_state())
+  for _ in range(30):
+    np.testing.assert_array_equal(next(resumed), next(straight))
+
+
+def test_the_turns_of_each_language_lie_evenly():
+  language_T = mix(SMALL).language_T
+  for language in range(len(SMALL)):
+    gaps = np.diff(np.flatnonzero(language_T == language))
+    assert gaps.max() < 2.5 * gaps.mean()
