@@ -32,7 +32,7 @@ from labse_jax.configs.command_line import load_config
 from labse_jax.configs.ranges import check_ranges
 from labse_jax.data.batches.streams import to_devices
 from labse_jax.training import optim, stacking
-from labse_jax.training.budget import steps_within
+from labse_jax.training.budget import expected, steps_within
 from labse_jax.training.checkpoint import Checkpoints
 from labse_jax.training.evals import Evaluation, evaluate, make_evals
 from labse_jax.training.metrics import StepLog
@@ -41,8 +41,8 @@ from labse_jax.training.stopper import Stopper
 from labse_jax.training.warm_start import check_init, warm_start
 from labse_jax.training.workdir import (
   check_same_run,
-  record_total,
-  recorded_total,
+  record_plan,
+  recorded_plan,
   write_config,
 )
 
@@ -121,7 +121,7 @@ def train(config, workdir):
     data = iter(batches)
     checkpoints = Checkpoints(workdir / "checkpoints")
     run = Run(config, workdir, mesh, stages, evals, checkpoints, stopper)
-    planned = recorded_total(workdir)
+    planned, _ = recorded_plan(workdir)
     state = checkpoints.restore(lambda step: stage_at(stages, step, planned).abstract, data)
     key = jax.random.key(config.seed)
     if state is None:
@@ -146,20 +146,24 @@ def begin(run, batches, data, key, started):
   state = stage.init(key)
   state["params"] = warm_start(state["params"], stage.task)
   total = run.config.total_steps
+  seconds = []
   if run.config.seconds:
-    total = steps_in_time(run, state, iter(batches), key, started)
+    total, seconds = steps_in_time(run, state, iter(batches), key, started)
+    if run.config.get("expected"):
+      accuracy = expected(run.config.expected, total)
+      say(f"Runs of so many steps reached about {accuracy:.2f}; more time is better.")
   elif not total:
     total = run.stages[-1].span.finish
   state["total"] = jax.device_put(jnp.int32(total), state["total"].sharding)
   # Only now has all of the config proved itself.
   write_config(run.config, stage.task, run.workdir)
-  record_total(run.workdir, total)
+  record_plan(run.workdir, total, seconds)
   run.checkpoints.save(0, state, data)
   return state
 
 
 def steps_in_time(run, state, data, key, started):
-  """The number of steps that the seconds of the config allow: some of each stage are timed."""
+  """The Plan for the seconds of the config: some steps of each stage are timed."""
   trials = []
   for stage in run.stages:
     # Only the shapes of the state matter to the time that a step takes.
@@ -190,10 +194,12 @@ def loop(run, state, data, key):
   end = stage.span.end(total)
   sharding = batch_sharding(run.mesh)
   stop = 0
-  log = StepLog(run.workdir, first=first, total=total, every=run.config.log_every)
+  left = time_left(run, total)
+  log = StepLog(run.workdir, first=first, total=total, every=run.config.log_every, left=left)
   with contextlib.closing(run.checkpoints), contextlib.closing(log):
     for step in range(first, total):
-      if step == end:
+      # In a very short run a stage may have no step.
+      while step == end:
         stage = run.stages[stage.span.number]  # Numbers count from 1: this is the next one.
         end = stage.span.end(total)
         state = stage.grow(state)
@@ -233,6 +239,25 @@ def loop(run, state, data, key):
     note(f"{run.workdir}: stopped by a signal; step {int(state['step'])} is saved.")
     sys.exit(128 + stop)
   return state
+
+
+def time_left(run, total):
+  """A function of the steps that are done: about how many seconds the others take.
+
+  None where no steps were timed.
+  """
+  _, seconds = recorded_plan(run.workdir)
+  if not seconds:
+    return None
+
+  def left(done):
+    total_seconds = 0.0
+    for stage, each in zip(run.stages, seconds, strict=True):
+      steps = stage.span.end(total) - max(done, stage.span.first(total))
+      total_seconds += each * max(0, steps)
+    return total_seconds
+
+  return left
 
 
 def export(run, state):

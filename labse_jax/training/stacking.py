@@ -98,7 +98,7 @@ def _check_stage(number, stage, kind):
     fits = False
   else:
     # Without layers the vectors are means of the word table's rows: a start, but no model.
-    fits = stage[0] >= 0 and stage[1] > 0
+    fits = stage[0] >= 0 and stage[1] >= (1 / PARTS if kind is float else 1)
   if not fits:
     raise InputError(f"config.stages: stage {number} is {stage!r}; (layers, {length}) is needed.")
 
