@@ -10,6 +10,7 @@ import numpy as np
 from labse_jax.base import files
 from labse_jax.base.console import is_main, progress, warn
 from labse_jax.training import monitors
+from labse_jax.training.budget import in_words
 
 SHOWN = (
   "stage",
@@ -41,9 +42,14 @@ class Writer:
       if self.board and isinstance(value, int | float):
         self.board.add_scalar(name, value, step)
 
-  def show(self, step, metrics):
-    """Says how it goes: the progress bar on a terminal, plain lines elsewhere."""
+  def show(self, step, metrics, left=None):
+    """Says how it goes: the progress bar on a terminal, plain lines elsewhere.
+
+    `left` are about the seconds that the run still takes.
+    """
     words = [f"{name} {_short(value)}" for name, value in metrics.items()]
+    if left is not None:
+      words.append(f"about {in_words(left)} left")
     self.bar.set_postfix_str(", ".join(words))
     if self.bar.disable:
       print(f"step {step}/{self.total_steps}: {', '.join(words)}", flush=True)
@@ -104,14 +110,16 @@ class StepLog:
   """The metrics of a run's steps: fetched while the next step runs, written, and shown.
 
   `hold` takes what a step returned, still on its way; `flush` fetches and reports it. Only the
-  first host writes and shows. Of the steps every `every`-th is reported, the last one, and those
+  first host writes and shows. left(steps done), where it is given, are the seconds that the others
+  take. Of the steps every `every`-th is reported, the last one, and those
   with evaluations.
   """
 
-  def __init__(self, workdir, *, first, total, every):
+  def __init__(self, workdir, *, first, total, every, left=None):
     self.workdir = workdir
     self.total = total
     self.every = every
+    self.left = left
     self.writer = Writer(workdir, first_step=first, total_steps=total) if is_main() else None
     self.clock = Clock()
     self.held = None
@@ -159,7 +167,7 @@ class StepLog:
       self.writer.write(step, metrics)
       averages = [name for name in evaluated if name.endswith("/accuracy")]
       shown = {name: metrics[name] for name in (*SHOWN, *averages) if name in metrics}
-      self.writer.show(step, shown)
+      self.writer.show(step, shown, self.left(step + 1) if self.left else None)
       warning = monitors.warning(metrics, step, self.total)
       if warning:
         warn(warning)

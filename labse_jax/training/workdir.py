@@ -35,13 +35,19 @@ def write_config(config, task, workdir):
     files.write_json(workdir / "config.json", described(config, task))
 
 
-def record_total(workdir, total):
-  """Writes how many steps the run has: where a stage ends must be known before a state is read."""
+def record_plan(workdir, total, seconds=()):
+  """Writes how many steps the run has: where a stage ends must be known before a state is read.
+
+  `seconds` are those of a step of each stage, where they were timed.
+  """
   if is_main():
-    files.write_json(workdir / STEPS, {"total": total})
+    files.write_json(workdir / STEPS, {"total": total, "seconds": [*seconds]})
 
 
-def recorded_total(workdir):
-  """The number of steps of the run in this folder; None where it has not begun."""
+def recorded_plan(workdir):
+  """(total, seconds) of the run in this folder; (None, []) where it has not begun."""
   path = workdir / STEPS
-  return files.read_json(path)["total"] if path.exists() else None
+  if not path.exists():
+    return None, []
+  plan = files.read_json(path)
+  return plan["total"], plan["seconds"]

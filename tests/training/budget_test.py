@@ -40,12 +40,12 @@ def one_kind(clock, seconds):
 def test_the_first_step_compiles_and_a_slow_one_does_not_count(clock, capsys):
   trials = one_kind(clock, [30, 0.5, 0.5, 0.5, 0.5, 1, *[0.5] * 5])
   # 35.5 of the 235.5 seconds are gone after the trial: 200 are left for steps of half a second.
-  assert budget.steps_within(235.5, 1000.0, trials) == 400
+  assert budget.steps_within(235.5, 1000.0, trials).steps == 400
   assert "400 steps of 0.50 s for the 200 s that are left of 235.5." in capsys.readouterr().out
 
 
 def test_what_came_before_the_trial_counts(clock):
-  assert budget.steps_within(60, 980.0, one_kind(clock, [1] * 7)) == 33
+  assert budget.steps_within(60, 980.0, one_kind(clock, [1] * 7)).steps == 33
 
 
 def test_too_few_seconds_for_a_step_are_said(clock):
@@ -57,7 +57,7 @@ def test_each_kind_of_step_counts_by_its_share(clock, capsys):
   shallow = steps_that_take(clock, [10] + [1] * 6)
   deep = steps_that_take(clock, [10] + [3] * 2)
   # 32 seconds are gone after both trials; a step takes 0.75 * 1 + 0.25 * 3 on average.
-  assert budget.steps_within(182, 1000.0, [(0.75, shallow), (0.25, deep)]) == 100
+  assert budget.steps_within(182, 1000.0, [(0.75, shallow), (0.25, deep)]).steps == 100
   assert "100 steps of 1.50 s for the 150 s that are left of 182." in capsys.readouterr().out
 
 
@@ -69,5 +69,25 @@ def test_every_stage_needs_a_step(clock):
 
 def test_slow_steps_are_tried_twice_at_least_and_not_ten_times(clock):
   # 4 + 4 seconds are beyond PROBE_SECONDS, and so are 30, but one time is no median.
-  assert budget.steps_within(92, 1000.0, one_kind(clock, [4, 4, 4])) == 20
-  assert budget.steps_within(190, clock.now, one_kind(clock, [30, 30, 30])) == 3
+  assert budget.steps_within(92, 1000.0, one_kind(clock, [4, 4, 4])).steps == 20
+  assert budget.steps_within(190, clock.now, one_kind(clock, [30, 30, 30])).steps == 3
+
+
+def test_the_seconds_of_each_kind_are_told(clock):
+  trials = [
+    (0.75, steps_that_take(clock, [10] + [1] * 6)),
+    (0.25, steps_that_take(clock, [10, 3, 3])),
+  ]
+  assert budget.steps_within(182, 1000.0, trials).seconds == [1, 3]
+
+
+def test_what_to_expect_lies_between_what_was_measured():
+  points = ((1000, 0.9), (10, 0.5))
+  assert budget.expected(points, 100) == pytest.approx(0.7)
+  assert budget.expected(points, 5) == 0.5
+  assert budget.expected(points, 5000) == 0.9
+
+
+@pytest.mark.parametrize(("seconds", "said"), [(0.4, "0 s"), (89, "89 s"), (200, "3 min")])
+def test_time_in_words(seconds, said):
+  assert budget.in_words(seconds) == said
