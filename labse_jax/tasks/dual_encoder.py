@@ -104,9 +104,10 @@ class Task(EncoderTask):
     if self.other_models:
       teachers.check_same_tokens(self.teacher, tokenizer, self.prompt, config.length)
     negatives = hard_negatives.look_up(dataset, **self.hard) if self.hard else None
-    return self._batches(dataset, tokenizer, negatives)
+    tokenise_first = config.get("tokenise_first", False)
+    return self._batches(dataset, tokenizer, negatives, tokenise_first=tokenise_first)
 
-  def _batches(self, dataset, tokenizer, negatives):
+  def _batches(self, dataset, tokenizer, negatives, *, tokenise_first=False):
     config = self.config
     beside = [teachers.look_up(dataset, **self.teacher)] if self.teacher else []
     return pairs.batches(
@@ -123,7 +124,7 @@ class Task(EncoderTask):
       language_pairs=config.get("language_pairs", ()),
       homogeneous=config.get("homogeneous", False),
       no_repeats=config.get("no_repeats", False),
-      tokenise_first=config.get("tokenise_first", False),
+      tokenise_first=tokenise_first,
     )
 
   def refreshed(self, data, step, workdir, params=None):
