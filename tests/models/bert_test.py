@@ -1,7 +1,9 @@
 """The encoder over packed rows: where a sentence lies, and beside what, changes nothing."""
 
+import functools
 import math
 
+import chex
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -182,3 +184,55 @@ def test_gelu_and_its_slope_are_those_of_float64():
   np.testing.assert_allclose(jax.jit(bert.gelu)(x), x * phi, rtol=2e-7, atol=1e-6)
   slope = jax.jit(jax.vmap(jax.grad(bert.gelu)))(x)
   np.testing.assert_allclose(slope, phi + x * density, rtol=2e-7, atol=1e-6)
+
+
+@pytest.fixture(scope="module")
+def bare():
+  """Parameters of the same model without layers."""
+  return initialised(0)
+
+
+def initialised(depth):
+  module = heads.build(dict(MODEL, depth=depth), HEAD)
+  return jax.jit(lambda key: heads.init(module, key))(jax.random.key(depth))
+
+
+@pytest.mark.heavy
+@pytest.mark.parametrize("depth", [1, 2])
+def test_the_first_layers_keep_the_vectors_whatever_the_norm_has_learned(bare, depth):
+  fresh = initialised(depth)
+  rng = np.random.default_rng(3)
+  for scale, shift in ((1.0, 0.0), (0.01, 0.0), (-3.0, 0.5), (40.0, -7.0)):
+    norm = {
+      "scale": jnp.asarray(scale * rng.normal(1, 0.3, 32), "float32"),
+      "bias": jnp.asarray(rng.normal(shift, 0.3, 32), "float32"),
+    }
+    shallow = dict(bare["bert"], embedding_norm=norm)
+    grown = bert.with_first_layers(shallow, fresh["bert"])
+    chex.assert_trees_all_equal_shapes_and_dtypes(grown, fresh["bert"])
+    before_RSD = vectors({"bert": shallow}, 0)
+    np.testing.assert_allclose(vectors({"bert": grown}, depth), before_RSD, atol=1e-6)
+    assert shallow["embedding_norm"] is norm  # The old parameters are still what they were.
+
+
+@functools.partial(jax.jit, static_argnums=1)
+def vectors(params, depth):
+  arrays, _, _ = pack([(s,) for s in make_sentences()], LENGTH, SLOTS)
+  inputs = [arrays[name][:, 0] for name in ("tokens", "segments", "positions")]
+  module = heads.build(dict(MODEL, depth=depth), HEAD)
+  return module.apply({"params": params}, *inputs, slots=SLOTS)
+
+
+@pytest.mark.heavy
+def test_the_first_layers_can_learn(bare):
+  grown = {"bert": bert.with_first_layers(bare["bert"], initialised(2)["bert"])}
+  weight_RSD = np.random.default_rng(2).normal(size=vectors(grown, 2).shape)
+  grads = jax.jit(jax.grad(lambda params: (vectors(params, 2) * weight_RSD).sum()))(grown)
+  for name in ("attention_out", "down"):
+    for layer in range(2):
+      assert np.abs(grads["bert"]["blocks"][name]["kernel"][layer]).max() > 1e-4, (name, layer)
+
+
+def test_a_model_without_layers_has_no_arrays_of_them(bare):
+  assert "blocks" not in bare["bert"]
+  assert bert.unstack(bare["bert"], "float32").keys() == bare["bert"].keys()
