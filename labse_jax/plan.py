@@ -27,7 +27,8 @@ HELP = """usage: labse_jax.plan --config FILE.py[:key=value,...] --topology v3:1
 Compiles the very train step of an experiment for a TPU slice, on a machine without one, and says
 what each chip (one JAX device) needs: memory by kind and whether it fits, matrix arithmetic, what
 is sent by each kind of collective, and the largest batch that fits. Neither the data nor the
-tokenizer has to be there. It is an estimate: nothing is run.
+tokenizer has to be there. Of several stages it is the last, which has all layers. It is an
+estimate: nothing is run.
 
   --config     as of labse_jax.train; so is --config.a.b=v
   --topology   a slice, such as v3:4x4, v4:2x2x2, v5e:4x8, v5p:2x2x2, v6e:4x4 (chips along each

@@ -106,6 +106,16 @@ def test_pretraining_is_planned_at_its_deepest_stage_with_a_search(tmp_path):
   assert planned(config)["memory"]["parameters"] > shallow["memory"]["parameters"]
 
 
+@pytest.mark.heavy
+@pytest.mark.parametrize(
+  ("stages", "total_steps"), [(((0, 0.75), (2, 0.25)), 4), (((0, 3), (2, 1)), 0)], ids=str
+)
+def test_of_several_stages_the_last_is_planned(config, local, stages, total_steps):
+  made = planned(config, stages=stages, total_steps=total_steps)
+  assert made["memory"]["parameters"] == weights(config) == local["memory"]["parameters"]
+  assert made["flops_per_step"] == local["flops_per_step"]
+
+
 def test_the_search_compiles_other_batches_until_one_does_not_fit(config, monkeypatch):
   asked = []
 
