@@ -46,6 +46,9 @@ def test_spans(config):
     (((-1, 5), (4, 5)), r"stage 1 is \(-1, 5\)"),
     (((0, 5), (0, 5)), "0 layers cannot be stacked to 0"),
     (((1, 0.5), (4, 5)), r"stage 2 is \(4, 5\); \(layers, share of the steps\) is needed"),
+    (((1, 0.9999), (4, 0.0001)), r"stage 2 is \(4, 0.0001\); \(layers, share of the steps\)"),
+    (((1, 0), (4, 5)), r"stage 1 is \(1, 0\); \(layers, steps\)"),
+    (((1, 0.5), (4, float("nan"))), r"stage 2 is \(4, nan\)"),
     ((2, 4), "stage 1 is 2"),
   ],
 )

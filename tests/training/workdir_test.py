@@ -55,3 +55,11 @@ def test_a_damaged_config_is_said(run):
   (run / "config.json").write_text("{")
   with pytest.raises(InputError, match="cannot be read as JSON"):
     workdir.check_same_run(config(), Task("a"), run)
+
+
+def test_the_length_of_a_run_is_read_as_it_was_written(tmp_path):
+  assert workdir.recorded_plan(tmp_path) == (None, [])
+  workdir.record_plan(tmp_path, 120)
+  assert workdir.recorded_plan(tmp_path) == (120, [])
+  workdir.record_plan(tmp_path, 70, (0.5, 2.0))
+  assert workdir.recorded_plan(tmp_path) == (70, [0.5, 2.0])
