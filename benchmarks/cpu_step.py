@@ -4,8 +4,8 @@ python benchmarks/cpu_step.py --config experiments/quickstart.py:steps=100
 
 Times each stage's step of the config's run and, in turns with it, the products of one layer and
 their gradients by themselves, on the same number of tokens. GFLOP/s are of matrix products alone,
-counted in the traced functions. `launch/local.sh` sets what a CPU wants: huge pages, and a
-simulated device for each core; XLA_FLAGS=--xla_cpu_max_isa=AVX2 holds a newer machine to older
+counted in the traced functions. `launch/local.sh` sets what a CPU wants: huge pages, and as
+many simulated devices as cores; XLA_FLAGS=--xla_cpu_max_isa=AVX2 holds a newer machine to older
 instructions.
 """
 

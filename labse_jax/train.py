@@ -18,6 +18,7 @@ import optax
 
 from labse_jax.base import files
 from labse_jax.base.console import is_main, note, say
+from labse_jax.base.errors import InputError
 from labse_jax.base.errors import run as run_command
 from labse_jax.base.plugins import chosen
 from labse_jax.base.sharding import (
@@ -148,10 +149,12 @@ def begin(run, batches, data, key, started):
   total = run.config.total_steps
   seconds = []
   if run.config.seconds:
-    total, seconds = steps_in_time(run, state, iter(batches), key, started)
+    # Closed, so that its thread does not read on beside that of the run.
+    with contextlib.closing(iter(batches)) as trial_data:
+      total, seconds = steps_in_time(run, state, trial_data, key, started)
     if run.config.get("expected"):
       accuracy = expected(run.config.expected, total)
-      say(f"Runs of so many steps reached about {accuracy:.2f}; more time is better.")
+      say(f"Runs of so many steps found {accuracy} of the held-out translations; more is better.")
   elif not total:
     total = run.stages[-1].span.finish
   state["total"] = jax.device_put(jnp.int32(total), state["total"].sharding)
@@ -164,23 +167,28 @@ def begin(run, batches, data, key, started):
 
 def steps_in_time(run, state, data, key, started):
   """The Plan for the seconds of the config: some steps of each stage are timed."""
-  trials = []
-  for stage in run.stages:
-    # Only the shapes of the state matter to the time that a step takes.
-    trial_state = state if stage is run.stages[0] else stage.init(key)
-    share = (stage.span.finish - stage.span.begin) / stacking.PARTS
-    trials.append((share, trial_step(stage, trial_state, data, key, run.mesh)))
-  return steps_within(run.config.seconds, started, trials)
+
+  def trials():
+    for stage in run.stages:
+      share = (stage.span.finish - stage.span.begin) / stacking.PARTS
+      # Only the shapes of the state matter to the time that a step takes.
+      first = stage is run.stages[0]
+      own = jax.tree.map(jnp.copy, state) if first else stage.init(key)
+      step = trial_step(stage, own, data, key, run.mesh)
+      del own  # The steps give it up, each for the next one's.
+      yield share, step
+      del step
+
+  return steps_within(run.config.seconds, started, trials())
 
 
 def trial_step(stage, state, data, key, mesh):
-  """A function that makes one step on a copy of the state and waits for its end."""
-  copy = jax.tree.map(jnp.copy, state)
+  """A function that makes one step from the state where the last one ended, and waits for it."""
 
   def step():
-    nonlocal copy
+    nonlocal state
     batch = to_devices(next(data), batch_sharding(mesh))
-    copy, metrics = stage.train_step(copy, batch, key)
+    state, metrics = stage.train_step(state, batch, key)
     jax.block_until_ready(metrics)
 
   return step
@@ -309,6 +317,8 @@ def make_stage(config, mesh, span, *, several):
 
 def stage_at(stages, step, total):
   """The stage that made the checkpoint of `step`: at a border, the one that ends there."""
+  if total is None and len(stages) > 1:
+    raise InputError("The run's folder has checkpoints but no steps.json: its length is not known.")
   return next(s for s in stages if len(stages) == 1 or step <= s.span.end(total))
 
 

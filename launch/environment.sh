@@ -99,14 +99,14 @@ case "${GLIBC_TUNABLES:-}" in
   *) export GLIBC_TUNABLES="${GLIBC_TUNABLES:+$GLIBC_TUNABLES:}glibc.malloc.hugetlb=1" ;;
 esac
 
-devices_for_cores() { # The largest power of two that is not above the number of cores.
+devices_for_cores() { # As many as cores, rounded down to a power of two that divides small batches.
   local cores devices=1
   cores="$(nproc 2>/dev/null || getconf _NPROCESSORS_ONLN)"
-  while [ $((2 * devices)) -le "$cores" ]; do devices=$((2 * devices)); done
+  while [ $((2 * devices)) -le "$cores" ] && [ $devices -lt 8 ]; do devices=$((2 * devices)); done
   echo $devices
 }
 
-simulate_devices() { # As many as cores on a CPU, unless the caller's XLA_FLAGS name a number.
+simulate_devices() { # Those on a CPU, unless the caller's XLA_FLAGS name a number.
   export JAX_PLATFORMS=cpu
   local flag=--xla_force_host_platform_device_count
   case "${XLA_FLAGS:-}" in

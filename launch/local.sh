@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Runs Python on this machine's CPU, with a simulated device for each core.
+# Runs Python on this machine's CPU, with as many simulated devices as cores: 1, 2, 4 or 8.
 #
 #   bash launch/local.sh -m labse_jax.train --config experiments/quickstart.py --workdir runs/try
 #

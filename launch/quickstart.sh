@@ -66,8 +66,12 @@ end_download() {
 while_installing() { # environment.sh calls it. What fails here is tried again, and shown, below.
   cd "$ROOT"
   [ -e "$RUN/wheels/catalogues.txt" ] || begin_download
-  if [ -e "$PARTIAL/catalogues.txt" ] && "$PYTHON" "${DOWNLOAD[@]}" 2>/dev/null; then
-    end_download
+  if [ -e "$PARTIAL/catalogues.txt" ]; then
+    # A background job ignores Ctrl-C, and so does its pip: it is told to end when this job is.
+    "$PYTHON" "${DOWNLOAD[@]}" 2>/dev/null &
+    local pip=$!
+    trap 'kill $pip 2>/dev/null; exit 143' TERM
+    if wait $pip; then end_download; fi
   fi
 }
 
@@ -85,12 +89,12 @@ step() { # NAME COMMAND...: shows the command, runs it, shows its time
   else
     "$@" || status=$?
   fi
+  note_phase "$name" $((SECONDS - start))
   if [ $status -ne 0 ]; then
     say "$name: ended with status $status; the same command tries again from here."
     exit $status
   fi
   echo "($name: $((SECONDS - start)) s, $SECONDS s since the start)"
-  note_phase "$name" $((SECONDS - start))
 }
 
 note_phase() { # NAME SECONDS: for the report
@@ -123,6 +127,12 @@ if $ASKED && ! $SMALL && [ -e "$RUN/model/modules.json" ]; then
   fi
 fi
 
+if $SMALL && $ASKED; then
+  die 2 "--minutes: has no use beside --small."
+fi
+if [ -e "$RUN/config.json" ] && ! [ -e "$RUN/steps.json" ] && ! finished "$RUN"; then
+  die 2 "$RUN: is a run of an earlier version, which cannot go on; remove it or move it away."
+fi
 if finished "$WORK"; then
   echo "All is done: open $WORK/report.html; the model is $WORK/model. To start over, remove $RUN."
   exit 0
@@ -165,7 +175,7 @@ else
   else
     options="seconds=$(seconds_to_train),held_out=$RUN/data/held_out${INIT:+,init=$INIT}"
     # A run that was broken off keeps the length that it began with.
-    [ -n "$INIT" ] || [ -e "$RUN/minutes" ] || echo "$MINUTES" >"$RUN/minutes"
+    [ -n "$INIT" ] || [ -e "$RUN/steps.json" ] || echo "$MINUTES" >"$RUN/minutes"
   fi
   step train python -m labse_jax.train --config "experiments/quickstart.py:$options" \
     --workdir "$WORK"
@@ -182,5 +192,6 @@ step report python -m labse_jax.report "$WORK"
 
 printf '\nDone in %s s: open %s/report.html; the model is %s/model.\n' "$SECONDS" "$WORK" "$WORK"
 if ! $SMALL && [ -z "$INIT" ]; then
-  echo "More training makes it better: bash launch/quickstart.sh --minutes $((2 * MINUTES))"
+  minutes="$(cat "$RUN/minutes" 2>/dev/null || echo 15)"
+  echo "More training makes it better: bash launch/quickstart.sh --minutes $((2 * minutes))"
 fi

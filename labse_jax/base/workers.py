@@ -69,7 +69,11 @@ def _started(start, number):
       with contextlib.suppress(OSError):  # No more processes, no memory, not allowed.
         for _ in range(number):
           workers.append(_Worker(start))
-    yield [worker for worker in workers if worker.is_ready()]
+    ready = [worker for worker in workers if worker.is_ready()]
+    if len(ready) < number and number > 1:
+      # Not by console.note: it starts JAX, which the workers' caller may not need.
+      print(f"labse-jax: {len(ready)} of {number} worker processes started.", file=sys.stderr)
+    yield ready
   finally:
     for worker in workers:
       worker.stop()

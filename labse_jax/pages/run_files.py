@@ -47,7 +47,7 @@ def read_evaluation(path):
 def read_phases(path):
   """{phase: seconds} of phases.tsv, which launch/quickstart.sh writes; {} where there is none.
 
-  A phase that was broken off and came again stands there more than once: its seconds add up.
+  A phase that failed and came again stands there more than once: its seconds add up.
   """
   phases = {}
   lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []

@@ -25,13 +25,17 @@ def steps_within(seconds, started, trials):
   """The Plan that ends `seconds` after `started`, by the median time of a few steps of each kind.
 
   `trials` are (share of all steps, function that makes one such step and waits for its end). All
-  hosts get the same number. Raises InputError where not one step fits.
+  hosts get the same number. Raises InputError where there would be fewer steps than kinds.
   """
-  times = [_time_of(step) for _, step in trials]
-  each = sum(share * time for (share, _), time in zip(trials, times, strict=True))
+  times = []
+  each = 0.0
+  for share, step in trials:
+    times.append(_time_of(step))
+    each += share * times[-1]
+    del step  # Its state can go before the next kind's comes.
   left = seconds - (time.monotonic() - started)
   steps = int(multihost_utils.broadcast_one_to_all(np.int32(left / each)))
-  if steps < len(trials):
+  if steps < len(times):
     raise InputError(
       f"seconds = {seconds:g}: compiling and timing the first steps took "
       f"{seconds - left:.0f} s; give more."
@@ -43,10 +47,14 @@ def steps_within(seconds, started, trials):
 def expected(points, steps):
   """The accuracy that runs of so many steps had: `points` are (steps, accuracy) that were measured.
 
-  Between them by the logarithm of the steps, and beyond them that of the nearest.
+  In words: between them by the logarithm of the steps, and on either side as far as is known.
   """
   known_steps, accuracies = zip(*sorted(points), strict=True)
-  return float(np.interp(np.log(steps), np.log(known_steps), accuracies))
+  if steps < known_steps[0]:
+    return f"less than {accuracies[0]:.2f}"
+  if steps > known_steps[-1]:
+    return f"{accuracies[-1]:.2f} or more"
+  return f"about {np.interp(np.log(steps), np.log(known_steps), accuracies):.2f}"
 
 
 def in_words(seconds):
@@ -58,9 +66,16 @@ def in_words(seconds):
 
 def _time_of(step):
   step()  # Compiles.
-  times = []
-  while len(times) < 2 or (len(times) < PROBE_STEPS and sum(times) < PROBE_SECONDS):
-    began = time.monotonic()
-    step()
-    times.append(time.monotonic() - began)
+  times = [_seconds_of(step), _seconds_of(step)]
+  # Every host makes the same number of steps, or one would wait for the others forever.
+  count = min(PROBE_STEPS, int(PROBE_SECONDS / max(times[-1], 1e-3)))
+  count = int(multihost_utils.broadcast_one_to_all(np.int32(count)))
+  while len(times) < count:
+    times.append(_seconds_of(step))
   return statistics.median(times)
+
+
+def _seconds_of(step):
+  began = time.monotonic()
+  step()
+  return time.monotonic() - began

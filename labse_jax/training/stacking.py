@@ -68,26 +68,35 @@ def spans(config):
     raise InputError("config.stages gives the steps: total_steps and seconds are 0 beside it.")
   found = []
   first = 0
+  done = 0
   for number, stage in enumerate(stages, 1):
     _check_stage(number, stage, float if shares else int)
     depth, length = stage
-    # Layers are copied whole times: 3 become 6 or 9, but not 8. Above none, all are fresh.
-    if found and (depth % found[-1].depth if found[-1].depth else not depth):
+    done += length
+    if found and not _can_grow(found[-1].depth, depth):
       raise InputError(
         f"config.stages: {found[-1].depth} layers cannot be stacked to {depth}; "
         f"a multiple of {found[-1].depth} is needed."
       )
-    end = first + (round(length * PARTS) if shares else length)
+    end = round(done * PARTS) if shares else done
     found.append(Span(number, depth, first, end, shares))
     first = end
   if shares and first != PARTS:
-    raise InputError(f"config.stages: the shares of the steps sum to {first / PARTS:g}, not to 1.")
+    raise InputError(f"config.stages: the shares of the steps sum to {done:g}, not to 1.")
   if found[-1].depth != config.model.depth:
     raise InputError(
       f"config.stages ends with {found[-1].depth} layers; config.model.depth is "
       f"{config.model.depth}."
     )
   return found
+
+
+def _can_grow(shallow, deep):
+  """Whether a model of `shallow` layers can become one of `deep`.
+
+  Layers are copied whole times: 3 become 6 or 9, but not 8. Where there are none, all are fresh.
+  """
+  return deep % shallow == 0 if shallow else deep > 0
 
 
 def _check_stage(number, stage, kind):
@@ -156,8 +165,9 @@ def grow(state, abstract, tx, *, depth, moments, fresh):
   if layered:
     params = stack(state["params"], abstract["params"], depth)
   else:
+    join = jax.jit(with_first_layers, out_shardings=shardings(abstract["params"]["bert"]))
     params = dict(state["params"])
-    params["bert"] = with_first_layers(params["bert"], fresh()["bert"])
+    params["bert"] = join(params["bert"], fresh()["bert"])
   if moments == "copy" and layered:
     opt = stack(state["opt"], abstract["opt"], depth)
   else:

@@ -55,5 +55,8 @@ def recorded_plan(workdir):
   path = workdir / STEPS
   if not path.exists():
     return None, []
-  plan = files.read_json(path)
-  return plan["total"], plan["seconds"]
+  plan = files.read_json(path, kind=dict)
+  total = plan.get("total")
+  if not isinstance(total, int):
+    raise InputError(f"{path}: has no number of steps under 'total'.")
+  return total, plan.get("seconds", [])

@@ -43,9 +43,9 @@ def batches(
   and `beside` are, says `PairPacker`. `language_pairs` are patterns of the pairs of languages to
   draw from; with none, all are drawn. A `homogeneous` batch is of one pair of languages, the same
   one on every host. With `no_repeats` no text stands twice in a host's share of a batch; rows
-  that cannot be filled without a repeat stay empty. With `tokenise_first` all pairs are read and
-  tokenised now, on all cores, not as batches need them: what a step takes is then the same in the
-  first epoch as later.
+  that cannot be filled without a repeat stay empty. With `tokenise_first` this
+  host's pairs, as many as TokenMemory holds, are read and tokenised now, not as batches need them:
+  what a step takes is then the same in the first epoch as later.
   """
   host = host or streams.this_host()
   if no_repeats:

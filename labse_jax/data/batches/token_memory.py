@@ -1,10 +1,12 @@
 """Pairs that were tokenised once, in memory: an epoch that comes again need not be read again."""
 
 from concurrent.futures import ThreadPoolExecutor
+import threading
 
 import numpy as np
 
 MOST_TOKENS = 1 << 26  # 256 MB.
+MOST_PAIRS = 1 << 23  # 200 MB of places; of a larger dataset hardly any pair comes again soon.
 CHUNK = 4096  # Pairs that are read and tokenised together by `fill`.
 
 
@@ -13,7 +15,7 @@ class TokenMemory:
 
   `read(indices)` gives each pair's two texts, and tokenise(texts_by_pair) what they are made of:
   (token arrays, a list of two for each pair; uint32 hashes [N, 2]). What is beyond MOST_TOKENS is
-  not kept.
+  not kept, and nothing is of a dataset of more than MOST_PAIRS.
   """
 
   def __init__(self, size, read, tokenise):
@@ -21,13 +23,22 @@ class TokenMemory:
     self.tokenise = tokenise
     self.tokens = np.empty(1 << 16, np.int32)
     self.used = 0
+    self.lock = threading.Lock()  # Two streams may read ahead at once, each in its thread.
+    self.too_large = size > MOST_PAIRS
+    if self.too_large:
+      size = 0
     self.start_N = np.full(size, -1, np.int64)  # -1: not here.
     self.length_N2 = np.zeros((size, 2), np.int32)
     self.hash_N2 = np.zeros((size, 2), np.uint32)
 
   def look_up(self, indices):
     """The tokens and hashes of these pairs, as `tokenise` gives them."""
-    indices = np.asarray(indices)
+    with self.lock:
+      if self.too_large:
+        return self.tokenise(self.read(indices))
+      return self._look_up(np.asarray(indices))
+
+  def _look_up(self, indices):
     missing = np.unique(indices[self.start_N[indices] < 0])
     if not len(missing):
       return self._kept(indices)
@@ -44,6 +55,8 @@ class TokenMemory:
 
   def fill(self, indices):
     """Keeps these pairs, as many as there is room for: the next ones are read meanwhile."""
+    if self.too_large:
+      return
     starts = range(0, len(indices), CHUNK)
     chunks = [indices[start : start + CHUNK] for start in starts]
     with ThreadPoolExecutor(1) as reader:
