@@ -1,5 +1,5 @@
-import importlib.util
 import contextlib
+import importlib.util
 import itertools
 import json
 import os
