@@ -35,6 +35,9 @@ while [ $# -gt 0 ]; do
   esac
   shift
 done
+if $SMALL && $ASKED; then
+  die 2 "--minutes: has no use beside --small."
+fi
 
 RUN=runs/quickstart HELD_OUT=1000 SIZE=16000 MINIMUM=200
 BUDGET=$((60 * MINUTES - 40)) # Seconds in all; the rest is for a machine that others slow down.
@@ -127,9 +130,6 @@ if $ASKED && ! $SMALL && [ -e "$RUN/model/modules.json" ]; then
   fi
 fi
 
-if $SMALL && $ASKED; then
-  die 2 "--minutes: has no use beside --small."
-fi
 if [ -e "$RUN/config.json" ] && ! [ -e "$RUN/steps.json" ] && ! finished "$RUN"; then
   die 2 "$RUN: is a run of an earlier version, which cannot go on; remove it or move it away."
 fi

@@ -162,6 +162,32 @@ def test_quickstart_wants_whole_minutes(checkout, minutes):
   assert f"--minutes {minutes}:" in errors
 
 
+def test_quickstart_has_no_minutes_in_its_small_form(checkout):
+  status, _, errors = checkout.run("quickstart.sh", "--small", "--minutes", "10")
+  assert (status, errors) == (2, "labse-jax: --minutes: has no use beside --small.\n")
+
+
+def test_quickstart_does_not_go_on_with_a_run_of_an_earlier_version(checkout):
+  run = checkout.root / "runs" / "quickstart"
+  run.mkdir(parents=True)
+  (run / "config.json").touch()
+  status, _, errors = checkout.run("quickstart.sh")
+  assert status == 2
+  assert errors.splitlines()[-1] == (
+    "labse-jax: runs/quickstart: is a run of an earlier version, which cannot go on; "
+    "remove it or move it away."
+  )
+
+
+@pytest.mark.parametrize(("cores", "devices"), [(1, 1), (2, 2), (3, 2), (6, 4), (64, 8)])
+def test_devices_follow_the_cores_up_to_eight(checkout, cores, devices):
+  checkout.write("nproc", f"#!/bin/bash\necho {cores}\n")
+  checkout.write("show", '#!/bin/bash\n[ "$1" = -c ] || echo "$XLA_FLAGS"\n')
+  env = {"LABSE_PYTHON": str(checkout.bin / "show"), "XLA_FLAGS": ""}
+  _, output, _ = checkout.run("local.sh", "-V", **env)
+  assert output == f"--xla_force_host_platform_device_count={devices}\n"
+
+
 def test_quickstart_notes_what_each_phase_took(checkout):
   checkout.run("quickstart.sh", "--small")
   noted = (checkout.root / "runs/quickstart_small/phases.tsv").read_text().splitlines()
@@ -309,7 +335,7 @@ def test_local_has_a_device_for_each_core():
   cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
   devices, backend = done.stdout.split()
   assert backend == "cpu"
-  assert int(devices) <= cores < 2 * int(devices)
+  assert int(devices) == min(8, 1 << (cores.bit_length() - 1))
 
 
 def test_local_keeps_the_settings_of_its_caller(checkout):
