@@ -159,8 +159,8 @@ def begin(run, batches, data, key, started):
     total = run.stages[-1].span.finish
   state["total"] = jax.device_put(jnp.int32(total), state["total"].sharding)
   # Only now has all of the config proved itself.
-  write_config(run.config, stage.task, run.workdir)
   record_plan(run.workdir, total, seconds)
+  write_config(run.config, stage.task, run.workdir)
   run.checkpoints.save(0, state, data)
   return state
 
