@@ -200,6 +200,7 @@ def test_seconds_are_shared_between_the_stages(folder, tmp_path, monkeypatch):
   trials_seen = []
 
   def few(seconds, started, trials):
+    trials = [*trials]
     trials_seen.extend(trials)
     return budget.steps_within(seconds, started, trials)._replace(steps=6)
 
