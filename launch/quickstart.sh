@@ -68,14 +68,15 @@ end_download() {
 
 while_installing() { # environment.sh calls it. What fails here is tried again, and shown, below.
   cd "$ROOT"
-  [ -e "$RUN/wheels/catalogues.txt" ] || begin_download
-  if [ -e "$PARTIAL/catalogues.txt" ]; then
-    # A background job ignores Ctrl-C, and so does its pip: it is told to end when this job is.
-    "$PYTHON" "${DOWNLOAD[@]}" 2>/dev/null &
-    local pip=$!
-    trap 'kill $pip 2>/dev/null; exit 143' TERM
-    if wait $pip; then end_download; fi
+  if [ -e "$RUN/wheels/catalogues.txt" ]; then
+    return
   fi
+  begin_download
+  # A background job ignores Ctrl-C, and so does its pip: it is told to end when this job is.
+  "$PYTHON" "${DOWNLOAD[@]}" 2>/dev/null &
+  local pip=$!
+  trap 'kill $pip 2>/dev/null; exit 143' TERM
+  if wait $pip; then end_download; fi
 }
 
 source "$(dirname "${BASH_SOURCE[0]}")/environment.sh"
@@ -193,5 +194,5 @@ step report python -m labse_jax.report "$WORK"
 printf '\nDone in %s s: open %s/report.html; the model is %s/model.\n' "$SECONDS" "$WORK" "$WORK"
 if ! $SMALL && [ -z "$INIT" ]; then
   minutes="$(cat "$RUN/minutes" 2>/dev/null || echo 15)"
-  echo "More training makes it better: bash launch/quickstart.sh --minutes $((2 * minutes))"
+  echo "To train on from it: bash launch/quickstart.sh --minutes $((2 * minutes))"
 fi

@@ -111,8 +111,7 @@ class StepLog:
 
   `hold` takes what a step returned, still on its way; `flush` fetches and reports it. Only the
   first host writes and shows. left(steps done), where it is given, are the seconds that the others
-  take. Of the steps every `every`-th is reported, the last one, and those
-  with evaluations.
+  take. Of the steps every `every`-th is reported, the last one, and those with evaluations.
   """
 
   def __init__(self, workdir, *, first, total, every, left=None):

@@ -7,13 +7,8 @@ from labse_jax.base.console import is_main
 from labse_jax.base.errors import InputError
 
 STEPS = "steps.json"
-FREE_TO_CHANGE = (
-  "evals",
-  "expected",
-  "log_every",
-  "save_every",
-  "seconds",
-)  # Between a run and its resume.
+# Between a run and its resume.
+FREE_TO_CHANGE = ("evals", "expected", "log_every", "save_every", "seconds")
 
 
 def described(config, task):
