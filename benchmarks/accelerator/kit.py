@@ -21,6 +21,7 @@ SECTIONS = (
   "pairs",
   "search",
   "quality",
+  "layers",
   "summary",
 )
 

@@ -16,7 +16,7 @@ set -uo pipefail
 KIT="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)"
 SECTIONS=( # Each with the seconds that it may take; all at their limits would be over the budget.
   ceilings:25 data:60 smoke:100 parity:60 encode:70 train:110 pairs:45 search:60 quality:170
-  summary:10
+  layers:150 summary:10
 )
 LEAST=25 # Seconds: with less left no section starts, since JAX alone needs ten to do so.
 SMALL=false BUDGET="${BUDGET:-560}" PYTHON="${PYTHON:-python3}"
