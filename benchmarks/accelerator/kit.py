@@ -14,14 +14,14 @@ import sys
 SECTIONS = (
   "ceilings",
   "data",
-  "smoke",
-  "parity",
-  "encode",
   "train",
-  "pairs",
-  "search",
-  "quality",
   "layers",
+  "parity",
+  "smoke",
+  "encode",
+  "search",
+  "pairs",
+  "quality",
   "summary",
 )
 

@@ -10,8 +10,11 @@ import numpy as np
 from labse_jax.base.console import say
 from labse_jax.base.errors import InputError
 
-PROBE_STEPS = 10  # Timed, after one that compiles; fewer where they take longer than this:
+PROBES = 10  # Timed, after a step that compiles; fewer where they take longer than this:
 PROBE_SECONDS = 6.0
+# Fast steps are timed several at once: until the batches that lie ready are used up, a step that
+# waits for its input looks faster than it is.
+LEAST_PROBE_SECONDS = 0.2
 
 
 class Plan(NamedTuple):
@@ -34,7 +37,7 @@ def steps_within(seconds, started, trials):
     each += share * times[-1]
     del step  # Its state can go before the next kind's comes.
   left = seconds - (time.monotonic() - started)
-  steps = int(multihost_utils.broadcast_one_to_all(np.int32(left / each)))
+  steps = _agreed(left / each)
   if steps < len(times):
     raise InputError(
       f"seconds = {seconds:g}: compiling and timing the first steps took "
@@ -66,16 +69,24 @@ def in_words(seconds):
 
 def _time_of(step):
   step()  # Compiles.
-  times = [_seconds_of(step), _seconds_of(step)]
+  first = _seconds_of(step, 1)
   # Every host makes the same number of steps, or one would wait for the others forever.
-  count = min(PROBE_STEPS, int(PROBE_SECONDS / max(times[-1], 1e-3)))
-  count = int(multihost_utils.broadcast_one_to_all(np.int32(count)))
+  repeats = _agreed(max(1, LEAST_PROBE_SECONDS / max(first, 1e-6)))
+  count = _agreed(min(PROBES, PROBE_SECONDS / max(repeats * first, 1e-6)))
+  times = [first, _seconds_of(step, 1)] if repeats == 1 else []
   while len(times) < count:
-    times.append(_seconds_of(step))
+    times.append(_seconds_of(step, repeats))
   return statistics.median(times)
 
 
-def _seconds_of(step):
+def _agreed(number):
+  """The first host's `number`, rounded down, on all hosts."""
+  return int(multihost_utils.broadcast_one_to_all(np.int32(number)))
+
+
+def _seconds_of(step, repeats):
+  """Seconds of a step, on average over so many."""
   began = time.monotonic()
-  step()
-  return time.monotonic() - began
+  for _ in range(repeats):
+    step()
+  return (time.monotonic() - began) / repeats

@@ -13,7 +13,18 @@ from tests.support.places import ROOT
 
 FOLDER = ROOT / "benchmarks" / "accelerator"
 FILES = sorted(FOLDER.rglob("*.py"))
-SECTIONS = ["ceilings", "data", "smoke", "parity", "encode", "train", "pairs", "search", "quality"]
+SECTIONS = [
+  "ceilings",
+  "data",
+  "train",
+  "layers",
+  "parity",
+  "smoke",
+  "encode",
+  "search",
+  "pairs",
+  "quality",
+]
 
 
 def module_of(path):

@@ -73,6 +73,13 @@ def test_slow_steps_are_tried_twice_at_least_and_not_ten_times(clock):
   assert budget.steps_within(190, clock.now, one_kind(clock, [30, 30, 30])).steps == 3
 
 
+def test_batches_that_lay_ready_do_not_make_a_step_look_fast(clock):
+  # The step itself takes 0.01 s, but the input gives only one batch each 0.04 s.
+  steps = [5, *[0.01] * 8, *[0.04] * 1000]
+  plan = budget.steps_within(100, 1000.0, one_kind(clock, steps))
+  assert plan.seconds == [pytest.approx(0.04)]
+
+
 def test_the_seconds_of_each_kind_are_told(clock):
   trials = [
     (0.75, steps_that_take(clock, [10] + [1] * 6)),

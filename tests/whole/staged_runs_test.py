@@ -205,7 +205,8 @@ def test_seconds_are_shared_between_the_stages(folder, tmp_path, monkeypatch):
     return budget.steps_within(seconds, started, trials)._replace(steps=6)
 
   monkeypatch.setattr(trainer, "steps_within", few)
-  monkeypatch.setattr(budget, "PROBE_STEPS", 2)
+  monkeypatch.setattr(budget, "PROBES", 2)
+  monkeypatch.setattr(budget, "LEAST_PROBE_SECONDS", 0)
   config = staged(folder, total_steps=0, seconds=600.0, stages=((0, 0.7), (2, 0.3)))
   trainer.train(config, tmp_path / "run")
   assert [share for share, _ in trials_seen] == [0.7, 0.3]
