@@ -2,13 +2,14 @@
 
 python benchmarks/cpu_step.py --config experiments/quickstart.py:steps=100
 
-Times each stage's step of the config's run and, in turns with it, the products of one layer and
-their gradients by themselves, on the same number of tokens. GFLOP/s are of matrix products alone,
-counted in the traced functions. `launch/local.sh` sets what a CPU wants: huge pages, and as
-many simulated devices as cores; XLA_FLAGS=--xla_cpu_max_isa=AVX2 holds a newer machine to older
-instructions.
+Times each stage's step of the config's run and, in turns with it, what the machine can do: the
+products of one layer and their gradients by themselves, on the same number of tokens, by NumPy on
+all cores. GFLOP/s are of matrix products alone, counted in the traced step. `launch/local.sh` sets
+what a CPU wants: huge pages, and as many simulated devices as cores. To hold a newer machine to
+older instructions: XLA_FLAGS=--xla_cpu_max_isa=AVX2 OPENBLAS_CORETYPE=Haswell.
 """
 
+import functools
 import math
 import os
 import statistics
@@ -17,6 +18,7 @@ import time
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from labse_jax.base.machine import hardware
 from labse_jax.base.sharding import batch_sharding, make_mesh
@@ -34,8 +36,7 @@ def main(argv):
   mesh = make_mesh()
   tokens = math.prod((config.batch_rows, 2, config.length))
   with jax.set_mesh(mesh):
-    products = layer_products(tokens, config.model.width, config.model.mlp_width)
-    kinds = {"products of a layer": (products, sum(map(count, products)))}
+    kinds = {"products of a layer": layer_products(tokens, config.model)}
     for stage in make_stages(config, mesh):
       kinds[f"step, {stage.span.depth} layers"] = step_of(stage, mesh, config)
     seconds = timed_in_turns({name: calls for name, (calls, _) in kinds.items()})
@@ -53,32 +54,20 @@ def main(argv):
     )
 
 
-def layer_products(tokens, width, mlp_width):
-  """Functions of no argument: each product of one layer, and those of its two gradients."""
-  found = []
-  for k, n in ((width, 3 * width), (width, width), (width, mlp_width), (mlp_width, width)):
-    x = jnp.ones((tokens, k))
-    w = jnp.ones((k, n))
-    y = jnp.ones((tokens, n))
-    found += [Product("tk,kn->tn", x, w), Product("tn,kn->tk", y, w), Product("tk,tn->kn", x, y)]
-  return found
-
-
-class Product:
-  """One compiled einsum."""
-
-  def __init__(self, spec, a, b):
-    self.function = jax.jit(lambda a, b: jnp.einsum(spec, a, b))
-    self.arguments = (a, b)
-
-  def __call__(self):
-    return self.function(*self.arguments)
-
-
-def count(product):
-  """The floating-point operations of a Product."""
-  traced = jax.make_jaxpr(product.function)(*product.arguments)
-  return sum(matrix_flops(traced).values())
+def layer_products(tokens, model):
+  """([a function for each product of one layer and of its two gradients], their operations)."""
+  calls = []
+  flops = 0
+  D = model.width
+  F = model.mlp_width
+  for k, n in ((D, 3 * D), (D, D), (D, F), (F, D)):
+    x = np.ones((tokens, k), np.float32)
+    w = np.ones((k, n), np.float32)
+    y = np.ones((tokens, n), np.float32)
+    for a, b in ((x, w), (y, w.T), (x.T, y)):
+      calls.append(functools.partial(np.matmul, a, b))
+      flops += 2 * tokens * k * n
+  return calls, flops
 
 
 def step_of(stage, mesh, config):

@@ -85,7 +85,14 @@ def _replicate(mesh):
 
 
 def cache_compilations():
-  """Keeps compiled steps on disk, so that a second start does not compile again."""
+  """Keeps compiled steps on disk, so that a second start does not compile again.
+
+  Not those of several CPU devices: XLA orders their collectives when it compiles them, and that
+  order is lost on disk. Read back, one device waits in a gather while another waits in a sum.
+  """
+  if jax.default_backend() == "cpu" and jax.device_count() > 1:
+    jax.config.update("jax_enable_compilation_cache", False)
+    return
   if not jax.config.jax_compilation_cache_dir:
     home = pathlib.Path(os.environ.get("XDG_CACHE_HOME", pathlib.Path.home() / ".cache"))
     jax.config.update("jax_compilation_cache_dir", str(home / "labse_jax" / "compiled"))

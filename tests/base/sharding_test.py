@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from labse_jax.base.errors import InputError
-from labse_jax.base.sharding import BATCH, make_mesh, rows_of
+from labse_jax.base.sharding import BATCH, cache_compilations, make_mesh, rows_of
 
 
 def place(mesh, table_VD, indices_BL):
@@ -54,3 +54,20 @@ def test_the_table_stays_where_it_is():
 def test_fsdp_must_divide_the_devices(fsdp):
   with pytest.raises(InputError, match=f"mesh.fsdp = {fsdp} does not divide the 8 devices"):
     make_mesh(fsdp)
+
+
+@pytest.mark.parametrize(
+  ("backend", "devices", "kept"), [("cpu", 2, False), ("cpu", 1, True), ("tpu", 8, True)]
+)
+def test_programs_of_several_cpu_devices_are_not_kept_on_disk(
+  backend, devices, kept, monkeypatch, tmp_path
+):
+  monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+  monkeypatch.setattr(jax, "default_backend", lambda: backend)
+  monkeypatch.setattr(jax, "device_count", lambda: devices)
+  set_to = {"jax_enable_compilation_cache": True}
+  monkeypatch.setattr(jax.config, "update", set_to.__setitem__)
+  cache_compilations()
+  assert set_to["jax_enable_compilation_cache"] == kept
+  if kept:
+    assert set_to["jax_compilation_cache_dir"] == str(tmp_path / "labse_jax" / "compiled")

@@ -10,7 +10,7 @@ import pytest
 
 from labse_jax import train as trainer
 from labse_jax.base.errors import InputError
-from labse_jax.base.sharding import batch_sharding, cache_compilations, make_mesh
+from labse_jax.base.sharding import batch_sharding, make_mesh
 from labse_jax.data.batches import streams
 from labse_jax.models import heads
 from labse_jax.training import optim
@@ -244,7 +244,6 @@ def test_split_over_fsdp_it_trains_the_same(folder, batch, run, monkeypatch):
 
 @pytest.mark.heavy
 def test_stopped_and_resumed_is_bit_identical(folder, tmp_path, monkeypatch):
-  cache_compilations()  # The three below are of one step.
   config = tiny.config(folder, total_steps=4)
   config.model.dropout = 0.1
   with config.unlocked():
