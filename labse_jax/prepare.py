@@ -12,7 +12,8 @@ from labse_jax.base.files import check_paths
 from labse_jax.data import preparation, sources
 from labse_jax.data.filters import contamination, language_id
 from labse_jax.data.filters.lengths import line_filters, row_filters
-from labse_jax.data.languages import standard_language
+from labse_jax.data.language_names import known_language
+from labse_jax.data.row_languages import watched
 
 DESCRIPTION = """\
 Reads text, mostly parallel, checks and de-duplicates it, and writes a TFDS dataset
@@ -53,7 +54,7 @@ def main(argv):
   output = pathlib.Path(flags.output)
   _check(flags, output)
   counts = sources.Counts()
-  pairs = sources.read(
+  read = sources.read(
     flags.input,
     counts=counts,
     format=flags.format,
@@ -61,6 +62,7 @@ def main(argv):
     source_language=flags.source_language,
     target_language=flags.target_language,
   )
+  pairs = watched(read, (flags.source_language, flags.target_language), _warn)
   filters = _filters(flags)
   judge = dict(filters).get(language_id.NAME)
   if judge:  # At the end of the rows it tells whether it knew any of their languages.
@@ -69,10 +71,10 @@ def main(argv):
     filters,
     held_out=flags.held_out,
     allowed_bad_share=flags.allow_bad_lines,
-    pivot=standard_language(flags.pivot) if flags.pivot else None,
+    pivot=known_language("--pivot", flags.pivot) if flags.pivot else None,
     pivot_pairs=flags.pivot_pairs or PIVOT_PAIRS,
   )
-  with contextlib.closing(pairs):  # Its reader may have worker processes, which end here.
+  with contextlib.closing(read):  # Its reader may have worker processes, which end here.
     report = preparation.prepare(pairs, output, rules, counts=counts, progress=_progress)
   print(table(report))
   if judge and judge.unknown:
@@ -182,6 +184,9 @@ def _check(flags, output):
     value = getattr(flags, name)
     if value is not None and value < least:
       raise InputError(f"--{name.replace('_', '-')} {value}: {least} or more is allowed.")
+  for name in ("source_language", "target_language", "pivot"):
+    if getattr(flags, name) is not None:
+      known_language(f"--{name.replace('_', '-')}", getattr(flags, name))
   if flags.max_characters < max(1, flags.min_characters):
     raise InputError(f"--max-characters {flags.max_characters}: is below the minimum.")
   if not 0 <= flags.allow_bad_lines <= 1:
@@ -202,6 +207,11 @@ def _check_output(flags, output):
   check_paths(on_disk, output, marker="language_pairs.json")
 
 
+def _warn(text):
+  # Not by console.warn: it starts JAX, and with it a TPU that somebody may be training on.
+  print(f"labse-jax: warning: {text}", file=sys.stderr, flush=True)
+
+
 def _progress(items):
   """A bar on a terminal, a line every now and then elsewhere."""
   if on_terminal():
@@ -218,7 +228,7 @@ def _with_lines(items):
     yield item
     if number % 1024 == 0 and time.monotonic() - told > 15:
       told = time.monotonic()
-      # Not by console.note: it starts JAX, and with it a TPU that somebody may be training on.
+      # Nor is this said by console.note.
       print(f"{number:,} rows, {number / (told - start):,.0f}/s", file=sys.stderr, flush=True)
 
 

@@ -101,6 +101,16 @@ def judge_of_languages(monkeypatch):
   monkeypatch.setattr(language_id, "foreign_to", is_foreign)
 
 
+def test_a_language_that_is_not_known_is_told(tmp_path, capsys):
+  words = ["--input", tsv(tmp_path / "a.tsv", ("one", "eins")), "--output", str(tmp_path / "d")]
+  prepare.main([*words, "--source-language", "en"])
+  (told,) = capsys.readouterr().err.splitlines()
+  assert told.startswith("labse-jax: warning: the language of the target is not known")
+  assert rows_of(tmp_path / "d")[0]["target_language"] == "und"
+  prepare.main([*words, *ENGLISH_GERMAN])
+  assert not capsys.readouterr().err
+
+
 def test_rows_in_another_language_are_dropped(tmp_path, judge_of_languages, capsys):
   path = tsv(tmp_path / "a.tsv", ("Dies ist gut", "Dies ist gut."), ("This is good", "Dies auch"))
   words = ["--input", path, "--output", str(tmp_path / "d"), *ENGLISH_GERMAN]
@@ -236,6 +246,9 @@ def test_held_out_messages_stay_when_rows_come(tmp_path):
     (b"a\tb\n", ["--max-characters", "0"], "--max-characters 0"),
     (b"a\tb\n", ["--allow-bad-lines", "2"], "--allow-bad-lines 2.0: a share from 0 to 1"),
     (b"a\tb\n", ["--format", "moses"], "two files"),
+    (b"a\tb\n", ["--source-language", "english"], r"--source-language english: .* mean eng \(E"),
+    (b"a\tb\n", ["--target-language", "xyz"], "--target-language xyz: is no language code"),
+    (b"a\tb\n", ["--pivot", "German"], r"--pivot German: .* Did you mean deu \(German\)"),
     (b"a\tb\n", ["--pivot", "dan"], "language of --pivot 'dan'.* Choose from .'deu', 'eng'"),
     (b"a\tb\n", ["--pivot", "eng", "--pivot-pairs", "0"], "--pivot-pairs 0: 1 or more"),
     (b"a\tb\n", ["--pivot-pairs", "5"], "--pivot-pairs 5: needs --pivot, which is not given"),
@@ -381,7 +394,7 @@ def many_rows(path, count):
 @pytest.mark.parametrize("limit_of", [lambda size: 50_000, lambda s: s // 2, lambda s: s - 1])
 def test_a_full_disk_leaves_the_old_output_whole(tmp_path, limit_of):
   output = tmp_path / "d"
-  arguments = ["--input", many_rows(tmp_path / "a.tsv", 3000), "--output", output]
+  arguments = ["--input", many_rows(tmp_path / "a.tsv", 3000), "--output", output, *ENGLISH_GERMAN]
   prepare.main([str(argument) for argument in arguments])
   before = tree(output)
   size = max(len(raw) for raw in before.values())
@@ -412,7 +425,7 @@ def test_on_a_terminal_there_is_a_bar(monkeypatch, capsys):
 @pytest.mark.heavy
 def test_ctrl_c_is_130_without_a_traceback(tmp_path):
   os.mkfifo(tmp_path / "a.tsv")
-  process = command("--input", tmp_path / "a.tsv", "--output", tmp_path / "d")
+  process = command("--input", tmp_path / "a.tsv", "--output", tmp_path / "d", *ENGLISH_GERMAN)
   with open(tmp_path / "a.tsv", "w") as pipe:  # Opens once the command reads.
     pipe.write("a\tb\n")
     pipe.flush()
