@@ -4,13 +4,15 @@ import argparse
 import functools
 import math
 import pathlib
+import sys
 
 from labse_jax.base import files
 from labse_jax.base.errors import InputError, run
+from labse_jax.data.language_names import UNKNOWN, known_language
 from labse_jax.data.sources import stem_and_language
-from labse_jax.mining import pair_files
+from labse_jax.mining import pair_files, score_steps
 from labse_jax.mining.allowed_pairs import AllowedPairs
-from labse_jax.mining.scoring import MarginScore, calibrated, mined, scored
+from labse_jax.mining.scoring import Calibrated, MarginScore, calibrated, mined, scored
 from labse_jax.mining.texts import SIDES, read_gold, read_text
 from labse_jax.mining.vectors_beside import folder_of, load_encoding, vectors_beside
 from labse_jax.neighbours import margin
@@ -40,7 +42,7 @@ If a run was killed, give the same command again and it goes on where it was: un
 written, the vectors lie beside it, in OUTPUT.vectors."""
 # Not argparse's defaults: --score-only refuses these options only where a person gave them.
 DEFAULTS = {"retrieval": "max", "min_characters": 1, "max_ratio": 6.0}
-UNKNOWN = "und"  # The code of ISO 639-3.
+NOT_REACHED = 3  # The exit status where the precision that was asked for was not given.
 DTYPES_OF_MODELS = ("float32", "bfloat16")
 SEARCHES = (*DTYPES, "faiss")
 
@@ -65,25 +67,29 @@ def main(argv):
   search = _search(args.search, args.output)
   score = MarginScore(k=args.k, margin=args.margin, search=search)
   encoding = load_encoding(args.model, dtype=args.dtype, prompt=args.prompt)
-  page = None
   # The vectors stay beside the output until all is written, for a run that goes on.
   with vectors_beside(args.output, paths, (x, y), encoding, score_only=args.score_only) as vectors:
     if args.score_only:
-      pairs = scored(x, y, vectors, score)
+      found = Calibrated(scored(x, y, vectors, score))
     elif args.precision is None:
-      pairs = mined(
-        x, y, vectors, score, retrieval=args.retrieval, threshold=args.threshold, allowed=allowed
-      )
+      options = {"retrieval": args.retrieval, "threshold": args.threshold, "allowed": allowed}
+      found = Calibrated(mined(x, y, vectors, score, **options))
     else:
-      pairs, found, lowest = calibrated(
-        x, y, vectors, score, precision=args.precision, allowed=allowed, gold_2G=gold_2G
-      )
-      if args.report:
-        page = _page(found, lowest, args.precision, paths)
-    pair_files.write(args.output, args.format, languages, pairs)
+      options = {"precision": args.precision, "allowed": allowed, "gold_2G": gold_2G}
+      found = calibrated(x, y, vectors, score, **options)
+    # The page is made before anything is written, so that a failure leaves no file.
+    page = _page(found, args.precision, paths) if args.report and found.found else None
+    pair_files.write(args.output, args.format, languages, found.pairs)
     if page:
       _write_page(args.report, page)
-  _print_summary(args.output, pairs, (x, y), allowed)
+  _print_summary(args.output, found.pairs, (x, y), allowed)
+  if found.reason:
+    _warn(found, args.precision, args.report)
+  unchosen = not args.score_only and args.threshold is None and args.precision is None
+  if unchosen or found.reason:
+    _print_steps(found.pairs)
+  # The pairs are there, and yet a script that goes on with them must not take them for precise.
+  return NOT_REACHED if found.reason else 0
 
 
 def _read_texts(paths, needed, reason, *, score_only):
@@ -138,12 +144,31 @@ def _search(name, output):
   return search
 
 
-def _page(found, lowest, precision, paths):
-  """The HTML page of a Calibration and of the threshold `lowest` for `precision`."""
+def _warn(found, precision, report):
+  """Tells on stderr why there is no threshold for the precision, and what was written instead."""
+  written = f"All {len(found.pairs):,} pairs are written, best first"
+  if found.found:
+    reason = f"--precision {precision:g}: {found.reason}. {written}, each with its estimate."
+  else:
+    reason = f"the precision could not be estimated: {found.reason}. {written}, without the column"
+    reason += " of precision."
+    if report:
+      reason += f" {report} is not written."
+  print(f"labse-jax: warning: {reason}", file=sys.stderr)
+
+
+def _print_steps(pairs):
+  """Prints what helps a person to choose a threshold."""
+  print("\n".join(["", *score_steps.table(pairs)]))
+  print("Read the pairs around a score; give the score above which most are right as --threshold.")
+
+
+def _page(found, precision, paths):
+  """The HTML page of what was Calibrated for a precision."""
   from labse_jax.pages import calibration  # Late: drawing is not waited for where none is asked.
 
   title = " and ".join(pathlib.Path(path).name for path in paths)
-  return calibration.page_of(found, lowest, precision, title)
+  return calibration.page_of(found.found, found.lowest, precision, title)
 
 
 def _write_page(path, page):
@@ -308,7 +333,14 @@ def _check_precision(args):
 
 
 def given_languages(args):
-  """The languages of source and target, as given or else by the endings of the files."""
+  """The languages of source and target, as given or else by the endings of the files.
+
+  Raises InputError where one that was given is none.
+  """
+  for side in SIDES:
+    given = getattr(args, f"{side}_language")
+    if given:
+      known_language(f"--{side}-language", given)
   return [
     _language(args.source_language, args.source),
     _language(args.target_language, args.target),

@@ -24,6 +24,17 @@ TAIL_FEWEST = 20
 RISK = 0.02  # The chance that pairs are less precise than was asked for.
 
 
+class NoEstimate(InputError):
+  """The precision of mined pairs cannot be told from decoys; the message says why.
+
+  `found` are the pairs all the same, as `margin.candidates` gives them.
+  """
+
+  def __init__(self, message, found=None):
+    super().__init__(message)
+    self.found = found
+
+
 class Calibration(NamedTuple):
   """Mined pairs, best first, and what decoys say of them.
 
@@ -50,7 +61,7 @@ def calibrated(
   Decoys come from the true pairs `gold_2G`, (rows of x, rows of y), if given, or else from the best
   mined pairs. `copied`, (bool of x, bool of y), marks rows that have a near copy on their side.
   They make no decoys: one that is kept away from one copy would rightly find the other. Raises
-  InputError where there are too few decoys.
+  NoEstimate where there are too few decoys, or where these find too little.
   """
   near_x, near_y = search(x_ND, y_MD, k + 1)  # One more: a decoy loses its partner.
   scored = neighbour_scores(_nearest(near_x, k), _nearest(near_y, k), margin)
@@ -97,7 +108,7 @@ def _calibration(near, found, true_2G, margin):
   near_x, near_y = near
   row_x_P, row_y_P, score_P = found
   if true_2G.shape[1] < FEWEST:
-    _refuse(true_2G)
+    raise NoEstimate(_too_few(true_2G.shape[1]), found)
   decoys = (
     decoy_scores(near_x, near_y, true_2G, found, margin),
     decoy_scores(near_y, near_x, true_2G[::-1], (row_y_P, row_x_P, score_P), margin),
@@ -111,7 +122,7 @@ def _calibration(near, found, true_2G, margin):
       wrong.append(wrong_P)
       shapes.append(shape_P)
   if not wrong:
-    _refuse(true_2G)
+    raise NoEstimate(_nothing_found(decoys), found)
   # Both sides judge the same pairs; the worse verdict holds.
   wrong_SP = np.stack(wrong)
   worse_1P = wrong_SP.argmax(0)[None]
@@ -122,10 +133,20 @@ def _calibration(near, found, true_2G, margin):
   return Calibration(*found, wrong_P, shape_P, precision_P, decoys)
 
 
-def _refuse(true_2G):
-  raise InputError(
-    f"{true_2G.shape[1]:,} pairs of lines without near copies are sure to be right, and calibration"
-    f" needs {FEWEST} or more: give them with --gold, or give a --threshold instead of --precision."
+def _too_few(sure):
+  return (
+    f"only {sure:,} pairs are sure to be right (lines with a near copy do not count), and"
+    f" {FEWEST} are needed. If you know true pairs, give them with --gold"
+  )
+
+
+def _nothing_found(decoys):
+  """Where nearly every line has a translation, what is left for a decoy is already taken."""
+  most = max(int(np.isfinite(decoys_G).sum()) for decoys_G in decoys)
+  return (
+    f"{len(decoys[0]):,} sure pairs were looked up again without their translation, to see what a"
+    f" wrong pair scores, and only {most:,} found a line that no better pair has; {FEWEST_PAIRED}"
+    " are needed. Nearly every line has a translation here"
   )
 
 
@@ -178,7 +199,7 @@ def exceedance(score_P, decoys_G):
 def threshold(calibration, precision):
   """The lowest score down to which pairs are as precise as asked, with a chance of 1 - RISK.
 
-  Raises InputError where there is none.
+  Raises NoEstimate where there is none.
   """
   pairs_P = np.arange(1, len(calibration.score_P) + 1)
   allowed_P = np.floor((1 - precision) * pairs_P + 1e-9)
@@ -188,8 +209,7 @@ def threshold(calibration, precision):
   chance_P = betainc(shape_P, allowed_P + 1, shape_P / (shape_P + wrong_P))
   enough = np.flatnonzero(chance_P >= 1 - RISK)
   if not len(enough):
-    raise InputError(
-      f"--precision {precision}: no threshold is sure to reach it; ask for less, or give a"
-      " --threshold."
+    raise NoEstimate(
+      f"no threshold is sure to reach {precision:g}: too few pairs are that good. Ask for less"
     )
   return calibration.score_P[enough[-1]]

@@ -2,6 +2,8 @@
 
 from collections.abc import Callable
 import dataclasses
+import math
+from typing import NamedTuple
 
 from labse_jax.mining import calibration
 from labse_jax.mining.pair_files import ScoredPair
@@ -42,27 +44,52 @@ def mined(x, y, vectors, score, *, retrieval, threshold, allowed):
   return pairs
 
 
-def calibrated(x, y, vectors, score, *, precision, allowed, gold_2G):
-  """Mines pairs down to the threshold for `precision`; each pair has its own precision.
+class Calibrated(NamedTuple):
+  """Pairs that were mined for a precision.
 
-  `gold_2G` are rows of true pairs or None. Returns (ScoredPairs, the Calibration, the threshold).
+  `reason` is None, or words for why there is no threshold: then all pairs are here. They have no
+  precision, and `found` is None, where it could not even be estimated. Else `found` is the
+  Calibration and `lowest` the threshold, -inf for none.
   """
-  found = calibration.calibrated(
-    *vectors,
-    k=score.k,
-    margin=score.margin,
-    search=score.search,
-    allowed=allowed,
-    gold_2G=gold_2G,
-    copied=(copied(x.lines), copied(y.lines)),
-  )
-  lowest = calibration.threshold(found, precision)
+
+  pairs: list
+  found: calibration.Calibration | None = None
+  lowest: float = -math.inf
+  reason: str | None = None
+
+
+def calibrated(x, y, vectors, score, *, precision, allowed, gold_2G):
+  """Mines pairs down to the threshold for `precision`; returns a Calibrated.
+
+  `gold_2G` are rows of true pairs or None.
+  """
+  try:
+    found = calibration.calibrated(
+      *vectors,
+      k=score.k,
+      margin=score.margin,
+      search=score.search,
+      allowed=allowed,
+      gold_2G=gold_2G,
+      copied=(copied(x.lines), copied(y.lines)),
+    )
+  except calibration.NoEstimate as error:
+    pairs = []
+    for row_x, row_y, pair_score in _rows(error.found):
+      pairs.append(_pair(pair_score, x, row_x, y, row_y))
+    return Calibrated(pairs, reason=str(error))
+  reason = None
+  try:
+    lowest = calibration.threshold(found, precision)
+  except calibration.NoEstimate as error:
+    lowest = -math.inf
+    reason = str(error)
   columns = (found.row_x_P, found.row_y_P, found.score_P, found.precision_P)
   pairs = []
   for row_x, row_y, pair_score, share_right in _rows(columns):
     if pair_score >= lowest:
       pairs.append(_pair(pair_score, x, row_x, y, row_y, share_right))
-  return pairs, found, lowest
+  return Calibrated(pairs, found, lowest, reason)
 
 
 def scored(x, y, vectors, score):

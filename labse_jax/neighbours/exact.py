@@ -43,6 +43,11 @@ def top_k_both(x_ND, y_MD, k, *, block=8192, dtype="float32", state=None):
   block of each side.
   """
   check(x_ND, y_MD, k, dtype)
+  if k > len(x_ND):
+    raise InputError(
+      f"k = {k}: 1 to {len(x_ND):,}, the number of queries, is allowed, since top_k_both searches"
+      " both ways; top_k finds neighbours in one direction."
+    )
   check(y_MD, x_ND, k, dtype)
   (found_x, found_y), kept = _search(
     x_ND, y_MD, k=k, rows=QUERIES_BOTH, block=block, dtype=dtype, both=True, state=state

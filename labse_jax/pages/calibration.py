@@ -7,12 +7,15 @@ from labse_jax.pages import html, plots
 
 
 def page_of(found, lowest, precision, title):
-  """The HTML page of a Calibration and of the threshold `lowest`, chosen for `precision`."""
+  """The HTML page of a Calibration and of the threshold `lowest`, chosen for `precision`.
+
+  `lowest` is -inf where no threshold is sure to reach the precision.
+  """
   pairs = int((found.score_P >= lowest).sum())
   decoys = sum(map(len, found.decoys))  # Of both sides.
   tiles = [
     (f"{pairs:,}", "pairs written"),
-    (f"{lowest:.4f}", "threshold"),
+    (f"{lowest:.4f}" if np.isfinite(lowest) else "none", "threshold"),
     (f"{found.precision_P[pairs - 1]:.4f}", "estimated precision"),
     (f"{precision:g}", "precision asked for"),
     (f"{decoys:,}", "decoys"),
@@ -73,7 +76,8 @@ def score_chart(found, lowest):
   bins = np.linspace(*np.quantile(np.concatenate(both), [0, 1]), 60)
   for scores, colour, label in zip(both, plots.MORE, ("mined pairs", "decoys"), strict=False):
     axes.hist(scores, bins, color=colour, alpha=0.55, label=label)
-  axes.axvline(lowest, color=plots.INK, linewidth=1)
+  if np.isfinite(lowest):
+    axes.axvline(lowest, color=plots.INK, linewidth=1)
   axes.legend(frameon=False, fontsize=9, labelcolor=plots.QUIET)
   axes.set_xlabel("margin score", fontsize=9, color=plots.QUIET)
   plots.quiet(axes, "y")

@@ -130,7 +130,8 @@ def test_pairs_are_written_best_first(command, texts, tiny_encoder, tmp_path):
 def test_options_reach_the_search(command, texts, tiny_encoder, tmp_path):
   wanted = expected(texts, tiny_encoder, margin="distance", retrieval="union")
   middle = (wanted[19][0] + wanted[20][0]) / 2
-  command("--margin", "distance", "--retrieval", "union", "--threshold", middle)
+  _, said = command("--margin", "distance", "--retrieval", "union", "--threshold", middle)
+  assert "as --threshold" not in said.out  # It is chosen already.
   assert len(wanted) > 71
   same(rows_of(tmp_path), wanted[:20])
 
@@ -147,7 +148,7 @@ def test_what_the_filters_refused_is_said(command, texts, tmp_path):
   copies = len({line.strip() for line in [*texts[0], *texts[1][60:65]] if line} & set(texts[1]))
   _, said = command()  # A copy is the nearest of all, so that no pair of copies is missed.
   assert copies >= 5
-  assert said.out.splitlines()[1:] == [f"Candidate pairs refused: identical sides: {copies}."]
+  assert said.out.splitlines()[1] == f"Candidate pairs refused: identical sides: {copies}."
   _, said = command("--max-ratio", 1, "--min-characters", 30)
   others = r"under 30 characters: \d+, one side over 1 times longer: \d+\."
   assert re.search(f"identical sides: {copies}, {others}", said.out)
@@ -169,7 +170,8 @@ def test_lines_in_the_wrong_script_and_language_are_left_out(command, tmp_path, 
 def test_given_pairs_are_scored_in_order(command, texts, tiny_encoder, tmp_path):
   lines = [f"{line.strip()} ...".strip() for line in texts[0]]
   (tmp_path / "b.eng.gz").write_bytes(gzip.compress("\n".join(lines).encode()))
-  status, _ = command("--score-only", "--format", "jsonl")
+  status, said = command("--score-only", "--format", "jsonl")
+  assert "as --threshold" not in said.out
   rows = [json.loads(line) for line in (tmp_path / "out").read_text("utf-8").splitlines()]
   assert status == 0 and [row["source"] for row in rows] == [line.strip() for line in texts[0]]
   assert [row["target"] for row in rows] == lines
@@ -230,12 +232,13 @@ def test_a_run_killed_in_its_search_goes_on(command, tmp_path, monkeypatch):
     (["--precision", 0.9, "--gold", "a.deu"], "a.deu:1: columns: 1; source, tab, target"),
     (["--precision", 0.9, "--k", 71], "71 distinct lines; --k 71 with --precision needs 72"),
     (["--score-only"], "a.deu has 74 lines and"),
+    (["--source-language", "german"], "--source-language german: is no language code. Did you"),
     (["--source", "nowhere.txt"], "nowhere.txt: no such file."),
     (["--source", "EMPTY"], "EMPTY: is empty; one sentence a line is needed."),
     (["--output", "EMPTY/out", "--source", "EMPTY"], "EMPTY: is empty"),
     (["--output", "a.deu"], "a.deu: is an input; name another file for the output."),
     (["--output", "."], "is a folder; a file is needed."),
-    (["--format", "moses", "--output", "a", "--target-language", "x"], "a.deu: is an input"),
+    (["--format", "moses", "--output", "a", "--target-language", "fra"], "a.deu: is an input"),
     (["--format", "moses", "--target-language", "deu"], "both are 'deu'"),
     (["--model", "nowhere"], "nowhere"),
   ],
@@ -269,6 +272,46 @@ def test_a_precision_finds_the_threshold(command, texts, tiny_encoder, tmp_path,
   assert precisions == sorted(precisions, reverse=True) and 0.6 <= precisions[-1] <= 1
   assert 0 < len(rows) < len(everything)
   assert "a.deu and b.eng.gz" in (tmp_path / "page.html").read_text("utf-8")
+
+
+@pytest.mark.heavy
+def test_a_precision_that_cannot_be_told_is_no_success(command, texts, tiny_encoder, tmp_path):
+  """The pairs are there as without a threshold, and the exit status is its own."""
+  # Of lines with a near copy, which make no decoys.
+  (tmp_path / "gold.tsv").write_text(f"{texts[0][40]}\t{texts[0][40]} ...\n", "utf-8")
+  page = tmp_path / "page.html"
+  words = ("--precision", 0.9, "--gold", tmp_path / "gold.tsv", "--report", page)
+  status, said = command(*words)
+  assert status == mine.NOT_REACHED == 3
+  rows = rows_of(tmp_path)
+  same(rows, expected(texts, tiny_encoder))
+  (warning,) = said.err.splitlines()
+  assert "could not be estimated: only 0 pairs are sure to be right" in warning
+  assert f"All {len(rows)} pairs are written, best first, without the column" in warning
+  assert f"{page} is not written" in warning and not page.exists()
+  assert "as --threshold" in said.out
+
+
+def test_a_precision_out_of_reach_keeps_the_estimates(command, tmp_path, monkeypatch):
+  def calibrated(x_ND, y_MD, **options):
+    rows_P = np.arange(3)
+    score_P = np.array([1.3, 1.2, 1.1])
+    one_P = np.ones(3)
+    return calibration.Calibration(rows_P, rows_P, score_P, one_P, one_P, one_P / 2, (score_P,) * 2)
+
+  monkeypatch.setattr(calibration, "calibrated", calibrated)
+  status, said = command("--precision", 0.9, "--report", tmp_path / "page.html")
+  assert status == mine.NOT_REACHED
+  assert [row[3] for row in rows_of(tmp_path)] == ["0.5000"] * 3
+  assert "--precision 0.9: no threshold is sure to reach 0.9" in said.err
+  assert "none</b><span>threshold" in (tmp_path / "page.html").read_text("utf-8")
+
+
+def test_a_table_of_scores_helps_to_choose_a_threshold(command, tmp_path):
+  _, said = command()
+  rows = rows_of(tmp_path)
+  lines = said.out.splitlines()
+  assert f"{rows[-1][0]:.4f}{len(rows):>9}" in lines[-2] and "as --threshold" in lines[-1]
 
 
 def test_gold_pairs_must_be_lines_of_the_texts(command, tmp_path):

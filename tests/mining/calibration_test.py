@@ -6,6 +6,7 @@ import pytest
 from labse_jax.base.errors import InputError
 from labse_jax.mining import calibration
 from labse_jax.mining.calibration import (
+  NoEstimate,
   calibrated,
   exceedance,
   expected_wrong,
@@ -128,22 +129,32 @@ def test_pairs_that_are_not_allowed_are_not_found_by_decoys_either():
     return ids_x[n] == ids_y[m]
 
   gold_2G = [[np.flatnonzero(ids == one)[0] for one in range(200)] for ids in (ids_x, ids_y)]
-  with pytest.raises(InputError, match="200 pairs .* needs 50 or more: give them with --gold"):
+  with pytest.raises(NoEstimate, match="200 sure pairs .* only 0 found a line .* 10 are needed"):
     calibrated(x_ND, y_MD, k=4, allowed=right_only, gold_2G=gold_2G)
+
+
+def test_where_all_lines_have_a_translation_no_wrong_pair_is_found():
+  """The real reason is said, and the pairs come with it."""
+  x_ND, y_MD, ids_x, ids_y = pool(300, 0, 0, noise=0.2)
+  with pytest.raises(NoEstimate, match="Nearly every line has a translation") as error:
+    calibrated(x_ND, y_MD, k=4)
+  assert "50" not in str(error.value)
+  row_x_P, row_y_P, score_P = error.value.found
+  assert (ids_x[row_x_P] == ids_y[row_y_P]).mean() > 0.95 and len(row_x_P) == 300
+  assert (np.diff(score_P) <= 0).all()
 
 
 def test_too_few_sure_pairs_are_said():
   x_ND, y_MD, *_ = pool(30, 250, 250)
-  with pytest.raises(InputError, match="or give a --threshold instead of --precision"):
+  with pytest.raises(NoEstimate, match="only [0-9]+ pairs are sure .*, and 50 are needed") as error:
     calibrated(x_ND, y_MD, k=4)
+  assert len(error.value.found[0]) > 30
 
 
 def test_no_sure_pair_at_all_is_said():
   x_ND, y_MD, *_ = pool(30, 250, 250)
   for options in ({"gold_2G": np.zeros((2, 0), int)}, {"allowed": lambda n, m: n < 0}):
-    with pytest.raises(
-      InputError, match="^0 pairs of lines without near copies are sure .* needs 50 or more"
-    ):
+    with pytest.raises(NoEstimate, match="^only 0 pairs are sure to be right"):
       calibrated(x_ND, y_MD, k=4, **options)
 
 
@@ -156,7 +167,7 @@ def test_near_copies_in_the_pool_are_not_wrong_pairs(gold):
   copied = np.zeros(len(ids_x), bool), np.isin(np.arange(len(ids_y)), [*twice, *range(460, 483)])
   places = [{int(one): row for row, one in enumerate(ids)} for ids in (ids_x, ids_y)]
   gold_2G = np.array([[side[one] for one in range(300)] for side in places]) if gold else None
-  with pytest.raises(InputError, match="no threshold is sure to reach it"):
+  with pytest.raises(InputError, match="no threshold is sure to reach 0.97"):
     threshold(calibrated(x_ND, y_MD, k=4, gold_2G=gold_2G), 0.97)
   found = calibrated(x_ND, y_MD, k=4, gold_2G=gold_2G, copied=copied)
   lowest = threshold(found, 0.97)
@@ -168,7 +179,7 @@ def test_near_copies_in_the_pool_are_not_wrong_pairs(gold):
 def test_a_precision_out_of_reach_is_said():
   column_P = np.array([1.3, 1.2, 1.1])
   found = calibration.Calibration(None, None, column_P, np.ones(3), np.ones(3), None, None)
-  with pytest.raises(InputError, match="--precision 0.9: no threshold is sure to reach it"):
+  with pytest.raises(InputError, match="no threshold is sure to reach 0.9: too few pairs"):
     threshold(found, 0.9)
 
 

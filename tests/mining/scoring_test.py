@@ -49,8 +49,9 @@ def test_each_line_is_scored_with_the_line_of_its_number():
   np.testing.assert_allclose([pair.score for pair in pairs], [1, 1, 1, 0.8], rtol=1e-6)
 
 
-def test_calibrated_pairs_are_those_down_to_the_threshold(monkeypatch):
-  """And near copies among the lines are told to calibration."""
+@pytest.fixture
+def calibrating(monkeypatch):
+  """Three pairs are found, of which a precision of 0.2 keeps two; returns what was asked for."""
   given = {}
 
   def calibrated(x_ND, y_MD, **options):
@@ -62,11 +63,37 @@ def test_calibrated_pairs_are_those_down_to_the_threshold(monkeypatch):
 
   monkeypatch.setattr(calibration, "calibrated", calibrated)
   monkeypatch.setattr(calibration, "threshold", lambda found, precision: 1 - precision)
-  x = X._replace(lines=["b", "B.", "c"])
-  pairs, found, lowest = scoring.calibrated(
-    x, Y, VECTORS, SCORE, precision=0.2, allowed=None, gold_2G=None
-  )
-  assert lowest == 0.8 and len(found.score_P) == 3
-  assert pairs == [ScoredPair(0.9, "b", "C", 1, 2, 1.0), ScoredPair(0.8, "B.", "A", 3, 4, 0.95)]
-  assert [side.tolist() for side in given["copied"]] == [[True, True, False], [False] * 3]
-  assert given["k"] == 2 and given["margin"] == "absolute"
+  return given
+
+
+def calibrated(x=X):
+  return scoring.calibrated(x, Y, VECTORS, SCORE, precision=0.2, allowed=None, gold_2G=None)
+
+
+def test_calibrated_pairs_are_those_down_to_the_threshold(calibrating):
+  """And near copies among the lines are told to calibration."""
+  found = calibrated(X._replace(lines=["b", "B.", "c"]))
+  assert found.lowest == 0.8 and len(found.found.score_P) == 3 and found.reason is None
+  first = ScoredPair(0.9, "b", "C", 1, 2, 1.0)
+  assert found.pairs == [first, ScoredPair(0.8, "B.", "A", 3, 4, 0.95)]
+  assert [side.tolist() for side in calibrating["copied"]] == [[True, True, False], [False] * 3]
+  assert calibrating["k"] == 2 and calibrating["margin"] == "absolute"
+
+
+def test_without_a_threshold_all_pairs_have_their_precision(calibrating, monkeypatch):
+  def threshold(found, precision):
+    raise calibration.NoEstimate("none is sure")
+
+  monkeypatch.setattr(calibration, "threshold", threshold)
+  found = calibrated()
+  assert found.reason == "none is sure" and found.lowest == -np.inf
+  assert [pair.precision for pair in found.pairs] == [1.0, 0.95, 0.5] and found.found
+
+
+def test_without_an_estimate_all_pairs_come_without_precision(monkeypatch):
+  def calibrated_(*sides, **options):
+    raise calibration.NoEstimate("nothing to go by", (np.array([2]), np.array([0]), np.ones(1)))
+
+  monkeypatch.setattr(calibration, "calibrated", calibrated_)
+  found = calibrated()
+  assert found == ([ScoredPair(1, "c", "C", 4, 2)], None, -np.inf, "nothing to go by")
