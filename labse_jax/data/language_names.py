@@ -14,9 +14,14 @@ _LANGUAGE = re.compile(r"([a-z]{2,3})(?:[-_][A-Z][a-z]{3})?(?:[-_](?:[A-Z]{2}|\d
 
 def named(code):
   """`deu` -> "German (deu)", `zho-Hans` -> "Chinese (zho-Hans)"; what has no name stays."""
-  match = _LANGUAGE.fullmatch(code)
-  name = match and names().get(ISO_639_3.get(match[1], match[1]))
+  name = name_of(code)
   return f"{name} ({code})" if name else code
+
+
+def name_of(code):
+  """`deu`, `de` and `deu_Latn` -> "German"; None where there is no name."""
+  match = _LANGUAGE.fullmatch(code)
+  return match and names().get(ISO_639_3.get(match[1], match[1]))
 
 
 @functools.cache

@@ -7,6 +7,7 @@ import numpy as np
 from labse_jax.evaluation.example_queries import script, several
 from labse_jax.evaluation.text_vectors import distinct
 
+ORIGINAL = "original"  # The sentence that the others translate, in the place of a language.
 HEAT_LANGUAGES = 15
 PROJECTED = 6  # Sentences.
 PROJECTED_LANGUAGES = 24
@@ -49,11 +50,11 @@ def shared_sentences(pairs):
 
 
 def heat(sentence, translated, scripts, vectors):
-  """{"languages", "texts", "similarity"} of a sentence, "pivot" first, and its translations."""
+  """{"languages", "texts", "similarity"} of a sentence, "original" first, and its translations."""
   languages = several(list(translated), scripts, HEAT_LANGUAGES)
   texts = _with_translations(sentence, translated, languages)
   x_BD = _vectors_of(texts, vectors)
-  return {"languages": ["pivot", *languages], "texts": texts, "similarity": x_BD @ x_BD.T}
+  return {"languages": [ORIGINAL, *languages], "texts": texts, "similarity": x_BD @ x_BD.T}
 
 
 def projection(shared, scripts, vectors):
@@ -67,7 +68,7 @@ def projection(shared, scripts, vectors):
   for place, (sentence, translated) in enumerate(shared):
     chosen = several(list(translated), scripts, PROJECTED_LANGUAGES)
     texts += _with_translations(sentence, translated, chosen)
-    languages += ["pivot", *chosen]
+    languages += [ORIGINAL, *chosen]
     sentences += [place] * (1 + len(chosen))
   points_N2, share_2 = principal_plane(_vectors_of(texts, vectors))
   return {

@@ -1,6 +1,9 @@
 """Results of suites as the rows and columns that people read."""
 
+from labse_jax.data.language_names import name_of, named
+
 LOWER_IS_BETTER = {"error"}
+TERMINAL = 80  # Columns.
 
 
 def table(result):
@@ -10,8 +13,25 @@ def table(result):
   return aligned([["language", *metric_names(result)], *languages], totals, notes(result))
 
 
+def named_rows(rows):
+  """Rows whose first cell is a language: its name stands before its code."""
+  return [[named(first), *others] for first, *others in rows]
+
+
 def aligned(grid, totals, notes=()):
-  """Columns of one width each, a head first, a line above the totals, and notes below."""
+  """Columns of one width each, a head first, a line above the totals, and notes below.
+
+  The first column has codes of languages, with their names where a terminal is wide enough.
+  """
+  head, *rows = grid
+  # The code stays the first word of a line, for scripts that read it.
+  named_grid = [head, *([f"{first} {name_of(first) or ''}", *others] for first, *others in rows)]
+  with_names = _lines(named_grid, totals)
+  lines = with_names if len(with_names[0]) <= TERMINAL else _lines(grid, totals)
+  return "\n".join([*lines, *notes])
+
+
+def _lines(grid, totals):
   all_rows = [*grid, *totals]
   widths = [max(map(len, column)) for column in zip(*all_rows, strict=True)]
   lines = []
@@ -19,7 +39,7 @@ def aligned(grid, totals, notes=()):
     cells = [first.ljust(widths[0]), *map(str.rjust, others, widths[1:])]
     lines.append("  ".join(cells))
   lines.insert(len(grid), "-" * len(lines[0]))
-  return "\n".join([*lines, *notes])
+  return lines
 
 
 def metric_names(result):
@@ -118,10 +138,15 @@ def _average(published, count):
 
 def notes(result):
   """Lines that say what was left out, and on what languages were scored where a suite says so."""
+  return [*left_out(result), *scored_on(result)]
+
+
+def scored_on(result):
+  """Lines that name the languages that were scored on each part of the data."""
   parts = {}
   for language, part in result.get("scored on", {}).items():
     parts.setdefault(part, []).append(language)
-  lines = left_out(result)
+  lines = []
   for part, languages in parts.items():
     lines.append(f"scored on {part}: {', '.join(languages)}")
   return lines

@@ -1,7 +1,9 @@
 """The page of an evaluation: languages, sentences in many of them, hubs, and models compared."""
 
 import collections
+import pathlib
 
+from labse_jax.data.language_names import named
 from labse_jax.evaluation import comparison
 from labse_jax.evaluation.result_table import (
   LOWER_IS_BETTER,
@@ -9,12 +11,13 @@ from labse_jax.evaluation.result_table import (
   main_metric,
   main_values,
   metric_text,
+  named_rows,
   number,
   side_by_side,
 )
 from labse_jax.pages import html, plots
 from labse_jax.pages import results as result_sections
-from labse_jax.pages.results import DIRECTIONS, foldable, group_table, sense
+from labse_jax.pages.results import DIRECTIONS, foldable, group_table, named_keys, sense
 
 SHOWN_HUBS = 10
 
@@ -25,6 +28,10 @@ def page_of(results, shown, comparisons, published):
   `results` is {model: its result}, `shown` {model: what `multilingual.look` gives}, `comparisons`
   the paired tests and `published` {name: figures of a paper}.
   """
+  names = short_names({name: result["model"] for name, result in results.items()})
+  results = {names[name]: result for name, result in results.items()}
+  shown = {names[name]: one for name, one in shown.items()}
+  comparisons = [one | {"models": [names[name] for name in one["models"]]} for one in comparisons]
   first = next(iter(results.values()))
   title = f"{first['suite']}: {', '.join(results)}"
   body = [html.element("h1", title), html.tiles(_averages(results))]
@@ -37,6 +44,18 @@ def page_of(results, shown, comparisons, published):
   for result in results.values():
     body += result_sections.measured(result)
   return html.page(f"{title} · labse_jax", body)
+
+
+def short_names(paths):
+  """{name: what the page calls a model} of {name: its path}, which stands at the page's end."""
+  short = {}
+  for name, model in paths.items():
+    path = pathlib.Path(model)
+    # A run's model is its folder `model`; the run is what has a name.
+    named_by = path.parent if path.name == "model" and path.parent.name else path
+    short[name] = named_by.stem if named_by.suffix == ".npy" else named_by.name
+  distinct = len(set(short.values())) == len(short)
+  return short if distinct else {name: name for name in paths}
 
 
 def _averages(results):
@@ -52,14 +71,15 @@ def models_side_by_side(results, comparisons, published):
   metric = main_metric(next(iter(results.values())))
   head, lines, totals = side_by_side(results, published)
   *groups, average = totals
-  columns = {name: main_values(result) for name, result in results.items()}
+  columns = {name: named_keys(main_values(result)) for name, result in results.items()}
   chart = plots.dots(columns, metric=metric)
+  narrow = plots.dots(columns, metric=metric, width=plots.NARROW)
   body = [
     html.element("h2", "Models side by side"),
     html.element("p", f"{sense(metric)} Dots are models, lines 95 % intervals.", "quiet"),
-    html.figure(chart, f"{metric} of each language by model"),
+    html.figure(chart, f"{metric} of each language by model", narrow=narrow),
     *group_table(head, groups, average),
-    foldable(f"All {len(lines)} rows in numbers", head, lines, average),
+    foldable(f"All {len(lines)} rows in numbers", head, named_rows(lines), average),
   ]
   for name, one in published.items():
     body.append(html.notice(f"Published, not measured here: {name}, from {one['source']}."))
@@ -84,7 +104,7 @@ def paired_tests(comparisons):
 
 
 def _test_table(name, tests):
-  rows = [[of, *comparison.test_cells(test)] for of, test in tests.items()]
+  rows = [[named(of), *comparison.test_cells(test)] for of, test in tests.items()]
   return html.table([name, "difference", "p"], rows)
 
 
@@ -99,7 +119,7 @@ def language_map(result, scripts):
     value = number(values[language])
     goodness = 1 - value if metric in LOWER_IS_BETTER else value
     shade = min(max(goodness, 0), 1)  # A correlation may be below 0.
-    groups[scripts[language]].append((language, f"{value:.2f}", shade))
+    groups[scripts[language]].append((named(language), f"{value:.2f}", shade))
   said = (
     "A map by script, not by place: languages stand beside those whose test sentences are written"
     f" in the same letters. The darker, the better the {metric}."
@@ -137,26 +157,30 @@ def at_work(shown):
 
 def sentence_similarities(name, shown):
   """Similarities of one sentence's translations, with the texts beside them."""
-  image = plots.heat_map(shown["similarity"], down=name, across="", names=shown["languages"])
+  words = {"down": name, "across": "", "names": shown["languages"]}
+  image = plots.heat_map(shown["similarity"], **words)
+  narrow = plots.heat_map(shown["similarity"], **words, width=plots.NARROW)
   texts = ""
   for language, text in zip(shown["languages"], shown["texts"], strict=True):
-    texts += f"<tr><td>{html.escape(language)}</td><td>{html.sentence(text)}</td></tr>"
+    texts += f"<tr><td>{html.escape(named(language))}</td><td>{html.sentence(text)}</td></tr>"
   caption = f"{name}: cosine similarities; a language-agnostic model is dark everywhere"
-  figure = html.figure(image, f"Similarities of one sentence, {name}", caption)
-  return [f'<div class="beside">{figure}<table class="pairs">{texts}</table></div>']
+  alt = f"Similarities of one sentence, {name}"
+  figure = html.figure(image, alt, caption, narrow=narrow)
+  return [f'<div class="beside">{figure}<table class="pairs named">{texts}</table></div>']
 
 
 def projection(name, shown):
   """A few sentences, each in many languages, on the plane of their largest variance."""
-  image = plots.projection(
-    shown["points"], shown["sentence"], shown["language"], share_2=shown["share"]
-  )
+  drawn = (shown["points"], shown["sentence"], shown["language"])
+  image = plots.projection(*drawn, share_2=shown["share"])
+  narrow = plots.projection(*drawn, share_2=shown["share"], width=plots.NARROW)
   said = (
     f"{name}: principal components. A good model gathers each sentence's languages; one that groups"
     " languages instead is not language-agnostic."
   )
   texts = "".join(f"<li>{html.sentence(text)}</li>" for text in shown["sentences"])
-  return [html.figure(image, f"Projection, {name}", said), f"<ol>{texts}</ol>"]
+  figure = html.figure(image, f"Projection, {name}", said, narrow=narrow)
+  return [figure, f"<ol>{texts}</ol>"]
 
 
 def hubs(name, found):
@@ -167,11 +191,11 @@ def hubs(name, found):
     one = found[language]
     skewness = [metric_text(one[side]) for side in DIRECTIONS]
     found_by = f"{one['found']:,} of {one['queries']:,}"
-    lines.append([language, *skewness, found_by, one["hub"]])
+    lines.append([named(language), *skewness, found_by, one["hub"]])
   total = [f"mean of {len(found)}"]
   for side in DIRECTIONS:
     mean = sum(one[side] for one in found.values()) / len(found)
     total.append(metric_text(mean))
   total += ["", ""]  # The last two columns have no mean.
   head = ["language", *DIRECTIONS, "largest hub is found by", "largest hub"]
-  return [html.element("p", name), html.table(head, lines, total=total)]
+  return [html.element("p", name), html.table(head, lines, total=total, kind="sentences")]

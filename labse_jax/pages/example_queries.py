@@ -3,6 +3,7 @@
 A section adds the charts that it shows to `images`, {name: PNG bytes}.
 """
 
+from labse_jax.data.language_names import named
 from labse_jax.pages import html, plots
 
 TITLE = html.element("h2", "The model at work")
@@ -20,8 +21,10 @@ def missing(reason):
 
 def similarity(shown, images):
   """The heat map of sentences and their translations, with the texts beside it."""
-  language = shown["language"]
-  images["similarity"] = plots.heat_map(shown["similarity"], down=language, across="English")
+  language = named(shown["language"])
+  words = {"down": language, "across": "English"}
+  images["similarity"] = plots.heat_map(shown["similarity"], **words)
+  narrow = plots.heat_map(shown["similarity"], **words, width=plots.NARROW)
   texts = ""
   for place, (foreign, english) in enumerate(shown["pairs"], 1):
     texts += (
@@ -33,7 +36,8 @@ def similarity(shown, images):
     " translations (columns). A good model is dark on the diagonal and pale elsewhere."
     f" Of the languages below, {language} is the one of middling accuracy."
   )
-  figure = html.figure(images["similarity"], f"Similarities, {language} and English")
+  alt = f"Similarities, {language} and English"
+  figure = html.figure(images["similarity"], alt, narrow=narrow)
   beside = f'<div class="beside">{figure}<table class="pairs">{texts}</table></div>'
   return [html.element("p", said, "quiet"), beside]
 
@@ -63,7 +67,7 @@ def _card(query):
     )
     tail += _line("div", query["gold"], query["gold_score"], True)
   return (
-    f'<div class="card"><div class="head">{html.element("span", query["language"], "code")}'
+    f'<div class="card"><div class="head">{html.element("span", named(query["language"]), "code")}'
     f'{mark}</div><p class="query">{html.sentence(query["query"])}</p>'
     f"<ol>{''.join(lines)}</ol>{tail}</div>"
   )

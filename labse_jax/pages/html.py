@@ -30,6 +30,7 @@ p { margin: 4px 0 12px; max-width: 76ch; }
 .tile span { color: var(--quiet); font-size: 13px; }
 figure { margin: 16px 0 8px; }
 img { display: block; width: 100%; height: auto; }
+.scroll { overflow-x: auto; }
 figcaption { color: var(--quiet); font-size: 13.5px; }
 .beside { display: grid; grid-template-columns: 1.15fr 1fr; gap: 30px; align-items: start; }
 table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums;
@@ -40,10 +41,12 @@ th:first-child, td:first-child { padding-left: 0; text-align: left; }
 tr.total td { border-top: 2px solid var(--ink); border-bottom: 0; font-weight: 620; }
 table.pairs td { text-align: start; vertical-align: top; line-height: 1.4; }
 table.pairs td:first-child { width: 28px; color: var(--quiet); }
+table.sentences th:last-child, table.sentences td:last-child { min-width: 210px; text-align: left; }
+table.named td:first-child { width: auto; padding-right: 12px; }
 table.pairs bdi, .query bdi { display: block; }
 summary { margin: 8px 0; color: var(--accent); cursor: pointer; }
-dl { display: grid; grid-template-columns: repeat(auto-fill, minmax(310px, 1fr)); gap: 0 34px;
-  margin: 10px 0; font-size: 14px; }
+dl { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(310px, 100%), 1fr));
+  gap: 0 34px; margin: 10px 0; font-size: 14px; }
 dl div { display: flex; justify-content: space-between; gap: 16px; padding: 3px 0;
   border-bottom: 1px solid var(--line); }
 dl.wide { grid-template-columns: 1fr; }
@@ -68,10 +71,18 @@ dl.wide dd { flex: 1; text-align: left; }
 .map { display: grid; grid-template-columns: 110px 1fr; gap: 5px 12px; align-items: start;
   margin: 12px 0; font-size: 13px; }
 .map .squares { display: flex; flex-wrap: wrap; gap: 3px; }
-.map .square { min-width: 44px; padding: 3px 5px; border-radius: 5px; text-align: center;
+.map .square { min-width: 44px; padding: 3px 6px; border-radius: 5px; text-align: center;
   font-size: 11.5px; line-height: 1.25; font-variant-numeric: tabular-nums; }
 .map .square b { display: block; font-weight: 600; }
-@media (max-width: 760px) { .beside, .cards { grid-template-columns: 1fr; } }
+@media (max-width: 760px) {
+  main { padding: 26px 16px 48px; }
+  h2 { margin-top: 36px; }
+  .beside, .beside > *, .cards { grid-template-columns: minmax(0, 1fr); min-width: 0; }
+  .tiles { grid-template-columns: 1fr 1fr; }
+  .map { grid-template-columns: 1fr; }
+  th, td { padding: 4px 6px; }
+  dt { white-space: normal; overflow-wrap: anywhere; }
+}
 @media print { h2 { break-after: avoid; } .card, figure { break-inside: avoid; } }
 """
 
@@ -110,23 +121,30 @@ def tiles(values):
   return f'<div class="tiles">{inner}</div>'
 
 
-def figure(png, alt, caption=""):
-  """An image inside the page."""
-  data = base64.b64encode(png).decode("ascii")
-  image = f'<img alt="{escape(alt)}" src="data:image/png;base64,{data}">'
+def figure(png, alt, caption="", *, narrow=None):
+  """An image inside the page; `narrow` is the one that a narrow screen shows instead."""
+  image = f'<img alt="{escape(alt)}" src="{_data(png)}">'
+  if narrow:
+    source = f'<source media="(max-width: 760px)" srcset="{_data(narrow)}">'
+    image = f"<picture>{source}{image}</picture>"
   if caption:
     image += element("figcaption", caption)
   return f"<figure>{image}</figure>"
 
 
-def table(head, rows, *, total=None):
-  """A table of plain texts; `total` is its last row."""
+def _data(png):
+  return f"data:image/png;base64,{base64.b64encode(png).decode('ascii')}"
+
+
+def table(head, rows, *, total=None, kind=None):
+  """A table of plain texts; `total` is its last row. One that is too wide scrolls by itself."""
   lines = [_table_row("td", row) for row in rows]
   if total:
     lines.append(_table_row("td", total, "total"))
   body = "\n".join(lines)
   titles = _table_row("th", head)
-  return f"<table><thead>{titles}</thead><tbody>\n{body}\n</tbody></table>"
+  inner = f"<table{_class(kind)}><thead>{titles}</thead><tbody>\n{body}\n</tbody></table>"
+  return f'<div class="scroll">{inner}</div>'
 
 
 def _table_row(name, cells, kind=None):

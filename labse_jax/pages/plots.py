@@ -1,6 +1,7 @@
 """The charts of a report, each from arrays to the bytes of a PNG.
 
-Only numbers and short codes are drawn: matplotlib's fonts lack most scripts, and a page does not.
+Only numbers, names in Latin letters and codes are drawn: matplotlib's fonts lack most scripts, and
+a page does not.
 """
 
 import io
@@ -22,23 +23,25 @@ MORE = [ACCENT, "#c2703d", "#6b6fa8", "#7d8a2e"]  # Only where one panel holds s
 GROUPS = [*MORE, "#a23b5c", "#3f7d3a"]
 MARKS = "ovs^"
 WIDTH = 10.4  # Inches; the page shows them as its own width.
+NARROW = 4.7  # The same on a phone, where there is one column; so wide, the writing is as large.
 ROWS_IN_A_COLUMN = 38
 
 
-def curves(panels, borders=()):
-  """Small charts over steps, two a line; `panels` is {title: {label: (steps, values)}}.
+def curves(panels, borders=(), *, width=WIDTH):
+  """Small charts over steps, two a line or one; `panels` is {title: {label: (steps, values)}}.
 
   `borders` are steps to mark in each.
   """
-  lines = math.ceil(len(panels) / 2)
-  figure = Figure(figsize=(WIDTH, 2.6 * lines), layout="constrained")
+  columns = 1 if width == NARROW else min(2, len(panels))
+  lines = math.ceil(len(panels) / columns)
+  figure = Figure(figsize=(width, 2.6 * lines), layout="constrained")
   figure.get_layout_engine().set(hspace=0.06, wspace=0.04)
   last = 1  # All panels share one scale of steps.
   for series in panels.values():
     for steps, _ in series.values():
       last = max(last, *steps)
   for place, (title, series) in enumerate(panels.items(), 1):
-    axes = figure.add_subplot(lines, min(2, len(panels)), place)
+    axes = figure.add_subplot(lines, columns, place)
     for colour, (label, (steps, values)) in zip(MORE, series.items(), strict=False):
       _curve(axes, np.asarray(steps), np.asarray(values, float), colour, plain(label))
     for border in borders:
@@ -74,17 +77,17 @@ def smooth(values):
   return (total[end] - total[begin]) / (end - begin)
 
 
-def bars(values, *, metric):
+def bars(values, *, metric, width=WIDTH):
   """Horizontal bars of {name: value or {value, low, high}}, the best first, the interval on top."""
   figure = Figure(layout="constrained")
   low, high = _limits(values.values(), metric)
-  for axes, names in _columns(figure, best_first(values, metric), metric):
+  for axes, names in _columns(figure, best_first(values, metric), metric, width):
     _bar_column(axes, {name: values[name] for name in names})
     axes.set_xlim(low * 1.13, high * 1.13)
   return png(figure)
 
 
-def dots(series, *, metric):
+def dots(series, *, metric, width=WIDTH):
   """Dots of {label: {name: value or {value, low, high}}}, a row for each name; lines are intervals.
 
   The first label's best name is on top.
@@ -98,7 +101,7 @@ def dots(series, *, metric):
   # The labels' dots of one row lie a little above each other, so that none hides another.
   shift = np.linspace(-0.2, 0.2, len(series)) if len(series) > 1 else [0]
   first = next(iter(series.values()))
-  for axes, names in _columns(figure, best_first(first, metric), metric):
+  for axes, names in _columns(figure, best_first(first, metric), metric, width):
     for place, (label, values) in enumerate(series.items()):
       colour = MORE[place % len(MORE)]
       mark = MARKS[place % len(MARKS)]
@@ -108,7 +111,7 @@ def dots(series, *, metric):
   figure.legend(
     *figure.axes[0].get_legend_handles_labels(),
     loc="outside upper left",
-    ncols=4,
+    ncols=1 if width == NARROW and len(series) > 2 else 4,  # Names of models may be long.
     frameon=False,
     fontsize=9,
     labelcolor=QUIET,
@@ -138,11 +141,11 @@ def _limits(values, metric):
   return low, high
 
 
-def _columns(figure, order, metric):
+def _columns(figure, order, metric, width):
   """Yields (axes, names) of as many columns as the rows need; makes the figure as high as they."""
-  columns = math.ceil(len(order) / ROWS_IN_A_COLUMN)
+  columns = 1 if width == NARROW else math.ceil(len(order) / ROWS_IN_A_COLUMN)
   rows = math.ceil(len(order) / columns)
-  figure.set_size_inches(WIDTH, max(1.4, 0.19 * rows + 0.7))
+  figure.set_size_inches(width, max(1.4, 0.19 * rows + 0.7))
   for column in range(columns):
     axes = figure.add_subplot(1, columns, column + 1)
     axes.set_ylim(rows - 0.4, -0.6)  # The columns share one scale of rows.
@@ -178,9 +181,9 @@ def _name_rows(axes, names):
   axes.tick_params(axis="y", length=0, labelcolor=INK)
 
 
-def projection(points_N2, group_N, label_N, *, share_2):
+def projection(points_N2, group_N, label_N, *, share_2, width=WIDTH):
   """Labelled points on a plane, each group in a colour, with its number (from 1) at its middle."""
-  figure = Figure(figsize=(WIDTH, 6.4), layout="constrained")
+  figure = Figure(figsize=(width, 6.4), layout="constrained")
   axes = figure.add_subplot()
   for group in np.unique(group_N):
     here_N = np.asarray(group_N) == group
@@ -204,9 +207,9 @@ def projection(points_N2, group_N, label_N, *, share_2):
   return png(figure)
 
 
-def heat_map(s_BB, *, down, across, names=None):
+def heat_map(s_BB, *, down, across, names=None, width=6.2):
   """A square of similarities with its numbers, rows and columns named, or counted from 1."""
-  figure = Figure(figsize=(6.2, 5.9), layout="constrained")
+  figure = Figure(figsize=(width, width - 0.3), layout="constrained")
   axes = figure.add_subplot()
   stops = [(0, "#ffffff"), (0.5, "#c3dde2"), (0.85, ACCENT), (1, "#075161")]
   colours = LinearSegmentedColormap.from_list("accent", stops)
@@ -217,14 +220,17 @@ def heat_map(s_BB, *, down, across, names=None):
     value = s_BB[row, column]
     text = f"{value:z.2f}".replace("0.", ".", 1)
     colour = "white" if value > dark else INK
-    axes.text(column, row, text, ha="center", va="center", fontsize=8, color=colour)
+    size = min(8, 22 * width / len(s_BB))  # So that numbers of many columns do not touch.
+    axes.text(column, row, text, ha="center", va="center", fontsize=size, color=colour)
   ticks = np.arange(len(s_BB))
   labels = ticks + 1
   fontsize = 9
+  rotation = 0
   if names is not None:
     labels = [plain(name) for name in names]
     fontsize = 7.5
-  axes.set_xticks(ticks, labels, fontsize=fontsize)
+    rotation = 90  # A code with a script is longer than its column is wide.
+  axes.set_xticks(ticks, labels, fontsize=fontsize, rotation=rotation)
   axes.set_yticks(ticks, labels, fontsize=fontsize)
   axes.set_xlabel(plain(across), fontsize=9.5, color=QUIET)
   axes.set_ylabel(plain(down), fontsize=9.5, color=QUIET)
@@ -236,7 +242,7 @@ def heat_map(s_BB, *, down, across, names=None):
 
 def plain(text):
   """A label that matplotlib's fonts can draw: other scripts become "?", and $ is itself."""
-  return str(text).encode("ascii", "replace").decode("ascii").replace("$", r"\$")
+  return str(text).encode("latin-1", "replace").decode("latin-1").replace("$", r"\$")
 
 
 def quiet(axes, grid):

@@ -1,13 +1,16 @@
 """The sections of a suite's result, on the page of a run and on that of an evaluation."""
 
+from labse_jax.data.language_names import named
 from labse_jax.evaluation.result_table import (
   LOWER_IS_BETTER,
   group_rows,
+  left_out,
   main_metric,
   main_values,
   metric_names,
-  notes,
+  named_rows,
   rows,
+  scored_on,
 )
 from labse_jax.pages import html, plots
 
@@ -32,21 +35,44 @@ def languages(result, images, model=None):
     f" the same. {sense(metric)} Lines and brackets are 95 % intervals from resampling the items."
   )
   # A reader sees the picture first; the exact numbers are folded below it.
-  images["languages"] = plots.bars(main_values(result), metric=metric)
+  values = named_keys(main_values(result))
+  images["languages"] = plots.bars(values, metric=metric)
+  narrow = plots.bars(values, metric=metric, width=plots.NARROW)
   body = [
     html.element("h2", title),
     html.element("p", said, "quiet"),
-    *(html.element("p", text, "quiet") for text in notes(result)),
-    html.figure(images["languages"], f"{metric} of each language"),
+    *_notes(result),
+    html.figure(images["languages"], f"{metric} of each language", narrow=narrow),
   ]
   # Only a search has directions, and a model that finds one way may not find the other.
   sides = _directions(result)
   if sides:
     images["directions"] = plots.dots(sides, metric=metric)
-    caption = "Both directions: forward searches from the language, backward from the pivot"
-    body.append(html.figure(images["directions"], "both directions", caption))
+    narrow = plots.dots(sides, metric=metric, width=plots.NARROW)
+    caption = (
+      "Both directions: forward looks for the translations of the language's sentences, backward"
+      " for the sentences that they translate"
+    )
+    body.append(html.figure(images["directions"], "both directions", caption, narrow=narrow))
   body += group_table(head, group_rows(result), average)
-  return [*body, foldable(f"All {len(lines)} languages in numbers", head, lines, average)]
+  title = f"All {len(lines)} languages in numbers"
+  return [*body, foldable(title, head, named_rows(lines), average)]
+
+
+def _notes(result):
+  """What was left out, and what was scored on; many languages stand behind a line."""
+  body = [html.element("p", text, "quiet") for text in scored_on(result)]
+  skipped = named_keys(result.get("skipped", {}))
+  if len(skipped) > LONG_TABLE:
+    title = f"{len(skipped)} languages are left out, with too few pairs"
+    return [html.folded(title, html.definitions(skipped)), *body]
+  few = [html.element("p", text, "quiet") for text in left_out({"skipped": skipped})]
+  return [*few, *body]
+
+
+def named_keys(values):
+  """{language's name and code: value} of {code: value}."""
+  return {named(code): value for code, value in values.items()}
 
 
 def _directions(result):
@@ -57,7 +83,7 @@ def _directions(result):
     for language, row in result["results"].items():
       if side not in row:
         return None
-      sides[side][language] = row[side]
+      sides[side][named(language)] = row[side]
   return sides
 
 

@@ -92,10 +92,11 @@ def training(log, torn, images):
     return [*body, html.notice("metrics.jsonl holds no value that could be drawn.")]
   borders = stage_borders(log)
   images["training"] = plots.curves(panels, borders)
+  narrow = plots.curves(panels, borders, width=plots.NARROW)
   caption = "Over the steps: " + ", ".join(panels)
   if borders:
     caption += ". Dotted: the model grows (progressive stacking)"
-  return [*body, html.figure(images["training"], caption)]
+  return [*body, html.figure(images["training"], caption, narrow=narrow)]
 
 
 def _panels(log):

@@ -82,9 +82,19 @@ def test_prints_the_best_language_first_and_the_average_last(command, capsys):
   command()
   lines = capsys.readouterr().out.splitlines()
   assert lines[0].split() == ["language", "pairs", "forward", "backward", "accuracy"]
-  assert lines[1].split() == ["fra", "3", "1.000", "1.000", "1.000", "(1.000", "to", "1.000)"]
+  assert lines[1].split() == [
+    "fra",
+    "French",
+    "3",
+    "1.000",
+    "1.000",
+    "1.000",
+    "(1.000",
+    "to",
+    "1.000)",
+  ]
   assert [line.split()[0][:7] for line in lines[2:5]] == ["deu", "-------", "average"]
-  assert lines[2].split()[:5] == ["deu", "2", "0.500", "0.500", "0.500"]
+  assert lines[2].split()[:6] == ["deu", "German", "2", "0.500", "0.500", "0.500"]
   assert len({len(line) for line in lines[:4]}) == 1
 
 

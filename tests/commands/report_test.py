@@ -116,14 +116,15 @@ def test_figures_config_and_table_are_shown(workdir):
   assert texts[texts.index("accuracy, mean of 2 languages") - 1] == "0.667"
   assert texts[texts.index("loss at the end") - 1] == "6.000"
   assert texts[texts.index("negatives for each sentence") - 1] == "1,463"
-  cells = [text for text in texts if re.fullmatch(r"fra|jpn|average|[01]\.\d{3} \(.*\)", text)]
-  start = cells.index("fra")
+  cell = r"French \(fra\)|Japanese \(jpn\)|average|[01]\.\d{3} \(.*\)"
+  cells = [text for text in texts if re.fullmatch(cell, text)]
+  start = cells.index("French (fra)")
   assert cells[start : start + 6] == [
-    *("fra", "1.000 (0.900 to 1.100)"),
-    *("jpn", "0.333 (0.233 to 0.433)"),
+    *("French (fra)", "1.000 (0.900 to 1.100)"),
+    *("Japanese (jpn)", "0.333 (0.233 to 0.433)"),
     *("average", "0.667 (0.567 to 0.767)"),
   ]
-  assert "left out, with too few pairs: xho (2)" in texts
+  assert "left out, with too few pairs: Xhosa (xho) (2)" in texts
   assert "scored on half: fra" in texts and texts[texts.index("group 14 (14)") + 1] == "3"
   assert any("A fine one, 2 cores" in text for text in texts)
 

@@ -51,6 +51,18 @@ def test_columns_are_aligned():
   assert lines.split("\n") == ["a        bbb", "cc         1", "-" * 12, "average    2", "note"]
 
 
+def test_names_stand_beside_codes_where_there_is_room():
+  totals = [["average", "1"]]
+  first, *_ = result_table.aligned([["language", "x"], ["fra", "1"], ["x9", "2"]], totals).split(
+    "\n"
+  )
+  assert first == "language    x"
+  wide = result_table.aligned([["language", "x" * 68], ["fra", "1"]], totals).split("\n")
+  assert wide[1].startswith("fra French ") and len(wide[0]) == 80
+  wider = result_table.aligned([["language", "x" * 70], ["deu", "1"], ["mkd", "1"]], totals)
+  assert "German" not in wider and wider.split("\n")[2].split() == ["mkd", "1"]
+
+
 def test_groups_and_what_was_scored_on_are_shown():
   halves = {"fra": "half", "deu": "test", "rus": "half"}
   one = result("error") | {"groups": GROUPS, "scored on": halves, "skipped": {"xho": 2}}

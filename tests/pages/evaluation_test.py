@@ -101,22 +101,60 @@ def test_a_suite_without_translations_says_so_and_keeps_no_vector(folder, tmp_pa
   assert any("suites that keep pairs of translations in memory" in text for text in texts)
 
 
-def test_a_browser_shows_it(folder, tmp_path):
-  browser = next(filter(None, map(shutil.which, ("chromium", "google-chrome"))), None)
-  if browser is None:
+@pytest.mark.parametrize(
+  ("paths", "names"),
+  [
+    ({"m": "runs/quickstart/model"}, {"m": "quickstart"}),
+    ({"/x/a.npy": "/x/a.npy"}, {"/x/a.npy": "a"}),
+    ({"a": "x/e5-small", "b": "model"}, {"a": "e5-small", "b": "model"}),
+    ({"a": "one/model", "b": "two/model"}, {"a": "one", "b": "two"}),
+    ({"x/m": "x/m", "y/m": "y/m"}, {"x/m": "x/m", "y/m": "y/m"}),
+  ],
+)
+def test_a_model_is_called_by_a_name(paths, names):
+  assert evaluation_page.short_names(paths) == names
+
+
+def test_no_path_and_no_pivot_is_in_the_way(folder):
+  text = (folder / "both.html").read_text("utf-8")
+  document = Document(text)
+  assert "pivot" not in text.partition("How it was measured")[0]
+  assert any("tatoeba: good, weak" in shown for shown in document.texts)
+  assert "French (fra)" in document.texts and "fra" not in document.texts
+
+
+@pytest.fixture
+def browser(tmp_path):
+  """browser(flag, ..., url) -> what Chromium prints."""
+  program = next(filter(None, map(shutil.which, ("chromium", "google-chrome"))), None)
+  if program is None:
     pytest.skip("no Chromium is installed")
-  command = [
-    browser,
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--hide-scrollbars",
-    f"--user-data-dir={tmp_path}/profile",
-    "--window-size=1100,6000",
-    f"--screenshot={tmp_path}/page.png",
-    (folder / "both.html").as_uri(),
-  ]
-  subprocess.run(command, check=True, capture_output=True, timeout=120)
+  still = ["--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars"]
+  command = [program, *still, f"--user-data-dir={tmp_path}/profile"]
+
+  def run(*words):
+    done = subprocess.run([*command, *words], check=True, capture_output=True, timeout=120)
+    return done.stdout.decode()
+
+  return run
+
+
+@pytest.mark.heavy
+def test_it_fits_a_phone(folder, tmp_path, browser):
+  """In a frame, as Chromium's own window cannot be so narrow; its script reads the page's width."""
+  script = "onload = () => { document.title = f.contentDocument.documentElement.scrollWidth }"
+  frame = (
+    f'<iframe id="f" width="400" height="900" src="{(folder / "both.html").as_uri()}"></iframe>'
+  )
+  (tmp_path / "frame.html").write_text(f"{frame}<script>{script}</script>")
+  url = (tmp_path / "frame.html").as_uri()
+  printed = browser("--allow-file-access-from-files", "--dump-dom", url)
+  assert re.search(r"<title>(\d+)</title>", printed)[1] == "400"
+
+
+def test_a_browser_shows_it(folder, tmp_path, browser):
+  picture = f"--screenshot={tmp_path}/page.png"
+  browser("--window-size=1100,6000", picture, (folder / "both.html").as_uri())
   pixels = image.imread(tmp_path / "page.png")[..., :3]
   assert pixels.shape[:2] == (6000, 1100)
   # Rows with ink all the way down, and nothing that runs out of the page's sides.

@@ -40,6 +40,14 @@ def test_a_figure_holds_its_image_and_a_caption_only_if_it_has_one():
   assert captioned.texts == ["said"]
 
 
+def test_a_narrow_screen_has_an_image_of_its_own():
+  document = Document(html.figure(b"wide", "what", narrow=b"narrow"))
+  tags = dict(document.tags)
+  assert not document.open and "max-width" in tags["source"]["media"]
+  assert base64.b64decode(tags["source"]["srcset"].partition(",")[2]) == b"narrow"
+  assert base64.b64decode(tags["img"]["src"].partition(",")[2]) == b"wide"
+
+
 def test_a_table_ends_with_its_total():
   rows = [["a", 1], ["b", 2]]
   document = Document(html.table(["name", "n"], rows, total=["all", 3]))

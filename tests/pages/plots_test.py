@@ -64,6 +64,23 @@ def test_a_heat_map_names_its_rows(drawn):
   assert names(axes) == ["1", "2"]
 
 
+def test_a_narrow_chart_has_one_column(drawn):
+  values = {f"l{n}": n / 200 for n in range(112)}
+  figure = drawn(plots.bars, values, metric="accuracy", width=plots.NARROW)
+  (axes,) = figure.axes
+  assert len(names(axes)) == 112 and figure.get_figwidth() == plots.NARROW
+  panels = {name: {"a": ([1, 2], [1.0, 2.0])} for name in "xyz"}
+  wide, narrow = (
+    [axes.get_position().x0 for axes in drawn(plots.curves, panels, width=width).axes]
+    for width in (plots.WIDTH, plots.NARROW)
+  )
+  assert np.ptp(wide) > 0.3 and np.ptp(narrow) < 0.1
+
+
+def test_names_of_latin_letters_are_drawn():
+  assert plots.plain("Norwegian Bokmål (nob) 日本 $") == r"Norwegian Bokmål (nob) ?? \$"
+
+
 def test_a_hundred_languages_stay_legible(drawn):
   values = {f"l{n}": {"value": n / 200, "low": 0.0, "high": n / 100} for n in range(112)}
   figure = drawn(plots.bars, values, metric="accuracy")

@@ -22,9 +22,18 @@ def test_groups_notes_and_the_way_of_the_metric_are_said():
   assert texts[0] == "Error by language" and list(images) == ["languages"]
   assert texts[texts.index("group 14 (14)") + 1] == "0.250"
   assert "scored on half: l00, l02" in texts
-  assert "left out, with too few pairs: xho (2)" in texts
+  assert "left out, with too few pairs: Xhosa (xho) (2)" in texts
   assert "Suite xsim: 0.500 on average over 3 languages" in texts[1]
   assert "Of error, less is better." in texts[1] and "details" not in tags
+
+
+def test_languages_are_named_and_many_left_out_are_folded():
+  result = result_of(3) | {"skipped": {f"l{n}": n for n in range(30)} | {"xho": 2}}
+  result["results"]["fra"] = {"error": 0.5}
+  texts, tags = texts_of(result_sections.languages(result, {}))
+  assert "French (fra)" in texts and "fra" not in texts
+  assert "31 languages are left out, with too few pairs" in texts and tags.count("details") == 1
+  assert texts[texts.index("Xhosa (xho)") + 1] == "2"
 
 
 def test_directions_are_drawn_and_long_tables_are_folded():

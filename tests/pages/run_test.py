@@ -12,11 +12,12 @@ def metric(value):
 
 @pytest.fixture
 def drawn(monkeypatch):
-  """What `training` gives to the chart: a list of (panels, borders)."""
+  """What `training` gives to the wide chart: a list of (panels, borders)."""
   charts = []
 
-  def curves(panels, borders):
-    charts.append((panels, borders))
+  def curves(panels, borders, width=None):
+    if not width:
+      charts.append((panels, borders))
     return b""
 
   monkeypatch.setattr(run_sections.plots, "curves", curves)

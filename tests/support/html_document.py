@@ -15,7 +15,7 @@ class Document(html.parser.HTMLParser):
 
   def handle_starttag(self, tag, attributes):
     self.tags.append((tag, dict(attributes)))
-    if tag not in ("meta", "img"):
+    if tag not in ("meta", "img", "source"):
       self.open.append(tag)
 
   def handle_endtag(self, tag):
