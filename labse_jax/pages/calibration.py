@@ -20,6 +20,8 @@ def page_of(found, lowest, precision, title):
     (f"{precision:g}", "precision asked for"),
     (f"{decoys:,}", "decoys"),
   ]
+  precisions = [precision_chart(found, pairs, precision, width=width) for width in plots.WIDTHS]
+  scores = [score_chart(found, lowest, width=width) for width in plots.WIDTHS]
   body = [
     html.element("h1", title),
     html.tiles(tiles),
@@ -29,14 +31,14 @@ def page_of(found, lowest, precision, title):
       "Estimated precision of all pairs at least as good. The threshold stands where it is"
       " sure, not where it is expected: between the two lies what few decoys leave open.",
     ),
-    html.figure(precision_chart(found, pairs, precision), "precision over the number of pairs"),
+    html.figure(precisions[0], "precision over the number of pairs", narrow=precisions[1]),
     html.element("h2", "Scores"),
     html.element(
       "p",
       "Decoys are sentences whose translation was kept away: what they are paired with is"
       " wrong, and the wrong pairs among the mined ones score alike.",
     ),
-    html.figure(score_chart(found, lowest), "scores of pairs and of decoys"),
+    html.figure(scores[0], "scores of pairs and of decoys", narrow=scores[1]),
     html.element("h2", "Thresholds"),
     html.table(["estimated precision", "threshold", "pairs"], rows(found)),
   ]
@@ -53,9 +55,9 @@ def rows(found):
   return result
 
 
-def precision_chart(found, pairs, precision):
+def precision_chart(found, pairs, precision, *, width=plots.WIDTH):
   """The estimated precision over the number of pairs, as a PNG, with the chosen point."""
-  figure = Figure(figsize=(plots.WIDTH, 3.2), layout="constrained")
+  figure = Figure(figsize=(width, 3.2), layout="constrained")
   axes = figure.add_subplot()
   axes.plot(np.arange(1, len(found.precision_P) + 1), found.precision_P, color=plots.ACCENT)
   axes.plot([pairs], [found.precision_P[pairs - 1]], "o", color=plots.INK)
@@ -67,9 +69,9 @@ def precision_chart(found, pairs, precision):
   return plots.png(figure)
 
 
-def score_chart(found, lowest):
+def score_chart(found, lowest, *, width=plots.WIDTH):
   """Histograms of the scores, as a PNG, with the chosen threshold."""
-  figure = Figure(figsize=(plots.WIDTH, 3.2), layout="constrained")
+  figure = Figure(figsize=(width, 3.2), layout="constrained")
   axes = figure.add_subplot()
   decoys = np.concatenate(found.decoys)
   both = [found.score_P, decoys[np.isfinite(decoys)]]  # -inf is a decoy that found nothing.

@@ -24,6 +24,7 @@ GROUPS = [*MORE, "#a23b5c", "#3f7d3a"]
 MARKS = "ovs^"
 WIDTH = 10.4  # Inches; the page shows them as its own width.
 NARROW = 4.7  # The same on a phone, where there is one column; so wide, the writing is as large.
+WIDTHS = (WIDTH, NARROW)
 ROWS_IN_A_COLUMN = 38
 
 

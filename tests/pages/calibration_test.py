@@ -19,7 +19,7 @@ def found():
 
 def test_the_page_holds_its_figures(found):
   html = calibration_page.page_of(found, found.score_P[99], 0.9, "a & b")
-  assert "<h1>a &amp; b</h1>" in html and html.count("data:image/png;base64,") == 2
+  assert "<h1>a &amp; b</h1>" in html and html.count("<img") == html.count("<source") == 2
   tiles = re.findall(r"<b>(.*?)</b><span>(.*?)</span>", html)
   assert tiles == [
     ("100", "pairs written"),
@@ -28,6 +28,12 @@ def test_the_page_holds_its_figures(found):
     ("0.9", "precision asked for"),
     ("200", "decoys"),
   ]
+
+
+def test_without_a_threshold_all_pairs_are_shown(found):
+  html = calibration_page.page_of(found, -np.inf, 0.99, "a")
+  assert "<b>none</b><span>threshold</span>" in html
+  assert "<b>1,000</b><span>pairs written</span>" in html
 
 
 def test_rows_are_the_lowest_scores_with_a_precision(found):

@@ -143,9 +143,8 @@ def browser(tmp_path):
 def test_it_fits_a_phone(folder, tmp_path, browser):
   """In a frame, as Chromium's own window cannot be so narrow; its script reads the page's width."""
   script = "onload = () => { document.title = f.contentDocument.documentElement.scrollWidth }"
-  frame = (
-    f'<iframe id="f" width="400" height="900" src="{(folder / "both.html").as_uri()}"></iframe>'
-  )
+  page = (folder / "both.html").as_uri()
+  frame = f'<iframe id="f" width="400" height="900" src="{page}"></iframe>'
   (tmp_path / "frame.html").write_text(f"{frame}<script>{script}</script>")
   url = (tmp_path / "frame.html").as_uri()
   printed = browser("--allow-file-access-from-files", "--dump-dom", url)
