@@ -6,8 +6,9 @@ import numpy as np
 from labse_jax.base.errors import InputError, known
 from labse_jax.base.sharding import batch_sharding, make_mesh
 from labse_jax.neighbours import lists as search_lists
+from labse_jax.neighbours.settings import DTYPES
 from labse_jax.neighbours.state import SearchState
-from labse_jax.neighbours.tiles import DTYPES, GROUP, merge
+from labse_jax.neighbours.tiles import GROUP, merge
 
 QUERIES = 1024  # Of each device at a time; with a block of candidates, 32 MiB of scores.
 QUERIES_BOTH = 2048  # 64 MiB: more queries share what a candidate costs for each tile.

@@ -13,7 +13,8 @@ from labse_jax.base.errors import InputError
 from labse_jax.encoding.encode_functions import encode_function
 from labse_jax.encoding.sentence_encoder import SentenceEncoder
 from labse_jax.supervision import manifest, settings
-from labse_jax.supervision.negative_mining import CANDIDATES, MARGIN, Rule, mine
+from labse_jax.supervision.negative_mining import mine
+from labse_jax.supervision.negative_rule import CANDIDATES, MARGIN, Rule
 
 LEAST = 5  # What training mines for each pair, so that a larger k does not mine all again.
 KINDS = {

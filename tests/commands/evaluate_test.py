@@ -50,7 +50,7 @@ def command(tmp_path, monkeypatch):
 
   def call(**changes):
     flags = {"model": "m", "suite": "tatoeba", "data": data, "output": output, **changes}
-    argv = [str(part) for name, value in flags.items() for part in (f"--{name}", value)]
+    argv = [str(part) for name, value in flags.items() if value for part in (f"--{name}", value)]
     with pytest.raises(SystemExit) as status:
       errors.run(evaluate.main, argv)
     return status.value.code, output
@@ -185,12 +185,18 @@ def test_models_are_called_by_what_tells_them_apart(models, names):
   assert evaluate.model_names(models) == names
 
 
-def test_a_model_twice_and_results_without_a_file_are_refused(tmp_path):
+def test_a_model_twice_is_refused():
   with pytest.raises(InputError, match="--model a is given twice"):
     evaluate.model_names(["a", "b", "a"])
-  argv = ["--model", "m", "--suite", "tatoeba", "--data", str(tmp_path)]
-  with pytest.raises(InputError, match="give --output FILE.json"):
-    evaluate.main(argv)
+
+
+def test_without_a_file_the_results_are_printed_alone(command, capsys):
+  status, output = command(output=None)
+  assert status == 0
+  said = capsys.readouterr().out
+  assert "average" in said
+  assert "written" not in said
+  assert not output.parent.exists()
 
 
 def test_help_shows_an_example_and_the_suites(capsys):
@@ -198,5 +204,5 @@ def test_help_shows_an_example_and_the_suites(capsys):
     evaluate.main(["--help"])
   text = capsys.readouterr().out
   assert status.value.code == 0
-  assert "python -m labse_jax.evaluate --model" in text
+  assert "labse-jax evaluate --model" in text
   assert re.search(r"one of: .*\bsts,\s+tatoeba,.*\bxsim", text, re.S)

@@ -222,7 +222,7 @@ def test_wrong_input_is_one_line_and_writes_nothing(command, model, texts, tmp_p
     ({"model": tmp_path / "full"}, "not a model folder"),
     ({"output": tmp_path / "full"}, "holds other files (and no certificate.json)"),
     ({"output": model}, "holds other files (and no certificate.json)"),
-    ({"rows": 0}, "--rows 0: a number more than 0"),
+    ({"rows": 0}, "--pieces 0: a number more than 0"),
     ({"megabytes": "nan"}, "--megabytes nan: a number"),
     ({"megabytes": "inf"}, "--megabytes inf: a number"),
     ({"rows": 6}, "characters alone need"),
