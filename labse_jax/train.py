@@ -20,7 +20,7 @@ from labse_jax.base import files
 from labse_jax.base.console import is_main, note, say
 from labse_jax.base.errors import InputError
 from labse_jax.base.errors import run as run_command
-from labse_jax.base.plugins import chosen
+from labse_jax.base.plugins import part
 from labse_jax.base.sharding import (
   batch_sharding,
   cache_compilations,
@@ -288,7 +288,7 @@ def make_stage(config, mesh, span, *, several):
   """One stage: the config's task at the depth of `span`, and its compiled functions."""
   own = config.copy_and_resolve_references()
   own.model.depth = span.depth
-  task = chosen("tasks", config.task).Task(own)
+  task = part("tasks", config.task, "Task")(own)
   optimizer = optimizer_of(config)
   optimizer.check(task, config)
   freeze = (*config.get("freeze", ()), *task.other_models)

@@ -9,7 +9,7 @@ import traceback
 import types
 
 from labse_jax.base import fingerprint
-from labse_jax.base.errors import InputError, known
+from labse_jax.base.errors import InputError, known, listed
 
 PACKAGE = pathlib.Path(__file__).parents[1]
 
@@ -36,7 +36,7 @@ def chosen(folder, name):
   Raises InputError, with the nearest name, where there is none.
   """
   if is_file(name):
-    path = _path(name, _kind(folder))
+    path = file_of(name, _kind(folder))
     return _of_file(path, path.read_bytes())
   known(_kind(folder), name, names(folder))
   return importlib.import_module(f"labse_jax.{folder}.{name}")
@@ -46,27 +46,28 @@ def part(folder, name, attribute):
   """What the plug-in NAME calls `attribute`; raises InputError where it has no such function."""
   module = chosen(folder, name)
   found = getattr(module, attribute, None)
-  if not callable(found):
-    own = [key for key, value in vars(module).items() if _is_own(value, module)]
-    what = f"function in {name}" if is_file(name) else f"part of the {_kind(folder)} {name}"
-    if not own:
-      raise InputError(f"{name}: holds no function; it must define {attribute}.")
-    known(what, attribute, own)
-  return found
+  if callable(found):
+    return found
+  own = [key for key, value in vars(module).items() if _is_own(value, module)]
+  whose = ", the name of its file" if attribute == stem(name) else ""
+  raise InputError(
+    f"{name}: must define {attribute}{whose}; it defines {listed(own) or 'nothing'}."
+  )
 
 
 def content_hash(name):
   """A hash of the file that a plug-in is, None for one of this package."""
   if not is_file(name):
     return None
-  return fingerprint.of_bytes(_path(name, "plug-in").read_bytes())
+  return fingerprint.of_bytes(file_of(name).read_bytes())
 
 
 def _kind(folder):
   return {"losses": "loss"}.get(folder, folder.removesuffix("s"))
 
 
-def _path(name, kind):
+def file_of(name, kind="plug-in"):
+  """The path of the file that a plug-in is; raises InputError where there is none."""
   path = pathlib.Path(name).expanduser().absolute()
   if path.is_file():
     return path
