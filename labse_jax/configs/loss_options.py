@@ -5,9 +5,9 @@ instead begins with its own defaults, those of its signature.
 """
 
 import inspect
+import sys
 from typing import NamedTuple
 
-from labse_jax.base.console import note
 from labse_jax.base.errors import InputError, known
 from labse_jax.base.plugins import part, stem
 
@@ -103,7 +103,9 @@ def set_loss(config, asked):
     config.loss_options = options
   if name != before:
     left_out = f"; {before}'s {_listed(old)} left out" if old else ""
-    note(f"config.loss = {name}: {_listed(options) or 'it has no options'}{left_out}.")
+    # Not by console.note: that asks JAX which host this is, before the hosts have met.
+    text = f"config.loss = {name}: {_listed(options) or 'it has no options'}{left_out}."
+    print(f"labse-jax: {text}", file=sys.stderr)
 
 
 def _value(key, text, name, takes, old):
@@ -120,4 +122,4 @@ def _value(key, text, name, takes, old):
 
 
 def _listed(options):
-  return ", ".join(f"{name}={value}" for name, value in options.items())
+  return ", ".join(f"{name}={value}" for name, value in sorted(options.items()))

@@ -27,12 +27,10 @@ def on_every_device(loss, name, mesh=None):
     try:
       return whole(vectors, learned)
     except ValueError as error:
-      # JAX knows which numbers vary over the devices, and names the place: 0 is the loss.
       if DIFFERS not in str(error):
         raise
-      what = "the loss" if "out_specs[0]" in str(error) else "a metric"
       raise InputError(
-        f"{name}: {what} differs between devices, for each has its own pairs; use "
+        f"{name}: the loss or a metric differs between devices, for each has its own pairs; use "
         f"mean_over_pairs(value_b, mask_b, spread) instead of a mean on each device; {HELP}."
       ) from error
 
