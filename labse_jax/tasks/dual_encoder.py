@@ -65,8 +65,8 @@ class Task(EncoderTask):
   def _loss_shapes(self):
     """The shapes of a batch's arguments of the loss, and of the options that are learned."""
     batch = self.batch_shapes()
-    R, sides, _ = batch["tokens"].shape
-    shape = (R, sides, self.config.slots, self.module.out_width)
+    R, count, _ = batch["tokens"].shape
+    shape = (R, count, self.config.slots, self.module.out_width)
     vectors = jax.eval_shape(self.vectors, jax.ShapeDtypeStruct(shape, jnp.float32), batch)
     if self.other_models:
       rows = R * self.config.slots

@@ -280,3 +280,22 @@ def test_a_budget_too_small_for_a_step_is_said(folder, tmp_path):
   with pytest.raises(InputError, match="seconds = 0.01: compiling and timing .* give more"):
     trainer.train(config, tmp_path / "run")
   assert not (tmp_path / "run" / "model").exists()
+
+
+def test_rows_by_the_machine_stay_those_of_the_run_on_another_machine(
+  folder, tmp_path, monkeypatch
+):
+  config = tiny.config(folder, batch_rows=0)
+  asked = []
+
+  def make_stages(config, mesh):
+    asked.append(config.batch_rows)
+    raise InputError("far enough")
+
+  monkeypatch.setattr(trainer, "make_stages", make_stages)
+  for cores in (2, 8):
+    monkeypatch.setattr("labse_jax.base.machine.cores", lambda cores=cores: cores)
+    with pytest.raises(InputError, match="far enough"):
+      trainer.train(config, tmp_path)
+    (tmp_path / "config.json").write_text(json.dumps({"batch_rows": asked[0]}))
+  assert asked == [16, 16]

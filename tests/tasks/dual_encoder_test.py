@@ -231,6 +231,12 @@ def test_dropout_is_the_same_on_any_number_of_devices(folder, params, batch):
     (dict(dtype="float16"), "Unknown dtype 'float16'"),
     (dict(exchange="rign"), "Unknown config.exchange 'rign'; did you mean 'ring'"),
     (dict(loss="hard_contrastive"), "Unknown option of loss 'hard_contrastive', '(margin|scale)'"),
+    (dict(loss="tcm", loss_options={}), "needs a teacher: .* --config experiments/imascl/tcm.py:"),
+    (
+      dict(loss="hard_negative_ranking"),
+      "needs hard negatives: .* --config experiments/ablations/hard_negatives.py:",
+    ),
+    (dict(loss="/nowhere/mine.py"), "/nowhere/mine.py: no such file for a loss"),
     (dict(learned=("margin",)), r"Unknown name in config.learned 'margin'. Choose from \['scale"),
     (dict(learned=("scale", "scale")), "Unknown name in config.learned 'scale'"),
     (dict(matryoshka=16), "config.matryoshka = 16: a tuple"),
