@@ -1,5 +1,6 @@
 """Losses, tasks and evaluators: files of this package by name, or a person's own by path."""
 
+import difflib
 import functools
 import importlib
 import os
@@ -71,9 +72,10 @@ def file_of(name, kind="plug-in"):
   path = pathlib.Path(name).expanduser().absolute()
   if path.is_file():
     return path
-  beside = path.with_name(path.name + ".py")
-  hint = f"; did you mean {name}.py?" if beside.is_file() else f"; it was looked for as {path}."
-  raise InputError(f"{name}: no such file for a {kind}{hint}")
+  there = [file.name for file in path.parent.glob("*.py")]
+  near = difflib.get_close_matches(path.stem + ".py", there, 1)
+  hint = f"; did you mean {near[0]}?" if near else "."
+  raise InputError(f"{name}: no such file for a {kind} (looked for {path}){hint}")
 
 
 @functools.cache

@@ -122,4 +122,7 @@ def _value(key, text, name, takes, old):
 
 
 def _listed(options):
-  return ", ".join(f"{name}={value}" for name, value in sorted(options.items()))
+  shown = []
+  for name, value in sorted(options.items()):
+    shown.append(f"{name}={value:.4g}" if isinstance(value, float) else f"{name}={value}")
+  return ", ".join(shown)

@@ -4,8 +4,8 @@ from labse_jax.base import machine
 from labse_jax.base.console import say
 
 ROWS = 64
-# On a CPU a row of 128 tokens of multilingual-e5-small takes some 0.6 processor seconds. On two cores
-# so many rows are a step of 4.5 s with a hundred pairs, in 7 GB; 64 were one of 25 s, in 17 GB.
+# On a CPU a row of 128 tokens of multilingual-e5-small takes some 0.6 processor seconds. On two
+# cores so many rows are a step of 4.5 s with a hundred pairs, in 7 GB; 64 were one of 25 s, in 17.
 ROWS_A_CORE = 8
 
 

@@ -88,7 +88,7 @@ def check_folder(folder):
   missing = [name for name in FILES if not (folder / name).is_file()]
   if missing:
     what = f"no {missing[0]}" if folder.is_dir() else "there is no such folder"
-    raise InputError(f"{folder}: not a dataset folder ({what}); {_advice(folder)}.")
+    raise InputError(f"{folder}: not a dataset folder ({what}); {_advice(folder)}")
 
 
 def _advice(folder):
@@ -96,11 +96,11 @@ def _advice(folder):
   entries = sorted(folder.iterdir()) if folder.is_dir() else []
   for entry in entries:
     if (entry / FILES[0]).is_file():
-      return f"did you mean {entry}"
+      return f"did you mean {entry}?"
   for entry in entries:
     if TEXT_ENDINGS & {*entry.suffixes} and entry.is_file():
-      return f"it holds text, such as {entry.name}: first run {_prepare(entry)}, then give DIR"
-  return "`labse-jax prepare` makes one"
+      return f"it holds text, such as {entry.name}: first run {_prepare(entry)}, then give DIR."
+  return "`labse-jax prepare` makes one."
 
 
 def _prepare(path):

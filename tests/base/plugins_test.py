@@ -63,8 +63,8 @@ def test_a_changed_file_is_another(own):
 @pytest.mark.parametrize(
   ("name", "text", "message"),
   [
-    ("your_loss.py", None, "your_loss.py: no such file for a loss; it was looked for as /"),
-    ("./my_loss", None, "./my_loss: no such file for a loss; did you mean ./my_loss.py?"),
+    ("a/b.py", None, "a/b.py: no such file for a loss (looked for /"),
+    ("./my_loss", None, "/my_loss); did you mean my_loss.py?"),
     ("a.py", "def b():\n  pass", "a.py: must define a, the name of its file; it defines b."),
     ("a.py", "", "a.py: must define a, the name of its file; it defines nothing."),
     ("a.py", "\ndef a(:", "a.py:2: invalid syntax."),

@@ -35,7 +35,7 @@ def test_another_loss_begins_with_its_own_defaults_and_says_so(config, capsys):
   )
   assert capsys.readouterr().err == (
     "labse-jax: config.loss = hard_contrastive: temperature=0.1; margin_softmax's margin=0.4, "
-    "scale=20.0 left out.\n"
+    "scale=20 left out.\n"
   )
 
 
