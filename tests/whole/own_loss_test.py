@@ -17,7 +17,7 @@ from tests.support.places import ROOT
 def own_loss(tmp_path):
   """The page's Python, saved as the page says."""
   page = (ROOT / "docs" / "a_loss_of_your_own.md").read_text("utf-8")
-  path = tmp_path / "hardest_negative.py"
+  path = tmp_path / "ranking_margin.py"
   path.write_text(page.split("```python\n")[1].split("```")[0], "utf-8")
   return path
 
@@ -39,6 +39,6 @@ def test_it_trains_alike_on_one_device_and_on_two(folder, own_loss, tmp_path, mo
   assert len(one) == 3 and one[-1] < one[0]
   np.testing.assert_allclose(one, two, rtol=1e-4)
   # A changed file is another run.
-  own_loss.write_text(own_loss.read_text("utf-8").replace("margin=0.2", "margin=0.1"), "utf-8")
+  own_loss.write_text(own_loss.read_text("utf-8").replace("margin=0.5", "margin=0.1"), "utf-8")
   with pytest.raises(InputError, match="holds a run with another config .fingerprints"):
     losses(folder, own_loss, tmp_path / "two", 2, monkeypatch)
