@@ -12,6 +12,7 @@ from labse_jax.base.errors import InputError, run
 from labse_jax.base.files import check_outputs, write_json
 from labse_jax.base.sharding import batch_sharding, make_mesh
 from labse_jax.configs.command_line import parse
+from labse_jax.configs.machine_rows import settle_rows
 from labse_jax.configs.ranges import check_ranges
 from labse_jax.planning.chips import chip
 from labse_jax.planning.collectives import by_kind, collectives, largest
@@ -67,6 +68,7 @@ def main(argv):
 def plan(config, devices, *, search=True):
   """The plan of a config, for JSON; says on stdout what it compiles."""
   mesh = make_mesh(config.mesh.fsdp, devices=devices)
+  config = settle_rows(config, mesh)
   check_ranges(config, mesh)
   flops, compiled = compile_step(config, mesh)
   # A chip that stands in no table has no limit, and what fits is not known.

@@ -20,7 +20,7 @@ from labse_jax.base import files
 from labse_jax.base.console import is_main, note, say
 from labse_jax.base.errors import InputError
 from labse_jax.base.errors import run as run_command
-from labse_jax.base.plugins import chosen
+from labse_jax.base.plugins import part
 from labse_jax.base.sharding import (
   batch_sharding,
   cache_compilations,
@@ -30,6 +30,7 @@ from labse_jax.base.sharding import (
   whole,
 )
 from labse_jax.configs.command_line import load_config
+from labse_jax.configs.machine_rows import settle_rows
 from labse_jax.configs.ranges import check_ranges
 from labse_jax.data.batches.streams import to_devices
 from labse_jax.training import optim, stacking
@@ -43,6 +44,7 @@ from labse_jax.training.warm_start import check_init, warm_start
 from labse_jax.training.workdir import (
   check_same_run,
   record_plan,
+  recorded_config,
   recorded_plan,
   write_config,
 )
@@ -105,6 +107,7 @@ def train(config, workdir):
   started = time.monotonic()
   workdir = pathlib.Path(workdir)
   mesh = make_mesh(config.mesh.fsdp)
+  config = settle_rows(config, mesh, recorded_config(workdir))
   check_ranges(config, mesh)
   stages = make_stages(config, mesh)
   task = stages[0].task
@@ -203,7 +206,14 @@ def loop(run, state, data, key):
   sharding = batch_sharding(run.mesh)
   stop = 0
   left = time_left(run, total)
-  log = StepLog(run.workdir, first=first, total=total, every=run.config.log_every, left=left)
+  log = StepLog(
+    run.workdir,
+    first=first,
+    total=total,
+    every=run.config.log_every,
+    left=left,
+    stages=len(run.stages),
+  )
   with contextlib.closing(run.checkpoints), contextlib.closing(log):
     for step in range(first, total):
       # In a very short run a stage may have no step.
@@ -252,7 +262,7 @@ def loop(run, state, data, key):
 def time_left(run, total):
   """A function of the steps that are done: about how many seconds the others take.
 
-  None where no steps were timed.
+  None where no steps were timed before the run; the log then times those that it sees.
   """
   _, seconds = recorded_plan(run.workdir)
   if not seconds:
@@ -288,7 +298,7 @@ def make_stage(config, mesh, span, *, several):
   """One stage: the config's task at the depth of `span`, and its compiled functions."""
   own = config.copy_and_resolve_references()
   own.model.depth = span.depth
-  task = chosen("tasks", config.task).Task(own)
+  task = part("tasks", config.task, "Task")(own)
   optimizer = optimizer_of(config)
   optimizer.check(task, config)
   freeze = (*config.get("freeze", ()), *task.other_models)

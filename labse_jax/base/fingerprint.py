@@ -39,6 +39,11 @@ def dataset_sample(folder):
   return digest.hexdigest()
 
 
+def of_bytes(content):
+  """A hash of what one file holds."""
+  return hashlib.blake2b(content, digest_size=8).hexdigest()
+
+
 def _of_files(folder, paths):
   digest = hashlib.blake2b(digest_size=16)
   for path in sorted(paths):

@@ -40,7 +40,8 @@ def checked(config):
   section = config.get("hard_negatives")
   if not section:
     raise InputError(
-      f"Loss {config.loss!r} needs hard negatives: config.hard_negatives = dict(model=FOLDER, k=5)."
+      f"Loss {config.loss!r} needs hard negatives: config.hard_negatives = dict(model=FOLDER, "
+      "k=5). --config experiments/ablations/hard_negatives.py:miner=FOLDER,data=FOLDER has them."
     )
   # `every` goes to the task, which mines again so often.
   options = settings.arguments(
