@@ -2,7 +2,7 @@
 
 import argparse
 
-from labse_jax.base import fingerprint
+from labse_jax import model_folder
 from labse_jax.base.errors import run
 from labse_jax.encoding.sentence_encoder import SentenceEncoder
 from labse_jax.encoding.streaming import encode_file
@@ -25,9 +25,9 @@ def main(argv):
   parser.add_argument("--precision", default="float32", choices=("float32", "bfloat16"))
   parser.add_argument("--prompt", help="put before each line, instead of the folder's own")
   args = parser.parse_args(argv)
-  encoder = SentenceEncoder.load(args.model, precision=args.precision)
+  encoder = SentenceEncoder.load(args.model, dtype=args.precision)
   identity = {
-    "model": fingerprint.model(args.model),
+    "model": model_folder.fingerprint_of(args.model),
     "precision": args.precision,
     "prompt": args.prompt,
   }

@@ -208,7 +208,9 @@ def _parsed(argv):
       raise InputError(f"--{name} {value}: a number more than 0 is needed.")
   if args.languages and not args.data:
     raise InputError("--languages is of --data; the lines of --text are all used.")
-  check_paths([args.model, *(args.text or [args.data])], args.output, marker=MARKER)
+  from labse_jax.model_folder.hub import located
+
+  check_paths([located(args.model), *(args.text or [args.data])], args.output, marker=MARKER)
   return args
 
 

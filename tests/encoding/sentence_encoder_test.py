@@ -10,6 +10,7 @@ from labse_jax import model_folder
 from labse_jax.base.errors import InputError
 from labse_jax.base.sharding import make_mesh
 from labse_jax.encoding import sentence_encoder
+from labse_jax.encoding.packed_forward import row_lengths
 from labse_jax.encoding.sentence_encoder import SentenceEncoder
 from labse_jax.models import heads
 from tests.support.uneven_lines import uneven_lines
@@ -53,7 +54,7 @@ def test_one_device_and_eight_give_the_same(tiny_content, lines):
   module = heads.build(tiny_content.model, tiny_content.head)
   tokenizer = sentence_encoder.Tokenizer(tiny_content.tokenizer_file)
   vectors = [
-    SentenceEncoder(
+    SentenceEncoder.of_parts(
       module,
       tiny_content.params,
       tokenizer,
@@ -103,12 +104,12 @@ def test_cut_sentences_are_counted_and_said_once(tiny_encoder, lines, monkeypatc
   expected = sum(len(tokens) > 64 for tokens in lengths)
   assert expected >= 2
   vectors = tiny_encoder.encode(sentences)
-  assert tiny_encoder.cut == expected
+  assert tiny_encoder.encode_counted(sentences)[1] == expected
   said = f"labse-jax: {expected} of 22 sentences are longer than 64 tokens and were cut.\n"
   assert capsys.readouterr().err == said
   np.testing.assert_allclose(vectors[0], vectors[-1], atol=1e-6)  # The same first 62 tokens.
   tiny_encoder.encode("short")
-  assert tiny_encoder.cut == 0 and capsys.readouterr().err == ""
+  assert capsys.readouterr().err == ""
 
 
 def test_progress_is_shown_only_on_demand(tiny_encoder, capsys):
@@ -123,30 +124,30 @@ def with_limit(content, positions, max_length):
   module = heads.build(model, content.head)
   params = jax.jit(lambda key: heads.init(module, key))(jax.random.key(0))
   tokenizer = sentence_encoder.Tokenizer(content.tokenizer_file)
-  return SentenceEncoder(module, params, tokenizer, max_length=max_length)
+  return SentenceEncoder.of_parts(module, params, tokenizer, max_length=max_length)
 
 
 @pytest.mark.heavy
 def test_at_most_nine_compilations(tiny_content):
   encoder = with_limit(tiny_content, 600, 600)
-  assert encoder.row_lengths == (32, 128, 512, 600)
+  assert row_lengths(600) == (32, 128, 512, 600)
   for n in (1, 5, 50, 31, 100, 101, 300, 2000):
     encoder.encode(["x " * n, *["y"] * (n // 10)])
   encoder.encode(["x"] * 3000)
-  assert encoder._forward._cache_size() <= 3 + 3 + 2 + 1
+  assert encoder._packed.forward._cache_size() <= 3 + 3 + 2 + 1
 
 
 @pytest.mark.heavy
 def test_the_last_batch_is_no_larger_than_it_must_be(tiny_content, monkeypatch):
   encoder = with_limit(tiny_content, 64, 64)
-  encoder.mesh = make_mesh(devices=jax.devices()[:1])
+  encoder._packed.mesh = make_mesh(devices=jax.devices()[:1])
   seen = []
 
   def forward(_, tokens_BL, segments_BL, positions_BL, *, slots):
     seen.append(tokens_BL.shape)
     return np.zeros((len(tokens_BL), slots, 32), np.float32)
 
-  monkeypatch.setattr(encoder, "_forward", forward)
+  monkeypatch.setattr(encoder._packed, "forward", forward)
   for count, rows in ((1, [2]), (2, [2]), (3, [8]), (9, [32]), (33, [32, 2]), (40, [32, 8])):
     seen.clear()
     encoder.encode(["x " * 14] * count)  # Each fills a row: a word is two pieces.
@@ -163,15 +164,15 @@ def test_the_last_batch_is_no_larger_than_it_must_be(tiny_content, monkeypatch):
 def test_row_lengths_ascend_to_the_limit(tiny_content, max_length, rows, monkeypatch):
   module = heads.build(dict(tiny_content.model, positions=512), tiny_content.head)
   tokenizer = sentence_encoder.Tokenizer(tiny_content.tokenizer_file)
-  encoder = SentenceEncoder(module, None, tokenizer, max_length=max_length)
-  assert encoder.row_lengths == rows
+  encoder = SentenceEncoder.of_parts(module, None, tokenizer, max_length=max_length)
+  assert row_lengths(max_length) == rows
   seen = []
 
   def forward(_, tokens_BL, segments_BL, positions_BL, *, slots):
     seen.append((tokens_BL.shape[1], int(positions_BL.max()), int(segments_BL.max())))
     return np.zeros((len(tokens_BL), slots, 32), np.float32)
 
-  monkeypatch.setattr(encoder, "_forward", forward)
+  monkeypatch.setattr(encoder._packed, "forward", forward)
   encoder.encode(["", "x", *("x " * n for n in (3, 20, 40, 130, 500, 700))])
   assert {length for length, _, _ in seen} == set(rows)
   assert max(position for _, position, _ in seen) == max_length - 1
@@ -180,7 +181,7 @@ def test_row_lengths_ascend_to_the_limit(tiny_content, max_length, rows, monkeyp
 
 @pytest.mark.parametrize("max_length", [0, 2, 65])
 def test_a_limit_that_the_model_cannot_hold_is_refused(tiny_content, max_length):
-  with pytest.raises(InputError, match=f"max_length = {max_length}: 3 to 64"):
+  with pytest.raises(InputError, match=f"max_seq_length = {max_length}; 3 to 64"):
     with_limit(tiny_content, 64, max_length)
 
 

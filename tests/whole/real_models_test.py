@@ -75,7 +75,7 @@ def test_the_vectors_are_sentence_transformers_own(name, count, lines):
   expected = theirs(name).encode(lines[:count], batch_size=16)
   encoder = SentenceEncoder.load(real.folder(name))
   largest = np.abs(encoder.encode(lines[:count]) - expected).max()
-  half = SentenceEncoder.load(real.folder(name), precision="bfloat16").encode(lines[:count])
+  half = SentenceEncoder.load(real.folder(name), dtype="bfloat16").encode(lines[:count])
   cosine = (half * expected).sum(1) / np.linalg.norm(half, axis=1)
   print(f"{name}: largest difference {largest:.1e}; bfloat16's least cosine {cosine.min():.5f}")
   assert largest <= 2e-6 and cosine.min() >= 0.9995
