@@ -16,6 +16,7 @@ MODULES = "a folder's modules are fixed: a transformer, pooling, a dense layer, 
 ADAPTERS = "adapters are not read; merge them into the weights, and open the folder of that"
 TEXT = "it encodes text alone: a string, or a list of strings"
 TOKENIZE = "encoder.tokenize(TEXTS) gives ids and masks"
+LIMIT = "the folder says how texts are split; encoder.max_seq_length can be set"
 HUB = "encoder.save(FOLDER) writes a folder, and `hf upload ORG/NAME FOLDER` uploads it"
 POOL = "encode uses every device of the machine by itself"
 SAVE = "encoder.save(FOLDER) writes everything"
@@ -47,7 +48,7 @@ _ATTRIBUTES = {
   OPTIONS: "config get_model_kwargs trust_remote_code",
   CARD: "model_card_data model_card_data_class",
   TORCH: "backend get_backend model_type forward apply extra_repr register_buffer "
-  "register_parameter register_backward_hook register_full_backward_hook "
+  "register_parameter smart_apply register_backward_hook register_full_backward_hook "
   "register_full_backward_pre_hook register_forward_hook register_forward_pre_hook "
   "register_load_state_dict_post_hook register_load_state_dict_pre_hook "
   "register_state_dict_post_hook register_state_dict_pre_hook get_extra_state set_extra_state "
@@ -64,7 +65,7 @@ _ARGUMENTS = {
   DEVICES: "device",
   DTYPE: "model_kwargs",
   MODULES: "modules config_kwargs",
-  TOKENIZE: "processor_kwargs tokenizer_kwargs processing_kwargs",
+  LIMIT: "processor_kwargs tokenizer_kwargs processing_kwargs",
   DOWNLOAD: "cache_folder revision local_files_only token use_auth_token",
   CARD: "model_card_data create_model_card train_datasets model_name",
   TORCH: "backend",
@@ -75,8 +76,7 @@ _ARGUMENTS = {
   "weights are always written as safetensors": "safe_serialization",
   "vectors are NumPy arrays: torch.from_numpy(vectors) makes a tensor of them": "convert_to_tensor",
   "only vectors of sentences are made, none of tokens": "output_value",
-  'vectors are float32; make it smaller with vectors.astype("float16"), and open the model with '
-  'dtype="bfloat16" to be faster': "precision",
+  'vectors are float32; vectors.astype("float16") makes them smaller': "precision",
   "encode_query and encode_document are the tasks": "task",
   "call it with the sentences first, without a name": "inputs",
 }
