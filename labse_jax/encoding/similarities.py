@@ -17,7 +17,10 @@ def of_all(name, x_ND, y_MD):
   if name == "dot":
     return x_ND @ y_MD.T
   # Row by row: all differences together would be N x M x D numbers.
-  return np.stack([-_distance(name, x_D, y_MD) for x_D in x_ND])
+  similarity_NM = np.empty((len(x_ND), len(y_MD)), np.result_type(x_ND, y_MD))
+  for row, x_D in enumerate(x_ND):
+    similarity_NM[row] = -_distance(name, x_D, y_MD)
+  return similarity_NM
 
 
 def of_pairs(name, x_ND, y_ND):

@@ -24,7 +24,7 @@ def located(name):
   if path.exists() or not NAME.fullmatch(str(name)) or path.parent.exists():
     return path
   try:
-    import huggingface_hub
+    import huggingface_hub.errors
   except ImportError:
     raise _missing(name, "pip install 'labse_jax[hub]' lets it be fetched by this name") from None
   return _cached(huggingface_hub, name) or _fetched(huggingface_hub, name)
@@ -36,10 +36,7 @@ def _cached(huggingface_hub, name):
     folder = huggingface_hub.snapshot_download(name, local_files_only=True, **FILES)
   except (OSError, ValueError):
     return None
-  folder = pathlib.Path(folder)
-  # Other tools fetch single files, so a snapshot may hold a config and no weights.
-  whole = (folder / "config.json").exists() or (folder / "modules.json").exists()
-  return folder if whole and any(folder.rglob("*.safetensors")) else None
+  return pathlib.Path(folder) if _is_whole(folder) else None
 
 
 def _fetched(huggingface_hub, name):
@@ -54,7 +51,14 @@ def _fetched(huggingface_hub, name):
   except (OSError, ValueError, errors.HfHubHTTPError):
     # No network, or a network that does not lead to the hub.
     raise _missing(name, "the Hugging Face hub cannot be reached from here") from None
+  if not _is_whole(folder):  # Without a network it gives what the cache has of it.
+    raise _missing(name, "no safetensors of it could be fetched, the only weights that are read")
   return pathlib.Path(folder)
+
+
+def _is_whole(folder):
+  """Whether a snapshot has weights; other tools fetch single files, such as a config alone."""
+  return any(pathlib.Path(folder).rglob("*.safetensors"))
 
 
 def _missing(name, why):
