@@ -5,6 +5,7 @@ import pathlib
 import re
 
 from labse_jax.base.errors import InputError
+from labse_jax.model_folder import sentence_modules
 
 NAME = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 # What a model folder is read from; weights in other formats are left where they are.
@@ -31,19 +32,20 @@ def located(name):
 
 
 def _cached(huggingface_hub, name):
-  """The folder in the hub's cache; None where it is not there, or not whole."""
+  """The folder in the hub's cache; None where it is not there, or may not be whole."""
   try:
-    folder = huggingface_hub.snapshot_download(name, local_files_only=True, **FILES)
+    folder = pathlib.Path(huggingface_hub.snapshot_download(name, local_files_only=True, **FILES))
   except (OSError, ValueError):
     return None
-  return pathlib.Path(folder) if _is_whole(folder) else None
+  # Other tools fetch single files: a config alone, or all but how tokens become a vector.
+  return folder if (folder / "modules.json").exists() and _has_weights(folder) else None
 
 
 def _fetched(huggingface_hub, name):
   """The folder in the cache, after a download of what it lacks."""
   errors = huggingface_hub.errors
   try:
-    folder = huggingface_hub.snapshot_download(name, **FILES)
+    folder = pathlib.Path(huggingface_hub.snapshot_download(name, **FILES))
   except errors.GatedRepoError:
     raise _missing(name, "the Hugging Face hub wants you to log in first: hf auth login") from None
   except errors.RepositoryNotFoundError:
@@ -51,14 +53,18 @@ def _fetched(huggingface_hub, name):
   except (OSError, ValueError, errors.HfHubHTTPError):
     # No network, or a network that does not lead to the hub.
     raise _missing(name, "the Hugging Face hub cannot be reached from here") from None
-  if not _is_whole(folder):  # Without a network it gives what the cache has of it.
+  if not _has_weights(folder):  # Without a network it gives what the cache has of it.
     raise _missing(name, "no safetensors of it could be fetched, the only weights that are read")
-  return pathlib.Path(folder)
+  return folder
 
 
-def _is_whole(folder):
-  """Whether a snapshot has weights; other tools fetch single files, such as a config alone."""
-  return any(pathlib.Path(folder).rglob("*.safetensors"))
+def _has_weights(folder):
+  """Whether the weights of the encoder, and of the dense layer if it has one, are in a snapshot."""
+  try:
+    encoder, _, dense = sentence_modules.read(folder)
+  except InputError:
+    return True  # Its reader says what is wrong.
+  return all(any(part.glob("*.safetensors")) for part in (encoder, dense) if part)
 
 
 def _missing(name, why):

@@ -59,6 +59,29 @@ def test_a_snapshot_without_weights_is_not_taken(cache, tiny_folder):
     located(NAME)
 
 
+@pytest.mark.parametrize("gone", ["modules.json", "2_Dense/model.safetensors"])
+def test_what_other_tools_left_out_is_fetched(cache, tiny_folder, monkeypatch, gone):
+  import huggingface_hub
+
+  snapshot = cache(tiny_folder)
+  (snapshot / gone).unlink()
+  real = huggingface_hub.snapshot_download
+
+  def download(name, *, local_files_only=False, **options):
+    if not local_files_only:
+      shutil.copy(tiny_folder / gone, snapshot / gone)
+    return real(name, local_files_only=local_files_only, **options)
+
+  monkeypatch.setattr(huggingface_hub, "snapshot_download", download)
+  assert located(NAME) == snapshot and (snapshot / gone).exists()
+
+
+def test_a_snapshot_of_transformers_alone_is_taken_without_a_network(cache, tiny_folder):
+  snapshot = cache(tiny_folder)
+  (snapshot / "modules.json").unlink()
+  assert located(NAME) == snapshot
+
+
 def test_what_is_not_in_the_cache_says_how_to_download_it(cache):
   with pytest.raises(InputError, match=f"{NAME}: no such folder.*`hf download {NAME} --local-dir"):
     SentenceEncoder(NAME)
