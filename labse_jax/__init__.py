@@ -14,10 +14,6 @@ def __getattr__(name):
     from labse_jax.encoding.sentence_encoder import SentenceEncoder
 
     return SentenceEncoder
-  if name == "SentenceTransformer":
-    raise AttributeError(
-      "labse_jax calls it SentenceEncoder: from labse_jax import SentenceEncoder"
-    )
   raise AttributeError(f"module 'labse_jax' has no attribute {name!r}")
 
 

@@ -41,7 +41,7 @@ class SentenceEncoder(EncoderSettings):
     encoder.encode("How high is it?", prompt="query: ")
 
   `max_seq_length`, `truncate_dim`, `prompts`, `default_prompt_name` and `similarity_fn_name` can be
-  set, also where the encoder is made. `save` writes a folder with them:
+  set. `save` writes a folder with them, all but `truncate_dim`:
 
     encoder.max_seq_length = 128
     encoder.save("model-128")
@@ -208,8 +208,11 @@ class SentenceEncoder(EncoderSettings):
     habits.check_arguments("save", others, ("path",))
     if self._origin is None:
       raise InputError("save needs an encoder of a folder; this one was made of parts in memory.")
+    path = os.path.expanduser(path)
+    if self.truncate_dim is not None:
+      console.warn(f"{path}: truncate_dim is not written; give it where the folder is opened.")
     self._origin.write(
-      os.path.expanduser(path),
+      path,
       max_length=self.max_seq_length,
       prompts=self.prompts,
       default_prompt=self.default_prompt_name,

@@ -35,7 +35,13 @@ def test_what_was_set_is_saved(folder, tmp_path, monkeypatch):
   ).read_bytes()
 
 
-def test_a_masked_lm_head_and_the_type_are_kept(tiny_content, tmp_path):
+def test_what_is_not_saved_is_said(folder, tmp_path, capsys):
+  SentenceEncoder(folder, truncate_dim=4).save(tmp_path / "new")
+  assert "truncate_dim is not written; give it where" in capsys.readouterr().err
+  assert SentenceEncoder(tmp_path / "new").dimension == 32
+
+
+def test_the_type_of_the_weights_is_kept(tiny_content, tmp_path):
   stored = dataclasses.replace(tiny_content, dtype="float16")
   model_folder.write(tmp_path / "half", stored)
   SentenceEncoder(tmp_path / "half").save(tmp_path / "saved")
