@@ -28,7 +28,7 @@ def main(argv):
   gold = None
   if args.gold:  # Read before the model is, since a person may have to mend it.
     gold = alignment_scores.read_gold(args.gold, [document.lines for document in documents])
-  encode = load_encode(args.model, precision=args.dtype, prompt=args.prompt)
+  encode = load_encode(args.model, dtype=args.dtype, prompt=args.prompt)
   vectors = embed(documents, encode, sizes=args.max_sentences - 1)
   lengths = [[len(text) for text in document.sentences] for document in documents]
   links = alignment.align(*vectors, lengths, largest=args.max_sentences)

@@ -83,7 +83,7 @@ def main(argv):
 
 def _encoder(content):
   module = heads.build(content.model, content.head)
-  return SentenceEncoder(
+  return SentenceEncoder.of_parts(
     module, content.params, Tokenizer(content.tokenizer_file), max_length=content.max_length
   )
 

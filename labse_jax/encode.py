@@ -12,13 +12,13 @@ the input's order. The input may be .gz, .xz or .zst. A run that was killed goes
 def main(argv):
   args = _parsed(argv)
   # Late: `--help` does not wait for JAX.
-  from labse_jax.base import fingerprint
+  from labse_jax import model_folder
   from labse_jax.encoding.sentence_encoder import SentenceEncoder
   from labse_jax.encoding.streaming import encode_file
 
-  encoder = SentenceEncoder.load(args.model, precision=args.dtype)
+  encoder = SentenceEncoder.load(args.model, dtype=args.dtype)
   identity = {
-    "model": fingerprint.model(args.model),
+    "model": model_folder.fingerprint_of(args.model),
     "precision": args.dtype,
     "prompt": args.prompt,
   }

@@ -139,7 +139,7 @@ def _evaluate(models, evaluator, settings):
   # All are loaded before the first is evaluated, so that a wrong one is said at once.
   encoders = []
   for model in models:
-    encoders.append(load_encode(model, precision=settings.precision, prompt=settings.prompt))
+    encoders.append(load_encode(model, dtype=settings.precision, prompt=settings.prompt))
   evaluated = {}
   for name, model, encode in zip(names, models, encoders, strict=True):
     evaluated[name] = _evaluate_one(model, encode, evaluator, settings)

@@ -94,7 +94,9 @@ def _parsed(argv):
   args = parser.parse_args(argv)
   if args.pieces < 1:
     raise InputError(f"--pieces {args.pieces}: at least 1 is needed.")
-  check_paths([args.model, *args.input], args.output, marker=MARKER)
+  from labse_jax.model_folder.hub import located
+
+  check_paths([located(args.model), *args.input], args.output, marker=MARKER)
   return args
 
 

@@ -67,7 +67,7 @@ def _at_work(model, evaluation, data, images):
     return example_queries.missing("The test's sentences are missing: give their folder as --data.")
   precision = evaluation.get("precision") or "float32"
   try:
-    encode = load_encode(str(model), precision=precision, prompt=evaluation.get("prompt"))
+    encode = load_encode(str(model), dtype=precision, prompt=evaluation.get("prompt"))
     shown = show(data, accuracy(evaluation), encode)
   except InputError as error:
     return example_queries.missing(f"Nothing can be shown: {error}")

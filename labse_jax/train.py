@@ -49,19 +49,14 @@ from labse_jax.training.workdir import (
   write_config,
 )
 
-HELP = """usage: labse_jax.train --config FILE.py[:key=value,...] --workdir DIR [--config.a.b=v ...]
+DESCRIPTION = """Trains what an experiment says. Everything goes to the workdir: checkpoints/,
+metrics.jsonl, config.json, and model/ in the end. The same command again goes on from the newest
+checkpoint. The experiment's docstring says what may stand after the colon; `runlocal` is a small
+form that any laptop runs.
 
-  --config   an experiment: a file with get_config(arg) -> ml_collections.ConfigDict. What stands
-             after the colon is given to it; the experiment's docstring says what it takes, and
-             `runlocal` is a small form that any laptop runs.
-  --config.a.b=v   changes one value of the config.
-  --workdir  where everything goes: checkpoints/, metrics.jsonl, config.json, and model/ in the
-             end. The same command again goes on from the newest checkpoint.
-
-  python -m labse_jax.train --config experiments/quickstart.py:runlocal --workdir runs/try
-
-JAX's own settings apply: JAX_PLATFORMS=cpu, and XLA_FLAGS=--xla_force_host_platform_device_count=8
-for eight simulated devices."""
+  labse-jax train --config experiments/quickstart.py:runlocal --workdir runs/try"""
+EPILOG = """JAX's own settings apply: JAX_PLATFORMS=cpu, and
+XLA_FLAGS=--xla_force_host_platform_device_count=8 for eight simulated devices."""
 
 
 @dataclasses.dataclass
@@ -390,7 +385,7 @@ def make_train_step(task, optimizer, abstract, schedule, freeze=()):
 
 
 def main(argv):
-  config, workdir = load_config(argv, HELP)
+  config, workdir = load_config(argv, DESCRIPTION, EPILOG)
   if os.environ.get("LABSE_DISTRIBUTED") == "1":  # launch/tpu_vm.sh starts one process a host.
     jax.distributed.initialize()
   cache_compilations()

@@ -207,7 +207,10 @@ def _parsed(argv):
       raise InputError(f"--{name} {value}: a number more than 0 is needed.")
   if args.languages and not args.data:
     raise InputError("--languages is of --data; the lines of --input are all used.")
-  check_paths([args.model, *(args.input or [args.data])], args.output, marker=MARKER)
+  from labse_jax.model_folder.hub import located
+
+  inputs = [located(args.model), *(args.input or [args.data])]
+  check_paths(inputs, args.output, marker=MARKER)
   return args
 
 

@@ -16,7 +16,7 @@ class InputError(ValueError):
 
 def run(main, argv=None):
   """Runs a command's `main(argv)` and exits: 0 done, 2 wrong input, 130 Ctrl-C, 1 our own fault."""
-  signal.signal(signal.SIGINT, signal.default_int_handler)  # Until here labse_jax/__init__ had it.
+  signal.signal(signal.SIGINT, signal.default_int_handler)  # Until here early_interrupt had it.
   hook_before = sys.unraisablehook
   sys.unraisablehook = _interrupt_again
   try:

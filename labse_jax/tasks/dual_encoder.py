@@ -8,7 +8,7 @@ from jax.experimental import multihost_utils
 import jax.numpy as jnp
 import numpy as np
 
-from labse_jax.base import fingerprint
+from labse_jax import model_folder
 from labse_jax.base.console import is_main, say
 from labse_jax.base.errors import InputError, known
 from labse_jax.base.plugins import is_file
@@ -92,7 +92,7 @@ class Task(EncoderTask):
     found = super().fingerprints()
     for section in (self.teacher, self.hard):
       if section:
-        found.append(fingerprint.model(section["model"]))
+        found.append(model_folder.fingerprint_of(section["model"]))
     return found
 
   def batches(self):

@@ -87,7 +87,7 @@ class EncoderTask:
   def encoder(self, params):
     """The parameters as a SentenceEncoder on this host's devices, for evaluation in between."""
     if self._encoder is None:  # One for the whole run: it compiles once.
-      self._encoder = SentenceEncoder(self.module, None, self.tokenizer(), **self.limits)
+      self._encoder = SentenceEncoder.of_parts(self.module, None, self.tokenizer(), **self.limits)
     self._encoder.set_params(self.own(params))
     return self._encoder
 

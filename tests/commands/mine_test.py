@@ -191,7 +191,7 @@ def test_a_killed_run_goes_on_to_the_same_bytes(command, tmp_path, monkeypatch, 
   command()
   whole = (tmp_path / "out").read_bytes()
   (tmp_path / "out").unlink()
-  original = sentence_encoder.SentenceEncoder.encode
+  original = sentence_encoder.SentenceEncoder.encode_counted
   calls = []
   allowed_calls = chunks
 
@@ -201,7 +201,7 @@ def test_a_killed_run_goes_on_to_the_same_bytes(command, tmp_path, monkeypatch, 
       raise KeyboardInterrupt
     return original(self, *arguments, **options)
 
-  monkeypatch.setattr(sentence_encoder.SentenceEncoder, "encode", stopping)
+  monkeypatch.setattr(sentence_encoder.SentenceEncoder, "encode_counted", stopping)
   assert command()[0] == 130 and not (tmp_path / "out").exists()
   allowed_calls = 100
   calls.clear()
