@@ -5,6 +5,7 @@ import math
 from labse_jax.base import files
 from labse_jax.base.command import Command
 from labse_jax.base.errors import InputError
+from labse_jax.data.languages import asked_language
 from labse_jax.data.sources import stem_and_language
 from labse_jax.mining import pair_files
 from labse_jax.mining.texts import SIDES
@@ -160,6 +161,7 @@ def given_languages(args):
 def _language(given, path):
   """The language that was given for a file, or else its ending, if that can be a language."""
   if given:
+    asked_language(given)  # Refuses an unknown one; TMX and the names of files keep it as given.
     return given
   _, ending = stem_and_language(path)
   return UNKNOWN if ending in ("", "txt") else ending

@@ -237,7 +237,7 @@ def test_a_run_killed_in_its_search_goes_on(command, tmp_path, monkeypatch):
     (["--output", "EMPTY/out", "--source", "EMPTY"], "EMPTY: is empty"),
     (["--output", "a.deu"], "a.deu: is an input; name another file for the output."),
     (["--output", "."], "is a folder; a file is needed."),
-    (["--format", "moses", "--output", "a", "--target-language", "x"], "a.deu: is an input"),
+    (["--format", "moses", "--output", "a", "--target-language", "fra"], "is an input"),
     (["--format", "moses", "--target-language", "deu"], "both are 'deu'"),
     (["--model", "nowhere"], "nowhere"),
   ],
