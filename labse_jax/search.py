@@ -87,7 +87,8 @@ def _read_queries(path, given):
   for query in queries:
     if not query:
       raise InputError("--query is empty; a text is needed.")
-    if not query.isprintable() and any("\ud800" <= letter <= "\udfff" for letter in query):
+    # Python's stand-ins for bytes of the command line that are no text.
+    if any("\ud800" <= letter <= "\udfff" for letter in query):
       raise InputError(f"--query {ascii(query)}: is not UTF-8.")
   return queries
 
