@@ -24,7 +24,7 @@ each pair once, best first, as score<TAB>line<TAB>line<TAB>number<TAB>number.
 
 Equal lines count once, with the number of the first; blank lines are left out. A tab in a text
 becomes a space. Files may be .gz, .xz or .zst. --input may also be NAME.npy beside NAME.txt, so
-that a large file is encoded once; --model is then for the queries alone:
+that a large file is encoded once. --model is then for the queries alone, and pairs need none:
 
   labse-jax encode --model FOLDER --input lines.txt --output lines.npy
   labse-jax search --model FOLDER --input lines.npy --query "Where is the station?"
@@ -159,9 +159,10 @@ def _parsed(argv):
   add("--threshold", type=float, metavar="X", help="leave out what has a lower cosine")
   add("--output", metavar="FILE.tsv", help="where the table is written, instead of stdout")
   parser.add_dtype()
-  parser.add_prompt()
-  prompt = "put before each query, instead of the folder's prompt named query or its default one"
-  add("--query-prompt", metavar="TEXT", help=prompt)
+  of_lines = "put before each line, instead of the folder's own default prompt"
+  add("--prompt", metavar="TEXT", help=of_lines)
+  of_queries = "put before each query, instead of the folder's prompt 'query', or else its default"
+  add("--query-prompt", metavar="TEXT", help=of_queries)
   args = parser.parse_args(argv)
   _check(args)
   return args
