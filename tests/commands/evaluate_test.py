@@ -97,7 +97,7 @@ def test_languages_left_out_are_named(command, capsys):
 def test_options_reach_the_encoder(command):
   command(precision="bfloat16", prompt="query: ", languages="fra")
   load, encode = FakeEncoder.calls
-  assert load == ("load", "m", {"precision": "bfloat16"})
+  assert load == ("load", "m", {"dtype": "bfloat16"})
   assert encode[1] == ["un", "deux", "trois", "one", "two", "three"]
   assert encode[2]["prompt"] == "query: "
 
