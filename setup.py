@@ -1,16 +1,23 @@
 import pathlib
+import runpy
 
 from setuptools import find_packages, setup
 
+# Run by itself: the package need not be importable where it is built, nor JAX be there.
+VERSION = runpy.run_path("labse_jax/base/version.py")["__version__"]
+
 setup(
   name="labse_jax",
-  version="0.1.0",
+  version=VERSION,
   description="Language-agnostic sentence embeddings in JAX and Flax.",
   long_description=pathlib.Path("README.md").read_text(encoding="utf-8"),
   long_description_content_type="text/markdown",
   license="Apache-2.0",
   python_requires=">=3.11",
   packages=find_packages(include=["labse_jax", "labse_jax.*"]),
+  # Makes `pip install -e` put this folder on Python's path. By its other way, a finder of modules,
+  # a clone that is itself called labse_jax would hide the package in the folder above it.
+  package_dir={"": "."},
   entry_points={"console_scripts": ["labse-jax=labse_jax.__main__:console"]},
   install_requires=[
     "jax>=0.10,<0.13",
@@ -55,6 +62,7 @@ setup(
       'libtpu==0.0.42.*; sys_platform == "linux" and platform_machine == "x86_64"',
     ],
     "parity": ["torch", "transformers", "sentence-transformers"],
+    "hub": ["huggingface_hub>=0.30"],
     "mteb": ["mteb>=2.26"],
     "faiss": ["faiss-cpu>=1.15"],
     "langid": ["py3langid>=0.4"],

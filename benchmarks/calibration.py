@@ -58,7 +58,7 @@ def read_vectors(args):
   for language in args.languages.split(","):
     path = args.work / f"{language}.npy"
     if not path.exists():
-      encoder = encoder or SentenceEncoder.load(args.model, precision="bfloat16")
+      encoder = encoder or SentenceEncoder.load(args.model, dtype="bfloat16")
       lines = [line for _, line in read_lines(args.data / f"{language}.txt")]
       np.save(path, encoder.encode(lines, normalize_embeddings=True))
     vectors[language] = np.load(path)

@@ -21,7 +21,7 @@ def labse_jax(folder, scratch, *, precision):
   """This project, as a person gets it: it chooses its batches itself."""
   from labse_jax import SentenceEncoder
 
-  encoder = SentenceEncoder.load(folder, precision=precision)
+  encoder = SentenceEncoder.load(folder, dtype=precision)
   return lambda lines, batch_size: encoder.encode(lines)
 
 

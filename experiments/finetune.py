@@ -7,10 +7,10 @@ python -m labse_jax.train --workdir runs/mine/tuned \
 
 Architecture, head, tokenizer, prompts and longest sentence are those of FOLDER, any that
 `labse_jax.encode` opens, and runs/mine/tuned/model is a folder with the same. What stands after
-the colon may also be `steps`, `batch_rows` (of `length` tokens, 128, with up to 8 pairs each),
-`held_out`, a folder like Tatoeba's to evaluate on every 100 steps, and `prompt`, for a FOLDER that
-does not say what its model wants before each text. `:runlocal` takes 4 steps from the quickstart's
-model, on its data.
+the colon may also be `steps`, `batch_rows` (of `length` tokens, 128, with up to 8 pairs each; 64,
+or on a CPU 8 for each core), `held_out`, a folder like Tatoeba's to evaluate on every 100 steps,
+and `prompt`, for a FOLDER that does not say what its model wants before each text. `:runlocal`
+takes 4 steps from the quickstart's model, on its data.
 """
 
 import pathlib
@@ -31,7 +31,7 @@ def get_config(arg=None):
     held_out="",
     prompt="",
     steps=1_000,
-    batch_rows=64,
+    batch_rows=0,
     length=128,
     runlocal=False,
   )
@@ -66,7 +66,7 @@ def get_config(arg=None):
     config.default_prompt = "train"
   config.length = min(arg.length, start.max_length)
   config.slots = max(4, arg.length // 16)
-  config.batch_rows = arg.batch_rows
+  config.batch_rows = arg.batch_rows  # 0: by the machine (configs/machine_rows.py).
   config.chunks = 1
   config.freeze = (_old_pieces(arg.model),)
   config.loss = "margin_softmax"

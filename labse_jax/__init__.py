@@ -1,7 +1,8 @@
-"""Language-agnostic sentence embeddings in JAX and Flax."""
+"""Language-agnostic sentence embeddings in JAX and Flax.
 
-import os
-import signal
+`from labse_jax import SentenceEncoder` opens a model; `labse-jax --help` lists the commands.
+"""
+
 import sys
 
 from labse_jax.base.version import __version__ as __version__
@@ -16,6 +17,12 @@ def __getattr__(name):
   raise AttributeError(f"module 'labse_jax' has no attribute {name!r}")
 
 
-if sys.orig_argv[1:2] == ["-m"] and sys.orig_argv[2].startswith("labse_jax."):
-  # Ctrl-C while a command still imports JAX: its tracebacks would be of no use to a person.
-  signal.signal(signal.SIGINT, lambda *_: os._exit(130))
+def __dir__():
+  return [*globals(), "SentenceEncoder"]
+
+
+# Python sets argv[0] to "-m" while it looks for the module of `python -m`, and only then.
+if sys.argv[:1] == ["-m"]:
+  from labse_jax.base import early_interrupt
+
+  early_interrupt.install(sys.orig_argv[-len(sys.argv)])

@@ -3,6 +3,7 @@
 import importlib
 import sys
 
+from labse_jax.base.command import VERSION
 from labse_jax.base.errors import known, run
 
 VERBS = {
@@ -13,6 +14,7 @@ VERBS = {
   "train": "a config -> a trained model folder",
   "report": "a run -> one HTML page",
   "encode": "sentences -> vectors",
+  "search": "sentences and a query -> the sentences nearest to it",
   "mine": "two files of sentences -> the translations among them",
   "align": "two documents, translations of each other -> their pairs of sentences",
   "evaluate": "a model folder -> its accuracy on a benchmark",
@@ -27,6 +29,9 @@ def main(argv):
   if not argv or argv[0] in ("-h", "--help"):
     lines = "\n".join(f"  {verb:<16}{purpose}" for verb, purpose in VERBS.items())
     print(f"usage: labse-jax VERB ...\n\n{lines}\n\n`labse-jax VERB --help` tells more.")
+    return 0
+  if argv[0] == "--version":
+    print(VERSION)
     return 0
   known("verb", argv[0], VERBS)
   return importlib.import_module(f"labse_jax.{argv[0]}").main(argv[1:])

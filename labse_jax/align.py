@@ -1,15 +1,16 @@
 """Two documents that are translations, a sentence a line -> their pairs of sentences."""
 
-import argparse
-
 from labse_jax.base import files
+from labse_jax.base.command import Command
 from labse_jax.base.errors import InputError, run
+from labse_jax.data.language_names import asked_language
+from labse_jax.data.languages import UNKNOWN
 from labse_jax.encoding.encode_functions import load_encode
 from labse_jax.mining import alignment, alignment_scores, pair_files
 from labse_jax.mining.documents import count_alone, embed, pair_of, places_of, read_document
 
 EXAMPLE = """example:
-  python -m labse_jax.align --model LaBSE --source book.de --target book.en --output pairs.tsv
+  labse-jax align --model LaBSE --source book.de --target book.en --output pairs.tsv
 
 The pairs come in the order of the documents, as score<TAB>source<TAB>target; a space joins the
 sentences of a side. A score is 1 for equal vectors and 0 for a pair as distant as chance ones are,
@@ -29,10 +30,10 @@ def main(argv):
   gold = None
   if args.gold:  # Read before the model is, since a person may have to mend it.
     gold = alignment_scores.read_gold(args.gold, [document.lines for document in documents])
-  encode = load_encode(args.model, precision=args.precision, prompt=args.prompt)
-  vectors = embed(documents, encode, sizes=args.largest - 1)
+  encode = load_encode(args.model, dtype=args.dtype, prompt=args.prompt)
+  vectors = embed(documents, encode, sizes=args.max_sentences - 1)
   lengths = [[len(text) for text in document.sentences] for document in documents]
-  links = alignment.align(*vectors, lengths, largest=args.largest)
+  links = alignment.align(*vectors, lengths, largest=args.max_sentences)
 
   pairs = [pair_of(link, documents) for link in links if link.score is not None]
   languages = (args.source_language, args.target_language)
@@ -66,37 +67,31 @@ def _scores_path(output):
 
 def _parsed(argv):
   """The arguments of a command line; raises InputError for what is wrong with them."""
-  parser = argparse.ArgumentParser(
-    prog="labse_jax.align",
-    description=__doc__,
-    epilog=EXAMPLE,
-    formatter_class=argparse.RawDescriptionHelpFormatter,
-  )
-  add = parser.add_argument
-  add("--model", required=True, metavar="FOLDER", help="a sentence-transformers model folder")
+  parser = Command("align", __doc__, epilog=EXAMPLE)
+  parser.add_model()
+  add = parser.add
   add("--source", required=True, metavar="FILE", help="text, a sentence a line; or .gz, .xz, .zst")
   add("--target", required=True, metavar="FILE", help="its translation, also a sentence a line")
   add("--output", required=True, metavar="FILE", help="where the pairs are written")
-  add("--format", default="tsv", choices=FORMATS, help="format of the output (default: tsv)")
-  add("--largest", type=int, default=4, metavar="N", help="most sentences in a pair, of both sides")
-  add("--source-language", default="und", metavar="CODE", help="for tmx and jsonl")
-  add("--target-language", default="und", metavar="CODE", help="for tmx and jsonl")
+  add("--format", default="tsv", choices=FORMATS, help="format of the output")
+  most = "most sentences in a pair, of both sides together"
+  add("--max-sentences", old=["--largest"], type=int, default=4, metavar="N", help=most)
+  parser.add_languages(help="for tmx and jsonl", default=UNKNOWN)
   add("--gold", metavar="FILE", help="the right alignment, to score the found one against")
-  add(
-    "--precision",
-    default="float32",
-    choices=["float32", "bfloat16"],
-    help="of the model's products",
-  )
-  add("--prompt", metavar="TEXT", help="put before each text (default: the folder's own)")
+  parser.add_dtype()
+  parser.add_prompt()
   args = parser.parse_args(argv)
+  args.source_language = asked_language(args.source_language)
+  args.target_language = asked_language(args.target_language)
   _check(args)
   return args
 
 
 def _check(args):
-  if args.largest not in LARGEST:
-    raise InputError(f"--largest {args.largest}: {LARGEST[0]} to {LARGEST[-1]} is allowed.")
+  if args.max_sentences not in LARGEST:
+    raise InputError(
+      f"--max-sentences {args.max_sentences}: {LARGEST[0]} to {LARGEST[-1]} is allowed."
+    )
   inputs = [args.source, args.target]
   outputs = [args.output]
   if args.gold:

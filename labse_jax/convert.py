@@ -1,11 +1,12 @@
 """A TensorFlow BERT checkpoint -> a model folder."""
 
-import argparse
+import functools
 import pathlib
 import tempfile
 
 from labse_jax import model_folder
 from labse_jax.base import files
+from labse_jax.base.command import Command
 from labse_jax.base.errors import InputError, run
 from labse_jax.encoding.sentence_encoder import SentenceEncoder
 from labse_jax.models import heads
@@ -27,8 +28,8 @@ garden, as of its labse task (TF2), or a SavedModel, as LaBSE's of TF Hub, and w
 sentence-transformers opens. Every variable is accounted for. Needs pip install
 'labse_jax[tensorflow]'; nothing that a SavedModel holds is run.
 
-  python -m labse_jax.convert --input LaBSE --output runs/labse --check vectors.jsonl
-  python -m labse_jax.convert --input multi_cased/bert_model.ckpt --output runs/mbert"""
+  labse-jax convert --input LaBSE --output runs/labse --check vectors.jsonl
+  labse-jax convert --input multi_cased/bert_model.ckpt --output runs/mbert"""
 EPILOG = """What is not asked for is decided, and said:
 
   pooling      pooler (the [CLS] vector through BERT's pooler, as in LaBSE) where the checkpoint has
@@ -82,7 +83,7 @@ def main(argv):
 
 def _encoder(content):
   module = heads.build(content.model, content.head)
-  return SentenceEncoder(
+  return SentenceEncoder.of_parts(
     module, content.params, Tokenizer(content.tokenizer_file), max_length=content.max_length
   )
 
@@ -102,22 +103,21 @@ def _say(output, model, decisions):
 
 
 def _parse(argv):
-  parser = argparse.ArgumentParser(
-    prog="labse_jax.convert",
-    description=DESCRIPTION,
-    epilog=EPILOG,
-    formatter_class=argparse.RawDescriptionHelpFormatter,
-  )
-  add = parser.add_argument
-  add("--input", required=True, metavar="X", help="a checkpoint's prefix or folder, a SavedModel")
+  parser = Command("convert", DESCRIPTION, epilog=EPILOG)
+  add = parser.add
+  checkpoint = "a checkpoint's prefix or folder, or a SavedModel"
+  add("--input", required=True, metavar="FILE", help=checkpoint)
   add("--output", required=True, metavar="FOLDER", help="the model folder to write")
   add("--vocab", metavar="FILE", help=f"default: {VOCABULARY} beside it or in its assets")
   add("--config", metavar="FILE", help=f"default: {CONFIG} beside it; TF2's needs none")
-  add("--pooling", choices=("pooler", "cls", "mean", "max"))
+  pooling = "how tokens become a vector (default: as the checkpoint says)"
+  add("--pooling", choices=("pooler", "cls", "mean", "max"), help=pooling)
   case = parser.add_mutually_exclusive_group()
-  case.add_argument("--cased", dest="lower_case", action="store_const", const=False)
-  case.add_argument("--uncased", dest="lower_case", action="store_const", const=True)
-  add("--activation", choices=("gelu", "gelu_new", "relu"))
+  add_case = functools.partial(add, group=case, dest="lower_case", action="store_const")
+  add_case("--cased", const=False, help="the vocabulary has capital letters")
+  add_case("--uncased", const=True, help="it has none: text is brought to small letters first")
+  activation = "of the feed-forward layers (default: as the configuration says)"
+  add("--activation", choices=("gelu", "gelu_new", "relu"), help=activation)
   add("--max-length", type=int, metavar="N", help="in tokens, the special ones included")
   add("--check", metavar="FILE.jsonl", help="texts and the vectors that they should have")
   args = parser.parse_args(argv)

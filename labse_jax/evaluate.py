@@ -1,6 +1,5 @@
 """Model folders or stored vectors -> their results on a benchmark, as a table, JSON and a page."""
 
-import argparse
 import dataclasses
 import inspect
 import pathlib
@@ -8,6 +7,7 @@ import shlex
 import time
 
 from labse_jax.base import plugins
+from labse_jax.base.command import Command
 from labse_jax.base.errors import InputError, known, run
 from labse_jax.base.files import check_outputs, replacing, write_json
 from labse_jax.base.machine import hardware
@@ -18,12 +18,12 @@ from labse_jax.evaluation import comparison
 from labse_jax.evaluation.result_table import aligned, notes, side_by_side, table
 
 EXAMPLE = """examples:
-  python -m labse_jax.evaluate --model runs/quickstart/model --suite tatoeba \\
+  labse-jax evaluate --model runs/quickstart/model --suite tatoeba \\
       --data tatoeba --languages 14 --output evaluation.json --report evaluation.html
-  python -m labse_jax.evaluate --model runs/quickstart/model --suite xsim \\
+  labse-jax evaluate --model runs/quickstart/model --suite xsim \\
       --data ntrex --languages fra,jpn --option margin=distance --output xsim.json
-  python -m labse_jax.evaluate --suite tatoeba --data tatoeba --write-texts laser.txt
-  python -m labse_jax.evaluate --model runs/quickstart/model --model laser.npy \\
+  labse-jax evaluate --suite tatoeba --data tatoeba --write-texts laser.txt
+  labse-jax evaluate --model runs/quickstart/model --model laser.npy \\
       --suite tatoeba --data tatoeba --output both.json
 
 The output holds {"suite", "results": {language: {metric: value}}, "average"}; values are fractions
@@ -55,7 +55,7 @@ class Settings:
 def main(argv):
   """Evaluates models; nothing is written where anything fails."""
   args = _parse(argv)
-  _check(args)
+  _check_outputs(args)
   evaluator = _evaluator(args)
   if args.write_texts:
     count = vector_files.write_texts(args.write_texts, evaluator.texts())
@@ -64,7 +64,7 @@ def main(argv):
   published = comparison.read_published(args.published) if args.published else {}
   settings = Settings(
     data=args.data,
-    precision=args.precision,
+    precision=args.dtype,
     prompt=args.prompt,
     command=shlex.join(["python", "-m", "labse_jax.evaluate", *argv]),
     page=bool(args.report),
@@ -81,13 +81,15 @@ def main(argv):
   # The page is made before anything is written, so that a failure leaves no file.
   page = _page(results, shown, comparisons, published) if args.report else None
   alone = next(iter(results.values())) if len(results) == 1 else None
-  write_json(args.output, alone or {"models": results, "comparisons": comparisons})
+  if args.output:
+    write_json(args.output, alone or {"models": results, "comparisons": comparisons})
   if args.report:
     with replacing(args.report) as file:
       file.write(page)
   print(table(alone) if alone and not published else _beside(results, comparisons, published))
-  written = f"{args.output}, {args.report}" if args.report else args.output
-  print(f"\nwritten: {written}")
+  written = _named(args.output, args.report)
+  if written:
+    print(f"\nwritten: {', '.join(written)}")
 
 
 def _page(results, shown, comparisons, published):
@@ -105,10 +107,8 @@ def _beside(results, comparisons, published):
   return aligned([head, *rows], totals, below)
 
 
-def _check(args):
+def _check_outputs(args):
   check_outputs(_named(args.output, args.report, args.write_texts), _inputs(args))
-  if args.model and not args.output:
-    raise InputError("The results need a file: give --output FILE.json.")
 
 
 def _inputs(args):
@@ -130,7 +130,7 @@ def _evaluator(args):
   suite = plugins.chosen("evaluators", args.suite).Evaluator
   languages = args.languages and args.languages.split(",")
   options = _options(args.option, args.suite, suite)
-  return suite(data=args.data, languages=languages, minimum=args.minimum, **options)
+  return suite(data=args.data, languages=languages, minimum=args.min_pairs, **options)
 
 
 def _evaluate(models, evaluator, settings):
@@ -139,7 +139,7 @@ def _evaluate(models, evaluator, settings):
   # All are loaded before the first is evaluated, so that a wrong one is said at once.
   encoders = []
   for model in models:
-    encoders.append(load_encode(model, precision=settings.precision, prompt=settings.prompt))
+    encoders.append(load_encode(model, dtype=settings.precision, prompt=settings.prompt))
   evaluated = {}
   for name, model, encode in zip(names, models, encoders, strict=True):
     evaluated[name] = _evaluate_one(model, encode, evaluator, settings)
@@ -208,37 +208,35 @@ def _options(given, name, suite):
 
 
 def _parse(argv):
-  parser = argparse.ArgumentParser(
-    prog="labse_jax.evaluate",
-    description=__doc__,
-    epilog=EXAMPLE,
-    formatter_class=argparse.RawDescriptionHelpFormatter,
-  )
-  add = parser.add_argument
+  parser = Command("evaluate", __doc__, epilog=EXAMPLE)
+  add = parser.add
   suites = plugins.names("evaluators")
-  add_either = parser.add_mutually_exclusive_group(required=True).add_argument
-  add_either(
+  either = parser.add_mutually_exclusive_group(required=True)
+  add(
     "--model",
     action="append",
     metavar="FOLDER",
-    help="a sentence-transformers model folder, or NAME.npy of any system's vectors beside "
-    "NAME.txt, whose line N row N is of; may be repeated",
+    group=either,
+    help="a sentence-transformers folder, its name on the Hugging Face hub, or NAME.npy of any "
+    "system's vectors beside NAME.txt, whose line N row N is of; may be repeated",
   )
-  add_either(
+  add(
     "--write-texts",
     metavar="FILE.txt",
+    group=either,
     help="write the suite's distinct texts, for another system to encode, and stop",
   )
   add("--suite", required=True, metavar="NAME", help=f"one of: {', '.join(suites)}")
-  add("--data", required=True, metavar="DIR", help="the suite's file or folder")
-  add("--output", metavar="FILE.json", help="where the results are written")
+  add("--data", required=True, metavar="FILE", help="the suite's file or folder")
+  add("--output", metavar="FILE.json", help="also write the results there")
   add("--report", metavar="FILE.html", help="also write one page with charts")
   form = '{name: {"source", "average", "languages", "results"}}'
   add("--published", metavar="FILE.json", help=f"figures to stand beside, marked as such: {form}")
   add("--languages", metavar="A,B", help="codes, or a suite's groups such as 14 (default: all)")
-  add("--precision", default="float32", choices=["float32", "bfloat16"], help="of the computation")
-  add("--prompt", metavar="TEXT", help="put before each sentence (default: a folder's own)")
-  add("--minimum", type=int, default=0, metavar="N", help="leave out languages with fewer pairs")
+  parser.add_dtype()
+  parser.add_prompt()
+  fewer = "leave out languages with fewer pairs"
+  add("--min-pairs", old=["--minimum"], type=int, default=0, metavar="N", help=fewer)
   option = "an option of the suite, such as pivot, margin or k of xsim; may be repeated"
   add("--option", action="append", default=[], metavar="NAME=VALUE", help=option)
   return parser.parse_args(argv)

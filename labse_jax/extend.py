@@ -1,7 +1,6 @@
-"""`python -m labse_jax.extend`: a model folder to one with new word pieces for a language."""
+"""`labse-jax extend`: a model folder to one with new word pieces for a language."""
 
-import argparse
-
+from labse_jax.base.command import Command
 from labse_jax.base.errors import InputError, run
 from labse_jax.base.files import check_paths, replacing_folder, write_json
 
@@ -15,14 +14,14 @@ tokenizer splits the piece into: train the model further before you use it.
 Text without the new pieces in it keeps its ids, and so its vectors. new_pieces.json lists the
 pieces with their parts.
 
-  python -m labse_jax.extend --model LaBSE --text dhivehi.txt --pieces 2000 --output LaBSE-div"""
+  labse-jax extend --model LaBSE --input dhivehi.txt --pieces 2000 --output LaBSE-div"""
 MARKER = "new_pieces.json"
 
 
 def main(argv):
   """Adds pieces to a model; nothing is written where anything fails."""
   args = _parsed(argv)
-  facts = extend(args.model, args.text, args.pieces, args.output)
+  facts = extend(args.model, args.input, args.pieces, args.output)
   first = facts["first_id"]
   count = len(facts["pieces"])
   print(f"{args.output}: {count:,} new pieces, ids {first:,} to {first + count - 1:,}.")
@@ -85,20 +84,19 @@ def splits(tokenizer, unknown, text):
 
 
 def _parsed(argv):
-  parser = argparse.ArgumentParser(
-    prog="labse_jax.extend",
-    description=DESCRIPTION,
-    formatter_class=argparse.RawDescriptionHelpFormatter,
-  )
-  add = parser.add_argument
-  add("--model", required=True, metavar="FOLDER", help="a sentence-transformers folder")
-  add("--text", required=True, nargs="+", metavar="FILE", help="text, a sentence a line")
+  parser = Command("extend", DESCRIPTION)
+  parser.add_model()
+  add = parser.add
+  text = "text, a sentence a line; several files are read one after another"
+  add("--input", old=["--text"], required=True, nargs="+", metavar="FILE", help=text)
   add("--pieces", required=True, type=int, metavar="N", help="new pieces, at most")
   add("--output", required=True, metavar="FOLDER", help="the folder to write")
   args = parser.parse_args(argv)
   if args.pieces < 1:
     raise InputError(f"--pieces {args.pieces}: at least 1 is needed.")
-  check_paths([args.model, *args.text], args.output, marker=MARKER)
+  from labse_jax.model_folder.hub import located
+
+  check_paths([located(args.model), *args.input], args.output, marker=MARKER)
   return args
 
 

@@ -1,31 +1,34 @@
 """`python -m labse_jax.hard_negatives`: hard negatives of a dataset, mined ahead of training."""
 
-import argparse
 import time
 
+from labse_jax.base.command import Command
 from labse_jax.base.errors import run
-from labse_jax.data.dataset import open_dataset
-from labse_jax.supervision.hard_negatives import mine_by_folder, place
-from labse_jax.supervision.negative_mining import CANDIDATES, MARGIN, Rule
+from labse_jax.supervision.negative_rule import CANDIDATES, MARGIN, Rule
 
 DESCRIPTION = """Finds for each pair the K texts, of the dataset's targets in the same language,
 that are nearest to its source and no translations of it, and stores them in DATA/hard_negatives,
-where training with config.hard_negatives finds them. A text whose cosine comes within --margin of
-the pair's own, or above it, is taken for a translation. Training on one host would mine them first.
+where training with config.hard_negatives finds them. A text whose cosine comes within
+--cosine-margin of the pair's own, or above it, is taken for a translation. Training on one host
+would mine them first.
 
-  python -m labse_jax.hard_negatives --model FOLDER --data runs/data --k 5
+  labse-jax hard_negatives --model FOLDER --data runs/data --k 5
 
 Where unrelated texts have cosines near 0.8, as those of multilingual E5, 0.05 drops half of the
-nearest texts, and --margin 0.01 is enough."""
+nearest texts, and --cosine-margin 0.01 is enough."""
 
 
 def main(argv):
   args = _parsed(argv)
+  # Late: `--help` does not wait for JAX.
+  from labse_jax.data.dataset import open_dataset
+  from labse_jax.supervision.hard_negatives import mine_by_folder, place
+
   start = time.monotonic()
   dataset = open_dataset(args.data)
-  rule = Rule(args.k, args.margin, args.candidates)
+  rule = Rule(args.k, args.cosine_margin, args.candidates)
   stored = place(dataset, args.model, rule, args.prompt)
-  manifest = mine_by_folder(dataset, args.model, rule, stored, precision=args.precision)
+  manifest = mine_by_folder(dataset, args.model, rule, stored, precision=args.dtype)
   print(
     f"{stored.folder}: {len(dataset):,} pairs x {args.k} negatives, "
     f"{manifest['missing']:,} missing, {time.monotonic() - start:.1f} s."
@@ -38,24 +41,17 @@ def main(argv):
 
 
 def _parsed(argv):
-  parser = argparse.ArgumentParser(
-    prog="labse_jax.hard_negatives",
-    description=DESCRIPTION,
-    formatter_class=argparse.RawDescriptionHelpFormatter,
-  )
-  add = parser.add_argument
-  add("--model", required=True, help="the model that mines, a sentence-transformers folder")
-  add("--data", required=True, help="a folder that labse_jax.prepare wrote")
-  add("--k", type=int, default=5, help="negatives for each pair (%(default)s)")
-  add("--margin", type=float, default=MARGIN, help="below the pair's own cosine (%(default)s)")
-  add(
-    "--candidates",
-    type=int,
-    default=CANDIDATES,
-    help="nearest texts that are looked at (%(default)s)",
-  )
-  add("--prompt", help="put before each text, instead of the model's own")
-  add("--precision", default="float32", choices=("float32", "bfloat16"), help="of the encoder")
+  parser = Command("hard_negatives", DESCRIPTION)
+  parser.add_model()
+  parser.add_data()
+  add = parser.add
+  add("--k", type=int, default=5, metavar="N", help="negatives for each pair")
+  below = "how far below the pair's own cosine a negative's has to be"
+  add("--cosine-margin", old=["--margin"], type=float, default=MARGIN, metavar="X", help=below)
+  looked_at = "nearest texts that are looked at"
+  add("--candidates", type=int, default=CANDIDATES, metavar="N", help=looked_at)
+  parser.add_prompt()
+  parser.add_dtype()
   return parser.parse_args(argv)
 
 

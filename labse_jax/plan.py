@@ -6,12 +6,12 @@ import pathlib
 import shlex
 
 import jax
-from ml_collections import config_flags
 
 from labse_jax.base.errors import InputError, run
 from labse_jax.base.files import check_outputs, write_json
 from labse_jax.base.sharding import batch_sharding, make_mesh
-from labse_jax.configs.command_line import parse
+from labse_jax.configs.command_line import config_command, parse
+from labse_jax.configs.machine_rows import settle_rows
 from labse_jax.configs.ranges import check_ranges
 from labse_jax.planning.chips import chip
 from labse_jax.planning.collectives import by_kind, collectives, largest
@@ -21,52 +21,56 @@ from labse_jax.planning.largest_batch import largest_fitting
 from labse_jax.planning.table import page
 from labse_jax.train import make_stages
 
-HELP = """usage: labse_jax.plan --config FILE.py[:key=value,...] --topology v3:16x16|local
-                      [--output FILE.json] [--no-search] [--config.a.b=v ...]
+DESCRIPTION = """Compiles the very train step of an experiment for a TPU slice, on a machine
+without one, and says what each chip (one JAX device) needs: memory by kind and whether it fits,
+matrix arithmetic, what is sent by each kind of collective, and the largest batch that fits. Neither
+the data nor the tokenizer has to be there. Of several stages it is the last, which has all layers.
+It is an estimate: nothing is run.
 
-Compiles the very train step of an experiment for a TPU slice, on a machine without one, and says
-what each chip (one JAX device) needs: memory by kind and whether it fits, matrix arithmetic, what
-is sent by each kind of collective, and the largest batch that fits. Neither the data nor the
-tokenizer has to be there. Of several stages it is the last, which has all layers. It is an
-estimate: nothing is run.
-
-  --config     as of labse_jax.train; so is --config.a.b=v
-  --topology   a slice, such as v3:4x4, v4:2x2x2, v5e:4x8, v5p:2x2x2, v6e:4x4 (chips along each
-               axis; of a v2 or v3 chip each of the two cores is a JAX device), or `local`: the
-               devices of this machine (default)
-  --output     writes all of it as JSON: fits, bytes_per_chip, bytes_used_per_chip, memory,
-               flops_per_step (all chips) and flops_per_chip, collective_bytes (sent by a chip in
-               a step), largest_collectives, largest_batch, ...
-  --no-search   leaves out the search for the largest batch, which compiles up to 6 times more
-
-  python -m labse_jax.plan --config experiments/quickstart.py --topology v3:4x4
+  labse-jax plan --config experiments/quickstart.py --topology v3:4x4
 
 A slice needs the TPU compiler: pip install 'libtpu==0.0.42.*'."""
+EPILOG = """The output holds fits, bytes_per_chip, bytes_used_per_chip, memory, flops_per_step (all
+chips) and flops_per_chip, collective_bytes (sent by a chip in a step), largest_collectives,
+largest_batch and more."""
+TOPOLOGY = """a slice, such as v3:4x4, v4:2x2x2, v5e:4x8, v5p:2x2x2, v6e:4x4 (chips along each axis;
+of a v2 or v3 chip each of the two cores is a JAX device), or local: the devices of this machine"""
 
 
 def main(argv):
   """Prints a plan; nothing is written where anything fails."""
-  config, values = parse(argv, HELP, topology="local", output=None, no_search=False)
-  output = values.output and pathlib.Path(values.output)
+  config, args = parse(_parser(), argv)
+  output = args.output and pathlib.Path(args.output)
   if output:
     # Without what stands after the colon, which is given to the experiment.
-    config_file, _, _ = config_flags.get_config_filename(values["config"]).partition(":")
+    config_file, _, _ = args.config.partition(":")
     check_outputs([output], [config_file])
     if not output.parent.is_dir():
       raise InputError(f"{output}: there is no folder {output.parent}.")
-  devices = devices_of(values.topology)
+  devices = devices_of(args.topology)
   command = shlex.join(["python", "-m", "labse_jax.plan", *argv])
-  result = {"command": command, "topology": values.topology}
-  result |= plan(config, devices, search=not values["no-search"].value)
+  result = {"command": command, "topology": args.topology}
+  result |= plan(config, devices, search=not args.no_search)
   print(page(result))
   if output:
     write_json(output, result)
     print(f"\nwritten: {output}")
 
 
+def _parser():
+  parser = config_command("plan", DESCRIPTION, epilog=EPILOG)
+  add = parser.add
+  add("--topology", default="local", metavar="SLICE", help=TOPOLOGY)
+  add("--output", metavar="FILE.json", help="also write all of it as JSON")
+  search = "leave out the search for the largest batch, which compiles up to 6 times more"
+  add("--no-search", action="store_true", help=search)
+  return parser
+
+
 def plan(config, devices, *, search=True):
   """The plan of a config, for JSON; says on stdout what it compiles."""
   mesh = make_mesh(config.mesh.fsdp, devices=devices)
+  config = settle_rows(config, mesh)
   check_ranges(config, mesh)
   flops, compiled = compile_step(config, mesh)
   # A chip that stands in no table has no limit, and what fits is not known.

@@ -1,18 +1,19 @@
-"""`python -m labse_jax.prepare`: text in any format -> a checked dataset folder."""
+"""`labse-jax prepare`: text in any format -> a checked dataset folder."""
 
-import argparse
 import contextlib
 import pathlib
 import sys
 import time
 
+from labse_jax.base.command import Command
 from labse_jax.base.console import on_terminal, progress
 from labse_jax.base.errors import InputError, run
 from labse_jax.base.files import check_paths
 from labse_jax.data import preparation, sources
 from labse_jax.data.filters import contamination, language_id
 from labse_jax.data.filters.lengths import line_filters, row_filters
-from labse_jax.data.language_names import known_language
+from labse_jax.data.language_names import asked_language
+from labse_jax.data.languages import standard_language
 from labse_jax.data.row_languages import watched
 
 DESCRIPTION = """\
@@ -33,16 +34,16 @@ formats, each plain or .gz, .xz, .zst (guessed from the ending):
 """
 EXAMPLES = """\
 examples:
-  python -m labse_jax.prepare --input pairs.tsv.gz --source-language eng \\
+  labse-jax prepare --input pairs.tsv.gz --source-language eng \\
       --target-language deu --output data/pairs
-  python -m labse_jax.prepare --input wheels/*.whl --output data/messages \\
+  labse-jax prepare --input wheels/*.whl --output data/messages \\
       --held-out 1000 --min-characters 12 --max-characters 200
-  python -m labse_jax.prepare --input data.tsv.xz --output data/all_pairs --pivot eng \\
+  labse-jax prepare --input data.tsv.xz --output data/all_pairs --pivot eng \\
       --columns source_language,target_language,origin,source,target
-  python -m labse_jax.prepare --input mined.tsv.gz --columns=-,source,target \\
+  labse-jax prepare --input mined.tsv.gz --columns=-,source,target \\
       --source-language deu --target-language eng --output data/mined \\
       --without tatoeba ntrex stsb_dev.csv
-  python -m labse_jax.prepare --format text --source-language eng \\
+  labse-jax prepare --format text --source-language eng \\
       --input wiki.txt.xz --output data/eng_text
 """
 PIVOT_PAIRS = 10
@@ -51,6 +52,9 @@ PIVOT_PAIRS = 10
 def main(argv):
   """Runs the command; raises InputError for wrong input."""
   flags = parser().parse_args(argv)
+  for name in ("source_language", "target_language", "pivot"):
+    if getattr(flags, name):
+      setattr(flags, name, asked_language(getattr(flags, name)))
   output = pathlib.Path(flags.output)
   _check(flags, output)
   counts = sources.Counts()
@@ -71,7 +75,7 @@ def main(argv):
     filters,
     held_out=flags.held_out,
     allowed_bad_share=flags.allow_bad_lines,
-    pivot=known_language("--pivot", flags.pivot) if flags.pivot else None,
+    pivot=standard_language(flags.pivot) if flags.pivot else None,
     pivot_pairs=flags.pivot_pairs or PIVOT_PAIRS,
   )
   with contextlib.closing(read):  # Its reader may have worker processes, which end here.
@@ -85,40 +89,30 @@ def main(argv):
 
 def parser():
   """The command's argparse parser."""
-  command = argparse.ArgumentParser(
-    prog="labse_jax.prepare",
-    description=DESCRIPTION,
-    epilog=EXAMPLES,
-    formatter_class=argparse.RawDescriptionHelpFormatter,
-  )
-  add = command.add_argument
-  add("--input", nargs="+", required=True, metavar="FILE", help="files, folders or wheels to read")
-  add("--output", required=True, metavar="DIR", help="the dataset folder to write")
+  command = Command("prepare", DESCRIPTION, epilog=EXAMPLES)
+  add = command.add
+  inputs = "files, folders or wheels to read"
+  add("--input", old=["--text"], nargs="+", required=True, metavar="FILE", help=inputs)
+  add("--output", required=True, metavar="FOLDER", help="the dataset folder to write")
   add("--format", choices=sources.formats(), help="instead of the one guessed from the ending")
-  add("--source-language", metavar="S", help="ISO 639-3 code, where the format names no language")
-  add("--target-language", metavar="T", help="the same for the other side")
+  command.add_languages(help="where the format names no language")
   names = ",".join(sources.ORDER_OF_COLUMNS)
   add("--columns", metavar="NAMES", help=f"the columns of a TSV file, from {names}; '-' skips one")
   add("--held-out", type=int, default=0, metavar="N", help="English messages to keep for testing")
-  pivot = "also pair two translations of the same text in language P"
-  add("--pivot", metavar="P", help=f"{pivot}: with P eng, eng-fra and eng-jpn give fra-jpn")
-  most = f"at most N such pairs for each text in P, chosen at random ({PIVOT_PAIRS})"
-  add("--pivot-pairs", type=int, metavar="N", help=most)
-  least = "of the longer side, or of a line (%(default)s)"
-  add("--min-characters", type=int, default=1, metavar="N", help=least)
-  add("--max-characters", type=int, default=1000, metavar="N", help="the same (%(default)s)")
+  pivot = "also pair two translations of the same text in this language"
+  add("--pivot", metavar="CODE", help=f"{pivot}: with eng, eng-fra and eng-jpn give fra-jpn")
+  most = "at most so many such pairs for each text of it, chosen at random"
+  add("--pivot-pairs", type=int, metavar="N", help=f"{most} (default: {PIVOT_PAIRS})")
+  add("--min-characters", type=int, default=1, metavar="N", help="of the longer side, or of a line")
+  add("--max-characters", type=int, default=1000, metavar="N", help="the same")
   language = "drop rows with a side that py3langid takes for another language than the row says"
   add("--language-id", action="store_true", help=language)
   without = "benchmarks, as files or folders: drop each pair of which they hold a side"
-  add("--without", nargs="+", default=[], metavar="PATH", help=without)
-  add("--max-ratio", type=float, default=6.0, metavar="R", help="of the lengths (%(default)s)")
-  add(
-    "--allow-bad-lines",
-    type=float,
-    default=0.01,
-    metavar="SHARE",
-    help="share of lines that may be unreadable (%(default)s); they are skipped",
-  )
+  add("--without", nargs="+", default=[], metavar="FILE", help=without)
+  ratio = "how many times longer one side may be"
+  add("--max-ratio", type=float, default=6.0, metavar="X", help=ratio)
+  bad = "share of lines that may be unreadable; they are skipped"
+  add("--allow-bad-lines", type=float, default=0.01, metavar="SHARE", help=bad)
   return command
 
 
@@ -184,9 +178,6 @@ def _check(flags, output):
     value = getattr(flags, name)
     if value is not None and value < least:
       raise InputError(f"--{name.replace('_', '-')} {value}: {least} or more is allowed.")
-  for name in ("source_language", "target_language", "pivot"):
-    if getattr(flags, name) is not None:
-      known_language(f"--{name.replace('_', '-')}", getattr(flags, name))
   if flags.max_characters < max(1, flags.min_characters):
     raise InputError(f"--max-characters {flags.max_characters}: is below the minimum.")
   if not 0 <= flags.allow_bad_lines <= 1:
@@ -228,7 +219,7 @@ def _with_lines(items):
     yield item
     if number % 1024 == 0 and time.monotonic() - told > 15:
       told = time.monotonic()
-      # Nor is this said by console.note.
+      # Not by console.note: it starts JAX, and with it a TPU that somebody may be training on.
       print(f"{number:,} rows, {number / (told - start):,.0f}/s", file=sys.stderr, flush=True)
 
 

@@ -1,8 +1,8 @@
 """A run -> one self-contained HTML page with its curves, its results and what the model finds."""
 
-import argparse
 import pathlib
 
+from labse_jax.base.command import Command
 from labse_jax.base.errors import InputError, run
 from labse_jax.base.files import replacing
 from labse_jax.encoding.encode_functions import load_encode
@@ -17,7 +17,7 @@ from labse_jax.pages.run_files import (
 )
 
 EXAMPLE = """example:
-  python -m labse_jax.report runs/quickstart
+  labse-jax report runs/quickstart
 
 Reads metrics.jsonl, config.json, evaluation.json and model/ of the folder, and writes report.html
 and plots/*.png there. What is absent, the page says."""
@@ -25,15 +25,7 @@ and plots/*.png there. What is absent, the page says."""
 
 def main(argv):
   """Writes the page of one run; raises InputError where there is no run to show."""
-  parser = argparse.ArgumentParser(
-    prog="labse_jax.report",
-    description=__doc__,
-    epilog=EXAMPLE,
-    formatter_class=argparse.RawDescriptionHelpFormatter,
-  )
-  parser.add_argument("workdir", metavar="WORKDIR", help="the folder that a training run filled")
-  parser.add_argument("--data", metavar="DIR", help="the test's sentences, if they have moved")
-  args = parser.parse_args(argv)
+  args = _parsed(argv)
   workdir = pathlib.Path(args.workdir)
   if not workdir.is_dir():
     raise InputError(f"{workdir}: no such folder; give the --workdir of a training run.")
@@ -75,11 +67,24 @@ def _at_work(model, evaluation, data, images):
     return example_queries.missing("The test's sentences are missing: give their folder as --data.")
   precision = evaluation.get("precision") or "float32"
   try:
-    encode = load_encode(str(model), precision=precision, prompt=evaluation.get("prompt"))
+    encode = load_encode(str(model), dtype=precision, prompt=evaluation.get("prompt"))
     shown = show(data, accuracy(evaluation), encode)
   except InputError as error:
     return example_queries.missing(f"Nothing can be shown: {error}")
   return example_queries.at_work(shown, images)
+
+
+def _parsed(argv):
+  parser = Command("report", __doc__, epilog=EXAMPLE)
+  add = parser.add
+  add("workdir", nargs="?", metavar="WORKDIR", help="the folder that a training run filled")
+  add("--workdir", dest="flag", metavar="WORKDIR", help="the same, as `train` has it")
+  add("--data", metavar="FOLDER", help="the test's sentences, if they have moved")
+  args = parser.parse_args(argv)
+  if (args.workdir is None) == (args.flag is None):
+    raise InputError("Give one WORKDIR: `labse-jax report WORKDIR`, or with --workdir.")
+  args.workdir = args.workdir or args.flag
+  return args
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
 """`python -m labse_jax.teach`: a teacher's vectors of a dataset, ahead of training."""
 
-import argparse
 import time
 
+from labse_jax.base.command import Command
 from labse_jax.base.errors import run
 
 DESCRIPTION = """Computes a model's vectors of both sides of a dataset's pairs and stores them
@@ -10,23 +10,15 @@ beside it, in DATA/vectors, where training with config.teacher finds them: float
 for each dimension. A run that was killed goes on where it was. Training on one host would do the
 same first.
 
-  python -m labse_jax.teach --model FOLDER --data runs/data --precision bfloat16"""
+  labse-jax teach --model FOLDER --data runs/data --dtype bfloat16"""
 
 
 def main(argv):
-  parser = argparse.ArgumentParser(
-    prog="labse_jax.teach",
-    description=DESCRIPTION,
-    formatter_class=argparse.RawDescriptionHelpFormatter,
-  )
-  parser.add_argument("--model", required=True, help="the teacher, a sentence-transformers folder")
-  parser.add_argument("--data", required=True, help="a folder that labse_jax.prepare wrote")
-  parser.add_argument("--prompt", help="put before each text, instead of the model's own")
-  parser.add_argument(
-    "--precision",
-    choices=("float32", "bfloat16"),
-    help="float32, or what was begun with, unless given",
-  )
+  parser = Command("teach", DESCRIPTION)
+  parser.add_model()
+  parser.add_data()
+  parser.add_prompt()
+  parser.add_dtype(default=None, help="type of the products; what was begun with, else float32")
   args = parser.parse_args(argv)
   # Late: `--help` does not wait for JAX.
   from labse_jax.data.dataset import open_dataset
@@ -35,7 +27,7 @@ def main(argv):
   start = time.monotonic()
   store = Store(open_dataset(args.data), args.model, prompt=args.prompt)
   made = len(store.missing())
-  store.compute(precision=args.precision)
+  store.compute(precision=args.dtype)
   done = "all there already"
   if made:
     done = f"{made} files made in {time.monotonic() - start:.1f} s"

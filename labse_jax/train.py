@@ -20,7 +20,7 @@ from labse_jax.base import files
 from labse_jax.base.console import is_main, note, say
 from labse_jax.base.errors import InputError
 from labse_jax.base.errors import run as run_command
-from labse_jax.base.plugins import chosen
+from labse_jax.base.plugins import part
 from labse_jax.base.sharding import (
   batch_sharding,
   cache_compilations,
@@ -30,10 +30,11 @@ from labse_jax.base.sharding import (
   whole,
 )
 from labse_jax.configs.command_line import load_config
+from labse_jax.configs.machine_rows import settle_rows
 from labse_jax.configs.ranges import check_ranges
 from labse_jax.data.batches.streams import to_devices
 from labse_jax.training import optim, stacking
-from labse_jax.training.budget import expected, steps_within
+from labse_jax.training.budget import expected, steps_within, time_left
 from labse_jax.training.checkpoint import Checkpoints
 from labse_jax.training.evals import Evaluation, evaluate, make_evals
 from labse_jax.training.metrics import StepLog
@@ -43,23 +44,19 @@ from labse_jax.training.warm_start import check_init, warm_start
 from labse_jax.training.workdir import (
   check_same_run,
   record_plan,
+  recorded_config,
   recorded_plan,
   write_config,
 )
 
-HELP = """usage: labse_jax.train --config FILE.py[:key=value,...] --workdir DIR [--config.a.b=v ...]
+DESCRIPTION = """Trains what an experiment says. Everything goes to the workdir: checkpoints/,
+metrics.jsonl, config.json, and model/ in the end. The same command again goes on from the newest
+checkpoint. The experiment's docstring says what may stand after the colon; `runlocal` is a small
+form that any laptop runs.
 
-  --config   an experiment: a file with get_config(arg) -> ml_collections.ConfigDict. What stands
-             after the colon is given to it; the experiment's docstring says what it takes, and
-             `runlocal` is a small form that any laptop runs.
-  --config.a.b=v   changes one value of the config.
-  --workdir  where everything goes: checkpoints/, metrics.jsonl, config.json, and model/ in the
-             end. The same command again goes on from the newest checkpoint.
-
-  python -m labse_jax.train --config experiments/quickstart.py:runlocal --workdir runs/try
-
-JAX's own settings apply: JAX_PLATFORMS=cpu, and XLA_FLAGS=--xla_force_host_platform_device_count=8
-for eight simulated devices."""
+  labse-jax train --config experiments/quickstart.py:runlocal --workdir runs/try"""
+EPILOG = """JAX's own settings apply: JAX_PLATFORMS=cpu, and
+XLA_FLAGS=--xla_force_host_platform_device_count=8 for eight simulated devices."""
 
 
 @dataclasses.dataclass
@@ -105,6 +102,7 @@ def train(config, workdir):
   started = time.monotonic()
   workdir = pathlib.Path(workdir)
   mesh = make_mesh(config.mesh.fsdp)
+  config = settle_rows(config, mesh, recorded_config(workdir))
   check_ranges(config, mesh)
   stages = make_stages(config, mesh)
   task = stages[0].task
@@ -195,15 +193,23 @@ def trial_step(stage, state, data, key, mesh):
 
 
 def loop(run, state, data, key):
-  """Steps to the end, or to a signal; returns the last state."""
+  """Steps to the end and returns the last state; a signal before the last step ends the process."""
   first = int(state["step"])
   total = int(state["total"])
   stage = stage_at(run.stages, first, total)
   end = stage.span.end(total)
   sharding = batch_sharding(run.mesh)
   stop = 0
-  left = time_left(run, total)
-  log = StepLog(run.workdir, first=first, total=total, every=run.config.log_every, left=left)
+  _, seconds = recorded_plan(run.workdir)
+  left = time_left([stage.span for stage in run.stages], seconds, total)
+  log = StepLog(
+    run.workdir,
+    first=first,
+    total=total,
+    every=run.config.log_every,
+    left=left,
+    stages=len(run.stages),
+  )
   with contextlib.closing(run.checkpoints), contextlib.closing(log):
     for step in range(first, total):
       # In a very short run a stage may have no step.
@@ -243,29 +249,11 @@ def loop(run, state, data, key):
         log.restart_clock()
       if stop:
         break
-  if stop:
+  # After the last step only the model is missing, and it is written.
+  if stop and done < total:
     note(f"{run.workdir}: stopped by a signal; step {int(state['step'])} is saved.")
     sys.exit(128 + stop)
   return state
-
-
-def time_left(run, total):
-  """A function of the steps that are done: about how many seconds the others take.
-
-  None where no steps were timed.
-  """
-  _, seconds = recorded_plan(run.workdir)
-  if not seconds:
-    return None
-
-  def left(done):
-    total_seconds = 0.0
-    for stage, each in zip(run.stages, seconds, strict=True):
-      steps = stage.span.end(total) - max(done, stage.span.first(total))
-      total_seconds += each * max(0, steps)
-    return total_seconds
-
-  return left
 
 
 def export(run, state):
@@ -288,7 +276,7 @@ def make_stage(config, mesh, span, *, several):
   """One stage: the config's task at the depth of `span`, and its compiled functions."""
   own = config.copy_and_resolve_references()
   own.model.depth = span.depth
-  task = chosen("tasks", config.task).Task(own)
+  task = part("tasks", config.task, "Task")(own)
   optimizer = optimizer_of(config)
   optimizer.check(task, config)
   freeze = (*config.get("freeze", ()), *task.other_models)
@@ -380,7 +368,7 @@ def make_train_step(task, optimizer, abstract, schedule, freeze=()):
 
 
 def main(argv):
-  config, workdir = load_config(argv, HELP)
+  config, workdir = load_config(argv, DESCRIPTION, EPILOG)
   if os.environ.get("LABSE_DISTRIBUTED") == "1":  # launch/tpu_vm.sh starts one process a host.
     jax.distributed.initialize()
   cache_compilations()

@@ -1,29 +1,29 @@
-"""`python -m labse_jax.trim`: a model folder to a smaller one that knows the words of a text."""
+"""`labse-jax trim`: a model folder to a smaller one that knows the words of a text."""
 
-import argparse
 import dataclasses
 import functools
 import math
 
 import numpy as np
 
+from labse_jax.base.command import Command
 from labse_jax.base.errors import InputError, run
 from labse_jax.base.files import check_paths, replacing_folder, write_json
 
 DESCRIPTION = """Writes a model folder with only the word pieces that a text needs, and a
 certificate.json of what that changed. Kept are the special tokens, each piece that the text uses,
 and the text's characters as pieces of their own, so that words that it does not have are spelled.
-The text is files with a sentence a line (.gz, .xz and .zst too), or a dataset of labse_jax.prepare.
+The text is files with a sentence a line (.gz, .xz and .zst too), or a dataset that `prepare` wrote.
 
 The ids of all its lines then map one to one onto the full model's, and so the vectors are
-bit-identical: the certificate counts them and names the lines that are not. Within a budget, --rows
-or --megabytes, the pieces that the text uses most are kept, and of the other lines the certificate
-has the worst and the mean cosine to the full model. --storage makes the weights smaller, and the
-drift is measured; int8_rows keeps the word table as int8 with a scale for each row, and only
-labse_jax opens such a folder.
+bit-identical: the certificate counts them and names the lines that are not. Within a budget, set
+by --pieces or --megabytes, the pieces that the text uses most are kept, and of the other lines the
+certificate has the worst and the mean cosine to the full model. --storage makes the weights
+smaller, and the drift is measured; int8_rows keeps the word table as int8 with a scale for each
+row, and only labse_jax opens such a folder.
 
-  python -m labse_jax.trim --model LaBSE --text swahili.txt english.txt --output LaBSE-small
-  python -m labse_jax.trim --model LaBSE --data runs/data --languages swh,eng --megabytes 400 \\
+  labse-jax trim --model LaBSE --input swahili.txt english.txt --output LaBSE-small
+  labse-jax trim --model LaBSE --data runs/data --languages swh,eng --megabytes 400 \\
       --output LaBSE-small"""
 MARKER = "certificate.json"
 STORAGE = ("float32", "float16", "bfloat16", "int8_rows")
@@ -62,14 +62,14 @@ def main(argv):
   from labse_jax.surgery import certificate
 
   full = model_folder.describe(args.model)
-  text = _text(args.text, args.data, args.languages)
+  text = _text(args.input, args.data, args.languages)
   use = _use(full, text)
-  budget = Budget(rows=args.rows, megabytes=args.megabytes, storage=args.storage)
+  budget = Budget(rows=args.pieces, megabytes=args.megabytes, storage=args.storage)
   with replacing_folder(args.output, marker=MARKER) as partial:
     kept, storage, exact = _write(partial, args.model, use, budget)
     facts = {
       "model": args.model,
-      "text": args.text or [args.data],
+      "text": args.input or [args.data],
       "languages": args.languages,
       "rows": {"before": full.model["vocab_size"], "after": len(kept)},
       "bytes": {"before": _bytes(full.tokenizer_file.parent), "after": _bytes(partial)},
@@ -185,30 +185,32 @@ def _cosine_line(name, found):
 
 
 def _parsed(argv):
-  parser = argparse.ArgumentParser(
-    prog="labse_jax.trim",
-    description=DESCRIPTION,
-    formatter_class=argparse.RawDescriptionHelpFormatter,
-  )
-  add = parser.add_argument
-  add("--model", required=True, metavar="FOLDER", help="a sentence-transformers folder")
+  parser = Command("trim", DESCRIPTION)
+  parser.add_model()
+  add = parser.add
   text = parser.add_mutually_exclusive_group(required=True)
-  text.add_argument("--text", nargs="+", metavar="FILE", help="text, a sentence a line")
-  text.add_argument("--data", metavar="FOLDER", help="a folder that labse_jax.prepare wrote")
+  line = "text, a sentence a line; several files are read one after another"
+  add("--input", old=["--text"], group=text, nargs="+", metavar="FILE", help=line)
+  parser.add_data(group=text, required=False)
   add("--languages", metavar="A,B", help="codes, of the text of --data that counts (default: all)")
   add("--output", required=True, metavar="FOLDER", help="the folder to write")
   budget = parser.add_mutually_exclusive_group()
-  budget.add_argument("--rows", type=int, help="of the word table, at most")
-  budget.add_argument("--megabytes", type=float, help="of model.safetensors, at most")
+  pieces = "most pieces that are kept, which are the rows of the word table"
+  add("--pieces", old=["--rows"], group=budget, type=int, metavar="N", help=pieces)
+  size = "most megabytes of model.safetensors"
+  add("--megabytes", group=budget, type=float, metavar="X", help=size)
   add("--storage", choices=STORAGE, help="of the weights (default: as they are)")
   args = parser.parse_args(argv)
-  for name in ("rows", "megabytes"):
+  for name in ("pieces", "megabytes"):
     value = getattr(args, name)
     if value is not None and not 0 < value < math.inf:  # NaN is in no range.
       raise InputError(f"--{name} {value}: a number more than 0 is needed.")
   if args.languages and not args.data:
-    raise InputError("--languages is of --data; the lines of --text are all used.")
-  check_paths([args.model, *(args.text or [args.data])], args.output, marker=MARKER)
+    raise InputError("--languages is of --data; the lines of --input are all used.")
+  from labse_jax.model_folder.hub import located
+
+  inputs = [located(args.model), *(args.input or [args.data])]
+  check_paths(inputs, args.output, marker=MARKER)
   return args
 
 

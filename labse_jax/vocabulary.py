@@ -1,9 +1,9 @@
-"""`python -m labse_jax.vocabulary`: a dataset's text to a tokenizer."""
+"""`labse-jax vocabulary`: a dataset's text to a tokenizer."""
 
-import argparse
 import pathlib
 import time
 
+from labse_jax.base.command import Command
 from labse_jax.base.errors import InputError, run
 from labse_jax.base.files import check_replaceable, replacing_folder, write_json
 
@@ -14,8 +14,8 @@ The ids 0 to 4 are pad, unk, cls, sep and mask.
   unigram    SentencePiece's (Kudo 2018), after NFKC; also writes sentencepiece.model
   wordpiece  cased, as LaBSE's (Feng et al. 2022); also writes vocab.txt, one piece a line
 
-  python -m labse_jax.vocabulary --data runs/data --size 16000 --output runs/vocabulary
-  python -m labse_jax.vocabulary --data runs/data --size 32000 --kind wordpiece \\
+  labse-jax vocabulary --data runs/data --pieces 16000 --output runs/vocabulary
+  labse-jax vocabulary --data runs/data --pieces 32000 --kind wordpiece \\
       --output runs/wordpiece"""
 MARKER = "vocabulary.json"
 OTHERS = ("config.json", "modules.json", "model.safetensors", "dataset_info.json")
@@ -34,13 +34,13 @@ def main(argv):
   sample = list(sampling.smoothed_sample(dataset, exponent=args.exponent, size=args.sentences))
   is_unigram = args.kind == "unigram"
   if is_unigram:
-    model = unigram.train_unigram(sample, args.size)
+    model = unigram.train_unigram(sample, args.pieces)
   else:
-    model = wordpiece.train(sample, args.size)
+    model = wordpiece.train(sample, args.pieces)
   summary = {
     "kind": args.kind,
     "data": args.data,
-    "size": args.size,
+    "size": args.pieces,
     "exponent": args.exponent,
     "sentences": len(sample),
     "languages": len(dataset.indices_by_language),
@@ -55,7 +55,7 @@ def main(argv):
     summary["seconds"] = round(time.monotonic() - start, 1)
     write_json(folder / MARKER, summary)
   print(
-    f"{args.output}: {args.size:,} {args.kind} pieces from {len(sample):,} sentences in "
+    f"{args.output}: {args.pieces:,} {args.kind} pieces from {len(sample):,} sentences in "
     f"{summary['languages']} languages, {summary['seconds']} s."
   )
   if is_unigram:
@@ -65,25 +65,23 @@ def main(argv):
 
 
 def _parsed(argv):
-  parser = argparse.ArgumentParser(
-    prog="labse_jax.vocabulary",
-    description=DESCRIPTION,
-    formatter_class=argparse.RawDescriptionHelpFormatter,
-  )
-  parser.add_argument("--data", required=True, help="a folder that labse_jax.prepare wrote")
-  parser.add_argument("--size", type=int, required=True, help="number of pieces, special ones too")
-  parser.add_argument("--kind", choices=("unigram", "wordpiece"), default="unigram")
-  parser.add_argument("--exponent", type=float, default=0.3, help="of the languages' shares")
-  parser.add_argument("--output", required=True, help="the folder to write")
-  parser.add_argument("--sentences", type=int, default=200_000, help="size of the sample")
+  parser = Command("vocabulary", DESCRIPTION)
+  parser.add_data()
+  add = parser.add
+  pieces = "how many pieces, the special ones included"
+  add("--pieces", old=["--size"], type=int, required=True, metavar="N", help=pieces)
+  add("--kind", choices=("unigram", "wordpiece"), default="unigram", help="how words are split")
+  add("--exponent", type=float, default=0.3, metavar="X", help="of the languages' shares")
+  add("--output", required=True, metavar="FOLDER", help="the folder to write")
+  add("--sentences", type=int, default=200_000, metavar="N", help="size of the sample")
   args = parser.parse_args(argv)
   if args.sentences < 1 or not 0 <= args.exponent <= 1:
     raise InputError(
       f"--sentences {args.sentences} --exponent {args.exponent}: at least 1, and 0 "
       "to 1, are allowed."
     )
-  if args.size < 8:
-    raise InputError(f"--size {args.size}: at least 8 pieces are needed.")
+  if args.pieces < 8:
+    raise InputError(f"--pieces {args.pieces}: at least 8 pieces are needed.")
   _check_output(pathlib.Path(args.output))
   return args
 

@@ -16,7 +16,7 @@ class InputError(ValueError):
 
 def run(main, argv=None):
   """Runs a command's `main(argv)` and exits: 0 done, 2 wrong input, 130 Ctrl-C, 1 our own fault."""
-  signal.signal(signal.SIGINT, signal.default_int_handler)  # Until here labse_jax/__init__ had it.
+  signal.signal(signal.SIGINT, signal.default_int_handler)  # Until here early_interrupt had it.
   hook_before = sys.unraisablehook
   sys.unraisablehook = _interrupt_again
   try:
@@ -67,11 +67,16 @@ def listed(names):
   return text
 
 
+def nearest(name, choices):
+  """A hint at the one of `choices` that is most like `name`; empty where none is like it."""
+  near = difflib.get_close_matches(str(name), list(choices), 1)
+  return f"; did you mean {near[0]!r}?" if near else ""
+
+
 def known(kind, name, choices):
   """Returns `name` if it is one of `choices`; else raises, with the nearest of them."""
   choices = sorted(choices)
   if name not in choices:
-    near = difflib.get_close_matches(str(name), choices, 1)
-    hint = f"; did you mean {near[0]!r}?" if near else "."
+    hint = nearest(name, choices) or "."
     raise InputError(f"Unknown {kind} {name!r}{hint} Choose from {choices}.")
   return name

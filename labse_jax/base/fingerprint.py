@@ -10,10 +10,15 @@ PART = 4096
 
 def model(folder):
   """A hash of everything in a model folder that its vectors depend on."""
+  return _of_files(pathlib.Path(folder), model_files(folder))
+
+
+def model_files(folder):
+  """The files in a model folder that its vectors depend on."""
   paths = []
   for kind in ("*.json", "*.safetensors", "*.model", "vocab.txt"):
     paths += pathlib.Path(folder).rglob(kind)
-  return _of_files(pathlib.Path(folder), paths)
+  return paths
 
 
 def dataset(folder):
@@ -37,6 +42,11 @@ def dataset_sample(folder):
         file.seek(part * size // PARTS)
         digest.update(file.read(min(PART, -(-size // PARTS))))
   return digest.hexdigest()
+
+
+def of_bytes(content):
+  """A hash of what one file holds."""
+  return hashlib.blake2b(content, digest_size=8).hexdigest()
 
 
 def _of_files(folder, paths):

@@ -9,10 +9,14 @@ def hardware():
   """The processor, its cores that this process may use, and JAX's devices."""
   import jax  # Late: `--help` does not wait for JAX.
 
-  cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
   kinds = [device.device_kind for device in jax.devices()]
   devices = {kind: kinds.count(kind) for kind in sorted(set(kinds))}
-  return {"processor": _processor(), "cores": cores, "devices": devices}
+  return {"processor": _processor(), "cores": cores(), "devices": devices}
+
+
+def cores():
+  """The number of cores that this process may use."""
+  return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
 
 
 def _processor():

@@ -1,12 +1,11 @@
 """An experiment's argument (`FILE.py:a=1,runlocal`), and the experiment beside another."""
 
-import difflib
 import importlib.util
 import pathlib
 
 import ml_collections
 
-from labse_jax.base.errors import InputError
+from labse_jax.base.errors import InputError, nearest
 
 
 def parse_arg(arg, **defaults):
@@ -15,7 +14,8 @@ def parse_arg(arg, **defaults):
   for word in filter(None, (arg or "").split(",")):
     name, _, text = word.partition("=")
     if name not in options:
-      raise InputError(f"Unknown option {name!r} of the config{_near(name, options)}")
+      hint = nearest(name, options) or f"; choose from {sorted(options)}."
+      raise InputError(f"Unknown option {name!r} of the config{hint}")
     default = options[name]
     try:
       if isinstance(default, bool):
@@ -43,8 +43,3 @@ def sibling(path, name):
   module = importlib.util.module_from_spec(spec)
   spec.loader.exec_module(module)
   return module
-
-
-def _near(name, choices):
-  near = difflib.get_close_matches(name, choices, 1, 0.5)
-  return f"; did you mean {near[0]!r}?" if near else f"; choose from {sorted(choices)}."

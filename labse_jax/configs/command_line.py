@@ -1,59 +1,110 @@
-"""`--config FILE.py:key=value --config.a.b=v --workdir DIR` to a locked config."""
+"""`--config FILE.py:key=value --config.a.b=v --workdir FOLDER` to a locked config."""
 
-import pathlib
 import re
 import sys
 
 from absl import flags
 from ml_collections import config_flags
 
+from labse_jax.base.command import Command
 from labse_jax.base.errors import InputError
+from labse_jax.configs import experiment_files, fields, loss_options
+
+FIELD = re.compile(r"--(no)?config[.\[]")
 
 
-def load_config(argv, usage=""):
+def load_config(argv, description="", epilog=None):
   """Returns (config, workdir) of a command line; raises InputError for what it does not know."""
-  config, values = parse(argv, usage, workdir=None)
-  if not values.workdir:
-    raise InputError("--workdir DIR is missing; see --help.")
-  return config, values.workdir
+  parser = config_command("train", description, epilog=epilog)
+  parser.add("--workdir", metavar="FOLDER", help="where everything goes")
+  config, args = parse(parser, argv)
+  if not args.workdir:
+    raise InputError("--workdir is missing; see `labse-jax train --help`.")
+  return config, args.workdir
 
 
-def parse(argv, usage, **defaults):
-  """Returns (config, values) of a command line with --config and the flags that `defaults` names.
+def parse(parser, argv):
+  """Returns (config, args): the config of a command line, and the other flags of a Command.
 
-  `--help` prints `usage` and exits. A flag is text, or a switch where its default is a bool. Raises
+  The parser is one of `config_command`. `--fields` prints the config's fields and exits. Raises
   InputError.
   """
-  if "--help" in argv or "-h" in argv or not argv:
-    print(usage)
+  own, changes = _split(argv)
+  args = parser.parse_args(own if argv else ["--help"])
+  config = _load(args.config, changes)
+  if args.fields:
+    print(fields.table(config))
     sys.exit(0)
-  values = flags.FlagValues()
-  config_flag = config_flags.DEFINE_config_file(
-    "config", lock_config=True, flag_values=values, sys_argv=["train", *argv]
-  )
-  for name, default in defaults.items():
-    define = flags.DEFINE_boolean if isinstance(default, bool) else flags.DEFINE_string
-    define(name.replace("_", "-"), default, "", flag_values=values)
-  _check_file(argv)
+  return config, args
+
+
+def config_command(verb, description, *, epilog=None):
+  """A Command with the flags that say which config, and those that change its fields."""
+  parser = Command(verb, description, epilog=epilog)
+  experiment = "an experiment: a file with get_config(arg); what stands after the colon is its arg"
+  form = "FILE.py[:KEY=VALUE,...]"
+  parser.add("--config", required=True, metavar=form, help=experiment)
+  change = "changes a field of the config, such as --config.optim.clip=0.5; may be repeated"
+  # For the help alone: the fields are known when the experiment is.
+  parser.add("--config.FIELD", metavar="VALUE", help=change)
+  parser.add("--fields", action="store_true", help="list the fields of the config and stop")
+  return parser
+
+
+def _split(argv):
+  """(the words that are no change of a field, the changes: (flag, its value or None))."""
+  own = []
+  changes = []
+  words = list(argv)
+  while words:
+    word = words.pop(0)
+    if not FIELD.match(word):
+      own.append(word)
+      continue
+    flag, equals, value = word.partition("=")
+    if not equals:
+      value = words.pop(0) if words and not words[0].startswith("--") else None
+    changes.append((flag, value))
+  return own, changes
+
+
+def _load(experiment, changes):
+  """The config of `FILE.py:arg` with its fields changed, as `_split` gives the changes."""
+  path, colon, arg = experiment.partition(":")
+  flag = f"--config={experiment_files.located(path)}{colon}{arg}"
+  changes, asked = loss_options.split(changes)
+  words = [name if value is None else f"{name}={value}" for name, value in changes]
   try:
-    rest = values(["train", *argv])
+    config = _parsed_by_absl([flag, *words])
   except InputError:
     raise
   except Exception as error:  # Also whatever the experiment's own file raises.
-    raise InputError(_explain(error)) from error
+    unknown = _unknown_field(flag, changes)
+    raise InputError(unknown or _explain(error)) from error
+  loss_options.set_loss(config, asked)
+  return config
+
+
+def _parsed_by_absl(words):
+  values = flags.FlagValues()
+  argv = ["labse-jax", *words]
+  flag = config_flags.DEFINE_config_file(
+    "config", lock_config=True, flag_values=values, sys_argv=argv
+  )
+  rest = values(argv)
   if len(rest) > 1:
     raise InputError(f"Unknown argument {rest[1]!r}; see --help.")
-  return config_flag.value, values
+  return flag.value
 
 
-def _check_file(argv):
-  for word, after in zip(argv, [*argv[1:], ""], strict=True):
-    if word == "--config" or word.startswith("--config="):
-      path = (after if word == "--config" else word.partition("=")[2]).partition(":")[0]
-      if not pathlib.Path(path).is_file():
-        raise InputError(f"{path}: no such config file.")
-      return
-  raise InputError("--config FILE.py is missing; see --help.")
+def _unknown_field(flag, changes):
+  """What to say of the first change of a field that there is not; None where all are there."""
+  try:
+    config = _parsed_by_absl([flag])
+  except Exception:  # The experiment itself is what is wrong.
+    return None
+  messages = [fields.unknown_field(config, FIELD.sub("", name)) for name, _ in changes]
+  return next(filter(None, messages), None)
 
 
 def _explain(error):
@@ -61,9 +112,6 @@ def _explain(error):
   text = str(error.args[0] if error.args else error)
   if "Traceback" in text:  # absl quotes the whole traceback; its last line says what was wrong.
     text = text.strip().splitlines()[-1].removeprefix(f"{InputError.__module__}.InputError: ")
-  near = re.search(r'Did you mean "(\w+)" instead of "(\w+)"', text)
-  if near:
-    return f"Unknown config key {near[2]!r}; did you mean {near[1]!r}?"
   if isinstance(error, SyntaxError):
     return f"{error.filename}:{error.lineno}: {text}."
   if isinstance(error, AttributeError | KeyError):

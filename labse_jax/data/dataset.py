@@ -13,10 +13,12 @@ from labse_jax.base import fingerprint
 from labse_jax.base.errors import InputError
 from labse_jax.base.files import read_json, write_json
 from labse_jax.data.languages import check_code
-from labse_jax.data.sources import ORDER_OF_COLUMNS, Pair
+from labse_jax.data.sources import ENDINGS, ORDER_OF_COLUMNS, Pair
 
 SHARD_EXAMPLES = 1_000_000
 MOST_LANGUAGE_PAIRS = 1 << 16  # As many as a uint16 numbers.
+FILES = ("dataset_info.json", "features.json", "language_pairs.npy", "language_pairs.json")
+TEXT_ENDINGS = {".txt", *ENDINGS}
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 
 
@@ -69,13 +71,41 @@ def language_name(pair):
 
 def open_dataset(folder):
   """Opens a dataset folder; raises InputError if the folder is not one."""
-  folder = pathlib.Path(folder)
-  for name in ("dataset_info.json", "features.json", "language_pairs.npy", "language_pairs.json"):
-    if not (folder / name).is_file():
-      raise InputError(
-        f"{folder}: not a dataset folder (no {name}); `python -m labse_jax.prepare` makes one."
-      )
+  check_folder(folder)
   return Dataset(folder)
+
+
+def check_folder(folder):
+  """Raises InputError where a path is no dataset folder; says what it is, and what makes one."""
+  folder = pathlib.Path(folder)
+  if folder.is_file():
+    raise InputError(
+      f"{folder}: is a file, and a dataset folder is needed. First run "
+      f"{_prepare(folder)}, then give DIR."
+    )
+  missing = [name for name in FILES if not (folder / name).is_file()]
+  if missing:
+    what = f"no {missing[0]}" if folder.is_dir() else "there is no such folder"
+    raise InputError(f"{folder}: not a dataset folder ({what}); {_advice(folder)}")
+
+
+def _advice(folder):
+  """What to do about a folder that is no dataset: by what is in it."""
+  entries = sorted(folder.iterdir()) if folder.is_dir() else []
+  for entry in entries:
+    if (entry / FILES[0]).is_file():
+      return f"did you mean {entry}?"
+  for entry in entries:
+    if TEXT_ENDINGS & {*entry.suffixes} and entry.is_file():
+      return f"it holds text, such as {entry.name}: first run {_prepare(entry)}, then give DIR."
+  return "`labse-jax prepare` makes one."
+
+
+def _prepare(path):
+  """The command that makes a dataset of a file."""
+  return (
+    f"`labse-jax prepare --input {path} --source-language CODE --target-language CODE --output DIR`"
+  )
 
 
 class Dataset:

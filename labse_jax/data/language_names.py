@@ -6,9 +6,8 @@ import re
 
 from labse_jax.base.errors import InputError
 from labse_jax.data.language_codes import is_code
-from labse_jax.data.languages import ISO_639_3, standard_language
+from labse_jax.data.languages import ISO_639_3, check_code, standard_language
 
-UNKNOWN = "und"  # The code of ISO 639-3 for a language that was not told.
 _LANGUAGE = re.compile(r"([a-z]{2,3})(?:[-_][A-Z][a-z]{3})?(?:[-_](?:[A-Z]{2}|\d{3}))?")
 
 
@@ -30,19 +29,20 @@ def names():
   return dict(re.findall(r"(\w{3}) ([^;\n]+)", _NAMES))
 
 
-def known_language(flag, code):
-  """The standard code of what a person gave as `flag`: `en`, `eng`, `zho-Hans` or `en-US`.
+def asked_language(text):
+  """The code of a language that a person gives by code or name; raises InputError for no language.
 
-  Raises InputError, with the nearest code, where it is no code of ISO 639-1 or ISO 639-3.
+  `English` gives "eng"; a code is returned as it was written, since some files keep it.
   """
-  standard = standard_language(code)
-  if is_code(standard.replace("_", "-").partition("-")[0]):
-    return standard
-  near = _nearest(code)
-  hint = f" Did you mean {near} ({names()[near]})?" if near else ""
+  codes = _codes_of_names()
+  if text.lower() in codes:
+    return codes[text.lower()]
+  if is_code(standard_language(text).replace("_", "-").partition("-")[0].lower()):
+    return check_code(text)
+  near = _nearest(text)
+  hint = f"; did you mean {named(near)}?" if near else "."
   raise InputError(
-    f"{flag} {code}: is no language code.{hint} Codes are those of ISO 639-3, such as eng, deu"
-    " or zho-Hans."
+    f"Unknown language {text!r}{hint} A code of ISO 639 is needed, such as deu or de."
   )
 
 

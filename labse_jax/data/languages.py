@@ -22,6 +22,7 @@ sw swa ta tam te tel tg tgk th tha ti tir tk tuk tl tgl tn tsn to ton tr tur ts 
 ty tah ug uig uk ukr ur urd uz uzb ve ven vi vie vo vol wa wln wo wol xh xho yi yid yo yor za zha
 zh zho zu zul iw heb in ind ji yid mo ron
 """
+UNKNOWN = "und"  # The code of a language that nobody named.
 ISO_639_3 = dict(re.findall(r"(\w{2})\s(\w{3})", _TWO_LETTERS))
 # Codes of ISO 639-2 that name a family of languages, and those reserved for private use.
 _NO_LANGUAGE = re.compile(

@@ -2,8 +2,7 @@
 
 from labse_jax.base.errors import listed
 from labse_jax.data.language_codes import is_code
-from labse_jax.data.language_names import UNKNOWN
-from labse_jax.data.languages import standard_language
+from labse_jax.data.languages import UNKNOWN, standard_language
 
 SIDES = ("source", "target")
 

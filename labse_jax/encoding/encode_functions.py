@@ -6,7 +6,7 @@ from labse_jax.base.errors import InputError
 from labse_jax.encoding import vector_files
 
 
-def load_encode(model, *, precision="float32", prompt=None):
+def load_encode(model, *, dtype="float32", prompt=None):
   """A function from a list of sentences to unit vectors, float32 [N, D].
 
   `model` is a sentence-transformers folder, or a .npy file of vectors that another system made.
@@ -16,7 +16,7 @@ def load_encode(model, *, precision="float32", prompt=None):
   # Late: `--help` does not wait for JAX.
   from labse_jax.encoding.sentence_encoder import SentenceEncoder
 
-  encoder = SentenceEncoder.load(model, precision=precision)
+  encoder = SentenceEncoder.load(model, dtype=dtype)
   return encode_function(encoder, prompt=prompt, progress=True)
 
 
@@ -69,13 +69,14 @@ def encode_once(encoder, texts, prompt, bar):
   times_U = np.bincount(row_N)
   distinct = [texts[place] for place in first_U]
   vectors_UP = np.empty((len(distinct), encoder.dimension), np.float16)
-  encode = encode_function(encoder, prompt=prompt, warn=False)
   cut = 0
   # In the encoder's own chunks, so that the bar moves while a long list is encoded.
   for start in range(0, len(distinct), sentence_encoder.CHUNK):
     part = slice(start, start + sentence_encoder.CHUNK)
-    vectors_UP[part] = encode(distinct[part])
-    cut += encoder.cut
+    vectors_UP[part], part_cut = encoder.encode_counted(
+      distinct[part], prompt=prompt, normalize_embeddings=True
+    )
+    cut += part_cut
     bar.update(int(times_U[part].sum()))
   return vectors_UP[row_N], cut, len(distinct)
 

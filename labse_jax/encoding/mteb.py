@@ -4,7 +4,7 @@ import hashlib
 import json
 import pathlib
 
-from labse_jax.base import fingerprint
+from labse_jax import model_folder
 from labse_jax.base.errors import InputError
 from labse_jax.encoding.sentence_encoder import SentenceEncoder
 
@@ -21,12 +21,16 @@ class Encoder(AbsEncoder):
 
   The keys of `prompts` are those of mteb: a task, a task type (such as "STS"), either of them with
   "-query" or "-document" behind it, or "query" or "document". None takes the folder's own prompts.
-  Where no key fits, the folder's default prompt is put before each text.
+  Where no key fits, the folder's default prompt is put before each text. `precision` is the older
+  name of `dtype`.
   """
 
-  def __init__(self, model_name, revision=None, *, device=None, precision="float32", prompts=None):
+  def __init__(
+    self, model_name, revision=None, *, device=None, dtype="float32", prompts=None, precision=None
+  ):
+    dtype = precision or dtype
     del device  # The protocol gives it; JAX has chosen.
-    self.model = SentenceEncoder.load(model_name, precision=precision)
+    self.model = SentenceEncoder.load(model_name, dtype=dtype)
     model_prompts = self.model.prompts if prompts is None else prompts
     if "passage" in model_prompts:  # Folders say "passage" or "document"; mteb says "document".
       model_prompts = {"document": model_prompts["passage"], **model_prompts}
@@ -34,12 +38,13 @@ class Encoder(AbsEncoder):
     self.mteb_model_meta = ModelMeta.create_empty(
       {
         "name": f"labse_jax/{pathlib.Path(model_name).resolve().name}",
-        "revision": revision or fingerprint.model(model_name),  # mteb keeps results by it.
+        # mteb keeps results by the revision.
+        "revision": revision or model_folder.fingerprint_of(model_name),
         "framework": ["JAX"],
         "embed_dim": self.model.dimension,
-        "max_tokens": self.model.max_length,
-        "similarity_fn_name": ScoringFunction.COSINE,
-        "experiment_kwargs": _settings(precision, prompts),
+        "max_tokens": self.model.max_seq_length,
+        "similarity_fn_name": ScoringFunction(self.model.similarity_fn_name),
+        "experiment_kwargs": _settings(dtype, prompts),
       }
     )
 
@@ -53,14 +58,14 @@ class Encoder(AbsEncoder):
     return self.model.encode(texts, prompt=prompt, **options)
 
 
-def _settings(precision, prompts):
+def _settings(dtype, prompts):
   """The settings beside the folder that change the vectors; None where there are none.
 
   mteb puts them into the name of the folder in which it keeps results.
   """
   settings = {}
-  if precision != "float32":
-    settings["precision"] = precision
+  if dtype != "float32":
+    settings["precision"] = dtype
   if prompts is not None:  # Hashed: prompts may be too long for a name, or not allowed in one.
     text = json.dumps(prompts, sort_keys=True)
     settings["prompts"] = hashlib.blake2b(text.encode(), digest_size=8).hexdigest()

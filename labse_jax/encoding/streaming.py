@@ -11,7 +11,6 @@ import numpy as np
 from labse_jax.base import console, files
 from labse_jax.base.errors import InputError
 from labse_jax.encoding import sentence_encoder
-from labse_jax.encoding.encode_functions import encode_function
 
 FLOAT_BYTES = 4
 
@@ -36,15 +35,15 @@ def encode_file(encoder, source, output, *, identity, prompt=None, progress=None
   with files.naming(output):
     cuts = _resume(partial, note, _about(source, identity), (lines, encoder.dimension))
     done = min(len(cuts) * sentence_encoder.CHUNK, lines)
-    encode = encode_function(encoder, prompt=prompt, warn=False)
     with (
       open(partial, "ab") as vectors,
       open(note, "a", encoding="utf-8") as log,
       console.progress(unit="lines", total=lines, initial=done, shown=progress) as bar,
     ):
       for chunk in _chunks(files.read_lines(source, skip=done)):
-        _append(vectors, log, encode(chunk), encoder.cut)
-        cuts.append(encoder.cut)
+        vectors_ND, cut = encoder.encode_counted(chunk, prompt=prompt, normalize_embeddings=True)
+        _append(vectors, log, vectors_ND, cut)
+        cuts.append(cut)
         bar.update(len(chunk))
       os.fsync(vectors.fileno())
     os.replace(partial, output)

@@ -4,9 +4,10 @@ import jax
 import jax.numpy as jnp
 
 from labse_jax.losses.shared.pair_sums import softmax_sums
-from labse_jax.losses.shared.ranking import mean_over, of_pairs, rank
+from labse_jax.losses.shared.ranking import mean_over_pairs, of_pairs, rank
 
 
+# The defaults are what Park et al. 2024 compare with: their temperature of 0.1, and no margin.
 def hard_negative_ranking(
   x_bD,
   y_bD,
@@ -16,8 +17,8 @@ def hard_negative_ranking(
   negatives_bKD,
   negative_ids_bK,
   negative_mask_bK,
-  scale,
-  margin,
+  scale=10.0,
+  margin=0.0,
   spread,
 ):
   """`margin_softmax` whose sources are also ranked against K negatives that each pair brings.
@@ -32,7 +33,6 @@ def hard_negative_ranking(
   )
   b, K, D = negatives_bKD.shape
   forward_b = rows["lse"]
-  mean, _ = mean_over(mask_b, spread.axis_name)
   # The source's other candidates: one more sum, joined with that over the targets.
   if K:
     of_negatives = {
@@ -43,9 +43,9 @@ def hard_negative_ranking(
       scale * x_bD, negatives_bKD.reshape(b * K, D), of_pairs(ids_b2, mask_b), of_negatives, spread
     )
     forward_b = jnp.logaddexp(forward_b, hard["lse"])
-    metrics |= {"hard_negatives": mean(hard["count"])}
+    metrics |= {"hard_negatives": mean_over_pairs(hard["count"], mask_b, spread)}
 
   def one_way(lse_b):
-    return mean(jax.nn.softplus(lse_b - positive_b))
+    return mean_over_pairs(jax.nn.softplus(lse_b - positive_b), mask_b, spread)
 
   return one_way(forward_b) + one_way(columns["lse"]), metrics

@@ -2,10 +2,12 @@
 
 import jax
 
-from labse_jax.losses.shared.ranking import mean_over, rank
+from labse_jax.losses.shared.ranking import mean_over_pairs, rank
 
 
-def margin_softmax(x_bD, y_bD, ids_b2, mask_b, *, scale, margin, spread):
+# The defaults are those of the official TensorFlow code (tensorflow/models, labse_base.yaml:
+# logit_scale, logit_margin).
+def margin_softmax(x_bD, y_bD, ids_b2, mask_b, *, scale=100.0, margin=0.3, spread):
   """Translation ranking in both directions with an additive margin (Yang et al. 2019, eq. 4-6).
 
   Runs inside `shard_map` (or any map that names the axes of `spread`); every device brings `b`
@@ -17,10 +19,9 @@ def margin_softmax(x_bD, y_bD, ids_b2, mask_b, *, scale, margin, spread):
   positive_b, rows, columns, metrics = rank(
     x_bD, y_bD, ids_b2, mask_b, scale=scale, margin=margin, spread=spread
   )
-  mean, _ = mean_over(mask_b, spread.axis_name)
 
   # log(e^p + sum e^n) - p = softplus(lse(n) - p).
   def one_way(sums):
-    return mean(jax.nn.softplus(sums["lse"] - positive_b))
+    return mean_over_pairs(jax.nn.softplus(sums["lse"] - positive_b), mask_b, spread)
 
   return one_way(rows) + one_way(columns), metrics

@@ -3,7 +3,7 @@
 import jax
 import jax.numpy as jnp
 
-from labse_jax.losses.shared.ranking import mean_over
+from labse_jax.losses.shared.ranking import count_pairs, mean_over_pairs
 
 
 def mse_distillation(x_bD, y_bD, ids_b2, mask_b, *, teacher_bP, spread):
@@ -14,9 +14,9 @@ def mse_distillation(x_bD, y_bD, ids_b2, mask_b, *, teacher_bP, spread):
   `ids_b2` plays no part. Other arguments and the result are those of `margin_softmax`.
   """
   target_bD = jax.lax.stop_gradient(teacher_bP.astype(jnp.float32))
-  mean, count = mean_over(mask_b, spread.axis_name)
 
   def distance(z_bD):
-    return mean(((z_bD.astype(jnp.float32) - target_bD) ** 2).sum(1))
+    distance_b = ((z_bD.astype(jnp.float32) - target_bD) ** 2).sum(1)
+    return mean_over_pairs(distance_b, mask_b, spread)
 
-  return distance(x_bD) + distance(y_bD), {"pairs": count}
+  return distance(x_bD) + distance(y_bD), {"pairs": count_pairs(mask_b, spread)}

@@ -4,14 +4,19 @@ import jax
 import jax.numpy as jnp
 
 from labse_jax.losses.shared.pair_sums import count_negatives, elementwise_sums
-from labse_jax.losses.shared.ranking import mean_over, of_pairs, similarity_of_pairs
+from labse_jax.losses.shared.ranking import (
+  count_pairs,
+  mean_over_pairs,
+  of_pairs,
+  similarity_of_pairs,
+)
 
 
-def sigmoid(x_bD, y_bD, ids_b2, mask_b, *, scale, bias, spread):
+def sigmoid(x_bD, y_bD, ids_b2, mask_b, *, scale=10.0, bias=-10.0, spread):
   """-1/N sum_ij log sigmoid(z_ij (scale x_i . y_j + bias)), z 1 for pairs and -1 else.
 
-  N is the number of pairs; both directions are in the one sum. At the start the paper has scale 10
-  and bias -10, both learned. Other arguments and the result are those of `margin_softmax`.
+  N is the number of pairs; both directions are in the one sum. The defaults are where the paper
+  starts to learn both. Other arguments and the result are those of `margin_softmax`.
   """
   of_b = of_pairs(ids_b2, mask_b)
   # A column for the bias: its gradient comes with that of the vectors.
@@ -20,9 +25,9 @@ def sigmoid(x_bD, y_bD, ids_b2, mask_b, *, scale, bias, spread):
   key = jnp.concatenate((y_bD, ones_b1), 1)
   others_b = elementwise_sums(query, key, of_b, of_b, softplus, spread)
   positive_b = scale * similarity_of_pairs(x_bD, y_bD) + bias
-  mean, count = mean_over(mask_b, spread.axis_name)
-  metrics = {"pairs": count, "negatives": mean(count_negatives(of_b, of_b, spread))}
-  return mean(others_b + jax.nn.softplus(-positive_b)), metrics
+  negatives = mean_over_pairs(count_negatives(of_b, of_b, spread), mask_b, spread)
+  loss = mean_over_pairs(others_b + jax.nn.softplus(-positive_b), mask_b, spread)
+  return loss, {"pairs": count_pairs(mask_b, spread), "negatives": negatives}
 
 
 def softplus(logit, _):

@@ -4,7 +4,12 @@ import jax
 import jax.numpy as jnp
 
 from labse_jax.losses.shared.pair_sums import count_negatives, elementwise_sums
-from labse_jax.losses.shared.ranking import mean_over, of_pairs, similarity_of_pairs
+from labse_jax.losses.shared.ranking import (
+  count_pairs,
+  mean_over_pairs,
+  of_pairs,
+  similarity_of_pairs,
+)
 
 
 def similarity_distillation(x_bD, y_bD, ids_b2, mask_b, *, teacher_bP, spread):
@@ -19,8 +24,11 @@ def similarity_distillation(x_bD, y_bD, ids_b2, mask_b, *, teacher_bP, spread):
   others_b = elementwise_sums(x_bD, y_bD, labelled_b, labelled_b, squared, spread)
   number_b = 1 + count_negatives(of_b, of_b, spread)
   own_b = squared(similarity_of_pairs(x_bD, y_bD), (label_bP**2).sum(1))
-  mean, count = mean_over(mask_b, spread.axis_name)
-  metrics = {"pairs": count, "negatives": mean(number_b - 1)}
+
+  def mean(value_b):
+    return mean_over_pairs(value_b, mask_b, spread)
+
+  metrics = {"pairs": count_pairs(mask_b, spread), "negatives": mean(number_b - 1)}
   return mean(others_b + own_b) / jnp.maximum(mean(number_b), 1), metrics
 
 

@@ -3,12 +3,21 @@
 import jax
 import jax.numpy as jnp
 
+from labse_jax.losses.hard_contrastive import TEMPERATURE
 from labse_jax.losses.shared.pair_sums import softmax_sums
-from labse_jax.losses.shared.ranking import mean_over, of_pairs, rank
+from labse_jax.losses.shared.ranking import mean_over_pairs, of_pairs, rank
 
 
 def soft_contrastive(
-  x_bD, y_bD, ids_b2, mask_b, *, teacher_bP, temperature, teacher_temperature, spread
+  x_bD,
+  y_bD,
+  ids_b2,
+  mask_b,
+  *,
+  teacher_bP,
+  temperature=TEMPERATURE,
+  teacher_temperature=TEMPERATURE,
+  spread,
 ):
   """Cross entropy between softmax_j(x_i . y_j / temperature) and the teacher's, both directions.
 
@@ -42,12 +51,11 @@ def cross_entropy(x_bD, y_bD, ids_b2, mask_b, labels, temperature, spread):
   positive_b, rows, columns, metrics = rank(
     x_bD, y_bD, ids_b2, mask_b, scale=1 / temperature, margin=0.0, spread=spread, labels=streamed
   )
-  mean, _ = mean_over(mask_b, spread.axis_name)
 
   def soft_b(sums):
     return sums["soft"] + labels["own"] * positive_b
 
   def one_way(sums):
-    return mean(jnp.logaddexp(sums["lse"], positive_b) - soft_b(sums))
+    return mean_over_pairs(jnp.logaddexp(sums["lse"], positive_b) - soft_b(sums), mask_b, spread)
 
   return one_way(rows) + one_way(columns), metrics

@@ -1,9 +1,21 @@
 """Soft labels across languages and within each: training both spaces (Park et al. 2024, TCM)."""
 
+from labse_jax.losses.hard_contrastive import TEMPERATURE
 from labse_jax.losses.soft_contrastive import cross_entropy, teacher_labels
 
 
-def tcm(x_bD, y_bD, ids_b2, mask_b, *, teacher_bP, temperature, teacher_temperature, cross, spread):
+def tcm(
+  x_bD,
+  y_bD,
+  ids_b2,
+  mask_b,
+  *,
+  teacher_bP,
+  temperature=TEMPERATURE,
+  teacher_temperature=TEMPERATURE,
+  cross=1 / 3,
+  spread,
+):
   """cross * L(x, y) + (1 - cross) * (L(x, x) + L(y, y)) / 2, L being `soft_contrastive`.
 
   The published code adds the three with equal weights: cross = 1/3, up to the factor 3. The metrics

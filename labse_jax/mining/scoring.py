@@ -37,6 +37,11 @@ def mined(x, y, vectors, score, *, retrieval, threshold, allowed):
     retrieval=retrieval,
     allowed=allowed,
   )
+  return _pairs(x, y, columns, threshold=threshold)
+
+
+def _pairs(x, y, columns, *, threshold=None):
+  """The ScoredPairs of columns (row_x_P, row_y_P, score_P), without those below the threshold."""
   pairs = []
   for row_x, row_y, pair_score in _rows(columns):
     if threshold is None or pair_score >= threshold:
@@ -74,10 +79,7 @@ def calibrated(x, y, vectors, score, *, precision, allowed, gold_2G):
       copied=(copied(x.lines), copied(y.lines)),
     )
   except calibration.NoEstimate as error:
-    pairs = []
-    for row_x, row_y, pair_score in _rows(error.found):
-      pairs.append(_pair(pair_score, x, row_x, y, row_y))
-    return Calibrated(pairs, reason=str(error))
+    return Calibrated(_pairs(x, y, error.found), reason=str(error))
   reason = None
   try:
     lowest = calibration.threshold(found, precision)

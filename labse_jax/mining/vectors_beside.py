@@ -7,7 +7,8 @@ import shutil
 
 import numpy as np
 
-from labse_jax.base import files, fingerprint
+from labse_jax import model_folder
+from labse_jax.base import files
 from labse_jax.encoding.sentence_encoder import SentenceEncoder
 from labse_jax.encoding.streaming import encode_file
 from labse_jax.mining.texts import SIDES
@@ -31,7 +32,7 @@ class Encoding:
 
 def load_encoding(model, *, dtype, prompt):
   """Loads a model folder as an Encoding."""
-  return Encoding(SentenceEncoder.load(model, precision=dtype), model, dtype, prompt)
+  return Encoding(SentenceEncoder.load(model, dtype=dtype), model, dtype, prompt)
 
 
 def folder_of(output):
@@ -50,7 +51,7 @@ def vectors_beside(output, paths, texts, encoding, *, score_only):
   folder = folder_of(output)
   files.check_replaceable(folder, marker=MARKER)
   identity = {
-    "model": fingerprint.model(encoding.model),
+    "model": model_folder.fingerprint_of(encoding.model),
     "precision": encoding.dtype,
     "prompt": encoding.prompt,
   }

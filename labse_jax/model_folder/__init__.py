@@ -6,10 +6,11 @@ import pathlib
 
 import numpy as np
 
-from labse_jax.base import files
+from labse_jax.base import files, fingerprint
 from labse_jax.base.errors import InputError, known
 from labse_jax.base.files import read_json, write_json
-from labse_jax.model_folder import sentence_modules, transformers_config, weights
+from labse_jax.model_folder import prompts, sentence_modules, transformers_config, weights
+from labse_jax.model_folder.hub import located
 from labse_jax.model_folder.tensor_file import FLOATS, Tensors, save
 from labse_jax.model_folder.tensor_names import NAMES, POOLER, TABLE
 from labse_jax.tokenizer import settings as tokenizer_settings
@@ -28,7 +29,6 @@ TOKEN_NAMES = {
 }
 # sentence-transformers' first releases named the file of limits by the model's type.
 OLD_TYPES = ("bert", "distilbert", "xlm-roberta")
-PROMPTS = "config_sentence_transformers.json"
 INT8_ROWS = "int8_rows"
 DTYPES = {np.dtype(kind).name: kind for kind in FLOATS.values()} | {INT8_ROWS: np.float32}
 
@@ -40,6 +40,7 @@ class ModelFolder:
   `dtype` is how the weights are stored: float32, float16, bfloat16, or int8_rows. int8_rows keeps
   the word table as int8 with a scale for each row, and the rest in float32. `pooler` holds the
   tensors of BERT's own pooler where the folder has one that its sentence vectors do not use.
+  `similarity` names what its vectors are compared by, one of prompts.SIMILARITIES.
   """
 
   model: dict
@@ -51,6 +52,7 @@ class ModelFolder:
   default_prompt: str | None = None
   dtype: str = "float32"
   pooler: dict = dataclasses.field(default_factory=dict)
+  similarity: str = "cosine"
 
   @property
   def prompt(self):
@@ -77,9 +79,10 @@ def read(folder, *, pretraining=False):
   """Reads a folder of sentence-transformers, or of transformers alone; InputError if it is none.
 
   It reads BERT, XLM-R, MPNet and DistilBERT. With `pretraining`, params["masked_lm"] is the head of
-  masked language modelling, if the folder has one.
+  masked language modelling, if the folder has one. `folder` may be a model's name on the Hugging
+  Face hub (`hub.located`).
   """
-  folder = pathlib.Path(folder)
+  folder = located(folder)
   content = describe(folder)
   encoder, _, dense = sentence_modules.read(folder)
   tensors = Tensors(encoder)
@@ -97,7 +100,7 @@ def read(folder, *, pretraining=False):
 
 def describe(folder):
   """Reads a folder as `read` does, but without the tensors: `params` is None."""
-  folder = pathlib.Path(folder)
+  folder = located(folder)
   if not folder.is_dir():
     raise InputError(f"{folder}: no such folder; a model folder is needed.")
   encoder, head, dense = sentence_modules.read(folder)
@@ -112,16 +115,22 @@ def describe(folder):
     raise InputError(f"{path}: quantised as {stored!r}; only {INT8_ROWS} is read.")
   if dense:
     head |= sentence_modules.read_dense(dense, model["width"])
-  prompts, default_prompt = _read_prompts(folder / PROMPTS)
+  own_prompts, default_prompt, similarity = prompts.read(folder)
   return ModelFolder(
     model=model,
     head=head,
     params=None,
     tokenizer_file=tokenizer_file(encoder),
     max_length=_read_max_length(encoder, model),
-    prompts=prompts,
+    prompts=own_prompts,
     default_prompt=default_prompt,
+    similarity=similarity,
   )
+
+
+def fingerprint_of(folder):
+  """A hash of all that a model folder's vectors depend on; `folder` is as in `read`."""
+  return fingerprint.model(located(folder))
 
 
 def _write_encoder(folder, content, pad):
@@ -202,36 +211,7 @@ def _write_modules(folder, content):
     folder / "sentence_bert_config.json",
     {"max_seq_length": content.max_length, "do_lower_case": False},
   )
-  write_json(
-    folder / PROMPTS,
-    {
-      "prompts": content.prompts,
-      "default_prompt_name": content.default_prompt,
-      "similarity_fn_name": "cosine",
-    },
-  )
-
-
-def _read_prompts(path):
-  """Returns (prompts, the default one's name); a prompt of null is empty."""
-  config = read_json(path, {})
-  given = config.get("prompts") or {}
-  if not isinstance(given, dict):
-    raise InputError(f"{path}: prompts is {given!r}; an object of texts is needed.")
-  prompts = {}
-  for name, text in given.items():
-    if not isinstance(text, str | None):
-      raise InputError(f"{path}: prompts is {given!r}; an object of texts is needed.")
-    prompts[name] = text or ""
-  default = config.get("default_prompt_name")
-  if default is not None and default not in list(prompts):  # JSON may hold what has no hash.
-    raise InputError(f"{path}: default_prompt_name is {default!r}; one of {sorted(prompts)}.")
-  if config.get("truncate_dim") is not None:
-    raise InputError(
-      f"{path}: truncate_dim is not supported. Take it away, and ask for truncate_dim where the "
-      "vectors are made."
-    )
-  return prompts, default
+  prompts.write(folder, content.prompts, content.default_prompt, content.similarity)
 
 
 def _read_max_length(encoder, model):

@@ -6,8 +6,9 @@ import numpy as np
 from labse_jax.base.errors import InputError, known
 from labse_jax.base.sharding import batch_sharding, make_mesh
 from labse_jax.neighbours import lists as search_lists
+from labse_jax.neighbours.settings import DTYPES
 from labse_jax.neighbours.state import SearchState
-from labse_jax.neighbours.tiles import DTYPES, GROUP, merge
+from labse_jax.neighbours.tiles import GROUP, merge
 
 QUERIES = 1024  # Of each device at a time; with a block of candidates, 32 MiB of scores.
 QUERIES_BOTH = 2048  # 64 MiB: more queries share what a candidate costs for each tile.
@@ -45,10 +46,9 @@ def top_k_both(x_ND, y_MD, k, *, block=8192, dtype="float32", state=None):
   check(x_ND, y_MD, k, dtype)
   if k > len(x_ND):
     raise InputError(
-      f"k = {k}: 1 to {len(x_ND):,}, the number of queries, is allowed, since top_k_both searches"
-      " both ways; top_k finds neighbours in one direction."
+      f"k = {k}: 1 to {len(x_ND):,}, the number of queries, is allowed;"
+      " top_k finds the neighbours of one side alone."
     )
-  check(y_MD, x_ND, k, dtype)
   (found_x, found_y), kept = _search(
     x_ND, y_MD, k=k, rows=QUERIES_BOTH, block=block, dtype=dtype, both=True, state=state
   )
@@ -61,6 +61,11 @@ def top_k_both(x_ND, y_MD, k, *, block=8192, dtype="float32", state=None):
 def check(queries_ND, candidates_CD, k, dtype="float32"):
   """Raises InputError where these vectors cannot be searched."""
   known("dtype", dtype, DTYPES)
+  for name, vectors in (("Queries", queries_ND), ("Candidates", candidates_CD)):
+    if np.ndim(vectors) != 2:
+      raise InputError(
+        f"{name} have shape {list(np.shape(vectors))}; [N, D] is needed, [1, D] for one vector."
+      )
   if queries_ND.shape[1] != candidates_CD.shape[1]:
     raise InputError(
       f"Queries have {queries_ND.shape[1]} dimensions, candidates "

@@ -4,13 +4,8 @@ import numpy as np
 
 from labse_jax.base.errors import known
 from labse_jax.neighbours.exact import top_k_both
+from labse_jax.neighbours.settings import MARGINS, RETRIEVALS
 
-MARGINS = {
-  "ratio": lambda cosine, mean: cosine / mean,
-  "distance": lambda cosine, mean: cosine - mean,
-  "absolute": lambda cosine, mean: cosine,
-}
-RETRIEVALS = ("max", "forward", "backward", "intersection", "union")
 PART = 4096  # Pairs whose vectors are read at a time.
 
 

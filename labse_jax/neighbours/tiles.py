@@ -8,7 +8,6 @@ import jax.numpy as jnp
 from labse_jax.base.sharding import BATCH
 
 GROUP = 32  # Neighbouring candidates of a tile whose maximum is compared first.
-DTYPES = ("float32", "bfloat16", "int8")
 
 
 @functools.partial(jax.jit, static_argnames=("whole", "dtype"))

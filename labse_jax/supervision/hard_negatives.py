@@ -7,13 +7,14 @@ import jax
 import numpy as np
 
 from labse_jax import model_folder
-from labse_jax.base import files, fingerprint
+from labse_jax.base import files
 from labse_jax.base.console import say
 from labse_jax.base.errors import InputError
 from labse_jax.encoding.encode_functions import encode_function
 from labse_jax.encoding.sentence_encoder import SentenceEncoder
 from labse_jax.supervision import manifest, settings
-from labse_jax.supervision.negative_mining import CANDIDATES, MARGIN, Rule, mine
+from labse_jax.supervision.negative_mining import mine
+from labse_jax.supervision.negative_rule import CANDIDATES, MARGIN, Rule
 
 LEAST = 5  # What training mines for each pair, so that a larger k does not mine all again.
 KINDS = {
@@ -39,7 +40,8 @@ def checked(config):
   section = config.get("hard_negatives")
   if not section:
     raise InputError(
-      f"Loss {config.loss!r} needs hard negatives: config.hard_negatives = dict(model=FOLDER, k=5)."
+      f"Loss {config.loss!r} needs hard negatives: config.hard_negatives = dict(model=FOLDER, "
+      "k=5). --config experiments/ablations/hard_negatives.py:miner=FOLDER,data=FOLDER has them."
     )
   # `every` goes to the task, which mines again so often.
   options = settings.arguments(
@@ -94,7 +96,7 @@ def place(dataset, model, rule, prompt=None):
   content = model_folder.describe(model)
   if prompt is None:
     prompt = content.prompt
-  about = {"model": fingerprint.model(model), "prompt": prompt}
+  about = {"model": model_folder.fingerprint_of(model), "prompt": prompt}
   # Without k: what was mined for a larger k serves a smaller one.
   name = manifest.folder_name([about, rule.margin, rule.candidates])
   return Place(dataset.folder / "hard_negatives" / name, about | _about(dataset, rule))
@@ -104,7 +106,7 @@ def mine_by_folder(dataset, model, rule, stored, *, precision="float32"):
   """Mines by a model folder into its Place `stored`; returns the manifest."""
   files.check_replaceable(stored.folder, marker=manifest.NAME)
   say(f"{stored.folder}: {model} mines hard negatives of {len(dataset):,} pairs, once.")
-  encoder = SentenceEncoder.load(model, precision=precision)
+  encoder = SentenceEncoder.load(model, dtype=precision)
   encode = encode_function(encoder, prompt=stored.about["prompt"], progress=True)
   negatives_NK, counts = mine(dataset, encode, rule)
   about = stored.about | {"precision": precision}

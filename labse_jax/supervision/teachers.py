@@ -20,6 +20,12 @@ CHOICES = {
   "projection": ("", "pca"),
 }
 
+EXPERIMENTS = {  # Those of experiments/imascl that give a loss its teacher.
+  "tcm": "tcm.py",
+  "mse_distillation": "mse.py",
+  "similarity_distillation": "similarity.py",
+}
+
 
 def look_up(
   dataset,
@@ -121,7 +127,9 @@ def checked(config, student_width):
   if not section:
     raise InputError(
       f"Loss {config.loss!r} needs a teacher: config.teacher = dict(model=FOLDER, "
-      f"labels=...), labels one of {CHOICES['labels']}."
+      f"labels=...), labels one of {CHOICES['labels']}. --config experiments/imascl/"
+      f"{EXPERIMENTS.get(config.loss, 'priority.py')}:model=FOLDER,teacher=FOLDER,data=FOLDER "
+      "has one."
     )
   teacher = settings.arguments(
     "teacher", section, look_up, given=["dataset", "student_width"], needed=["model", "labels"]

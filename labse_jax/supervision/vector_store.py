@@ -3,7 +3,7 @@
 import numpy as np
 
 from labse_jax import model_folder
-from labse_jax.base import console, files, fingerprint
+from labse_jax.base import console, files
 from labse_jax.base.errors import InputError
 from labse_jax.encoding.encode_functions import encode_once
 from labse_jax.encoding.sentence_encoder import SentenceEncoder
@@ -32,7 +32,7 @@ class Store:
     self.prompt = prompt
     self.width = content.vector_width
     self._about = {
-      "model": fingerprint.model(model),
+      "model": model_folder.fingerprint_of(model),
       "prompt": prompt,
       "data": dataset.fingerprint,
       "pairs": len(dataset),
@@ -76,7 +76,7 @@ class Store:
     missing = self.missing()
     if not missing:
       return
-    encoder = SentenceEncoder.load(self.model, precision=precision)
+    encoder = SentenceEncoder.load(self.model, dtype=precision)
     if not begun:
       # Before the first shard: what is there can then always be told apart.
       self._manifest = self._about | {"precision": precision, "folder": str(self.model)}

@@ -8,13 +8,15 @@ from jax.experimental import multihost_utils
 import jax.numpy as jnp
 import numpy as np
 
-from labse_jax.base import fingerprint
+from labse_jax import model_folder
 from labse_jax.base.console import is_main, say
 from labse_jax.base.errors import InputError, known
-from labse_jax.base.plugins import chosen
+from labse_jax.base.plugins import is_file
 from labse_jax.base.sharding import BATCH, split_rows
+from labse_jax.configs.loss_options import completed, loss_function
 from labse_jax.data.batches import pairs, streams
 from labse_jax.data.dataset import open_dataset
+from labse_jax.losses.shared import contract
 from labse_jax.losses.shared.exchange import EXCHANGES, Spread
 from labse_jax.losses.shared.matryoshka import matryoshka
 from labse_jax.models import heads
@@ -26,8 +28,6 @@ LEARNED = "logit_scale"  # The parameters that are options of the loss; no part 
 POSITIVE = ("scale", "temperature")  # Learned as logarithms, so that they stay positive.
 # A margin or another option that is learned would lower the loss without better vectors.
 LEARNABLE = {*POSITIVE, "bias"}
-# What the task gives a loss; the rest of its arguments are options.
-GIVEN = {"spread", "teacher_bP", "negatives_bKD", "negative_ids_bK", "negative_mask_bK"}
 INPUTS = ("tokens", "segments", "positions")
 TEACHER = "teacher"  # The parameters of a teacher that runs in the step.
 SUBTRACT = ("mse_distillation",)  # Losses that take the student's vectors from the teacher's.
@@ -43,13 +43,12 @@ class Task(EncoderTask):
 
   def __init__(self, config):
     super().__init__(config)
-    loss = getattr(chosen("losses", config.loss), config.loss)
+    loss = loss_function(config.loss)
     wanted = inspect.signature(loss).parameters
     self.teacher = self._teacher() if "teacher_bP" in wanted else None
     self.hard = hard_negatives.checked(config) if "negatives_bKD" in wanted else None
     self.refresh_every = self.hard.pop("every") if self.hard else 0
-    options = config.loss_options.to_dict()
-    check_options(config.loss, options, wanted)
+    options = completed(config.loss, loss, dict(config.get("loss_options", {})))
     self.learned = {}
     for name in config.get("learned", ()):
       known("name in config.learned", name, options.keys() & LEARNABLE)
@@ -59,6 +58,21 @@ class Task(EncoderTask):
     self.pair_loss = functools.partial(loss, spread=spread, **options)
     if config.get("matryoshka"):
       self.pair_loss = matryoshka(self.pair_loss, config.matryoshka, self.module.out_width)
+    self.pair_loss = contract.checked(self.pair_loss, config.loss)
+    if is_file(config.loss):  # Ours have tests; a mistake in another is told before a run begins.
+      contract.try_out(self.pair_loss, config.loss, self._loss_shapes())
+
+  def _loss_shapes(self):
+    """The shapes of a batch's arguments of the loss, and of the options that are learned."""
+    batch = self.batch_shapes()
+    R, count, _ = batch["tokens"].shape
+    shape = (R, count, self.config.slots, self.module.out_width)
+    vectors = jax.eval_shape(self.vectors, jax.ShapeDtypeStruct(shape, jnp.float32), batch)
+    if self.other_models:
+      rows = R * self.config.slots
+      vectors["teacher_bP"] = jax.ShapeDtypeStruct((rows, self.teacher_width), jnp.float32)
+    number = jax.ShapeDtypeStruct((), jnp.float32)
+    return vectors, dict.fromkeys(self.learned, number)
 
   def _teacher(self):
     """config.teacher, checked; a teacher in the step is the part "teacher" of the parameters."""
@@ -78,7 +92,7 @@ class Task(EncoderTask):
     found = super().fingerprints()
     for section in (self.teacher, self.hard):
       if section:
-        found.append(fingerprint.model(section["model"]))
+        found.append(model_folder.fingerprint_of(section["model"]))
     return found
 
   def batches(self):
@@ -190,12 +204,7 @@ class Task(EncoderTask):
     for name, value in params.get(LEARNED, {}).items():
       learned[name] = jnp.exp(value) if name in POSITIVE else value
     # From here on each device has its own pairs; the loss exchanges what it needs.
-    loss = jax.shard_map(
-      lambda vectors, learned: self.pair_loss(**vectors, **learned),
-      in_specs=(jax.P(BATCH), jax.P()),
-      out_specs=(jax.P(), jax.P()),
-    )
-    value, metrics = loss(vectors, learned)
+    value, metrics = contract.on_every_device(self.pair_loss, self.config.loss)(vectors, learned)
     due = batch["step"] % self.config.log_every == 0 if "step" in batch else True
     metrics |= monitors.of_batch(vectors, due) | learned
     return value, metrics | {"tokens": (batch["segments"] > 0).sum()}
@@ -230,13 +239,6 @@ class Task(EncoderTask):
     """Vectors z_RISD of all sides I of every slot, `config.chunks` parts of the batch in turn."""
     module = self.module.clone(normalize=True)  # The loss is of cosines, whatever a folder's head.
     return encode(module, params, batch, key, self.config.chunks)
-
-
-def check_options(loss, options, arguments):
-  """Raises InputError where config.loss_options are not what is left of the loss's arguments."""
-  takes = {name for name, a in arguments.items() if a.kind == a.KEYWORD_ONLY} - GIVEN
-  if options.keys() != takes:
-    raise InputError(f"config.loss_options = {options}: loss {loss!r} takes {sorted(takes)}.")
 
 
 def flat(a):

@@ -1,5 +1,6 @@
 """A budget of seconds as a number of steps."""
 
+import collections
 import statistics
 import time
 from typing import NamedTuple
@@ -15,6 +16,10 @@ PROBE_SECONDS = 6.0
 # Fast steps are timed several at once: until the batches that lie ready are used up, a step that
 # waits for its input looks faster than it is.
 LEAST_PROBE_SECONDS = 0.2
+PACE_STEPS = 50  # The last steps of a run say how long the next ones take,
+PACE_SECONDS = 4.0  # once they took so long together: one slow step will do.
+WORTH_SAYING = 60  # Seconds.
+HALF_A_DAY = 12 * 60 * 60
 
 
 class Plan(NamedTuple):
@@ -47,6 +52,25 @@ def steps_within(seconds, started, trials):
   return Plan(steps, times)
 
 
+def time_left(spans, seconds, total):
+  """A function of the steps that are done: about how many seconds the others of `total` take.
+
+  `seconds` are those of a step of each of the stages, whose Spans are `spans`. None where no steps
+  were timed before the run.
+  """
+  if not seconds:
+    return None
+
+  def left(done):
+    total_seconds = 0.0
+    for span, each in zip(spans, seconds, strict=True):
+      steps = span.end(total) - max(done, span.first(total))
+      total_seconds += each * max(0, steps)
+    return total_seconds
+
+  return left
+
+
 def expected(points, steps):
   """The accuracy that runs of so many steps had: `points` are (steps, accuracy) that were measured.
 
@@ -64,7 +88,57 @@ def in_words(seconds):
   """A stretch of time as a person says it."""
   if seconds < 90:
     return f"{seconds:.0f} s"
-  return f"{seconds / 60:.0f} min"
+  minutes = round(seconds / 60)
+  if minutes < 120:
+    return f"{minutes} min"
+  return f"{minutes // 60:,} h {minutes % 60} min"
+
+
+class Pace:
+  """How long a step takes, by the last ones that a run made; of several stages, by the last's.
+
+  A stage's first step also compiles, and does not count.
+  """
+
+  def __init__(self, stages=1):
+    self.stages = stages
+    self.stage = None
+    self.seconds = collections.deque(maxlen=PACE_STEPS)
+    self.told = False
+
+  def add(self, seconds, stage=1):
+    """Notes the seconds of a step of that stage."""
+    if stage != self.stage:
+      self.stage = stage
+      self.seconds.clear()
+    else:
+      self.seconds.append(seconds)
+
+  def left(self, steps):
+    """About the seconds that so many more steps take, None where that is not known yet."""
+    if self.stage != self.stages or sum(self.seconds) < PACE_SECONDS:
+      return None
+    return steps * statistics.mean(self.seconds)
+
+  def first_words(self, steps):
+    """A line for the person, once, as soon as it is known that the steps take a while; or None."""
+    left = self.left(steps)
+    if left is None or self.told:
+      return None
+    self.told = True
+    if left < WORTH_SAYING:
+      return None
+    each = statistics.mean(self.seconds)
+    return (
+      f"a step takes about {each:.2g} s; {steps:,} more are done in about {in_words(left)}, "
+      f"at {_clock_after(left)}."
+    )
+
+
+def _clock_after(seconds):
+  """The time of the day after so many seconds, with the date where that is far off."""
+  then = time.localtime(time.time() + seconds)
+  return time.strftime("%H:%M" if seconds < HALF_A_DAY else "%H:%M on %Y-%m-%d", then)
 
 
 def _time_of(step):

@@ -1,18 +1,18 @@
 """What every task has in common: its tokenizer, and its encoder as a folder and for evaluation."""
 
-import hashlib
-import pathlib
-
 import jax
 import numpy as np
 
 from labse_jax import model_folder
-from labse_jax.base import fingerprint
+from labse_jax.base import fingerprint, plugins
 from labse_jax.base.errors import InputError, known
+from labse_jax.data.dataset import check_folder
 from labse_jax.encoding.sentence_encoder import SentenceEncoder
 from labse_jax.models import heads
 from labse_jax.tokenizer.files import tokenizer_file
 from labse_jax.tokenizer.tokenizer import Tokenizer
+
+PLUGINS = ("task", "loss")  # The fields that name one; a changed file is another run.
 
 
 class EncoderTask:
@@ -68,13 +68,13 @@ class EncoderTask:
     return [self.config.data]
 
   def fingerprints(self):
-    """Hashes of what the config only names: the data, the vocabulary."""
+    """Hashes of what the config only names: the data, the vocabulary, a person's own plug-ins."""
     for folder in self.datasets():
-      path = pathlib.Path(folder) / "language_pairs.npy"
-      if not path.is_file():
-        raise InputError(f"{path}: no such file.")
-    tokenizer = hashlib.blake2b(self.tokenizer().path.read_bytes(), digest_size=8).hexdigest()
-    return [*map(fingerprint.dataset_sample, self.datasets()), tokenizer]
+      check_folder(folder)
+    tokenizer = fingerprint.of_bytes(self.tokenizer().path.read_bytes())
+    plugged_in = [plugins.content_hash(self.config.get(name, "")) for name in PLUGINS]
+    found = [*map(fingerprint.dataset_sample, self.datasets()), tokenizer]
+    return found + [own for own in plugged_in if own]
 
   def refreshed(self, data, step, workdir, params=None):
     """The iterator that gives the batches from `step` on: `data` itself, unless a task says else.
@@ -87,7 +87,7 @@ class EncoderTask:
   def encoder(self, params):
     """The parameters as a SentenceEncoder on this host's devices, for evaluation in between."""
     if self._encoder is None:  # One for the whole run: it compiles once.
-      self._encoder = SentenceEncoder(self.module, None, self.tokenizer(), **self.limits)
+      self._encoder = SentenceEncoder.of_parts(self.module, None, self.tokenizer(), **self.limits)
     self._encoder.set_params(self.own(params))
     return self._encoder
 

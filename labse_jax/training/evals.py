@@ -4,7 +4,7 @@ import dataclasses
 
 from labse_jax.base.console import is_main
 from labse_jax.base.errors import InputError
-from labse_jax.base.plugins import chosen
+from labse_jax.base.plugins import part
 from labse_jax.base.sharding import whole
 from labse_jax.encoding.encode_functions import encode_function
 
@@ -43,7 +43,7 @@ def _make(name, options):
       f"config.evals.{name}.every = {every!r}; it must be a number of steps, 1 or more."
     )
   try:
-    return Evaluation(name, every, chosen("evaluators", kind).Evaluator(**options))
+    return Evaluation(name, every, part("evaluators", kind, "Evaluator")(**options))
   except TypeError as error:
     raise InputError(f"config.evals.{name}: {error}.") from error
 

@@ -8,9 +8,9 @@ import jax
 import numpy as np
 
 from labse_jax.base import files
-from labse_jax.base.console import is_main, progress, warn
+from labse_jax.base.console import is_main, note, progress, warn
 from labse_jax.training import monitors
-from labse_jax.training.budget import in_words
+from labse_jax.training.budget import Pace, in_words
 
 SHOWN = (
   "stage",
@@ -84,10 +84,14 @@ class Clock:
   def restart(self):
     self.last = time.monotonic()
 
-  def speeds(self, metrics):
-    """Rates of the step that just ended, of a step's `tokens` and, where it has them, `pairs`."""
+  def lap(self):
+    """The seconds since the last step, or since the restart."""
     seconds = time.monotonic() - self.last
     self.restart()
+    return seconds
+
+  def speeds(self, metrics, seconds):
+    """Rates of a step of so many seconds, of its `tokens` and, where it has them, `pairs`."""
     rates = {"tokens_per_second": metrics["tokens"] / seconds}
     if "pairs" in metrics:
       rates["sentences_per_second"] = 2 * metrics["pairs"] / seconds
@@ -110,15 +114,17 @@ class StepLog:
   """The metrics of a run's steps: fetched while the next step runs, written, and shown.
 
   `hold` takes what a step returned, still on its way; `flush` fetches and reports it. Only the
-  first host writes and shows. left(steps done), where it is given, are the seconds that the others
-  take. Of the steps every `every`-th is reported, the last one, and those with evaluations.
+  first host writes and shows. Of the steps every `every`-th is reported, the last one, and those
+  with evaluations. left(steps done), where it is given, are the seconds that the others take. Where
+  it is not, the steps of the last of `stages` stages are timed as they come.
   """
 
-  def __init__(self, workdir, *, first, total, every, left=None):
+  def __init__(self, workdir, *, first, total, every, left=None, stages=1):
     self.workdir = workdir
     self.total = total
     self.every = every
     self.left = left
+    self.pace = Pace(stages)
     self.writer = Writer(workdir, first_step=first, total_steps=total) if is_main() else None
     self.clock = Clock()
     self.held = None
@@ -155,7 +161,9 @@ class StepLog:
       )
     # A mean over nothing is not finite: the batch had none of that kind.
     metrics = {name: value for name, value in metrics.items() if np.isfinite(value)}
-    return metrics | self.clock.speeds(metrics)
+    seconds = self.clock.lap()
+    self.pace.add(seconds, metrics.get("stage", 1))
+    return metrics | self.clock.speeds(metrics, seconds)
 
   def report(self, step, metrics):
     """Writes and shows a step's metrics where they are due."""
@@ -166,11 +174,17 @@ class StepLog:
       self.writer.write(step, metrics)
       averages = [name for name in evaluated if name.endswith("/accuracy")]
       shown = {name: metrics[name] for name in (*SHOWN, *averages) if name in metrics}
-      self.writer.show(step, shown, self.left(step + 1) if self.left else None)
+      self.writer.show(step, shown, self._seconds_left(step + 1))
       warning = monitors.warning(metrics, step, self.total)
       if warning:
         warn(warning)
+    words = None if self.left else self.pace.first_words(self.total - step - 1)
+    if words:
+      note(words)
     self.writer.bar.update(1)
+
+  def _seconds_left(self, done):
+    return self.left(done) if self.left else self.pace.left(self.total - done)
 
   def close(self):
     """Closes the files."""

@@ -1,7 +1,6 @@
 """Training that starts from the weights of model folders: config.init, and a teacher's."""
 
 import dataclasses
-import pathlib
 
 import jax
 import numpy as np
@@ -21,7 +20,7 @@ def check_init(task):
 
   Says where the task does not train a well-known model as that was made.
   """
-  folder = pathlib.Path(task.config.init)
+  folder = model_folder.located(task.config.init)
   content = model_folder.describe(folder)
   _check(content, task)
   content = dataclasses.replace(content, head=task.head, **task.limits)

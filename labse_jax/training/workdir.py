@@ -20,14 +20,19 @@ def check_same_run(config, task, workdir):
   """Refuses a workdir that holds a run of another config, other data or another vocabulary."""
   # Also for a fresh workdir: it raises where the data or the vocabulary is missing.
   now = described(config, task)
-  path = workdir / "config.json"
-  if not path.exists():
+  before = recorded_config(workdir)
+  if before is None:
     return
-  before = files.read_json(path)
   changed = [k for k in now if k not in FREE_TO_CHANGE and before.get(k) != now[k]]
   if changed:
     was = "; ".join(f"{k}: {before.get(k)} -> {now[k]}" for k in changed)
     raise InputError(f"{workdir} holds a run with another config ({was}); use a new workdir.")
+
+
+def recorded_config(workdir):
+  """The config.json of the run in this folder, None where it has not begun."""
+  path = workdir / "config.json"
+  return files.read_json(path, kind=dict) if path.exists() else None
 
 
 def write_config(config, task, workdir):

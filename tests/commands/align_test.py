@@ -83,7 +83,10 @@ def test_wrong_input_is_one_line_and_writes_nothing(command, tmp_path):
     ({"gold": write(tmp_path / "out.scores.json", ["[0]:[0]"])}, "json: is an input"),
     ({"output": tmp_path}, "is a folder; a file is needed"),
     ({"output": "/dev/null"}, "/dev/null: is a device; a file is needed"),
-    ({"largest": 1}, "--largest 1: 2 to 10 is allowed"),
+    ({"max-sentences": 1}, "--max-sentences 1: 2 to 10 is allowed"),
+    ({"largest": 1}, "--max-sentences 1: 2 to 10 is allowed"),
+    ({"source-language": "xyz"}, "Unknown language 'xyz'"),
+    ({"target-language": "Germn"}, "did you mean German (deu)?"),
     ({"model": tmp_path / "none"}, "none"),
   ):
     status, output, said = call(**flags)

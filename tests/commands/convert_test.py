@@ -85,7 +85,7 @@ def test_a_converted_folder_gives_the_model_s_own_vectors(
   got = SentenceEncoder.load(run(place)).encode(real_lines[:50])
   module = heads.build(MODEL | {"activation": "gelu_new"}, tiny_content.head)
   tokenizer = Tokenizer(tiny_wordpiece / "tokenizer.json")
-  ours = SentenceEncoder(module, tiny_content.params, tokenizer, max_length=64)
+  ours = SentenceEncoder.of_parts(module, tiny_content.params, tokenizer, max_length=64)
   np.testing.assert_allclose(got, ours.encode(real_lines[:50]), atol=1e-6)
   said = capsys.readouterr().out
   assert "2 layers of 32, 4 heads, 1,000 word pieces" in said

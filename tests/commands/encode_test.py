@@ -112,14 +112,14 @@ def test_other_bad_arguments_are_one_line(tiny_folder, text, tmp_path, capsys):
 def test_ctrl_c_is_130_without_a_traceback_and_can_go_on(
   tiny_folder, text, tmp_path, monkeypatch, capsys
 ):
-  plain, calls = SentenceEncoder.encode, itertools.count()
+  plain, calls = SentenceEncoder.encode_counted, itertools.count()
 
   def interrupted(self, *args, **options):
     if next(calls) == 3:
       raise KeyboardInterrupt
     return plain(self, *args, **options)
 
-  monkeypatch.setattr(SentenceEncoder, "encode", interrupted)
+  monkeypatch.setattr(SentenceEncoder, "encode_counted", interrupted)
   assert command(tiny_folder, text, tmp_path / "o.npy") == 130
   assert capsys.readouterr().err == "labse-jax: interrupted\n"
   assert command(tiny_folder, text, tmp_path / "o.npy") == 0

@@ -50,7 +50,7 @@ def command(tmp_path, monkeypatch):
 
   def call(**changes):
     flags = {"model": "m", "suite": "tatoeba", "data": data, "output": output, **changes}
-    argv = [str(part) for name, value in flags.items() for part in (f"--{name}", value)]
+    argv = [str(part) for name, value in flags.items() if value for part in (f"--{name}", value)]
     with pytest.raises(SystemExit) as status:
       errors.run(evaluate.main, argv)
     return status.value.code, output
@@ -105,9 +105,9 @@ def test_languages_left_out_are_named(command, capsys):
 
 
 def test_options_reach_the_encoder(command):
-  command(precision="bfloat16", prompt="query: ", languages="fra")
+  command(dtype="bfloat16", prompt="query: ", languages="fra")
   load, encode = FakeEncoder.calls
-  assert load == ("load", "m", {"precision": "bfloat16"})
+  assert load == ("load", "m", {"dtype": "bfloat16"})
   assert encode[1] == ["un", "deux", "trois", "one", "two", "three"]
   assert encode[2]["prompt"] == "query: "
 
@@ -140,7 +140,7 @@ def test_a_suite_is_given_its_own_options(command, tmp_path, capsys):
     ({"suite": "xsim", "option": "margn=ratio"}, "Unknown option of xsim 'margn'; did you mean"),
     ({"option": "k=4"}, "Unknown option of tatoeba 'k'"),
     ({"suite": "tatoba"}, "Unknown evaluator 'tatoba'; did you mean 'tatoeba'?"),
-    ({"suite": "../evaluate"}, "Unknown evaluator"),
+    ({"suite": "../evaluate"}, "../evaluate: no such file for an evaluator"),
     ({"languages": "xxx"}, "no language 'xxx'; choose from deu, fra"),
     ({"data": "nowhere"}, "nowhere: no such folder"),
     ({"model": "broken"}, "broken: is not a model folder"),
@@ -195,12 +195,18 @@ def test_models_are_called_by_what_tells_them_apart(models, names):
   assert evaluate.model_names(models) == names
 
 
-def test_a_model_twice_and_results_without_a_file_are_refused(tmp_path):
+def test_a_model_twice_is_refused():
   with pytest.raises(InputError, match="--model a is given twice"):
     evaluate.model_names(["a", "b", "a"])
-  argv = ["--model", "m", "--suite", "tatoeba", "--data", str(tmp_path)]
-  with pytest.raises(InputError, match="give --output FILE.json"):
-    evaluate.main(argv)
+
+
+def test_without_a_file_the_results_are_printed_alone(command, capsys):
+  status, output = command(output=None)
+  assert status == 0
+  said = capsys.readouterr().out
+  assert "average" in said
+  assert "written" not in said
+  assert not output.parent.exists()
 
 
 def test_help_shows_an_example_and_the_suites(capsys):
@@ -208,5 +214,5 @@ def test_help_shows_an_example_and_the_suites(capsys):
     evaluate.main(["--help"])
   text = capsys.readouterr().out
   assert status.value.code == 0
-  assert "python -m labse_jax.evaluate --model" in text
+  assert "labse-jax evaluate --model" in text
   assert re.search(r"one of: .*\bsts,\s+tatoeba,.*\bxsim", text, re.S)

@@ -14,7 +14,7 @@ from labse_jax.base import errors
 from labse_jax.base.errors import InputError
 from labse_jax.data.filters import language_id, writing_systems
 from labse_jax.encoding import sentence_encoder
-from labse_jax.mining import calibration
+from labse_jax.mining import calibration, vectors_beside
 from labse_jax.mining.texts import read_text
 from labse_jax.neighbours import exact, margin
 from labse_jax.neighbours import state as search_state
@@ -84,7 +84,7 @@ def test_pairs_of_a_search_in_int8(command, texts, tiny_encoder, tmp_path, monke
     given.append(options)
     return top_k_both(*arguments, **options)
 
-  monkeypatch.setattr(mine, "top_k_both", noted)
+  monkeypatch.setattr(exact, "top_k_both", noted)
   assert command("--search", "int8")[0] == 0
   assert given == [{"dtype": "int8", "state": tmp_path / "out.vectors" / "search"}]
   search = functools.partial(top_k_both, dtype="int8")
@@ -94,7 +94,9 @@ def test_pairs_of_a_search_in_int8(command, texts, tiny_encoder, tmp_path, monke
 @pytest.mark.heavy
 def test_few_lines_are_too_few_for_an_index(command, tmp_path, monkeypatch):
   pytest.importorskip("faiss", reason="faiss is an extra")
-  monkeypatch.setattr(mine, "vectors_beside", None)  # It is said before anything is encoded.
+  monkeypatch.setattr(
+    vectors_beside, "vectors_beside", None
+  )  # It is said before anything is encoded.
   status, said = command("--search", "faiss")
   assert status == 2 and "a.deu: has 71 distinct lines; an index needs 10,000 or more" in said.err
   assert not (tmp_path / "out").exists()
@@ -193,7 +195,7 @@ def test_a_killed_run_goes_on_to_the_same_bytes(command, tmp_path, monkeypatch, 
   command()
   whole = (tmp_path / "out").read_bytes()
   (tmp_path / "out").unlink()
-  original = sentence_encoder.SentenceEncoder.encode
+  original = sentence_encoder.SentenceEncoder.encode_counted
   calls = []
   allowed_calls = chunks
 
@@ -203,7 +205,7 @@ def test_a_killed_run_goes_on_to_the_same_bytes(command, tmp_path, monkeypatch, 
       raise KeyboardInterrupt
     return original(self, *arguments, **options)
 
-  monkeypatch.setattr(sentence_encoder.SentenceEncoder, "encode", stopping)
+  monkeypatch.setattr(sentence_encoder.SentenceEncoder, "encode_counted", stopping)
   assert command()[0] == 130 and not (tmp_path / "out").exists()
   allowed_calls = 100
   calls.clear()
@@ -232,7 +234,7 @@ def test_a_run_killed_in_its_search_goes_on(command, tmp_path, monkeypatch):
     (["--precision", 0.9, "--gold", "a.deu"], "a.deu:1: columns: 1; source, tab, target"),
     (["--precision", 0.9, "--k", 71], "71 distinct lines; --k 71 with --precision needs 72"),
     (["--score-only"], "a.deu has 74 lines and"),
-    (["--source-language", "german"], "--source-language german: is no language code. Did you"),
+    (["--source-language", "germn"], "Unknown language 'germn'; did you mean German (deu)?"),
     (["--source", "nowhere.txt"], "nowhere.txt: no such file."),
     (["--source", "EMPTY"], "EMPTY: is empty; one sentence a line is needed."),
     (["--output", "EMPTY/out", "--source", "EMPTY"], "EMPTY: is empty"),
@@ -325,8 +327,8 @@ def test_gold_pairs_must_be_lines_of_the_texts(command, tmp_path):
   "more, message",
   [
     (["--k", 0], "--k 0: 1 or more is allowed."),
-    (["--k", "four"], "argument --k: invalid int value: 'four'"),
-    (["--threshold", "high"], "argument --threshold: invalid float value: 'high'"),
+    (["--k", "four"], "--k four: a whole number is needed"),
+    (["--threshold", "high"], "--threshold high: a number is needed"),
     (["--threshold", "nan"], "--threshold nan: a finite number is allowed."),
     (["--threshold", 1, "--score-only"], "do not give --threshold with it."),
     (["--precision", 1], "--precision 1.0: more than 0 and less than 1 is allowed."),
@@ -336,7 +338,7 @@ def test_gold_pairs_must_be_lines_of_the_texts(command, tmp_path):
     (["--gold", "gold.tsv"], "--gold needs --precision."),
     (["--report", "page.html"], "--report needs --precision."),
     (["--max-ratio", "nan"], "--max-ratio nan: 1 or more is allowed."),
-    (["--retrieval", "best"], "invalid choice: 'best'"),
+    (["--retrieval", "best"], "--retrieval best: choose from max, "),
     (["--one-script", "--score-only"], "do not give --one-script with it."),
     (["--language-id", "--score-only"], "do not give --language-id with it."),
     (["--threshold", 0, "--score-only"], "do not give --threshold with it."),
@@ -365,6 +367,7 @@ def test_what_is_not_given_has_a_default():
     (["--source", "news.de.xz"], "de"),
     (["--source", "de.txt"], "und"),
     (["--source", "de.txt", "--source-language", "de"], "de"),
+    (["--source", "de.txt", "--source-language", "German"], "deu"),
   ],
 )
 def test_a_files_ending_is_its_language(more, language):

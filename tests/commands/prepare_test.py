@@ -103,11 +103,13 @@ def judge_of_languages(monkeypatch):
 
 def test_a_language_that_is_not_known_is_told(tmp_path, capsys):
   words = ["--input", tsv(tmp_path / "a.tsv", ("one", "eins")), "--output", str(tmp_path / "d")]
-  prepare.main([*words, "--source-language", "en"])
+  prepare.main([*words, "--source-language", "English"])
   (told,) = capsys.readouterr().err.splitlines()
   assert told.startswith("labse-jax: warning: the language of the target is not known")
   assert rows_of(tmp_path / "d")[0]["target_language"] == "und"
   prepare.main([*words, *ENGLISH_GERMAN])
+  assert not capsys.readouterr().err
+  prepare.main([*words, *ENGLISH_GERMAN[:2], "--target-language", "und"])  # It was said.
   assert not capsys.readouterr().err
 
 
@@ -246,9 +248,7 @@ def test_held_out_messages_stay_when_rows_come(tmp_path):
     (b"a\tb\n", ["--max-characters", "0"], "--max-characters 0"),
     (b"a\tb\n", ["--allow-bad-lines", "2"], "--allow-bad-lines 2.0: a share from 0 to 1"),
     (b"a\tb\n", ["--format", "moses"], "two files"),
-    (b"a\tb\n", ["--source-language", "english"], r"--source-language english: .* mean eng \(E"),
-    (b"a\tb\n", ["--target-language", "xyz"], "--target-language xyz: is no language code"),
-    (b"a\tb\n", ["--pivot", "German"], r"--pivot German: .* Did you mean deu \(German\)"),
+    (b"a\tb\n", ["--target-language", "xyz"], "Unknown language 'xyz'. A code of ISO 639 is"),
     (b"a\tb\n", ["--pivot", "dan"], "language of --pivot 'dan'.* Choose from .'deu', 'eng'"),
     (b"a\tb\n", ["--pivot", "eng", "--pivot-pairs", "0"], "--pivot-pairs 0: 1 or more"),
     (b"a\tb\n", ["--pivot-pairs", "5"], "--pivot-pairs 5: needs --pivot, which is not given"),
@@ -496,3 +496,11 @@ def test_help_names_every_format_and_an_example():
     assert importlib.util.find_spec(f"labse_jax.data.sources.{name}")
   assert "examples:" in text
   assert max(map(len, text.splitlines())) <= 100  # A lost line break of an example shows here.
+
+
+@pytest.mark.parametrize("flag", ["--source-language", "--target-language", "--pivot"])
+def test_an_unknown_language_is_refused_with_the_nearest(tmp_path, flag):
+  path = tsv(tmp_path / "a.tsv", ("A good sentence", "Ein guter Satz"))
+  with pytest.raises(InputError, match=r"Unknown language 'Germn'; did you mean German \(deu\)\?"):
+    prepare.main(["--input", path, "--output", str(tmp_path / "d"), flag, "Germn"])
+  assert not (tmp_path / "d").exists()

@@ -12,6 +12,7 @@ import pytest
 from labse_jax import train as trainer
 from labse_jax.base.errors import InputError
 from labse_jax.training.metrics import Writer
+from labse_jax.training.stopper import Stopper
 from tests.support import tiny
 from tests.support.runs import STEPS, command, finish, start
 
@@ -98,6 +99,17 @@ def test_ctrl_c_saves_and_exits_130_without_a_traceback(folder):
   process.send_signal(signal.SIGINT)
   said = finish(process, 130)
   assert "Traceback" not in said and "is saved" in said
+
+
+@pytest.mark.heavy
+def test_a_signal_at_the_last_step_still_gives_the_model(folder, tmp_path, monkeypatch, capsys):
+  def asked(self, step):
+    return signal.SIGTERM if step == 1 else 0
+
+  monkeypatch.setattr(Stopper, "asked", asked)
+  trainer.main(command(folder, tmp_path / "run", "--config.total_steps=2")[3:])
+  assert (tmp_path / "run" / "model" / "modules.json").exists()
+  assert "stopped" not in capsys.readouterr().err
 
 
 @pytest.mark.slow
@@ -236,7 +248,7 @@ def test_killed_before_the_first_checkpoint_a_budget_is_not_measured_again(folde
     (dict(loss_options={"scale": 0.0}), "loss_options.scale = 0.0; it must be 1e-09 or more"),
     (dict(vocabulary_chunk="a"), "vocabulary_chunk = a; it must be 1 or more"),
     (dict(exchange="rign"), "Unknown config.exchange 'rign'; did you mean 'ring'"),
-    (dict(loss="hard_contrastive"), r"loss 'hard_contrastive' takes \['temperature'\]"),
+    (dict(loss="hard_contrastive"), "Unknown option of loss 'hard_contrastive', '(margin|scale)'"),
     (dict(length=64), "length = 64: the model has only 32 positions"),
     (dict(model={"position_offset": 2}), "length = 32: the model has only 30 positions"),
     (dict(evals={"a": {"type": "tatoeba"}}), "evals.a lacks"),
@@ -280,3 +292,22 @@ def test_a_budget_too_small_for_a_step_is_said(folder, tmp_path):
   with pytest.raises(InputError, match="seconds = 0.01: compiling and timing .* give more"):
     trainer.train(config, tmp_path / "run")
   assert not (tmp_path / "run" / "model").exists()
+
+
+def test_rows_by_the_machine_stay_those_of_the_run_on_another_machine(
+  folder, tmp_path, monkeypatch
+):
+  config = tiny.config(folder, batch_rows=0)
+  asked = []
+
+  def make_stages(config, mesh):
+    asked.append(config.batch_rows)
+    raise InputError("far enough")
+
+  monkeypatch.setattr(trainer, "make_stages", make_stages)
+  for cores in (2, 8):
+    monkeypatch.setattr("labse_jax.base.machine.cores", lambda cores=cores: cores)
+    with pytest.raises(InputError, match="far enough"):
+      trainer.train(config, tmp_path)
+    (tmp_path / "config.json").write_text(json.dumps({"batch_rows": asked[0]}))
+  assert asked == [16, 16]

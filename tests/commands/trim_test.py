@@ -87,7 +87,7 @@ def test_without_a_budget_every_line_is_the_same(command, model, texts):
   )
   full, trimmed = SentenceEncoder.load(model), SentenceEncoder.load(output)
   assert len(trimmed.tokenizer) == facts["rows"]["after"]
-  assert trimmed.default_prompt == "q"
+  assert trimmed.default_prompt_name == "q"
   assert np.array_equal(full.encode(lines), trimmed.encode(lines))
 
 
@@ -222,7 +222,7 @@ def test_wrong_input_is_one_line_and_writes_nothing(command, model, texts, tmp_p
     ({"model": tmp_path / "full"}, "not a model folder"),
     ({"output": tmp_path / "full"}, "holds other files (and no certificate.json)"),
     ({"output": model}, "holds other files (and no certificate.json)"),
-    ({"rows": 0}, "--rows 0: a number more than 0"),
+    ({"rows": 0}, "--pieces 0: a number more than 0"),
     ({"megabytes": "nan"}, "--megabytes nan: a number"),
     ({"megabytes": "inf"}, "--megabytes inf: a number"),
     ({"rows": 6}, "characters alone need"),

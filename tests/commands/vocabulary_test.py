@@ -27,7 +27,7 @@ def real_pairs(real_lines):
 
 @pytest.mark.heavy
 def test_the_command_writes_a_vocabulary(tmp_path, real_pairs, capsys):
-  assert command_on(tmp_path, real_pairs, "--size", "700") == 0
+  assert command_on(tmp_path, real_pairs, "--pieces", "700") == 0
   assert "disagree on 0" in capsys.readouterr().out
   report = json.loads((tmp_path / "v" / "vocabulary.json").read_text())
   assert report["size"] == 700 and report["disagreements"] == 0 and report["kind"] == "unigram"
@@ -38,8 +38,8 @@ def test_the_command_writes_a_vocabulary(tmp_path, real_pairs, capsys):
 
 
 def test_the_command_writes_wordpieces_over_what_it_wrote(tmp_path, real_pairs, capsys):
-  assert command_on(tmp_path, real_pairs, "--size", "700") == 0
-  options = ("--size", "900", "--kind", "wordpiece")
+  assert command_on(tmp_path, real_pairs, "--pieces", "700") == 0
+  options = ("--pieces", "900", "--kind", "wordpiece")
   assert command_on(tmp_path, real_pairs, *options) == 0
   assert "900 wordpiece pieces" in capsys.readouterr().out
   names = ["tokenizer.json", "tokenizer_config.json", "vocab.txt"]
@@ -50,7 +50,7 @@ def test_the_command_writes_wordpieces_over_what_it_wrote(tmp_path, real_pairs, 
   before = [(tmp_path / "v" / name).read_bytes() for name in names]
   assert command_on(tmp_path, real_pairs, *options) == 0
   assert [(tmp_path / "v" / name).read_bytes() for name in names] == before
-  assert command_on(tmp_path, real_pairs, "--size", "700") == 0
+  assert command_on(tmp_path, real_pairs, "--pieces", "700") == 0
   assert not (tmp_path / "v" / "vocab.txt").exists()
 
 
@@ -68,7 +68,7 @@ def test_the_command_replaces_no_model_and_no_dataset(tmp_path, tiny_folder, kin
     ("bert", "other files"),
     ("data", "other files"),
   ):
-    options = ("--size", "30", "--kind", kind, "--output", f"{tmp_path / name}")
+    options = ("--pieces", "30", "--kind", kind, "--output", f"{tmp_path / name}")
     assert command_on(tmp_path, lines, *options) == 2
     assert reason in capsys.readouterr().err
     assert (tmp_path / name / ("dataset_info.json" if name == "data" else "modules.json")).exists()
@@ -85,7 +85,7 @@ def test_the_command_replaces_no_model_and_no_dataset(tmp_path, tiny_folder, kin
 def test_the_command_on_bad_input(tmp_path, lines, size, reason, capfd):
   (tmp_path / "v").mkdir()
   (tmp_path / "v" / "vocabulary.json").touch()
-  assert command_on(tmp_path, lines, "--size", size) == 2
+  assert command_on(tmp_path, lines, "--pieces", size) == 2
   error = capfd.readouterr().err
   assert error.startswith("labse-jax: ") and error.count("\n") == 1 and reason in error
   assert [p.name for p in (tmp_path / "v").iterdir()] == ["vocabulary.json"]
@@ -93,5 +93,5 @@ def test_the_command_on_bad_input(tmp_path, lines, size, reason, capfd):
 
 def test_the_command_without_a_dataset(tmp_path, capsys):
   with pytest.raises(SystemExit) as caught:
-    run(command.main, ["--data", str(tmp_path), "--size", "100", "--output", f"{tmp_path}/v"])
+    run(command.main, ["--data", str(tmp_path), "--pieces", "100", "--output", f"{tmp_path}/v"])
   assert caught.value.code == 2 and "not a dataset folder" in capsys.readouterr().err

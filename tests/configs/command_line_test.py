@@ -49,15 +49,34 @@ def test_two_loads_in_one_process(file):
   assert load("--config", f"{file}:steps=2", "--workdir=a")[0].steps == 2
 
 
+@pytest.mark.parametrize("glued", [True, False])
+def test_another_loss_takes_its_own_options(glued):
+  words = ["--config.loss_options.bias=-5", "--config.loss=sigmoid", "--config.seed=3"]
+  if not glued:
+    words = [part for word in words for part in word.split("=")]
+  experiment = "experiments/quickstart.py:runlocal"
+  config, _ = load("--config", experiment, "--workdir=w", *words)
+  assert (config.loss, config.seed) == ("sigmoid", 3)
+  assert config.loss_options.to_dict() == dict(scale=10.0, bias=-5.0)
+
+
 BAD = {
-  "key": (["--config.optim.clp=1"], "config key 'clp'", "did you mean 'clip'?"),
-  "top key": (["--config.stepz=1"], "config key 'stepz'", "did you mean 'steps'?"),
-  "section": (["--config.optm.clip=1"], "config key 'optm'", "did you mean 'optim'?"),
-  "nothing near": (["--config.zzz=1"], "zzz", "Unknown config key"),
+  "key": (
+    ["--config.optim.clp=1"],
+    "config field 'config.optim.clp'",
+    "did you mean 'config.optim.clip'?",
+  ),
+  "top key": (["--config.stepz=1"], "config field 'config.stepz'", "did you mean 'config.steps'?"),
+  "section": (
+    ["--config.optm.clip=1"],
+    "config field 'config.optm.clip'",
+    "did you mean 'config.optim.clip'?",
+  ),
+  "nothing near": (["--config.zzz=1"], "config.zzz", "see the list of them by --fields"),
   "type": (["--config.steps=many"], "many", "steps"),
   "float type": (["--config.optim.clip=much"], "much", "clip"),
-  "flag": (["--wrkdir=x"], "wrkdir", "wrkdir"),
-  "positional": (["more"], "'more'", "Unknown argument"),
+  "flag": (["--wrkdir=x"], "--wrkdir", "did you mean '--workdir'?"),
+  "positional": (["more"], "more", "unrecognized arguments"),
 }
 
 
@@ -90,10 +109,10 @@ def test_a_wrong_argument_of_the_file(file, arg, message):
 @pytest.mark.parametrize(
   ("argv", "message"),
   [
-    (["--config=none.py", "--workdir=w"], "none.py: no such config file."),
-    (["--config", "none.py:a=1", "--workdir=w"], "none.py: no such config file."),
-    (["--workdir=w"], "--config FILE.py is missing"),
-    (["--config"], "no such config file"),
+    (["--config=none.py", "--workdir=w"], "none.py: no such config file in "),
+    (["--config", "none.py:a=1", "--workdir=w"], "none.py: no such config file in "),
+    (["--workdir=w"], "--config is missing"),
+    (["--config"], "--config: expected one argument"),
   ],
 )
 def test_a_missing_file(argv, message):
@@ -102,7 +121,7 @@ def test_a_missing_file(argv, message):
 
 
 def test_a_missing_workdir(file):
-  with pytest.raises(InputError, match="--workdir DIR is missing"):
+  with pytest.raises(InputError, match="--workdir is missing"):
     load("--config", file)
 
 
@@ -124,8 +143,22 @@ def test_a_file_that_is_no_config(tmp_path, text, message, monkeypatch):
 
 def test_help_is_printed_and_is_no_error(capsys):
   with pytest.raises(SystemExit) as caught:
-    load_config(["--help"], "usage: --workdir DIR")
-  assert caught.value.code == 0 and capsys.readouterr().out == "usage: --workdir DIR\n"
+    load_config(["--help"], "Trains something.")
+  assert caught.value.code == 0
+  shown = capsys.readouterr().out
+  assert shown.startswith("usage: labse-jax train ")
+  assert "Trains something." in shown
+  assert "--config FILE.py[:KEY=VALUE,...]" in shown
+
+
+def test_the_fields_are_listed_and_no_workdir_is_needed(file, capsys):
+  with pytest.raises(SystemExit) as caught:
+    load("--config", f"{file}:steps=3", "--config.optim.clip", "2.5", "--fields")
+  assert caught.value.code == 0
+  rows = [line.split(maxsplit=1) for line in capsys.readouterr().out.splitlines()]
+  assert ["config.steps", "3"] in rows
+  assert ["config.optim.clip", "2.5"] in rows
+  assert ["config.optim.decay", "'linear'"] in rows
 
 
 def test_one_line_and_exit_status_2(file, capsys):

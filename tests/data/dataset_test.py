@@ -109,6 +109,29 @@ def test_what_is_no_dataset_is_told(tmp_path, missing):
     dataset.open_dataset(tmp_path / "d")
 
 
+@pytest.mark.parametrize(
+  ("name", "given", "words"),
+  [
+    (
+      "a.tsv",
+      "a.tsv",
+      "a.tsv: is a file, .*`labse-jax prepare --input [^ ]*a.tsv --source",
+    ),
+    ("a.tmx.gz", "a.tmx.gz", "a.tmx.gz --source-language CODE"),
+    ("b/a.tsv.xz", "b", "b: not a dataset folder .*it holds text, such as a.tsv.xz: first run"),
+    ("b/data/dataset_info.json", "b", "b: not a dataset folder .*did you mean .*b/data"),
+    ("b/x", "b", "b: not a dataset folder .no dataset_info.json.; `labse-jax prepare` makes one"),
+    ("b/x", "c", "c: not a dataset folder .there is no such folder"),
+  ],
+)
+def test_what_is_given_in_place_of_a_dataset_is_named(tmp_path, name, given, words):
+  (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+  (tmp_path / name).write_text("a\tb\n")
+  with pytest.raises(InputError, match=words) as error:
+    dataset.open_dataset(tmp_path / given)
+  assert "\n" not in str(error.value)
+
+
 def test_numbers_that_do_not_fit_are_told(tmp_path):
   write_dataset(tmp_path / "d", pairs_of(3))
   np.save(tmp_path / "d" / "language_pairs.npy", np.zeros(2, np.uint16))

@@ -2,7 +2,7 @@ import pytest
 
 from labse_jax.base.errors import InputError
 from labse_jax.data.language_codes import is_code
-from labse_jax.data.language_names import _MEANT, _codes_of_names, known_language, named, names
+from labse_jax.data.language_names import _MEANT, _codes_of_names, asked_language, named, names
 from labse_jax.data.languages import ISO_639_3
 
 
@@ -28,49 +28,49 @@ def test_a_name_stands_beside_its_code(code, shown):
 
 
 @pytest.mark.parametrize(
-  ("given", "code"),
+  ("asked", "code"),
   [
-    ("en", "eng"),
-    ("eng", "eng"),
-    ("EN-US", "eng"),
-    ("zh", "zho-Hans"),
-    ("zho-Hant", "zho-Hant"),
+    ("deu", "deu"),
+    ("de", "de"),  # As it was written: some files keep it.
+    ("en-US", "en-US"),
+    ("DEU", "DEU"),
     ("deu_Latn", "deu_Latn"),
+    ("zho-Hant", "zho-Hant"),
     ("xyy", "xyy"),  # Of no benchmark, and yet a language: Yorta Yorta.
     ("ber", "ber"),
     ("qab", "qab"),
     ("und", "und"),
+    ("German", "deu"),
+    ("german", "deu"),
+    ("farsi", "fas"),
+    ("Swahili", "swa"),  # Not swh, whose name is the same.
   ],
 )
-def test_codes_are_known(given, code):
-  assert known_language("--source-language", given) == code
+def test_a_language_is_asked_for_by_code_or_name(asked, code):
+  assert asked_language(asked) == code
 
 
 @pytest.mark.parametrize(
-  ("given", "meant"),
+  ("asked", "meant"),
   [
-    ("english", "eng (English)"),
-    ("German", "deu (German)"),
-    ("portugese", "por (Portuguese)"),
-    ("mandarin", "cmn (Mandarin Chinese)"),
-    ("farsi", "fas (Persian)"),
-    ("swahili", "swa (Swahili)"),  # Not swh, whose name is the same.
-    ("ger", "deu (German)"),
-    ("jp", "jpn (Japanese)"),
-    ("egn", "eng (English)"),
-    ("ENG", "eng (English)"),
+    ("englisch", "English (eng)"),
+    ("Germann", "German (deu)"),
+    ("portugese", "Portuguese (por)"),
+    ("ger", "German (deu)"),
+    ("jp", "Japanese (jpn)"),
+    ("egn", "English (eng)"),
   ],
 )
-def test_what_was_meant_is_said(given, meant):
+def test_what_was_meant_is_said(asked, meant):
   with pytest.raises(InputError) as error:
-    known_language("--pivot", given)
-  assert str(error.value).startswith(f"--pivot {given}: is no language code. Did you mean {meant}?")
+    asked_language(asked)
+  assert str(error.value).startswith(f"Unknown language {asked!r}; did you mean {meant}?")
 
 
-@pytest.mark.parametrize("given", ["xyz", "xx", "", "12", "qqqqqqqq"])
-def test_what_is_like_nothing_is_refused(given):
-  with pytest.raises(InputError, match="is no language code. Codes are those of ISO 639-3, such"):
-    known_language("--source-language", given)
+@pytest.mark.parametrize("asked", ["xyz", "xx", "", "12", "qqqqqqqq", "../eng"])
+def test_what_is_like_nothing_is_refused(asked):
+  with pytest.raises(InputError, match="Unknown language '.*'. A code of ISO 639 is needed, such"):
+    asked_language(asked)
 
 
 def test_the_tables_agree():

@@ -143,7 +143,7 @@ def test_results_are_kept_apart_by_prompts_and_precision(tiny_folder):
     {"prompts": {"query": "q: "}},
     {"prompts": {"query": "Q/ "}},
     {"prompts": {}},
-    {"precision": "bfloat16"},
+    {"dtype": "bfloat16"},
     {"precision": "bfloat16", "prompts": {}},
   ]
   metas = [Encoder(str(tiny_folder), **given).mteb_model_meta for given in asked]
@@ -151,6 +151,8 @@ def test_results_are_kept_apart_by_prompts_and_precision(tiny_folder):
   assert len({meta.experiment_name for meta in metas}) == len(set(metas)) == len(asked)
   again = Encoder(str(tiny_folder), **asked[1]).mteb_model_meta
   assert again.experiment_name == metas[1].experiment_name
+  older = Encoder(str(tiny_folder), precision="bfloat16").mteb_model_meta
+  assert older.experiment_name == metas[4].experiment_name == "precision_bfloat16"
 
 
 def test_without_the_package_one_line_says_what_is_needed(monkeypatch):

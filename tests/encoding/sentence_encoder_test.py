@@ -1,6 +1,7 @@
 """Sentences to vectors: in order, and the same however they are batched."""
 
 import dataclasses
+import threading
 
 import jax
 import numpy as np
@@ -53,7 +54,7 @@ def test_one_device_and_eight_give_the_same(tiny_content, lines):
   module = heads.build(tiny_content.model, tiny_content.head)
   tokenizer = sentence_encoder.Tokenizer(tiny_content.tokenizer_file)
   vectors = [
-    SentenceEncoder(
+    SentenceEncoder.of_parts(
       module,
       tiny_content.params,
       tokenizer,
@@ -103,12 +104,12 @@ def test_cut_sentences_are_counted_and_said_once(tiny_encoder, lines, monkeypatc
   expected = sum(len(tokens) > 64 for tokens in lengths)
   assert expected >= 2
   vectors = tiny_encoder.encode(sentences)
-  assert tiny_encoder.cut == expected
+  assert tiny_encoder.encode_counted(sentences)[1] == expected
   said = f"labse-jax: {expected} of 22 sentences are longer than 64 tokens and were cut.\n"
   assert capsys.readouterr().err == said
   np.testing.assert_allclose(vectors[0], vectors[-1], atol=1e-6)  # The same first 62 tokens.
   tiny_encoder.encode("short")
-  assert tiny_encoder.cut == 0 and capsys.readouterr().err == ""
+  assert capsys.readouterr().err == ""
 
 
 def test_progress_is_shown_only_on_demand(tiny_encoder, capsys):
@@ -118,76 +119,15 @@ def test_progress_is_shown_only_on_demand(tiny_encoder, capsys):
   assert "1/1" in capsys.readouterr().err
 
 
-def with_limit(content, positions, max_length):
-  model = dict(content.model, positions=positions)
-  module = heads.build(model, content.head)
-  params = jax.jit(lambda key: heads.init(module, key))(jax.random.key(0))
-  tokenizer = sentence_encoder.Tokenizer(content.tokenizer_file)
-  return SentenceEncoder(module, params, tokenizer, max_length=max_length)
-
-
-@pytest.mark.heavy
-def test_at_most_nine_compilations(tiny_content):
-  encoder = with_limit(tiny_content, 600, 600)
-  assert encoder.row_lengths == (32, 128, 512, 600)
-  for n in (1, 5, 50, 31, 100, 101, 300, 2000):
-    encoder.encode(["x " * n, *["y"] * (n // 10)])
-  encoder.encode(["x"] * 3000)
-  assert encoder._forward._cache_size() <= 3 + 3 + 2 + 1
-
-
-@pytest.mark.heavy
-def test_the_last_batch_is_no_larger_than_it_must_be(tiny_content, monkeypatch):
-  encoder = with_limit(tiny_content, 64, 64)
-  encoder.mesh = make_mesh(devices=jax.devices()[:1])
-  seen = []
-
-  def forward(_, tokens_BL, segments_BL, positions_BL, *, slots):
-    seen.append(tokens_BL.shape)
-    return np.zeros((len(tokens_BL), slots, 32), np.float32)
-
-  monkeypatch.setattr(encoder, "_forward", forward)
-  for count, rows in ((1, [2]), (2, [2]), (3, [8]), (9, [32]), (33, [32, 2]), (40, [32, 8])):
-    seen.clear()
-    encoder.encode(["x " * 14] * count)  # Each fills a row: a word is two pieces.
-    assert seen == [(n, 32) for n in rows]
-  seen.clear()
-  encoder.encode(["x " * 30] * 17)
-  assert seen == [(16, 64), (1, 64)]
-
-
-@pytest.mark.parametrize(
-  ("max_length", "rows"),
-  [(3, (3,)), (31, (31,)), (32, (32,)), (33, (32, 33)), (128, (32, 128)), (512, (32, 128, 512))],
-)
-def test_row_lengths_ascend_to_the_limit(tiny_content, max_length, rows, monkeypatch):
-  module = heads.build(dict(tiny_content.model, positions=512), tiny_content.head)
-  tokenizer = sentence_encoder.Tokenizer(tiny_content.tokenizer_file)
-  encoder = SentenceEncoder(module, None, tokenizer, max_length=max_length)
-  assert encoder.row_lengths == rows
-  seen = []
-
-  def forward(_, tokens_BL, segments_BL, positions_BL, *, slots):
-    seen.append((tokens_BL.shape[1], int(positions_BL.max()), int(segments_BL.max())))
-    return np.zeros((len(tokens_BL), slots, 32), np.float32)
-
-  monkeypatch.setattr(encoder, "_forward", forward)
-  encoder.encode(["", "x", *("x " * n for n in (3, 20, 40, 130, 500, 700))])
-  assert {length for length, _, _ in seen} == set(rows)
-  assert max(position for _, position, _ in seen) == max_length - 1
-  assert all(segment <= max(1, length // 4) for length, _, segment in seen)
-
-
-@pytest.mark.parametrize("max_length", [0, 2, 65])
-def test_a_limit_that_the_model_cannot_hold_is_refused(tiny_content, max_length):
-  with pytest.raises(InputError, match=f"max_length = {max_length}: 3 to 64"):
-    with_limit(tiny_content, 64, max_length)
-
-
 @pytest.mark.parametrize(
   ("arguments", "options", "message"),
   [
     ([["a", None]], {}, "got NoneType"),
+    ([None], {}, "a string or a list of strings; got NoneType"),
+    ([{"text": "a"}], {}, "got dict"),
+    (["a"], {"prompt_name": "qery"}, "Unknown prompt_name 'qery'; did you mean 'query'"),
+    (["a"], {"prompt": 3}, "prompt is a text; got 3"),
+    (["a"], {"batch_size": 2.5}, "batch_size = 2.5; a whole number"),
     ([[b"a"]], {}, "got bytes"),
     (["a"], {"truncate_dim": 0}, "truncate_dim = 0"),
     (["a"], {"batch_size": -1}, "batch_size"),
@@ -196,3 +136,125 @@ def test_a_limit_that_the_model_cannot_hold_is_refused(tiny_content, max_length)
 def test_arguments_that_cannot_be(tiny_encoder, arguments, options, message):
   with pytest.raises(InputError, match=message):
     tiny_encoder.encode(*arguments, **options)
+
+
+def test_a_folder_is_opened_by_the_class_as_by_load(tiny_folder, tiny_encoder, monkeypatch):
+  monkeypatch.setenv("HOME", str(tiny_folder.parent))
+  expected = tiny_encoder.encode("Hello")
+  for encoder in (
+    SentenceEncoder("~/tiny"),
+    SentenceEncoder.load(str(tiny_folder), dtype="float32"),
+    SentenceEncoder.load(tiny_folder, precision="float32"),
+  ):
+    np.testing.assert_array_equal(encoder.encode("Hello"), expected)
+  assert SentenceEncoder(tiny_folder, precision="bfloat16").dtype == "bfloat16"
+
+
+def test_settings_are_given_where_a_folder_is_opened(tiny_folder, tiny_encoder):
+  given = {"prompts": {"query": "q: ", "b": "b: "}, "default_prompt_name": "b"}
+  encoder = SentenceEncoder(tiny_folder, truncate_dim=4, similarity_fn_name="dot", **given)
+  np.testing.assert_array_equal(encoder.encode("a"), tiny_encoder.encode("b: a")[:4])
+  assert encoder.similarity_fn_name == "dot"
+
+
+def test_prompts_are_chosen_as_in_sentence_transformers(tiny_folder, tiny_encoder):
+  encoder = SentenceEncoder(tiny_folder, prompts={"t": "t: "}, default_prompt_name="t")
+
+  def prefix(vector_D):
+    prompts = ("", "t: ", "q: ", "p: ", "say: ")
+    (found,) = [
+      p for p in prompts if np.allclose(vector_D, tiny_encoder.encode(p + "a"), atol=1e-6)
+    ]
+    return found
+
+  assert prefix(encoder.encode("a")) == prefix(encoder.encode("a", "t")) == "t: "
+  assert prefix(encoder.encode("a", prompt_name="t", prompt="say: ")) == "say: "
+  # Every model has these two; the default prompt does not stand in for them.
+  assert prefix(encoder.encode_query("a")) == prefix(encoder.encode_document("a")) == ""
+  assert prefix(encoder.encode("a", prompt_name="document")) == ""
+  encoder.prompts = {"t": "t: ", "query": "q: ", "passage": "p: "}
+  assert prefix(encoder.encode_query("a")) == "q: "
+  assert prefix(encoder.encode_document("a")) == "p: "
+  assert (
+    prefix(encoder.encode_document("a", "t")) == prefix(encoder.encode_query("a", "t")) == "t: "
+  )
+  assert prefix(encoder.encode_query("a", prompt="say: ")) == "say: "
+
+
+def test_a_list_of_vectors_and_the_order_of_arguments(tiny_encoder):
+  expected = tiny_encoder.encode(["p a", "p b"])
+  got = tiny_encoder.encode(["a", "b"], None, "p ", 16, False, convert_to_numpy=False)
+  assert isinstance(got, list)
+  np.testing.assert_allclose(got, expected, atol=1e-6)
+  tiny_encoder.encode(np.array(["a", "b"]), batch_size=np.int64(3))
+
+
+def test_similarities_of_its_vectors(tiny_encoder):
+  vectors = tiny_encoder.encode(["a", "b"])
+  unit = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+  np.testing.assert_allclose(tiny_encoder.similarity(vectors, vectors), unit @ unit.T, atol=1e-6)
+  np.testing.assert_allclose(tiny_encoder.similarity_pairwise(vectors, vectors), [1, 1], atol=1e-6)
+
+
+def test_ids_are_padded(tiny_encoder):
+  got = tiny_encoder.tokenize(["one two three", "", "x " * 99])
+  tokens, _ = tiny_encoder.tokenizer.encode(["one two three", "", "x " * 99], 64)
+  assert got["input_ids"].shape == (3, 64) and got["input_ids"].dtype == np.int32
+  for ids, mask, expected in zip(got["input_ids"], got["attention_mask"], tokens, strict=True):
+    assert ids[mask == 1].tolist() == expected.tolist()
+    assert set(ids[mask == 0]) <= {tiny_encoder.tokenizer.special_ids["pad"]}
+  assert tiny_encoder.tokenize([])["input_ids"].shape == (0, 0)
+  assert tiny_encoder.tokenize("one")["input_ids"].shape[0] == 1
+
+
+def test_threads_get_what_they_get_alone(tiny_folder, lines):
+  encoder = SentenceEncoder(tiny_folder)
+  parts = [["x " * 90, *lines[n::4], "y"] for n in range(4)]
+  together = [None] * 12
+  start = threading.Barrier(12)
+
+  def encoded(n):
+    return encoder.encode_counted(parts[n % 4], prompt=f"{n % 4}: ")
+
+  def work(n):
+    start.wait()
+    together[n] = encoded(n)
+
+  threads = [threading.Thread(target=work, args=(n,)) for n in range(12)]
+  for thread in threads:
+    thread.start()
+  for thread in threads:
+    thread.join()
+  alone = [encoded(n) for n in range(4)]
+  assert len({cut for _, cut in alone}) > 1
+  for n, (vectors_ND, cut) in enumerate(together):
+    np.testing.assert_array_equal(vectors_ND, alone[n % 4][0])
+    assert cut == alone[n % 4][1]
+
+
+def test_threads_may_set_another_limit(tiny_folder):
+  encoder = SentenceEncoder(tiny_folder)
+  texts = ["x " * 90] * 50
+  expected = {}
+  for limit in (10, 20):
+    encoder.max_seq_length = limit
+    expected[limit] = len(encoder.tokenize(texts[0])["input_ids"][0])
+  wrong = []
+
+  def work(limit):
+    for _ in range(20):
+      encoder.max_seq_length = limit
+      try:
+        tokens, _, longest = encoder._ids(texts)
+      except BaseException as error:
+        wrong.append(error)
+        return
+      if {len(ids) for ids in tokens} != {expected[longest]}:
+        wrong.append(longest)
+
+  threads = [threading.Thread(target=work, args=(limit,)) for limit in (10, 20, 10, 20)]
+  for thread in threads:
+    thread.start()
+  for thread in threads:
+    thread.join()
+  assert not wrong

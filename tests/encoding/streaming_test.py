@@ -40,7 +40,11 @@ def test_a_file_gives_its_lines_vectors(tiny_encoder, text, lines, tmp_path, cap
   assert count == len(lines) == len(got) == 72 and got.dtype == np.float32
   np.testing.assert_allclose(got, tiny_encoder.encode(lines, warn=False), atol=1e-6)
   np.testing.assert_allclose(np.linalg.norm(got, axis=1), 1, atol=1e-6)
-  assert cut == tiny_encoder.cut > 1 and said.count("\n") == 1 and f"{cut} of 72" in said
+  assert (
+    cut == tiny_encoder.encode_counted(lines)[1] > 1
+    and said.count("\n") == 1
+    and f"{cut} of 72" in said
+  )
   assert list(output.parent.iterdir()) == [output]
 
 
@@ -74,10 +78,10 @@ def test_lines_are_not_held(tiny_encoder, text, tmp_path, monkeypatch):
 
   # Equal lines are one element of a set of strings.
   text.write_text("\n".join(f"line {n}" for n in range(300)))
-  one = tiny_encoder.encode
+  one = tiny_encoder.encode_counted
   monkeypatch.setattr(streaming.files, "read_lines", read_lines)
   monkeypatch.setattr(
-    tiny_encoder, "encode", lambda *a, **k: (most.append(len(alive)), one(*a, **k))[1]
+    tiny_encoder, "encode_counted", lambda *a, **k: (most.append(len(alive)), one(*a, **k))[1]
   )
   encode_file(tiny_encoder, text, tmp_path / "o.npy")
   assert len(most) == 30 and max(most) <= 21
@@ -90,7 +94,7 @@ class Killed(BaseException):
 @pytest.fixture
 def kill_after(tiny_encoder, monkeypatch):
   """kill_after(n): the encoder dies at its n+1st call; returns the list of what it encoded."""
-  plain = tiny_encoder.encode
+  plain = tiny_encoder.encode_counted
 
   def after(count):
     encoded, calls = [], itertools.count()
@@ -101,7 +105,7 @@ def kill_after(tiny_encoder, monkeypatch):
       encoded.extend(sentences)
       return plain(sentences, **options)
 
-    monkeypatch.setattr(tiny_encoder, "encode", dying)
+    monkeypatch.setattr(tiny_encoder, "encode_counted", dying)
     return encoded
 
   return after

@@ -314,7 +314,7 @@ def assert_same_vectors(path, lines):
   ours = SentenceEncoder.load(path)
   expected = theirs.encode(lines, batch_size=64)
   np.testing.assert_allclose(ours.encode(lines), expected, atol=1e-5)
-  assert ours.max_length == theirs.max_seq_length
+  assert ours.max_seq_length == theirs.max_seq_length
   assert expected.std(0).mean() > 1e-3, "all vectors are one"
 
 

@@ -77,7 +77,7 @@ def test_the_same_vectors_as_sentence_transformers(folder_of, real_lines, kind):
   expected = theirs.encode(lines)
   assert expected.std(0).mean() > 1e-3
   np.testing.assert_allclose(encoder.encode(lines), expected, atol=1e-5)
-  assert encoder.cut == 1 and encoder.max_length == 64
+  assert encoder.encode_counted(lines)[1] == 1 and encoder.max_seq_length == 64
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -16,7 +16,7 @@ from labse_jax.data.dataset import open_dataset
 from labse_jax.encoding.sentence_encoder import SentenceEncoder
 from labse_jax.supervision import hard_negatives, manifest
 from labse_jax.supervision.hard_negatives import look_up
-from labse_jax.supervision.negative_mining import Rule
+from labse_jax.supervision.negative_rule import Rule
 from labse_jax.tasks import dual_encoder
 from labse_jax.training.metrics import StepLog
 from tests.support import tiny

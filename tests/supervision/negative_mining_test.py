@@ -9,7 +9,8 @@ from labse_jax.base.errors import InputError
 from labse_jax.data.dataset import open_dataset
 from labse_jax.data.sources import Pair
 from labse_jax.supervision import negative_mining
-from labse_jax.supervision.negative_mining import Rule, mine
+from labse_jax.supervision.negative_mining import mine
+from labse_jax.supervision.negative_rule import Rule
 from tests.support.tiny import write_dataset
 
 

@@ -194,7 +194,7 @@ def test_a_folder_that_does_not_fit_is_refused(folder, trained, tmp_path, tiny_v
     ({"head": {"pooling": "cls", "dense": 16}}, "head.dense = 16: pretraining trains no layer"),
     ({"length": 5}, "masking.slots = 6: a row has only 5 tokens"),
     ({"share_tlm": 1.5}, r"config.share_tlm = 1.5; it must be 0 to 1"),
-    ({"text": "/nowhere"}, "/nowhere/language_pairs.npy: no such file"),
+    ({"text": "/nowhere"}, "/nowhere: not a dataset folder"),
     ({"stages": ((3, 1), (4, 1))}, "3 layers cannot be stacked to 4"),
   ],
 )

@@ -1,9 +1,12 @@
 """A budget of seconds as a number of steps, on a clock that the test moves."""
 
+import re
+
 import pytest
 
 from labse_jax.base.errors import InputError
 from labse_jax.training import budget
+from labse_jax.training.stacking import Span
 
 
 class FakeClock:
@@ -98,3 +101,66 @@ def test_what_to_expect_lies_between_what_was_measured():
 @pytest.mark.parametrize(("seconds", "said"), [(0.4, "0 s"), (89, "89 s"), (200, "3 min")])
 def test_time_in_words(seconds, said):
   assert budget.in_words(seconds) == said
+
+
+@pytest.mark.parametrize(
+  ("seconds", "words"),
+  [
+    (89, "89 s"),
+    (90, "2 min"),
+    (7_000, "117 min"),
+    (7_920, "2 h 12 min"),
+    (3.6e6, "1,000 h 0 min"),
+  ],
+)
+def test_a_stretch_of_time_in_words(seconds, words):
+  assert budget.in_words(seconds) == words
+
+
+def test_the_pace_is_known_once_a_slow_step_has_followed_the_one_that_compiles():
+  pace = budget.Pace()
+  pace.add(60)
+  assert pace.left(10) is None and pace.first_words(10) is None
+  pace.add(8)
+  assert pace.left(10) == 80
+  said = pace.first_words(990)
+  assert said.startswith("a step takes about 8 s; 990 more are done in about 2 h 12 min, at ")
+  assert pace.first_words(990) is None  # Once.
+
+
+def test_of_fast_steps_many_are_timed_and_a_short_rest_is_not_worth_a_line():
+  pace = budget.Pace()
+  for _ in range(40):
+    pace.add(0.1)
+  assert pace.left(10) is None
+  pace.add(0.1)
+  pace.add(0.2)
+  assert pace.left(10) == pytest.approx(1.0, rel=0.1)
+  assert pace.first_words(10) is None
+  assert pace.first_words(10_000) is None  # The bar says how long it takes from here on.
+
+
+def test_of_several_stages_the_last_is_timed():
+  pace = budget.Pace(stages=2)
+  for seconds in (9, 5, 5):
+    pace.add(seconds, stage=1)
+  assert pace.left(4) is None  # How long the steps of the next stage take is not known.
+  pace.add(30, stage=2)
+  assert pace.left(4) is None
+  pace.add(7, stage=2)
+  assert pace.left(4) == 28
+
+
+@pytest.mark.parametrize(("seconds", "form"), [(600, r"^\d\d:\d\d$"), (90_000, r" on \d{4}-\d\d-")])
+def test_the_end_has_a_date_where_it_is_far_off(seconds, form):
+  assert re.search(form, budget._clock_after(seconds))
+
+
+def test_the_time_left_is_that_of_each_stage_s_own_steps():
+  spans = [Span(1, 0, 0, 6), Span(2, 1, 6, 10)]
+  left = budget.time_left(spans, [0.5, 2.0], 10)
+  assert [left(done) for done in (0, 4, 6, 9, 10)] == [11, 9, 8, 2, 0]
+
+
+def test_without_steps_that_were_timed_no_time_is_told():
+  assert budget.time_left([Span(1, 1, 0, 10)], [], 10) is None

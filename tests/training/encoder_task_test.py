@@ -67,5 +67,5 @@ def test_other_data_has_another_fingerprint(config, tmp_path):
 def test_a_missing_dataset_is_named(config, tmp_path):
   other = config.copy_and_resolve_references()
   other.data = str(tmp_path / "nowhere")
-  with pytest.raises(InputError, match="nowhere/language_pairs.npy: no such file"):
+  with pytest.raises(InputError, match="nowhere: not a dataset folder .there is no such folder"):
     EncoderTask(other).fingerprints()

@@ -6,6 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from labse_jax.training import metrics
 from labse_jax.training.metrics import StepLog, Writer
 
 
@@ -102,3 +103,23 @@ def test_a_loss_that_is_not_finite_keeps_its_batch(tmp_path):
   log.close()
   kept = np.load(tmp_path / "not_finite_2_host_0.npz")
   assert kept["tokens"].tolist() == [0, 1, 2, 3]
+
+
+@pytest.mark.parametrize("timed", [True, False])
+def test_it_says_how_long_the_others_take(tmp_path, capsys, monkeypatch, timed):
+  clock = iter(range(0, 10_000, 8))  # Each look at the clock is 8 seconds after the last one.
+  monkeypatch.setattr(metrics.time, "monotonic", lambda: next(clock))
+  left = (lambda done: 30.0) if timed else None
+  log = StepLog(tmp_path, first=0, total=1_000, every=1, left=left)
+  for step in range(3):
+    log.hold(step, step_metrics(2.0), {})
+    log.flush()
+  log.close()
+  out, err = capsys.readouterr()
+  lines = out.splitlines()
+  if timed:
+    assert all(line.endswith("about 30 s left") for line in lines) and err == ""
+  else:
+    assert "left" not in lines[0]
+    assert lines[1].endswith("about 2 h 13 min left")
+    assert err.count("a step takes about 8 s; 998 more are done in about 2 h 13 min, at ") == 1

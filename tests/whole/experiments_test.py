@@ -66,6 +66,7 @@ def step_shapes(stage):
 def test_the_full_form_can_be_traced(path, stage, given):
   config = load(path, stage, given(path))
   mesh = make_mesh(config.mesh.fsdp)
+  config = trainer.settle_rows(config, mesh)
   trainer.check_ranges(config, mesh)
   with jax.set_mesh(mesh):
     for one in trainer.make_stages(config, mesh):

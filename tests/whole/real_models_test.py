@@ -75,7 +75,7 @@ def test_the_vectors_are_sentence_transformers_own(name, count, lines):
   expected = theirs(name).encode(lines[:count], batch_size=16)
   encoder = SentenceEncoder.load(real.folder(name))
   largest = np.abs(encoder.encode(lines[:count]) - expected).max()
-  half = SentenceEncoder.load(real.folder(name), precision="bfloat16").encode(lines[:count])
+  half = SentenceEncoder.load(real.folder(name), dtype="bfloat16").encode(lines[:count])
   cosine = (half * expected).sum(1) / np.linalg.norm(half, axis=1)
   print(f"{name}: largest difference {largest:.1e}; bfloat16's least cosine {cosine.min():.5f}")
   assert largest <= 2e-6 and cosine.min() >= 0.9995
@@ -105,3 +105,57 @@ def test_the_accuracy_on_tatoeba_is_sentence_transformers_own():
     print(language, result["accuracy"]["value"], got["results"][language]["accuracy"]["value"])
   assert got["results"] == expected["results"]
   assert 0.85 < got["average"]["accuracy"]["value"] < 0.95
+
+
+@pytest.mark.heavy
+@pytest.mark.parametrize("name", ["minilm", pytest.param("me5-small", marks=SLOW)])
+def test_prompts_and_similarities_are_sentence_transformers_own(name, lines):
+  their, our = theirs(name), SentenceEncoder(real.folder(name))
+  prompts = {"query": "query: ", "document": "passage: ", "title": "title: "}
+  for encoder in (their, our):
+    encoder.prompts = prompts
+    encoder.default_prompt_name = "title"
+    encoder.max_seq_length = 24
+  some = lines[:16]
+  calls = {
+    "default": lambda e: e.encode(some),
+    "name": lambda e: e.encode(some, "query"),
+    "prompt": lambda e: e.encode(some, prompt_name="query", prompt="to: "),
+    "no prompt": lambda e: e.encode(some, prompt=""),
+    "query": lambda e: e.encode_query(some),
+    "document": lambda e: e.encode_document(some),
+    "named query": lambda e: e.encode_query(some, "title"),
+    "truncated": lambda e: e.encode(some, truncate_dim=100),
+    "truncated unit": lambda e: e.encode(some, truncate_dim=100, normalize_embeddings=True),
+    "one": lambda e: e.encode(some[0]),
+  }
+  found = {}
+  for call, of in calls.items():
+    found[call] = of(our)
+    np.testing.assert_allclose(found[call], of(their), atol=2e-6, err_msg=call)
+  # All differ but the two that say in words what the default and encode_query are.
+  assert len({vectors.tobytes() for vectors in found.values()}) == len(calls) - 2
+  x_ND, y_ND = found["query"], found["document"]
+  for similarity in ("cosine", "dot", "euclidean", "manhattan"):
+    their.similarity_fn_name = our.similarity_fn_name = similarity
+    for compare in ("similarity", "similarity_pairwise"):
+      expected = getattr(their, compare)(x_ND, y_ND)
+      np.testing.assert_allclose(getattr(our, compare)(x_ND, y_ND), expected, atol=1e-4)
+  for encoder in (their, our):
+    encoder.truncate_dim = 7
+  assert our.encode(some).shape == their.encode(some).shape == (16, 7)
+  assert our.get_embedding_dimension() == their.get_embedding_dimension() == 7
+
+
+def test_a_saved_folder_opens_there_with_the_same_vectors(tmp_path, lines):
+  our = SentenceEncoder(
+    real.folder("minilm"), prompts={"query": "q: "}, default_prompt_name="query"
+  )
+  our.max_seq_length = 20
+  our.save(tmp_path / "saved")
+  need_torch()
+  from sentence_transformers import SentenceTransformer
+
+  their = SentenceTransformer(str(tmp_path / "saved"), device="cpu")
+  np.testing.assert_allclose(our.encode(lines[:8]), their.encode(lines[:8]), atol=2e-6)
+  assert their.max_seq_length == 20 and their.prompts["query"] == "q: "

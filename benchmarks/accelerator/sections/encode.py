@@ -29,7 +29,7 @@ def repeated(lines: list[str]) -> list[str]:
 
 
 def measure_ours(results: Results, lines: list[str], precision: str, sizes) -> None:
-  encoder = SentenceEncoder.load(model.folder(), precision=precision)
+  encoder = SentenceEncoder.load(model.folder(), dtype=precision)
   tokens = tokens_of(lines)
   for size in sizes:
 

@@ -50,7 +50,7 @@ def float32() -> dict[str, np.ndarray]:
 
 
 def vectors(precision: str) -> np.ndarray:
-  encoder = SentenceEncoder.load(model.folder(), precision=precision)
+  encoder = SentenceEncoder.load(model.folder(), dtype=precision)
   return encoder.encode(packed.lines(LINES))
 
 

@@ -43,13 +43,13 @@ def walk(query, key, kind, step, spread):
   """
   if spread.exchange == "gather":
 
-    def gathered(rows, key):
-      keys = _gather(key, spread)
+    def fold_gathered(rows, key):
+      keys = gathered(key, spread)
       rows, columns = step(query, keys, rows, kind.start_column(keys))
       return rows, kind.merge(columns, spread.axis_name)
 
     cost = _cost_of_gathered(query, spread)
-    rows, columns = _in_parts(gathered, kind.start_row(query), key, cost, spread)
+    rows, columns = _in_parts(fold_gathered, kind.start_row(query), key, cost, spread)
     return rows, columns, key
 
   fold = functools.partial(_fold, query, step=step, spread=spread)
@@ -81,13 +81,13 @@ def walk_back(query, key, of_columns, step, spread):
 
   if spread.exchange == "gather":
 
-    def gathered(dx_aD, key):
-      keys = _gather(key, spread)
+    def fold_gathered(dx_aD, key):
+      keys = gathered(key, spread)
       dx_aD, dy_BD = step(query, keys, dx_aD, zeros(keys))
       return dx_aD, jax.lax.psum_scatter(dy_BD, spread.axis_name, tiled=True)
 
     cost = _cost_of_gathered(query, spread)
-    return _in_parts(gathered, zeros(query), key | of_columns, cost, spread)
+    return _in_parts(fold_gathered, zeros(query), key | of_columns, cost, spread)
 
   fold = functools.partial(_fold, query, step=step, spread=spread)
   if spread.exchange == "local":
@@ -117,7 +117,8 @@ def _cost_of_gathered(query, spread):
   return jax.lax.axis_size(spread.axis_name) * max(query["vector"].shape)
 
 
-def _gather(tree, spread):
+def gathered(tree, spread):
+  """Every array of all devices, one device after another: [b, ...] becomes [B, ...]."""
   return jax.tree.map(lambda a: jax.lax.all_gather(a, spread.axis_name, tiled=True), tree)
 
 

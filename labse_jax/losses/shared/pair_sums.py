@@ -23,7 +23,7 @@ import jax
 import jax.numpy as jnp
 
 from labse_jax.base.errors import known
-from labse_jax.losses.shared.exchange import EXCHANGES, walk, walk_back
+from labse_jax.losses.shared.exchange import EXCHANGES, gathered, walk, walk_back
 
 KEPT = 4  # Tiles: similarities no more than these are formed at once, and kept for the way back.
 NEVER = -1e30  # The logit of a pair that does not count: finite, so that no difference is NaN.
@@ -68,6 +68,21 @@ def count_negatives(of_a, of_b, spread):
     return jnp.zeros_like(of["mask"], jnp.float32)[:, None]
 
   return elementwise_sums(nothing(of_a), nothing(of_b), of_a, of_b, _one, spread)
+
+
+def all_pairs(x_aD, y_bD, of_a, of_b, spread):
+  """(similarities, whether they are of negatives) of this device's queries and all keys, [a, B].
+
+  The arguments are those of `softmax_sums`. Keys come from every device but with the exchange
+  "local". For sums over them that are too many to stand whole, there are the functions above.
+  """
+  known("exchange", spread.exchange, EXCHANGES)
+  query = of_a | {"vector": x_aD.astype(jnp.float32)}
+  key = of_b | {"vector": y_bD.astype(jnp.float32)}
+  if spread.exchange != "local":
+    key = gathered(key, spread)
+  similarity_aB, counts_aB, _ = _tile(query, key)
+  return similarity_aB, counts_aB
 
 
 def _one(similarity, _):

@@ -1,9 +1,13 @@
-"""What the losses over pairs share: means over the real pairs of all devices, and their metrics."""
+"""What the losses over pairs share: means over the real pairs of all devices, and their metrics.
+
+`mean_over_pairs` and `similarity_to_all` are all that many a loss of your own needs:
+docs/a_loss_of_your_own.md.
+"""
 
 import jax
 import jax.numpy as jnp
 
-from labse_jax.losses.shared.pair_sums import softmax_sums
+from labse_jax.losses.shared.pair_sums import all_pairs, softmax_sums
 
 
 def of_pairs(ids_b2, mask_b):
@@ -11,22 +15,35 @@ def of_pairs(ids_b2, mask_b):
   return {"ids": ids_b2, "mask": mask_b}
 
 
-def mean_over(mask_b, axis_name):
-  """(mean over the real pairs of all devices as a function of a_b, their number, at least 1).
+def count_pairs(mask_b, spread):
+  """The number of real pairs of all devices, at least 1."""
+  return jnp.maximum(jax.lax.psum(mask_b.sum(), spread.axis_name), 1)
 
-  Packing gives devices different numbers of pairs: a pmean of means would weigh them wrongly.
+
+def mean_over_pairs(value_b, mask_b, spread):
+  """The mean of a number of each pair, over the real pairs of all devices: equal on all of them.
+
+  What stands in the slots that hold no pair does not count, not even where it is NaN. (Packing
+  gives devices different numbers of pairs: a mean of their means would weigh them wrongly.)
   """
-  count = jnp.maximum(jax.lax.psum(mask_b.sum(), axis_name), 1)
-
-  def mean(a_b):
-    return jax.lax.psum(jnp.where(mask_b, a_b, 0).sum(), axis_name) / count
-
-  return mean, count
+  total = jax.lax.psum(jnp.where(mask_b, value_b, 0).sum(), spread.axis_name)
+  return total / count_pairs(mask_b, spread)
 
 
 def similarity_of_pairs(x_bD, y_bD):
   """The cosine of each pair of unit vectors, [b], float32."""
   return (x_bD.astype(jnp.float32) * y_bD.astype(jnp.float32)).sum(1)
+
+
+def similarity_to_all(x_bD, y_bD, ids_b2, mask_b, spread):
+  """(cosine of each of this device's x with every device's y, whether the two are negatives).
+
+  Both are [b, B]. A pair's own y is no negative of it, nor is one of a pair that has a text in
+  common with it, nor an empty slot. All [b, B] stand in memory at once; `pair_sums` has the sums
+  that do without, for batches of many thousand pairs.
+  """
+  of_b = of_pairs(ids_b2, mask_b)
+  return all_pairs(x_bD, y_bD, of_b, of_b, spread)
 
 
 def rank(x_bD, y_bD, ids_b2, mask_b, *, scale, margin, spread, labels=()):
@@ -38,12 +55,15 @@ def rank(x_bD, y_bD, ids_b2, mask_b, *, scale, margin, spread, labels=()):
   of_b = of_pairs(ids_b2, mask_b) | dict(labels)
   rows, columns = softmax_sums(scale * x_bD, y_bD, of_b, of_b, spread)
   cosine_b = similarity_of_pairs(x_bD, y_bD)
-  mean, count = mean_over(mask_b, spread.axis_name)
+
+  def mean(value_b):
+    return mean_over_pairs(value_b, mask_b, spread)
 
   # The pair's logit is summed in another order than the others: equal up to rounding.
   def first(sums):
     return mean(scale * cosine_b >= sums["best"] - 1e-6 * scale)
 
   accuracy = (first(rows) + first(columns)) / 2
-  metrics = {"pairs": count, "negatives": mean(rows["count"]), "in_batch_accuracy": accuracy}
+  pairs = count_pairs(mask_b, spread)
+  metrics = {"pairs": pairs, "negatives": mean(rows["count"]), "in_batch_accuracy": accuracy}
   return scale * (cosine_b - margin), rows, columns, metrics

@@ -6,7 +6,7 @@ import pytest
 
 from labse_jax.base.sharding import BATCH, make_mesh
 from labse_jax.losses.shared.exchange import Spread
-from labse_jax.losses.shared.ranking import mean_over, rank
+from labse_jax.losses.shared.ranking import count_pairs, mean_over_pairs, rank, similarity_to_all
 from tests.support import loss_oracles as oracles
 
 
@@ -21,13 +21,35 @@ def test_a_mean_weighs_pairs_alike_however_many_a_device_has():
   mask_b, values_b = arguments["mask_b"], np.arange(oracles.B, dtype=np.float32)
 
   def both(mask_b, values_b):
-    mean, count = mean_over(mask_b, BATCH)
-    return mean(values_b), count
+    spread = Spread(BATCH)
+    return mean_over_pairs(values_b, mask_b, spread), count_pairs(mask_b, spread)
 
   mean, count = split(both, jax.P(), mask_b, values_b)
   assert count == mask_b.sum()
   np.testing.assert_allclose(mean, values_b[mask_b].mean(), rtol=1e-6)
   assert split(both, jax.P(), np.zeros_like(mask_b), values_b) == (0, 1)
+  values_b[~mask_b] = np.nan  # What a loss makes of an empty slot plays no part.
+  assert split(both, jax.P(), mask_b, values_b)[0] == mean
+
+
+@pytest.mark.parametrize("exchange", ["gather", "ring", "local"])
+def test_every_pair_meets_the_keys_of_all_devices(exchange):
+  arguments = oracles.inputs("empty slots")
+  mask_b = arguments["mask_b"]
+
+  def run(*arrays):
+    return similarity_to_all(*arrays, Spread(BATCH, exchange))
+
+  cosine_BC, negative_BC = split(run, jax.P(BATCH), *arguments.values())
+  wanted_BB = oracles.allowed(arguments["ids_b2"]) & ~np.eye(oracles.B, dtype=bool)
+  wanted_BB = wanted_BB & mask_b & mask_b[:, None]
+  s_BB = arguments["x_bD"] @ arguments["y_bD"].T
+  if exchange == "local":  # Three pairs a device.
+    own = [slice(n, n + 3) for n in range(0, oracles.B, 3)]
+    wanted_BB = np.concatenate([wanted_BB[part, part] for part in own])
+    s_BB = np.concatenate([s_BB[part, part] for part in own])
+  np.testing.assert_array_equal(negative_BC, wanted_BB)
+  np.testing.assert_allclose(cosine_BC, s_BB, atol=1e-6)
 
 
 def ranked(arguments, exchange="gather"):

@@ -1,0 +1,17 @@
+"""Ctrl-C while a command still imports JAX, whose tracebacks would be of no use to a person."""
+
+import os
+import re
+import signal
+
+# As the word may be written: `-m labse_jax.encode`, or joined with other flags, `-um...`.
+COMMAND = re.compile(r"(-\w*m)?labse_jax\.\w+")
+
+
+def install(module):
+  """Ends the process at once at a Ctrl-C, if `module` of `python -m` is one of our commands.
+
+  `errors.run` replaces it by what a running command does.
+  """
+  if COMMAND.fullmatch(module):
+    signal.signal(signal.SIGINT, lambda *_: os._exit(130))

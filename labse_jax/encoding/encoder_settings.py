@@ -1,0 +1,152 @@
+"""What can be read from a SentenceEncoder and set on it; each value is checked when it is set."""
+
+import operator
+
+import jax
+
+from labse_jax.base.errors import InputError, known
+from labse_jax.encoding import habits
+from labse_jax.model_folder.prompts import SIMILARITIES, check_default, checked
+
+# sentence-transformers' models always have these two; they are empty where a folder lacks them.
+USUAL_PROMPTS = {"query": "", "document": ""}
+
+
+class EncoderSettings:
+  """The settings of an encoder of the PackedForward `packed`, which are kept under its names."""
+
+  def __init__(self, packed, *, max_length, prompts, default_prompt):
+    self._packed = packed
+    self._default_prompt_name = None
+    self._similarity_fn_name = SIMILARITIES[0]
+    self._truncate_dim = None
+    self.max_seq_length = max_length
+    self.prompts = prompts
+    self.default_prompt_name = default_prompt
+
+  def __getattr__(self, name):
+    """Is called for a name that there is not; says what to do instead."""
+    raise AttributeError(habits.no_attribute(name, _names(self)))
+
+  def __setattr__(self, name, value):
+    # A setting that is spelt wrongly must not be passed over.
+    if not name.startswith("_") and (name in habits.READ_ONLY or name not in _names(self)):
+      raise AttributeError(habits.no_setting(name, _names(self)))
+    object.__setattr__(self, name, value)
+
+  @property
+  def max_seq_length(self) -> int:
+    """The most tokens of a sentence; what is longer is cut. It can be set."""
+    return self._max_seq_length
+
+  @max_seq_length.setter
+  def max_seq_length(self, value: int):
+    longest = self._packed.module.bert.longest
+    if not 3 <= _whole("max_seq_length", value) <= longest:
+      raise InputError(
+        f"max_seq_length = {value}; 3 to {longest} are allowed, the positions that the model has."
+      )
+    self._max_seq_length = int(value)
+
+  @property
+  def truncate_dim(self) -> int | None:
+    """How many of each vector's dimensions are kept; None keeps all. It can be set."""
+    return self._truncate_dim
+
+  @truncate_dim.setter
+  def truncate_dim(self, value: int | None):
+    self._truncate_dim = checked_count("truncate_dim", value)
+
+  @property
+  def prompts(self) -> dict[str, str]:
+    """{name: what is put before each text}. It can be set."""
+    return self._prompts
+
+  @prompts.setter
+  def prompts(self, value: dict[str, str]):
+    value = checked(value)
+    if self._default_prompt_name is not None and self._default_prompt_name not in value:
+      raise InputError(
+        f"The default prompt {self._default_prompt_name!r} is not among the prompts "
+        f"{sorted(value)}; set default_prompt_name to None first."
+      )
+    self._prompts = value
+
+  @property
+  def default_prompt_name(self) -> str | None:
+    """The name of the prompt that `encode` takes where none is given; None: none. It can be set."""
+    return self._default_prompt_name
+
+  @default_prompt_name.setter
+  def default_prompt_name(self, value: str | None):
+    check_default(value, self._prompts)
+    self._default_prompt_name = value
+
+  @property
+  def similarity_fn_name(self) -> str:
+    """What `similarity` computes: cosine, dot, euclidean or manhattan. It can be set."""
+    return self._similarity_fn_name
+
+  @similarity_fn_name.setter
+  def similarity_fn_name(self, value: str):
+    self._similarity_fn_name = known("similarity_fn_name", value, SIMILARITIES)
+
+  @property
+  def dimension(self) -> int:
+    """The dimensions of the vectors that `encode` gives."""
+    width = self._packed.module.out_width
+    return min(width, self.truncate_dim or width)
+
+  def get_embedding_dimension(self) -> int:
+    """The same as `dimension`, as sentence-transformers calls it."""
+    return self.dimension
+
+  def get_sentence_embedding_dimension(self) -> int:
+    """The older name of get_embedding_dimension."""
+    return self.get_embedding_dimension()
+
+  @property
+  def device(self) -> jax.Device:
+    """The first of the JAX devices that are used; all of this machine's are."""
+    return self._packed.mesh.devices.flat[0]
+
+  @property
+  def dtype(self) -> str:
+    """The type of the numbers that the model computes with, "float32" or "bfloat16"."""
+    return self._packed.module.bert.dtype
+
+  @property
+  def params(self) -> dict:
+    """The weights: a tree of JAX arrays."""
+    return self._packed.params
+
+  def _prompt(self, prompt, prompt_name):
+    """What is put before each text: `prompt`, else the one of that name, else the default one."""
+    if prompt is not None:
+      if not isinstance(prompt, str):
+        raise InputError(f"prompt is a text; got {prompt!r}. prompt_name takes the name of one.")
+      return prompt
+    name = self.default_prompt_name if prompt_name is None else prompt_name
+    if name is None:
+      return ""
+    prompts = USUAL_PROMPTS | self.prompts
+    return prompts[known("prompt_name", name, prompts)]
+
+
+def checked_count(name, value):
+  """`value` if it is None or a whole number from 1 on; else raises InputError."""
+  if value is not None and _whole(name, value) < 1:
+    raise InputError(f"{name} = {value}; it must be at least 1.")
+  return value
+
+
+def _whole(name, value):
+  try:
+    return operator.index(value)
+  except TypeError:
+    raise InputError(f"{name} = {value!r}; a whole number is needed.") from None
+
+
+def _names(encoder):
+  """The public names of an encoder."""
+  return [name for name in dir(type(encoder)) if not name.startswith("_")]

@@ -1,0 +1,95 @@
+"""Token ids to vectors: packed into rows, in batches of few shapes, on every local device."""
+
+import jax
+import numpy as np
+
+from labse_jax.base.sharding import batch_sharding, make_mesh
+from labse_jax.data.batches import packing
+from labse_jax.models import bert
+
+ROW_LENGTHS = (32, 128, 512)  # The limit of a call replaces the last.
+TOKENS_PER_DEVICE = 1024  # Larger batches leave the cache of a CPU core.
+LAST_BATCH = (16, 4, 1)  # The last batch may be this part of the others; each is one compilation.
+
+
+class PackedForward:
+  """A sentence model on the devices of `mesh`; it is compiled once for each shape of a batch.
+
+  It keeps nothing between two calls, so threads may share it.
+  """
+
+  def __init__(self, module, mesh=None):
+    # Layer by layer: a scan would copy each layer's weights out of the stack in every batch.
+    self.module = module.clone(bert=module.bert.clone(unstacked=True))
+    self.mesh = mesh or make_mesh(devices=jax.local_devices())
+    self.params = None  # Until set_params is called.
+    self.forward = jax.jit(
+      self._apply, static_argnames="slots", out_shardings=batch_sharding(self.mesh)
+    )
+
+  def set_params(self, params):
+    """Puts a parameter tree on every device."""
+    params = params | {"bert": bert.unstack(params["bert"], self.module.bert.dtype)}
+    self.params = jax.device_put(params, jax.NamedSharding(self.mesh, jax.P()))
+
+  def vectors(self, tokens, *, longest, tokens_per_device=TOKENS_PER_DEVICE):
+    """Vectors [N, D] of N arrays of ids, none of which has more than `longest`."""
+    lengths_N = np.array([len(ids) for ids in tokens])
+    vectors_ND = np.zeros((len(tokens), self.module.out_width), np.float32)
+    # Short sentences go into short rows: attention's cost grows with the square of a row.
+    shorter = 0
+    for length in row_lengths(longest):
+      members_n = np.flatnonzero((lengths_N > shorter) & (lengths_N <= length))
+      shorter = length
+      if len(members_n):
+        items = [(tokens[member],) for member in members_n]
+        vectors_ND[members_n] = self._of_rows(items, length, tokens_per_device)
+    return vectors_ND
+
+  def _of_rows(self, items, length, tokens_per_device):
+    """Vectors of items, packed into rows of one length and run in batches of few shapes."""
+    slots = max(1, length // 4)
+    packed, row_N, slot_N = packing.pack(items, length, slots)
+    pending = []
+    # JAX works on a batch while the next one is made: results are fetched when all are sent.
+    for batch in _batches(packed, self._batch_sizes(length, tokens_per_device)):
+      with jax.set_mesh(self.mesh):
+        batch = jax.device_put(batch, batch_sharding(self.mesh))
+        pending.append(self.forward(self.params, *batch, slots=slots))
+    z_RSD = np.concatenate([np.asarray(z_BSD) for z_BSD in pending])
+    return z_RSD[row_N, slot_N]
+
+  def _batch_sizes(self, length, tokens_per_device):
+    """The rows that a batch may have, in ascending order; each size is compiled once."""
+    full = max(1, tokens_per_device // length)
+    return [max(1, full // part) * self.mesh.size for part in LAST_BATCH]
+
+  def _apply(self, params, tokens_BL, segments_BL, positions_BL, *, slots):
+    return self.module.apply({"params": params}, tokens_BL, segments_BL, positions_BL, slots=slots)
+
+
+def row_lengths(longest):
+  """The lengths of rows, in ascending order, for sentences of at most `longest` tokens."""
+  return (*(length for length in ROW_LENGTHS if length < longest), longest)
+
+
+def _batches(packed, sizes):
+  """Full batches of packed rows, then the smallest that holds the rest: lists of [B, L] arrays."""
+  rows = len(packed["mask"])
+  start = 0
+  while start < rows:
+    size = _smallest(sizes, at_least=rows - start)
+    batch = []
+    for name in ("tokens", "segments", "positions"):
+      array_BL = packed[name][start : start + size, 0]  # An item has one side here.
+      batch.append(np.pad(array_BL, ((0, size - len(array_BL)), (0, 0))))
+    yield batch
+    start += size
+
+
+def _smallest(sizes, *, at_least):
+  """The first of ascending sizes that is large enough, or the largest."""
+  for size in sizes:
+    if size >= at_least:
+      return size
+  return sizes[-1]

@@ -1,0 +1,55 @@
+"""config_sentence_transformers.json: the prompts of a model, and how its vectors are compared."""
+
+from labse_jax.base.errors import InputError
+from labse_jax.base.files import read_json, write_json
+
+NAME = "config_sentence_transformers.json"
+SIMILARITIES = ("cosine", "dot", "euclidean", "manhattan")
+
+
+def write(folder, prompts, default, similarity):
+  """Writes the file into `folder`."""
+  write_json(
+    folder / NAME,
+    {"prompts": prompts, "default_prompt_name": default, "similarity_fn_name": similarity},
+  )
+
+
+def read(folder):
+  """Returns (prompts, the default one's name, the name of the similarity).
+
+  A prompt of null is empty.
+  """
+  path = folder / NAME
+  config = read_json(path, {})
+  try:
+    prompts = checked(config.get("prompts") or {})
+    default = config.get("default_prompt_name")
+    check_default(default, prompts)
+  except InputError as error:
+    raise InputError(f"{path}: {error}") from None
+  similarity = config.get("similarity_fn_name")
+  if similarity not in SIMILARITIES:  # sentence-transformers too passes over what it does not know.
+    similarity = SIMILARITIES[0]
+  if config.get("truncate_dim") is not None:
+    raise InputError(
+      f"{path}: truncate_dim is not supported. Take it away, and ask for truncate_dim where the "
+      "vectors are made."
+    )
+  return prompts, default, similarity
+
+
+def checked(given):
+  """A copy of prompts by name, in which None has become an empty prompt; InputError for others."""
+  prompts = {}
+  for name, text in given.items() if isinstance(given, dict) else [(None, given)]:
+    if not isinstance(name, str) or not isinstance(text, str | None):
+      raise InputError(f"prompts is {given!r}; an object of texts is needed.")
+    prompts[name] = text or ""
+  return prompts
+
+
+def check_default(name, prompts):
+  """Raises InputError unless `name` is None or that of a prompt."""
+  if name is not None and name not in list(prompts):  # JSON may hold what has no hash.
+    raise InputError(f"default_prompt_name is {name!r}; one of {sorted(prompts)}.")

@@ -1,0 +1,116 @@
+"""Each public name of the installed SentenceTransformer is here, or says what to do instead."""
+
+import inspect
+import re
+
+import pytest
+
+from labse_jax.encoding import habits
+from labse_jax.encoding.sentence_encoder import ENCODE_OPTIONS, OPTIONS, SentenceEncoder
+from tests.support.needs import need_torch
+from tests.support.places import ROOT
+
+PAGE = ROOT / "docs" / "sentence_transformers.md"
+OWN_CUT = "cut"  # An older name of this package's own.
+
+
+def tables():
+  """The page's three tables: {name: what its row says} each."""
+  found = []
+  for table in re.findall(r"\|---\|---\|\n((?:\|.*\n)+)", PAGE.read_text("utf-8")):
+    rows = {}
+    for line in table.splitlines():
+      names, said = line.strip("| ").split(" | ", 1)
+      rows |= dict.fromkeys(re.findall(r"`(\w+)[^`]*`", names), said)
+    found.append(rows)
+  return found
+
+
+def theirs():
+  need_torch()
+  from sentence_transformers import SentenceTransformer
+
+  return SentenceTransformer
+
+
+def test_no_public_name_of_theirs_is_left_out():
+  has, instead, _ = tables()
+  names = {name for name in dir(theirs()) if not name.startswith("_")}
+  assert not names - has.keys() - instead.keys()
+
+
+def test_no_argument_of_theirs_is_left_out():
+  own = {"self", "kwargs", "model_name_or_path", "path", *OPTIONS, *ENCODE_OPTIONS}
+  kind = theirs()
+  *_, arguments = tables()
+  for call in (kind.__init__, kind.encode, kind.encode_query, kind.encode_document, kind.save):
+    assert not set(inspect.signature(call).parameters) - own - arguments.keys(), call
+
+
+def test_what_the_page_says_is_here_is_here():
+  has, instead, _ = tables()
+  del has["SentenceTransformer"]
+  assert all(hasattr(SentenceEncoder, name) for name in has)
+  assert not has.keys() & instead.keys()
+
+
+def test_the_page_says_what_the_code_says():
+  _, instead, arguments = tables()
+  assert instead == {name: said for name, said in habits.ATTRIBUTES.items() if name != OWN_CUT}
+  assert arguments == habits.ARGUMENTS
+
+
+@pytest.mark.parametrize("name", habits.ATTRIBUTES)
+def test_a_name_without_sense_here_says_what_to_do(tiny_encoder, name):
+  with pytest.raises(AttributeError, match=f"SentenceEncoder has no {name}: ") as caught:
+    getattr(tiny_encoder, name)
+  assert habits.ATTRIBUTES[name] in str(caught.value) and "\n" not in str(caught.value)
+  with pytest.raises(AttributeError, match=f"SentenceEncoder has no {name}: "):
+    setattr(tiny_encoder, name, 1)
+
+
+@pytest.mark.parametrize("name", habits.ARGUMENTS)
+def test_an_argument_without_sense_here_says_what_to_do(tiny_encoder, tiny_folder, name):
+  calls = [
+    lambda **given: tiny_encoder.encode("a", **given),
+    lambda **given: tiny_encoder.encode_query("a", **given),
+    lambda **given: SentenceEncoder(tiny_folder, **given),
+    lambda **given: tiny_encoder.save("nowhere", **given),
+  ]
+  if name == "precision":  # What opens a folder takes it: it is the older name of dtype.
+    del calls[2]
+  for call in calls:
+    with pytest.raises(TypeError, match=f"takes no {name}: ") as caught:
+      call(**{name: ["anything"]})
+    assert "\n" not in str(caught.value)
+
+
+def test_what_is_usual_here_passes(tiny_encoder):
+  usual = {"convert_to_tensor": False, "device": None, "precision": "float32", "pool": None}
+  assert tiny_encoder.encode("a", output_value="sentence_embedding", **usual).shape == (32,)
+
+
+@pytest.mark.parametrize(
+  ("call", "kind", "message"),
+  [
+    (lambda e: e.encodee, AttributeError, "no 'encodee'; did you mean 'encode'"),
+    (lambda e: e.get_dimension, AttributeError, "did you mean 'dimension'"),
+    (lambda e: e.zzz, AttributeError, r"no 'zzz'\. help\(SentenceEncoder\)"),
+    (lambda e: setattr(e, "max_length_", 9), AttributeError, "did you mean 'max_seq_length'"),
+    (lambda e: setattr(e, "device", "cpu"), AttributeError, "device cannot be set: it runs on"),
+    (lambda e: setattr(e, "dimension", 3), AttributeError, "dimension cannot be set: .*truncate"),
+    (lambda e: e.encode("a", show_progress=True), TypeError, "did you mean 'show_progress_bar'"),
+    (lambda e: e.encode_query("a", normalize=True), TypeError, "'normalize_embeddings'"),
+    (lambda e: type(e).load("x", dtyp="y"), TypeError, "takes no 'dtyp'; did you mean 'dtype'"),
+    (lambda e: type(e)("x", dtype="float16"), ValueError, "dtype 'float16'; did you mean 'bfloat1"),
+  ],
+)
+def test_what_is_spelt_wrongly_is_answered_with_the_nearest(tiny_encoder, call, kind, message):
+  with pytest.raises(kind, match=message) as caught:
+    call(tiny_encoder)
+  assert "\n" not in str(caught.value)
+
+
+def test_a_name_that_is_not_there_is_not_there(tiny_encoder):
+  assert not hasattr(tiny_encoder, "to") and not hasattr(tiny_encoder, "__array__")
+  assert getattr(tiny_encoder, "half", None) is None
