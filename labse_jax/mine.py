@@ -19,7 +19,7 @@ def main(argv):
   languages = given_languages(args)
   check_output(args, languages)
   # Late: `--help` does not wait for JAX.
-  from labse_jax.mining.scoring import Calibrated, MarginScore, calibrated, mined, scored
+  from labse_jax.mining.scoring import MarginScore
   from labse_jax.mining.vectors_beside import load_encoding, vectors_beside
 
   paths = (args.source, args.target)
@@ -39,14 +39,7 @@ def main(argv):
   encoding = load_encoding(args.model, dtype=args.dtype, prompt=args.prompt)
   # The vectors stay beside the output until all is written, for a run that goes on.
   with vectors_beside(args.output, paths, (x, y), encoding, score_only=args.score_only) as vectors:
-    if args.score_only:
-      found = Calibrated(scored(x, y, vectors, score))
-    elif args.precision is None:
-      options = {"retrieval": args.retrieval, "threshold": args.threshold, "allowed": allowed}
-      found = Calibrated(mined(x, y, vectors, score, **options))
-    else:
-      options = {"precision": args.precision, "allowed": allowed, "gold_2G": gold_2G}
-      found = calibrated(x, y, vectors, score, **options)
+    found = _found(args, (x, y, vectors, score), allowed, gold_2G)
     # The page is made before anything is written, so that a failure leaves no file.
     page = _page(found, args.precision, paths) if args.report and found.found else None
     pair_files.write(args.output, args.format, languages, found.pairs)
@@ -115,6 +108,18 @@ def _search(name, output):
     return found.near_x, found.near_y
 
   return search
+
+
+def _found(args, sides, allowed, gold_2G):
+  """The pairs as a Calibrated; `sides` are the first four arguments of the functions of scoring."""
+  from labse_jax.mining.scoring import Calibrated, calibrated, mined, scored  # Late, as JAX is.
+
+  if args.score_only:
+    return Calibrated(scored(*sides))
+  if args.precision is None:
+    options = {"retrieval": args.retrieval, "threshold": args.threshold, "allowed": allowed}
+    return Calibrated(mined(*sides, **options))
+  return calibrated(*sides, precision=args.precision, allowed=allowed, gold_2G=gold_2G)
 
 
 def _warn(found, precision, report):

@@ -17,21 +17,22 @@ and writes score<TAB>source<TAB>target, best first, as LASER does. A score is a 
 divided by (--margin ratio) the mean cosine to the k nearest lines of both sides. Pairs with higher
 scores are more often right, and --threshold drops the pairs below it. Equal lines count once; blank
 lines are left out. Pairs of equal texts, and pairs whose lengths do not fit, are never taken.
---one-script and --language-id also refuse lines in the wrong script or language. The last line that
-is printed says how many pairs were refused, and why. With --score-only, line N of one file is a
+--one-script and --language-id also refuse lines in the wrong script or language. A line that is
+printed says how many pairs were refused, and why. With --score-only, line N of one file is a
 translation of line N of the other, and each pair is scored, in order.
 
-  labse-jax mine --model FOLDER --source de.txt --target en.txt --output pairs.tsv \\
-      --threshold 1.06
+  labse-jax mine --model FOLDER --source de.txt --target en.txt --output pairs.tsv
+  labse-jax mine ... --output pairs.tsv --threshold 1.06
   labse-jax mine ... --output pairs.tsv --precision 0.95 --report pairs.html
+
+Without a threshold all pairs are written, and a table of scores helps to choose one: read some
+pairs around a score, and take the score above which most of them are right. It holds for this model
+and this kind of text.
 
 --precision finds the threshold itself: it keeps the translations of some sentences away and looks
 at what they are paired with instead. It adds a column with the estimated precision of all pairs
-that are at least as good. Where that cannot be estimated, one line says why, all pairs are written
-without that column, and the exit status is 3.
-
-To choose a --threshold yourself, mine without one, read some pairs around a score, and take the
-score above which most of them are right. It holds for this model and this kind of text.
+that are at least as good. Where no threshold is sure to reach it, one line says why, all pairs are
+written, and the exit status is 3; where it cannot be estimated at all, the column is left out.
 
 `labse-jax prepare --input pairs.tsv --columns=-,source,target` makes a dataset of the pairs, with
 --columns=-,source,target,- where they have that column.
