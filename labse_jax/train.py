@@ -248,7 +248,8 @@ def loop(run, state, data, key):
         log.restart_clock()
       if stop:
         break
-  if stop:
+  # After the last step nothing but the model is missing, and it is written.
+  if stop and done < total:
     note(f"{run.workdir}: stopped by a signal; step {int(state['step'])} is saved.")
     sys.exit(128 + stop)
   return state

@@ -8,11 +8,12 @@ import pathlib
 
 import numpy as np
 
-from labse_jax.base import console, files
+from labse_jax.base import console, files, interrupts
 from labse_jax.base.errors import InputError
 from labse_jax.encoding import sentence_encoder
 
 FLOAT_BYTES = 4
+GOES_ON = "The same command goes on from here."
 
 
 def encode_file(encoder, source, output, *, identity, prompt=None, progress=None):
@@ -34,13 +35,17 @@ def encode_file(encoder, source, output, *, identity, prompt=None, progress=None
     raise InputError(f"{source}: is empty; there is nothing to encode.")
   with files.naming(output):
     cuts = _resume(partial, note, _about(source, identity), (lines, encoder.dimension))
-    done = min(len(cuts) * sentence_encoder.CHUNK, lines)
+
+    def done():
+      return min(len(cuts) * sentence_encoder.CHUNK, lines)
+
     with (
+      interrupts.kept(lambda: f"{done():,} of {lines:,} lines are kept. {GOES_ON}"),
       open(partial, "ab") as vectors,
       open(note, "a", encoding="utf-8") as log,
-      console.progress(unit="lines", total=lines, initial=done, shown=progress) as bar,
+      console.progress(unit="lines", total=lines, initial=done(), shown=progress) as bar,
     ):
-      for chunk in _chunks(files.read_lines(source, skip=done)):
+      for chunk in _chunks(files.read_lines(source, skip=done())):
         vectors_ND, cut = encoder.encode_counted(chunk, prompt=prompt, normalize_embeddings=True)
         _append(vectors, log, vectors_ND, cut)
         cuts.append(cut)
