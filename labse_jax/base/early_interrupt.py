@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM while a command still imports JAX, whose tracebacks would be of no use to a person."""
+"""Ctrl-C and SIGTERM while a command imports JAX, whose tracebacks are of no use to a person."""
 
 import os
 import re

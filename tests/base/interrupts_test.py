@@ -79,8 +79,8 @@ def test_a_second_signal_ends_at_once():
 
 
 def test_a_handler_of_the_commands_own_has_all_the_time_it_needs():
-  body = "signal.signal(signal.SIGTERM, lambda *_: print('saving')); time.sleep(1.5); print('saved')"
-  process = started(body)
+  own = "signal.signal(signal.SIGTERM, lambda *_: print('saving'))"
+  process = started(f"{own}; time.sleep(1.5); print('saved')")
   process.send_signal(signal.SIGTERM)
   assert process.communicate(timeout=20) == ("saving\nsaved\n", "")
   assert process.returncode == 0
