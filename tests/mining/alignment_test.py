@@ -42,8 +42,8 @@ def align(x_KND, y_KMD, *options, **more):
   return alignment.align(encoded(x_KND), encoded(y_KMD), *options, **more)
 
 
-def oracle(x_KND, y_KMD, largest):
-  """Each monotone alignment's cost, in plain loops: the links of the least."""
+def every_alignment(x_KND, y_KMD, largest):
+  """([(the cost, the links) of each monotone alignment], what a skip costs), in plain loops."""
   x_KND, y_KMD = x_KND.astype(float), y_KMD.astype(float)
   sizes, steps = (x_KND.shape[1], y_KMD.shape[1]), alignment.steps_up_to(largest)
 
@@ -75,7 +75,7 @@ def oracle(x_KND, y_KMD, largest):
         link = tuple(range(i, i + n)), tuple(range(j, j + m))
         yield from ((cost + rest, [link, *links]) for rest, links in all_from(i + n, j + m))
 
-  return min(all_from(0, 0), key=lambda found: found[0]), skip
+  return list(all_from(0, 0)), skip
 
 
 def total(links, skip):
@@ -95,12 +95,59 @@ def test_the_least_of_all_monotone_alignments_is_found(n, m, largest):
     x_KND, y_KMD = (
       unit(rng.normal(size=(4, size, 3)) + [1, 0, 0]).astype(np.float32) for size in (n, m)
     )
-    (cost, links), skip = oracle(x_KND, y_KMD, largest)
+    paths, skip = every_alignment(x_KND, y_KMD, largest)
+    cost, links = min(paths, key=lambda path: path[0])
     found = align(x_KND, y_KMD, largest=largest)
     np.testing.assert_allclose(alignment_costs.skip_cost(x_KND[0], y_KMD[0]), skip, atol=1e-5)
     np.testing.assert_allclose(total(found, skip), cost, atol=1e-5)
     pairs = [link[:2] for link in found if link.score is not None]
     assert pairs == [link for link in links if all(link)]  # The order of skips means nothing.
+
+
+def near_oracle(x_KND, y_KMD, largest, slack):
+  """The texts of all alignments that cost at most `slack` more than the least, by plain loops."""
+  sides = [np.zeros(text.shape[:2], bool) for text in (x_KND, y_KMD)]
+  paths, _ = every_alignment(x_KND, y_KMD, largest)
+  worst = min(cost for cost, _ in paths) + slack
+  for cost, links in paths:
+    for link in links if cost <= worst else []:
+      if all(link):
+        for near_KN, places in zip(sides, link, strict=True):
+          near_KN[len(places) - 1, places[-1]] = True
+  return sides
+
+
+@pytest.mark.parametrize("sizes", [(1, 1), (4, 3), (3, 4), (1, 4)])
+@pytest.mark.parametrize("slack", [0.01, 0.2])
+def test_texts_near_the_best_are_those_of_all_alignments_near_it(sizes, slack):
+  rng = np.random.default_rng(6)
+  x_KND, y_KMD = (
+    unit(rng.normal(size=(3, size, 3)) + [1, 0, 0]).astype(np.float32) for size in sizes
+  )
+  near = alignment.near_best(encoded(x_KND), encoded(y_KMD), None, largest=4, slack=slack)
+  for got, expected in zip(near, near_oracle(x_KND, y_KMD, 4, slack), strict=True):
+    np.testing.assert_array_equal(got, expected)
+
+
+def test_texts_near_the_best_of_a_long_document_are_those_of_all_places(monkeypatch):
+  x_KND, y_KMD, _ = translated(np.random.default_rng(1), 150)
+  sides = (encoded(x_KND), encoded(y_KMD))
+  exact = alignment.near_best(*sides, None, largest=4, slack=0.1)
+  monkeypatch.setattr(alignment, "EXACT", 40)
+  near = alignment.near_best(*sides, None, largest=4, slack=0.1)
+  for one, other in zip(exact, near, strict=True):
+    assert one.sum() > 150 and (one != other).mean() < 0.01
+
+
+def test_a_text_that_is_not_usable_is_in_no_pair():
+  x_KND, y_KMD, gold = translated(np.random.default_rng(0), 40, skipped=0, joined=0.2)
+  x, y = (encoded(text) for text in (x_KND, y_KMD))
+  links = {link[:2] for link in alignment.align(x, y)}
+  place = next(link[0][-1] for link in gold if len(link[0]) == 2 and link in links)
+  x.usable_KN[1, place] = False
+  found = alignment.align(x, y)
+  assert all(link.source[-1:] != (place,) or len(link.source) != 2 for link in found)
+  assert sum(len(link.source) for link in found) == x_KND.shape[1]
 
 
 def test_steps_are_all_sizes_up_to_the_largest():
@@ -184,11 +231,6 @@ def test_lengths_tell_to_which_neighbour_a_part_belongs(characters, joined_to):
   links = align(x_KND, unit(np.stack([y_ND, y_ND])), (characters, (100, 100)), largest=3)
   gold = [((0, 1), (0,)), ((2,), (1,))], [((0,), (0,)), ((1, 2), (1,))]
   assert [link[:2] for link in links] == gold[joined_to]
-
-
-def test_spans_are_the_lengths_of_sentences_and_those_before_them():
-  spans_KN = np.exp(alignment_costs._log_spans([10, 20, 30, 40], 3, 10)) - alignment_costs.SHORT
-  np.testing.assert_allclose(spans_KN, [[1, 2, 3, 4], [1, 3, 5, 7], [1, 3, 6, 9]], rtol=1e-12)
 
 
 def test_equal_texts_throughout_do_not_divide_by_zero():
