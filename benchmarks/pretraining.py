@@ -94,7 +94,7 @@ def prepare(pairs, work):
     "--output",
     work / "text",
   )
-  call("vocabulary", "--data", work / "all", "--size", 8000, "--output", work / "vocabulary")
+  call("vocabulary", "--data", work / "all", "--pieces", 8000, "--output", work / "vocabulary")
 
 
 def call(verb, *words):

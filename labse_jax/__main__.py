@@ -12,6 +12,7 @@ VERBS = {
   "train": "a config -> a trained model folder",
   "report": "a run -> one HTML page",
   "encode": "sentences -> vectors",
+  "search": "sentences and a query -> the sentences nearest to it",
   "mine": "two files of sentences -> the translations among them",
   "align": "two documents, translations of each other -> their pairs of sentences",
   "evaluate": "a model folder -> its accuracy on a benchmark",

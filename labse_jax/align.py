@@ -3,6 +3,7 @@
 from labse_jax.base import files
 from labse_jax.base.command import Command
 from labse_jax.base.errors import InputError, run
+from labse_jax.data.languages import asked_language
 from labse_jax.encoding.encode_functions import load_encode
 from labse_jax.mining import alignment, alignment_scores, pair_files
 from labse_jax.mining.documents import (
@@ -90,6 +91,8 @@ def _parsed(argv):
 
 
 def _check(args):
+  for language in (args.source_language, args.target_language):
+    asked_language(language)
   if args.max_sentences not in LARGEST:
     raise InputError(
       f"--max-sentences {args.max_sentences}: {LARGEST[0]} to {LARGEST[-1]} is allowed."

@@ -3,12 +3,14 @@
 import functools
 import pathlib
 
-from labse_jax.base import files
+from labse_jax.base import console, files
 from labse_jax.base.errors import InputError, run
 from labse_jax.mining import pair_files
 from labse_jax.mining.allowed_pairs import AllowedPairs
 from labse_jax.mining.flags import check_output, given_languages, parsed
 from labse_jax.mining.texts import read_gold, read_text
+
+UNESTIMATED = 3  # The exit status where pairs are written without the precision that was asked for.
 
 
 def main(argv):
@@ -17,7 +19,8 @@ def main(argv):
   languages = given_languages(args)
   check_output(args, languages)
   # Late: `--help` does not wait for JAX.
-  from labse_jax.mining.scoring import MarginScore, calibrated, mined, scored
+  from labse_jax.mining.calibration import Uncalibrated
+  from labse_jax.mining.scoring import MarginScore, calibrated, mined, pairs_of, scored
   from labse_jax.mining.vectors_beside import load_encoding, vectors_beside
 
   paths = (args.source, args.target)
@@ -36,6 +39,7 @@ def main(argv):
   score = MarginScore(k=args.k, margin=args.margin, search=search)
   encoding = load_encoding(args.model, dtype=args.dtype, prompt=args.prompt)
   page = None
+  unestimated = None
   # The vectors stay beside the output until all is written, for a run that goes on.
   with vectors_beside(args.output, paths, (x, y), encoding, score_only=args.score_only) as vectors:
     if args.score_only:
@@ -45,15 +49,26 @@ def main(argv):
         x, y, vectors, score, retrieval=args.retrieval, threshold=args.threshold, allowed=allowed
       )
     else:
-      pairs, found, lowest = calibrated(
-        x, y, vectors, score, precision=args.precision, allowed=allowed, gold_2G=gold_2G
-      )
-      if args.report:
-        page = _page(found, lowest, args.precision, paths)
+      calibrate = functools.partial(calibrated, x, y, vectors, score)
+      asked = {"precision": args.precision, "allowed": allowed, "gold_2G": gold_2G}
+      try:
+        pairs, found, lowest = calibrate(**asked)
+      except Uncalibrated as error:
+        pairs = pairs_of(x, y, error.found)
+        unestimated = str(error)
+      else:
+        page = _page(found, lowest, args.precision, paths) if args.report else None
     pair_files.write(args.output, args.format, languages, pairs)
     if page:
       _write_page(args.report, page)
   _print_summary(args.output, pairs, (x, y), allowed)
+  if unestimated:
+    console.warn(
+      f"the precision cannot be estimated: {unestimated}. All pairs are written, best first, "
+      "without a column of precision. Read some around a score, and choose a --threshold."
+    )
+    return UNESTIMATED
+  return 0
 
 
 def _read_texts(paths, needed, reason, *, score_only):

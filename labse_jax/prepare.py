@@ -12,7 +12,7 @@ from labse_jax.base.files import check_paths
 from labse_jax.data import preparation, sources
 from labse_jax.data.filters import contamination, language_id
 from labse_jax.data.filters.lengths import line_filters, row_filters
-from labse_jax.data.languages import standard_language
+from labse_jax.data.languages import asked_language
 
 DESCRIPTION = """\
 Reads text, mostly parallel, checks and de-duplicates it, and writes a TFDS dataset
@@ -45,11 +45,15 @@ examples:
       --input wiki.txt.xz --output data/eng_text
 """
 PIVOT_PAIRS = 10
+UNKNOWN = "und"
 
 
 def main(argv):
   """Runs the command; raises InputError for wrong input."""
   flags = parser().parse_args(argv)
+  for name in ("source_language", "target_language", "pivot"):
+    if getattr(flags, name):
+      setattr(flags, name, asked_language(getattr(flags, name)))
   output = pathlib.Path(flags.output)
   _check(flags, output)
   counts = sources.Counts()
@@ -69,16 +73,25 @@ def main(argv):
     filters,
     held_out=flags.held_out,
     allowed_bad_share=flags.allow_bad_lines,
-    pivot=standard_language(flags.pivot) if flags.pivot else None,
+    pivot=flags.pivot,
     pivot_pairs=flags.pivot_pairs or PIVOT_PAIRS,
   )
   with contextlib.closing(pairs):  # Its reader may have worker processes, which end here.
     report = preparation.prepare(pairs, output, rules, counts=counts, progress=_progress)
+  _warn_of_unknown_languages(report)
   print(table(report))
   if judge and judge.unknown:
     print(f"{judge.unknown:,} rows are of languages that py3langid does not know; not judged.")
   kind = _kind(report)
   print(f"\n{output}: {report[kind]:,} {kind}; all numbers in {output / 'report.json'}")
+
+
+def _warn_of_unknown_languages(report):
+  """Says on stderr that text has no language, where the person gave none."""
+  if any(UNKNOWN in names.split("-") for names in report["languages"]):
+    text = "some text has no language and is stored as und: give --source-language CODE"
+    # Not by console.warn: it starts JAX, and with it a TPU that somebody may be training on.
+    print(f"labse-jax: warning: {text} and, for pairs, --target-language CODE.", file=sys.stderr)
 
 
 def parser():

@@ -193,7 +193,7 @@ def trial_step(stage, state, data, key, mesh):
 
 
 def loop(run, state, data, key):
-  """Steps to the end, or to a signal; returns the last state."""
+  """Steps to the end and returns the last state; a signal before the last step ends the process."""
   first = int(state["step"])
   total = int(state["total"])
   stage = stage_at(run.stages, first, total)
@@ -248,7 +248,7 @@ def loop(run, state, data, key):
         log.restart_clock()
       if stop:
         break
-  # After the last step nothing but the model is missing, and it is written.
+  # After the last step only the model is missing, and it is written.
   if stop and done < total:
     note(f"{run.workdir}: stopped by a signal; step {int(state['step'])} is saved.")
     sys.exit(128 + stop)

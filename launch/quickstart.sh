@@ -164,7 +164,7 @@ fi
 if [ -e "$RUN/vocabulary/vocabulary.json" ]; then
   have vocabulary "$RUN/vocabulary"
 else
-  step vocabulary python -m labse_jax.vocabulary --data "$RUN/data" --size $SIZE --exponent 0.3 \
+  step vocabulary python -m labse_jax.vocabulary --data "$RUN/data" --pieces $SIZE --exponent 0.3 \
     --sentences 60000 --output "$RUN/vocabulary"
 fi
 
@@ -186,7 +186,7 @@ if newer "$WORK/evaluation.json" "$WORK/model/modules.json"; then
   have evaluate "$WORK/evaluation.json"
 else
   step evaluate python -m labse_jax.evaluate --model "$WORK/model" --suite tatoeba \
-    --data "$RUN/data/held_out" --minimum $MINIMUM --output "$WORK/evaluation.json"
+    --data "$RUN/data/held_out" --min-pairs $MINIMUM --output "$WORK/evaluation.json"
 fi
 
 step report python -m labse_jax.report "$WORK"

@@ -1,6 +1,6 @@
 """The m-USE ranking that Park et al. 2024 compare with: hard negatives (Yang et al. 2020).
 
-python -m labse_jax.hard_negatives --model multilingual-e5-base --data D --k 3 --margin 0.01
+python -m labse_jax.hard_negatives --model multilingual-e5-base --data D --k 3 --cosine-margin 0.01
 python -m labse_jax.train --workdir W \
     --config experiments/imascl/muse.py:model=multilingual-e5-base,data=D
 

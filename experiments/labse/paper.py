@@ -1,6 +1,6 @@
 """LaBSE as the paper trains it (Feng et al. 2022, arXiv 2007.01852).
 
-python -m labse_jax.vocabulary --data D --kind wordpiece --size 501153 --exponent 0.3 \
+python -m labse_jax.vocabulary --data D --kind wordpiece --pieces 501153 --exponent 0.3 \
     --sentences 50000000 --output V
 python -m labse_jax.train --config experiments/labse/paper.py:data=D,text=T,tokenizer=V --workdir A
 python -m labse_jax.train --workdir B --config \

@@ -44,10 +44,10 @@ class Command(argparse.ArgumentParser):
     self.flags.extend(name for name in (*names, *old) if name.startswith("-"))
     return action
 
-  def add_model(self):
+  def add_model(self, *, required=True):
     """Adds --model."""
     help = "a sentence-transformers folder, or its name on the Hugging Face hub"
-    return self.add("--model", required=True, metavar="FOLDER", help=help)
+    return self.add("--model", required=required, metavar="FOLDER", help=help)
 
   def add_dtype(self, *, old=("--precision",), default="float32", help="type of the products"):
     """Adds --dtype, the type of numbers that a model computes in."""

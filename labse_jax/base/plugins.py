@@ -75,7 +75,8 @@ def file_of(name, kind="plug-in"):
   there = [file.name for file in path.parent.glob("*.py")]
   near = difflib.get_close_matches(path.stem + ".py", there, 1)
   hint = f"; did you mean {near[0]}?" if near else "."
-  raise InputError(f"{name}: no such file for a {kind} (looked for {path}){hint}")
+  article = "an" if kind[0] in "aeiou" else "a"
+  raise InputError(f"{name}: no such file for {article} {kind} (looked for {path}){hint}")
 
 
 @functools.cache

@@ -1,9 +1,11 @@
 """Locale codes, as software writes them, brought to ISO 639-3 and a script where it is unusual."""
 
+import difflib
 import functools
 import re
 
 from labse_jax.base.errors import InputError
+from labse_jax.data import language_codes, language_names
 
 # ISO 639-1 -> ISO 639-3, its macrolanguage where there is one, as the field's data sets use.
 _TWO_LETTERS = """
@@ -113,3 +115,25 @@ def standard_language(code):
     return code
   rest = rest.title() if len(rest) == 4 else rest
   return language_of_locale(primary.lower() + mark + rest) or code
+
+
+def asked_language(code):
+  """The standard code of a language that a person names; raises InputError for an unknown one.
+
+  Names are understood too: `en`, `eng` and `English` give "eng".
+  """
+  by_name = {}
+  for known, name in language_names.NAMES.items():
+    by_name.setdefault(name.lower(), known)
+  if code.lower() in by_name:
+    return by_name[code.lower()]
+  standard = standard_language(code)
+  if language_codes.is_code(standard.partition("-")[0]):
+    return check_code(standard)
+  near = difflib.get_close_matches(code.lower(), [*by_name, *language_names.NAMES], 1)
+  hint = ""
+  if near:
+    hint = f"; did you mean {language_names.shown(by_name.get(near[0], near[0]))}?"
+  raise InputError(
+    f"Unknown language {code!r}{hint or '.'} A code of ISO 639 is needed, such as deu or de."
+  )

@@ -26,15 +26,7 @@ def load_encode(path):
   Row N of the .npy file, of float16 or float32, is the vector of line N of the .txt file. Raises
   InputError where the two do not fit, a number is not finite, or a text that is asked for has none.
   """
-  path = pathlib.Path(path)
-  texts_file = texts_beside(path)
-  vectors_ND = _read(path)
-  texts = [line for _, line in read_lines(texts_file)]
-  if len(texts) != len(vectors_ND):
-    raise InputError(
-      f"{path} has {len(vectors_ND):,} rows and {texts_file} {len(texts):,} lines;"
-      " row N must be the vector of line N."
-    )
+  texts, vectors_ND = _texts_and_vectors(path)
   # A text that stands twice has the vector of its last line.
   row_of = {text: row for row, text in enumerate(texts)}
 
@@ -49,6 +41,29 @@ def load_encode(path):
     return unit(np.asarray(vectors_ND[rows], np.float32))
 
   return encode
+
+
+def rows_of(path, numbers):
+  """The unit vectors, float32 [N, D], of the N lines that have these numbers, from 1.
+
+  Raises InputError for what `load_encode` does.
+  """
+  _, vectors_ND = _texts_and_vectors(path)
+  return unit(np.asarray(vectors_ND[np.array(numbers) - 1], np.float32))
+
+
+def _texts_and_vectors(path):
+  """The lines of the .txt file, and the array of the .npy file, of as many rows."""
+  path = pathlib.Path(path)
+  texts_file = texts_beside(path)
+  vectors_ND = _read(path)
+  texts = [line for _, line in read_lines(texts_file)]
+  if len(texts) != len(vectors_ND):
+    raise InputError(
+      f"{path} has {len(vectors_ND):,} rows and {texts_file} {len(texts):,} lines;"
+      " row N must be the vector of line N."
+    )
+  return texts, vectors_ND
 
 
 def _read(path):

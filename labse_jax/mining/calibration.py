@@ -24,6 +24,14 @@ TAIL_FEWEST = 20
 RISK = 0.02  # The chance that pairs are less precise than was asked for.
 
 
+class Uncalibrated(InputError):
+  """The precision cannot be estimated; `found` are the pairs, (row_x_P, row_y_P, score_P)."""
+
+  def __init__(self, reason, found):
+    super().__init__(reason)
+    self.found = found
+
+
 class Calibration(NamedTuple):
   """Mined pairs, best first, and what decoys say of them.
 
@@ -50,7 +58,7 @@ def calibrated(
   Decoys come from the true pairs `gold_2G`, (rows of x, rows of y), if given, or else from the best
   mined pairs. `copied`, (bool of x, bool of y), marks rows that have a near copy on their side.
   They make no decoys: one that is kept away from one copy would rightly find the other. Raises
-  InputError where there are too few decoys.
+  Uncalibrated where there are too few decoys, or where they find too little.
   """
   near_x, near_y = search(x_ND, y_MD, k + 1)  # One more: a decoy loses its partner.
   scored = neighbour_scores(_nearest(near_x, k), _nearest(near_y, k), margin)
@@ -96,8 +104,13 @@ def _calibration(near, found, true_2G, margin):
   """The Calibration of found pairs, (row_x_P, row_y_P, score_P), with decoys of true ones."""
   near_x, near_y = near
   row_x_P, row_y_P, score_P = found
-  if true_2G.shape[1] < FEWEST:
-    _refuse(true_2G)
+  sure = true_2G.shape[1]
+  if sure < FEWEST:
+    raise Uncalibrated(
+      f"only {sure:,} pairs of lines without near copies are sure to be right, and {FEWEST} are "
+      "needed; name true pairs with --gold",
+      found,
+    )
   decoys = (
     decoy_scores(near_x, near_y, true_2G, found, margin),
     decoy_scores(near_y, near_x, true_2G[::-1], (row_y_P, row_x_P, score_P), margin),
@@ -111,7 +124,12 @@ def _calibration(near, found, true_2G, margin):
       wrong.append(wrong_P)
       shapes.append(shape_P)
   if not wrong:
-    _refuse(true_2G)
+    raise Uncalibrated(
+      f"kept from their translations, fewer than {FEWEST_PAIRED} of the {sure:,} surely paired "
+      "lines of a side find another line, so nothing shows how wrong pairs score; most other lines "
+      "are in pairs already",
+      found,
+    )
   # Both sides judge the same pairs; the worse verdict holds.
   wrong_SP = np.stack(wrong)
   worse_1P = wrong_SP.argmax(0)[None]
@@ -120,13 +138,6 @@ def _calibration(near, found, true_2G, margin):
   share_P = 1 - wrong_P / np.arange(1, len(score_P) + 1)
   precision_P = np.maximum.accumulate(share_P[::-1])[::-1]
   return Calibration(*found, wrong_P, shape_P, precision_P, decoys)
-
-
-def _refuse(true_2G):
-  raise InputError(
-    f"{true_2G.shape[1]:,} pairs of lines without near copies are sure to be right, and calibration"
-    f" needs {FEWEST} or more: give them with --gold, or give a --threshold instead of --precision."
-  )
 
 
 def two_means(score_P):

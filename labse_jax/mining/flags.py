@@ -5,6 +5,7 @@ import math
 from labse_jax.base import files
 from labse_jax.base.command import Command
 from labse_jax.base.errors import InputError
+from labse_jax.data.languages import asked_language
 from labse_jax.data.sources import stem_and_language
 from labse_jax.mining import pair_files
 from labse_jax.mining.texts import SIDES
@@ -25,7 +26,11 @@ translation of line N of the other, and each pair is scored, in order.
 
 --precision finds the threshold itself: it keeps the translations of some sentences away and looks
 at what they are paired with instead. It adds a column with the estimated precision of all pairs
-that are at least as good.
+that are at least as good. Where that cannot be estimated, one line says why, all pairs are written
+without that column, and the exit status is 3.
+
+To choose a --threshold yourself, mine without one, read some pairs around a score, and take the
+score above which most of them are right. It holds for this model and this kind of text.
 
 `labse-jax prepare --input pairs.tsv --columns=-,source,target` makes a dataset of the pairs, with
 --columns=-,source,target,- where they have that column.
@@ -156,6 +161,7 @@ def given_languages(args):
 def _language(given, path):
   """The language that was given for a file, or else its ending, if that can be a language."""
   if given:
+    asked_language(given)  # Refuses an unknown one; TMX and the names of files keep it as given.
     return given
   _, ending = stem_and_language(path)
   return UNKNOWN if ending in ("", "txt") else ending

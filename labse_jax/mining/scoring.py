@@ -35,6 +35,11 @@ def mined(x, y, vectors, score, *, retrieval, threshold, allowed):
     retrieval=retrieval,
     allowed=allowed,
   )
+  return pairs_of(x, y, columns, threshold=threshold)
+
+
+def pairs_of(x, y, columns, *, threshold=None):
+  """The ScoredPairs of columns (row_x_P, row_y_P, score_P), without those below the threshold."""
   pairs = []
   for row_x, row_y, pair_score in _rows(columns):
     if threshold is None or pair_score >= threshold:
@@ -46,6 +51,7 @@ def calibrated(x, y, vectors, score, *, precision, allowed, gold_2G):
   """Mines pairs down to the threshold for `precision`; each pair has its own precision.
 
   `gold_2G` are rows of true pairs or None. Returns (ScoredPairs, the Calibration, the threshold).
+  Raises calibration.Uncalibrated where no precision can be estimated.
   """
   found = calibration.calibrated(
     *vectors,

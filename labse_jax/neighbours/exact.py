@@ -44,7 +44,11 @@ def top_k_both(x_ND, y_MD, k, *, block=8192, dtype="float32", state=None):
   block of each side.
   """
   check(x_ND, y_MD, k, dtype)
-  check(y_MD, x_ND, k, dtype)
+  if k > len(x_ND):
+    raise InputError(
+      f"k = {k}: 1 to {len(x_ND):,}, the number of queries, is allowed;"
+      " top_k finds the neighbours of one side alone."
+    )
   (found_x, found_y), kept = _search(
     x_ND, y_MD, k=k, rows=QUERIES_BOTH, block=block, dtype=dtype, both=True, state=state
   )
@@ -57,6 +61,11 @@ def top_k_both(x_ND, y_MD, k, *, block=8192, dtype="float32", state=None):
 def check(queries_ND, candidates_CD, k, dtype="float32"):
   """Raises InputError where these vectors cannot be searched."""
   known("dtype", dtype, DTYPES)
+  for name, vectors in (("Queries", queries_ND), ("Candidates", candidates_CD)):
+    if np.ndim(vectors) != 2:
+      raise InputError(
+        f"{name} have shape {list(np.shape(vectors))}; [N, D] is needed, [1, D] for one vector."
+      )
   if queries_ND.shape[1] != candidates_CD.shape[1]:
     raise InputError(
       f"Queries have {queries_ND.shape[1]} dimensions, candidates "

@@ -95,9 +95,9 @@ def test_languages_left_out_are_named(command, capsys):
 
 
 def test_options_reach_the_encoder(command):
-  command(precision="bfloat16", prompt="query: ", languages="fra")
+  command(dtype="bfloat16", prompt="query: ", languages="fra")
   load, encode = FakeEncoder.calls
-  assert load == ("load", "m", {"precision": "bfloat16"})
+  assert load == ("load", "m", {"dtype": "bfloat16"})
   assert encode[1] == ["un", "deux", "trois", "one", "two", "three"]
   assert encode[2]["prompt"] == "query: "
 
@@ -130,7 +130,7 @@ def test_a_suite_is_given_its_own_options(command, tmp_path, capsys):
     ({"suite": "xsim", "option": "margn=ratio"}, "Unknown option of xsim 'margn'; did you mean"),
     ({"option": "k=4"}, "Unknown option of tatoeba 'k'"),
     ({"suite": "tatoba"}, "Unknown evaluator 'tatoba'; did you mean 'tatoeba'?"),
-    ({"suite": "../evaluate"}, "Unknown evaluator"),
+    ({"suite": "../evaluate"}, "../evaluate: no such file for an evaluator"),
     ({"languages": "xxx"}, "no language 'xxx'; choose from deu, fra"),
     ({"data": "nowhere"}, "nowhere: no such folder"),
     ({"model": "broken"}, "broken: is not a model folder"),

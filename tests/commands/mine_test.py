@@ -14,7 +14,7 @@ from labse_jax.base import errors
 from labse_jax.base.errors import InputError
 from labse_jax.data.filters import language_id, writing_systems
 from labse_jax.encoding import sentence_encoder
-from labse_jax.mining import calibration
+from labse_jax.mining import calibration, vectors_beside
 from labse_jax.mining.texts import read_text
 from labse_jax.neighbours import exact, margin
 from labse_jax.neighbours import state as search_state
@@ -84,7 +84,7 @@ def test_pairs_of_a_search_in_int8(command, texts, tiny_encoder, tmp_path, monke
     given.append(options)
     return top_k_both(*arguments, **options)
 
-  monkeypatch.setattr(mine, "top_k_both", noted)
+  monkeypatch.setattr(exact, "top_k_both", noted)
   assert command("--search", "int8")[0] == 0
   assert given == [{"dtype": "int8", "state": tmp_path / "out.vectors" / "search"}]
   search = functools.partial(top_k_both, dtype="int8")
@@ -94,7 +94,9 @@ def test_pairs_of_a_search_in_int8(command, texts, tiny_encoder, tmp_path, monke
 @pytest.mark.heavy
 def test_few_lines_are_too_few_for_an_index(command, tmp_path, monkeypatch):
   pytest.importorskip("faiss", reason="faiss is an extra")
-  monkeypatch.setattr(mine, "vectors_beside", None)  # It is said before anything is encoded.
+  monkeypatch.setattr(
+    vectors_beside, "vectors_beside", None
+  )  # It is said before anything is encoded.
   status, said = command("--search", "faiss")
   assert status == 2 and "a.deu: has 71 distinct lines; an index needs 10,000 or more" in said.err
   assert not (tmp_path / "out").exists()
@@ -235,7 +237,7 @@ def test_a_run_killed_in_its_search_goes_on(command, tmp_path, monkeypatch):
     (["--output", "EMPTY/out", "--source", "EMPTY"], "EMPTY: is empty"),
     (["--output", "a.deu"], "a.deu: is an input; name another file for the output."),
     (["--output", "."], "is a folder; a file is needed."),
-    (["--format", "moses", "--output", "a", "--target-language", "x"], "a.deu: is an input"),
+    (["--format", "moses", "--output", "a", "--target-language", "fra"], "is an input"),
     (["--format", "moses", "--target-language", "deu"], "both are 'deu'"),
     (["--model", "nowhere"], "nowhere"),
   ],
@@ -269,6 +271,14 @@ def test_a_precision_finds_the_threshold(command, texts, tiny_encoder, tmp_path,
   assert precisions == sorted(precisions, reverse=True) and 0.6 <= precisions[-1] <= 1
   assert 0 < len(rows) < len(everything)
   assert "a.deu and b.eng.gz" in (tmp_path / "page.html").read_text("utf-8")
+
+
+def test_a_precision_that_cannot_be_estimated_is_said(command, texts, tiny_encoder, tmp_path):
+  status, said = command("--precision", 0.9)
+  assert status == mine.UNESTIMATED == 3
+  assert said.err.count("\n") == 1
+  assert "warning: the precision cannot be estimated: only " in said.err
+  same(rows_of(tmp_path), expected(texts, tiny_encoder))  # Of three columns.
 
 
 def test_gold_pairs_must_be_lines_of_the_texts(command, tmp_path):

@@ -169,7 +169,7 @@ def test_an_unknown_slice_is_one_line(slice_of, name, capsys):
     (["--config", CONFIG, "--output=/tmp"], "/tmp: is a folder"),
     (["--config", CONFIG, "--output", CONFIG.partition(":")[0]], "is an input"),
     (["--config", CONFIG, "--config.batch_rows=12"], "not divisible by 8 devices"),
-    (["--config", CONFIG, "--config.model.widht=12"], "did you mean 'width'"),
+    (["--config", CONFIG, "--config.model.widht=12"], "did you mean 'config.model.width'"),
     (["--config", CONFIG, "--topolgy=local"], "topolgy"),
   ],
 )

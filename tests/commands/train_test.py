@@ -12,6 +12,7 @@ import pytest
 from labse_jax import train as trainer
 from labse_jax.base.errors import InputError
 from labse_jax.training.metrics import Writer
+from labse_jax.training.stopper import Stopper
 from tests.support import tiny
 from tests.support.runs import STEPS, command, finish, start
 
@@ -98,6 +99,17 @@ def test_ctrl_c_saves_and_exits_130_without_a_traceback(folder):
   process.send_signal(signal.SIGINT)
   said = finish(process, 130)
   assert "Traceback" not in said and "is saved" in said
+
+
+@pytest.mark.heavy
+def test_a_signal_at_the_last_step_still_gives_the_model(folder, tmp_path, monkeypatch, capsys):
+  def asked(self, step):
+    return signal.SIGTERM if step == 1 else 0
+
+  monkeypatch.setattr(Stopper, "asked", asked)
+  trainer.main(command(folder, tmp_path / "run", "--config.total_steps=2")[3:])
+  assert (tmp_path / "run" / "model" / "modules.json").exists()
+  assert "stopped" not in capsys.readouterr().err
 
 
 @pytest.mark.slow

@@ -87,7 +87,7 @@ def test_without_a_budget_every_line_is_the_same(command, model, texts):
   )
   full, trimmed = SentenceEncoder.load(model), SentenceEncoder.load(output)
   assert len(trimmed.tokenizer) == facts["rows"]["after"]
-  assert trimmed.default_prompt == "q"
+  assert trimmed.default_prompt_name == "q"
   assert np.array_equal(full.encode(lines), trimmed.encode(lines))
 
 

@@ -1,6 +1,12 @@
 import pytest
 
-from labse_jax.data.languages import ISO_639_3, language_of_locale, standard_language
+from labse_jax.base.errors import InputError
+from labse_jax.data.languages import (
+  ISO_639_3,
+  asked_language,
+  language_of_locale,
+  standard_language,
+)
 
 
 @pytest.mark.parametrize(
@@ -54,3 +60,36 @@ def test_the_table_is_whole():
   assert len(ISO_639_3) >= 184
   assert all(len(two) == 2 and len(three) == 3 for two, three in ISO_639_3.items())
   assert len(set(ISO_639_3.values())) == len(ISO_639_3) - 5  # iw, in, ji, mo and no are twins.
+
+
+@pytest.mark.parametrize(
+  "asked, code",
+  [
+    ("deu", "deu"),
+    ("de", "deu"),
+    ("German", "deu"),
+    ("en-US", "eng"),
+    ("zho-Hant", "zho-Hant"),
+    ("und", "und"),
+    ("tlh", "tlh"),
+    ("Swahili", "swa"),  # Of two codes of one name the macrolanguage, as elsewhere.
+  ],
+)
+def test_a_language_is_asked_for_by_code_or_name(asked, code):
+  assert asked_language(asked) == code
+
+
+@pytest.mark.parametrize(
+  "asked, hint",
+  [
+    ("englisch", "did you mean English (eng)?"),
+    ("Germann", "did you mean German (deu)?"),
+    ("xyz", "such as deu or de"),
+    ("../eng", "such as deu or de"),
+    ("xx", "such as deu or de"),
+  ],
+)
+def test_an_unknown_language_is_refused(asked, hint):
+  with pytest.raises(InputError, match="Unknown language") as error:
+    asked_language(asked)
+  assert hint in str(error.value)

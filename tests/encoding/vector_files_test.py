@@ -27,6 +27,15 @@ def test_a_text_gets_its_row_normalised(tmp_path, dtype):
   np.testing.assert_allclose(z_ND, expected_ND, atol=1e-6)
 
 
+def test_rows_are_found_by_the_numbers_of_their_lines(tmp_path):
+  x_ND = np.random.default_rng(0).normal(size=(4, 5)).astype(np.float16)
+  path = store(tmp_path, x_ND)
+  z_ND = vector_files.rows_of(path, [4, 2])
+  np.testing.assert_array_equal(z_ND, vector_files.load_encode(path)(["one", "deux\u2028trois"]))
+  with pytest.raises(InputError, match="has 4 rows and .*v.txt 3 lines"):
+    vector_files.rows_of(store(tmp_path, x_ND, TEXTS[:3]), [1])
+
+
 def test_a_vector_of_nothing_stays_finite(tmp_path):
   encode = vector_files.load_encode(store(tmp_path, np.zeros((4, 2), np.float32)))
   assert not encode(TEXTS).any()

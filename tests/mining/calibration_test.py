@@ -128,13 +128,15 @@ def test_pairs_that_are_not_allowed_are_not_found_by_decoys_either():
     return ids_x[n] == ids_y[m]
 
   gold_2G = [[np.flatnonzero(ids == one)[0] for one in range(200)] for ids in (ids_x, ids_y)]
-  with pytest.raises(InputError, match="200 pairs .* needs 50 or more: give them with --gold"):
+  with pytest.raises(InputError, match="fewer than 10 of the 200 surely paired lines"):
     calibrated(x_ND, y_MD, k=4, allowed=right_only, gold_2G=gold_2G)
 
 
 def test_too_few_sure_pairs_are_said():
   x_ND, y_MD, *_ = pool(30, 250, 250)
-  with pytest.raises(InputError, match="or give a --threshold instead of --precision"):
+  with pytest.raises(
+    InputError, match="pairs of lines without near copies are sure to be right, and 50 are needed"
+  ):
     calibrated(x_ND, y_MD, k=4)
 
 
@@ -142,7 +144,7 @@ def test_no_sure_pair_at_all_is_said():
   x_ND, y_MD, *_ = pool(30, 250, 250)
   for options in ({"gold_2G": np.zeros((2, 0), int)}, {"allowed": lambda n, m: n < 0}):
     with pytest.raises(
-      InputError, match="^0 pairs of lines without near copies are sure .* needs 50 or more"
+      InputError, match="^only 0 pairs of lines without near copies are sure .* 50 are needed"
     ):
       calibrated(x_ND, y_MD, k=4, **options)
 

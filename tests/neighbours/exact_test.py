@@ -279,6 +279,17 @@ def test_wrong_shapes_are_refused():
     top_k(x_ND, x_ND, 0)
   with pytest.raises(InputError, match="4 dimensions, candidates 3"):
     top_k(x_ND, x_ND[:, :3], 1)
+  with pytest.raises(InputError, match=r"Queries have shape \[4\]; .* \[1, D\] for one vector"):
+    top_k(x_ND[0], x_ND, 1)
+  with pytest.raises(InputError, match=r"Candidates have shape \[4\]"):
+    top_k(x_ND, x_ND[0], 1)
+
+
+def test_one_query_is_told_which_function_takes_it():
+  x_ND = np.ones((5, 4), np.float32)
+  with pytest.raises(InputError, match="k = 2: 1 to 1, the number of queries.*; top_k finds"):
+    top_k_both(x_ND[:1], x_ND, 2)
+  assert top_k(x_ND[:1], x_ND, 2)[1].tolist() == [[0, 1]]
 
 
 def test_both_directions_refuse_what_does_not_fit():

@@ -67,9 +67,9 @@ def evaluating(output: pathlib.Path) -> list[str]:
     f"--model={FOLDER}/model",
     "--suite=tatoeba",
     f"--data={packed.HELD_OUT}",
-    f"--minimum={10 if SMALL else 200}",
+    f"--min-pairs={10 if SMALL else 200}",
     f"--output={output}",
-    "--precision=bfloat16",
+    "--dtype=bfloat16",
   ]
 
 

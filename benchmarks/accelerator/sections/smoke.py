@@ -65,8 +65,8 @@ def model_commands() -> dict[str, list[str]]:
   trim = ["trim", model, f"--data={FOLDER}/data", f"--output={FOLDER}/trimmed"]
   return {
     "encode": [*encode, f"--output={FOLDER}/float32.npy"],
-    "encode bfloat16": [*encode, f"--output={FOLDER}/bfloat16.npy", "--precision=bfloat16"],
-    "evaluate": [*evaluate, f"--minimum={MINIMUM}", f"--output={FOLDER}/evaluation.json"],
+    "encode bfloat16": [*encode, f"--output={FOLDER}/bfloat16.npy", "--dtype=bfloat16"],
+    "evaluate": [*evaluate, f"--min-pairs={MINIMUM}", f"--output={FOLDER}/evaluation.json"],
     "report": ["report", f"{FOLDER}/train"],
     "mine": ["mine", model, *texts, f"--output={FOLDER}/mined.tsv", "--threshold=0.5"],
     "trim": trim,

@@ -1,0 +1,193 @@
+"""The nearest lines of each query, or the most similar pairs of lines within one file."""
+
+import math
+import sys
+
+from labse_jax.base import files
+from labse_jax.base.command import Command
+from labse_jax.base.errors import InputError, run
+from labse_jax.encoding.encode_functions import encode_function
+from labse_jax.encoding.vector_files import is_stored, rows_of, texts_beside
+from labse_jax.mining.texts import read_text
+
+DESCRIPTION = """Finds the K lines of --input that are nearest to each query, best first, by the
+cosine of their vectors, and writes score<TAB>query<TAB>line<TAB>number. The queries come in their
+order. A number is that of a line in its file, from 1.
+
+  labse-jax search --model FOLDER --input lines.txt --query "Where is the station?"
+  labse-jax search --model FOLDER --input lines.txt --queries queries.txt --output found.tsv
+
+Without a query, it finds the similar pairs among the lines: each line with its K nearest others,
+each pair once, best first, as score<TAB>line<TAB>line<TAB>number<TAB>number.
+
+  labse-jax search --model FOLDER --input lines.txt --threshold 0.9
+
+Equal lines count once, with the number of the first; blank lines are left out. A tab in a text
+becomes a space. Files may be .gz, .xz or .zst. --input may also be NAME.npy beside NAME.txt, so
+that a large file is encoded once. --model is then for the queries alone, and pairs need none:
+
+  labse-jax encode --model FOLDER --input lines.txt --output lines.npy
+  labse-jax search --model FOLDER --input lines.npy --query "Where is the station?"
+
+Models of search put one prompt before a query and another before a line. multilingual E5 needs
+--query-prompt "query: " and --prompt "passage: ", and `encode` the same --prompt as the lines."""
+QUERY = "query"  # What sentence-transformers calls the prompt of queries.
+# They would break a row or its columns.
+TO_SPACES = str.maketrans("\t\n\r", "   ")
+
+
+def __getattr__(name):
+  # Lazily, so that `--help` does not wait for JAX.
+  if name in ("top_k", "top_k_both"):
+    from labse_jax.neighbours import exact
+
+    return getattr(exact, name)
+  raise AttributeError(f"module 'labse_jax.search' has no attribute {name!r}")
+
+
+def main(argv):
+  """Writes the table of what was found; nothing is written where anything fails."""
+  args = _parsed(argv)
+  stored = is_stored(args.input)
+  text = read_text(texts_beside(args.input) if stored else args.input)
+  queries = _read_queries(args.queries, args.query)
+  _check_k(args.k, text, args.input, alone=queries is None)
+  encoder = None
+  if queries or not stored:
+    encoder = _load(args.model, args.dtype)
+  if stored:
+    vectors_ND = rows_of(args.input, text.numbers)
+  else:
+    vectors_ND = encode_function(encoder, prompt=args.prompt, progress=True)(text.lines)
+  if queries:
+    prompt = encoder.prompts.get(QUERY) if args.query_prompt is None else args.query_prompt
+    queries_QD = encode_function(encoder, prompt=prompt, progress=True)(queries)
+    rows = _nearest(queries, queries_QD, text, vectors_ND, args.k)
+  else:
+    rows = _pairs(text, vectors_ND, args.k)
+  if args.threshold is not None:
+    rows = [row for row in rows if row[0] >= args.threshold]
+  _write(rows, args.output)
+
+
+def _load(model, dtype):
+  # Late: `--help` does not wait for JAX.
+  from labse_jax.encoding.sentence_encoder import SentenceEncoder
+
+  return SentenceEncoder.load(model, precision=dtype)
+
+
+def _read_queries(path, given):
+  """The distinct queries, of a file or of the command line; None where there are none."""
+  if path:
+    return read_text(path).lines
+  if not given:
+    return None
+  queries = list(dict.fromkeys(query.strip() for query in given))
+  for query in queries:
+    if not query:
+      raise InputError("--query is empty; a text is needed.")
+    # Python's stand-ins for bytes of the command line that are no text.
+    if any("\ud800" <= letter <= "\udfff" for letter in query):
+      raise InputError(f"--query {ascii(query)}: is not UTF-8.")
+  return queries
+
+
+def _check_k(k, text, path, *, alone):
+  """Raises InputError where a Text has too few lines for k; `alone`, a line is not its own."""
+  most = len(text.lines) - 1 if alone else len(text.lines)
+  if alone and not most:
+    raise InputError(f"{path}: has one distinct line; similar pairs need two or more.")
+  if not 1 <= k <= most:
+    others = "others for each line" if alone else "distinct lines"
+    raise InputError(f"--k {k}: 1 to {most:,} is allowed; {path} has {most:,} {others}.")
+
+
+def _nearest(queries, queries_QD, text, vectors_ND, k):
+  """Rows (score, query, line, number), query by query."""
+  from labse_jax.neighbours.exact import top_k  # Late, as JAX is.
+
+  scores_QK, ids_QK = top_k(queries_QD, vectors_ND, k)
+  rows = []
+  for query, scores_K, ids_K in zip(queries, scores_QK, ids_QK, strict=True):
+    for score, row in zip(scores_K, ids_K, strict=True):
+      rows.append((score, query, text.lines[row], text.numbers[row]))
+  return rows
+
+
+def _pairs(text, vectors_ND, k):
+  """Rows (score, line, line, number, number), best first."""
+  from labse_jax.neighbours.similar_pairs import similar_pairs  # Late, as JAX is.
+
+  rows = []
+  for score, one, other in zip(*similar_pairs(vectors_ND, k), strict=True):
+    lines = (text.lines[one], text.lines[other])
+    numbers = (text.numbers[one], text.numbers[other])
+    rows.append((score, *lines, *numbers))
+  return rows
+
+
+def _write(rows, output):
+  """Writes the table to a file, or to stdout with nothing else."""
+  if not output:
+    sys.stdout.writelines(map(_row, rows))
+    return
+  with files.replacing(output) as file:
+    file.writelines(map(_row, rows))
+  print(f"{output}: {len(rows):,} rows.")
+
+
+def _row(row):
+  """A row as a line of the table."""
+  score, *cells = row
+  cells = [str(cell).translate(TO_SPACES) for cell in cells]
+  return "\t".join([f"{score:z.4f}", *cells]) + "\n"  # z: no -0.0000.
+
+
+def _parsed(argv):
+  """The arguments of a command line; raises InputError for what is wrong with them."""
+  parser = Command("search", DESCRIPTION)
+  parser.add_model(required=False)
+  add = parser.add
+  lines = "the lines, or NAME.npy with their vectors, beside NAME.txt"
+  add("--input", required=True, metavar="FILE", help=lines)
+  queries = parser.add_mutually_exclusive_group()
+  add("--queries", metavar="FILE", group=queries, help="a query a line")
+  once = "a query; may be given several times"
+  add("--query", action="append", metavar="TEXT", group=queries, help=once)
+  add("--k", type=int, default=5, metavar="N", help="lines for each query, or for each line")
+  add("--threshold", type=float, metavar="X", help="leave out what has a lower cosine")
+  add("--output", metavar="FILE.tsv", help="where the table is written, instead of stdout")
+  parser.add_dtype()
+  of_lines = "put before each line, instead of the folder's own default prompt"
+  add("--prompt", metavar="TEXT", help=of_lines)
+  of_queries = "put before each query, instead of the folder's prompt 'query', or else its default"
+  add("--query-prompt", metavar="TEXT", help=of_queries)
+  args = parser.parse_args(argv)
+  _check(args)
+  return args
+
+
+def _check(args):
+  """Raises InputError where flags do not fit each other, or a file would be overwritten."""
+  stored = is_stored(args.input)
+  asked = args.queries is not None or args.query is not None
+  if args.model is None and (asked or not stored):
+    raise InputError("--model is missing; without it only pairs of a .npy file can be found.")
+  if stored and args.prompt is not None:
+    raise InputError(f"--prompt: {args.input} holds the lines' vectors; give it to `encode`.")
+  if args.query_prompt is not None and not asked:
+    raise InputError("--query-prompt needs queries: give --queries or --query too.")
+  if args.threshold is not None and not math.isfinite(args.threshold):
+    raise InputError(f"--threshold {args.threshold}: a finite number is allowed.")
+  if args.output:
+    inputs = [args.input]
+    if stored:
+      inputs.append(texts_beside(args.input))
+    if args.queries:
+      inputs.append(args.queries)
+    files.check_outputs([args.output], inputs)
+
+
+if __name__ == "__main__":
+  run(main)
