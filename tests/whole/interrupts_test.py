@@ -37,7 +37,7 @@ def rename(output):
 
 @pytest.mark.heavy
 def test_encode_ends_soon_and_goes_on(tiny_folder, real_lines, tmp_path):
-  lines = [f"{line} {n}" for n in range(20_000 // len(real_lines)) for line in real_lines]
+  lines = [f"{line} {n}" for n in range(8_000 // len(real_lines)) for line in real_lines]
   (tmp_path / "lines").write_text("\n".join(lines), "utf-8")
   output = tmp_path / "o.npy"
   note = tmp_path / "o.npy.partial.note"
