@@ -11,7 +11,7 @@ import signal
 import sys
 import threading
 
-PATIENCE = 0.5  # Seconds in which a command may clean up.
+PATIENCE = 1.0  # Seconds in which a command may clean up.
 AFTER_CALLBACK = 0.05  # Seconds.
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 

@@ -1,5 +1,6 @@
 """Ctrl-C and SIGTERM at several moments of the commands that take long."""
 
+import os
 import signal
 
 import numpy as np
@@ -9,7 +10,7 @@ from tests.support import interrupts, real, runs, tiny
 from tests.support.places import TATOEBA
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
-WITHIN = 2.0  # Seconds.
+WITHIN = 2.0  # Seconds, on a machine that does nothing else.
 STEP = 20.0  # A step of training, and its save, are not cut short.
 
 
@@ -22,12 +23,17 @@ def goes_on(command, output, moments, number, *, within=WITHIN, result=None):
   for moment in moments:
     row = interrupts.interrupted(command, moment, number)
     print(row, flush=True)
-    interrupts.check(row, output, within=within)
+    interrupts.check(row, output, within=within * busy())
     if row.status == 0:
       rename(output)
   interrupts.finish(command)
   assert result.read_bytes() == straight
   rename(output)
+
+
+def busy():
+  """How many times as long things take here as on a machine that does nothing else, about."""
+  return max(1.0, os.getloadavg()[0] / os.cpu_count())
 
 
 def rename(output):
@@ -47,7 +53,7 @@ def test_encode_ends_soon_and_goes_on(tiny_folder, real_lines, tmp_path):
     return note.exists() and note.read_text().count("\n") > 2
 
   row = interrupts.interrupted(command, 0, signal.SIGTERM, begun=begun)
-  interrupts.check(row, output, within=WITHIN)
+  interrupts.check(row, output, within=WITHIN * busy())
   kept = int(row.said.split("interrupted; ")[1].split()[0].replace(",", ""))
   assert kept and kept % 256 == 0 and "The same command goes on from here." in row.said
   assert note.read_text().count("\n") in (1 + kept // 256, 2 + kept // 256)
@@ -65,7 +71,7 @@ def test_ten_moments(tmp_path, verb, number):
   """Prints a table; `pytest -s` shows it."""
   print(f"\n{interrupts.HEADER}")
   output = tmp_path / "output"
-  moments = np.linspace(0.3, 18, 10).tolist()
+  moments = np.linspace(0.3, 12, 10).tolist()
   if verb == "train":
     tiny.make(tmp_path)
     model = output / "model"
