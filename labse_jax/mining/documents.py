@@ -11,9 +11,9 @@ from labse_jax.mining.alignment import near_best
 from labse_jax.mining.joined_texts import corrected, guessed
 from labse_jax.mining.pair_files import ScoredPair
 
-# In the unit of costs, where 1 is a pair of chance sentences. With 0.4 and more, on German, Russian
-# and Japanese news, the alignment was that of all joined texts encoded.
-SLACK = 0.4
+# In the unit of costs, where 1 is a pair of chance sentences. On split and merged German, Russian and
+# Japanese news, 0.3 gave the alignment that all joined texts give; 0.2 did not for one of them.
+SLACK = 0.3
 
 
 class Document(NamedTuple):
