@@ -11,8 +11,8 @@ from labse_jax.mining.alignment import near_best
 from labse_jax.mining.joined_texts import corrected, guessed
 from labse_jax.mining.pair_files import ScoredPair
 
-# In the unit of costs, where 1 is a pair of chance sentences. On split and merged German, Russian and
-# Japanese news, 0.3 gave the alignment that all joined texts give; 0.2 did not for one of them.
+# In the unit of costs, where 1 is a pair of chance sentences. On split and merged German, Russian
+# and Japanese news, this gave the alignment that all joined texts give.
 SLACK = 0.3
 
 
