@@ -2,6 +2,7 @@
 
 import importlib
 
+from labse_jax.base.command import VERSION
 from labse_jax.base.errors import known, run
 
 VERBS = {
@@ -27,6 +28,9 @@ def main(argv):
   if not argv or argv[0] in ("-h", "--help"):
     lines = "\n".join(f"  {verb:<16}{purpose}" for verb, purpose in VERBS.items())
     print(f"usage: labse-jax VERB ...\n\n{lines}\n\n`labse-jax VERB --help` tells more.")
+    return 0
+  if argv[0] == "--version":
+    print(VERSION)
     return 0
   known("verb", argv[0], VERBS)
   return importlib.import_module(f"labse_jax.{argv[0]}").main(argv[1:])

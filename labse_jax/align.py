@@ -3,7 +3,7 @@
 from labse_jax.base import files
 from labse_jax.base.command import Command
 from labse_jax.base.errors import InputError, run
-from labse_jax.data.languages import asked_language
+from labse_jax.data.languages import UNKNOWN, asked_language
 from labse_jax.encoding.encode_functions import load_encode
 from labse_jax.mining import alignment, alignment_scores, pair_files
 from labse_jax.mining.documents import (
@@ -81,18 +81,18 @@ def _parsed(argv):
   add("--format", default="tsv", choices=FORMATS, help="format of the output")
   most = "most sentences in a pair, of both sides together"
   add("--max-sentences", old=["--largest"], type=int, default=4, metavar="N", help=most)
-  parser.add_languages(help="for tmx and jsonl", default="und")
+  parser.add_languages(help="for tmx and jsonl", default=UNKNOWN)
   add("--gold", metavar="FILE", help="the right alignment, to score the found one against")
   parser.add_dtype()
   parser.add_prompt()
   args = parser.parse_args(argv)
+  args.source_language = asked_language(args.source_language)
+  args.target_language = asked_language(args.target_language)
   _check(args)
   return args
 
 
 def _check(args):
-  for language in (args.source_language, args.target_language):
-    asked_language(language)
   if args.max_sentences not in LARGEST:
     raise InputError(
       f"--max-sentences {args.max_sentences}: {LARGEST[0]} to {LARGEST[-1]} is allowed."

@@ -49,23 +49,23 @@ def main(argv):
         x, y, vectors, score, retrieval=args.retrieval, threshold=args.threshold, allowed=allowed
       )
     else:
-      calibrate = functools.partial(calibrated, x, y, vectors, score)
       asked = {"precision": args.precision, "allowed": allowed, "gold_2G": gold_2G}
       try:
-        pairs, found, lowest = calibrate(**asked)
+        pairs, found, lowest = calibrated(x, y, vectors, score, **asked)
+        if args.report:
+          page = _page(found, lowest, args.precision, paths)
       except Uncalibrated as error:
         pairs = pairs_of(x, y, error.found)
         unestimated = str(error)
-      else:
-        page = _page(found, lowest, args.precision, paths) if args.report else None
     pair_files.write(args.output, args.format, languages, pairs)
     if page:
       _write_page(args.report, page)
   _print_summary(args.output, pairs, (x, y), allowed)
   if unestimated:
+    page = f" There is no page to write as {args.report}." if args.report else ""
     console.warn(
       f"the precision cannot be estimated: {unestimated}. All pairs are written, best first, "
-      "without a column of precision. Read some around a score, and choose a --threshold."
+      f"without a column of precision.{page} Read some around a score, and choose a --threshold."
     )
     return UNESTIMATED
   return 0

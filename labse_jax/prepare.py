@@ -12,7 +12,7 @@ from labse_jax.base.files import check_paths
 from labse_jax.data import preparation, sources
 from labse_jax.data.filters import contamination, language_id
 from labse_jax.data.filters.lengths import line_filters, row_filters
-from labse_jax.data.languages import asked_language
+from labse_jax.data.languages import UNKNOWN, asked_language, standard_language
 
 DESCRIPTION = """\
 Reads text, mostly parallel, checks and de-duplicates it, and writes a TFDS dataset
@@ -45,7 +45,6 @@ examples:
       --input wiki.txt.xz --output data/eng_text
 """
 PIVOT_PAIRS = 10
-UNKNOWN = "und"
 
 
 def main(argv):
@@ -73,7 +72,7 @@ def main(argv):
     filters,
     held_out=flags.held_out,
     allowed_bad_share=flags.allow_bad_lines,
-    pivot=flags.pivot,
+    pivot=standard_language(flags.pivot) if flags.pivot else None,
     pivot_pairs=flags.pivot_pairs or PIVOT_PAIRS,
   )
   with contextlib.closing(pairs):  # Its reader may have worker processes, which end here.

@@ -74,7 +74,7 @@ def _load(model, dtype):
   # Late: `--help` does not wait for JAX.
   from labse_jax.encoding.sentence_encoder import SentenceEncoder
 
-  return SentenceEncoder.load(model, precision=dtype)
+  return SentenceEncoder.load(model, dtype=dtype)
 
 
 def _read_queries(path, given):

@@ -34,7 +34,7 @@ from labse_jax.configs.machine_rows import settle_rows
 from labse_jax.configs.ranges import check_ranges
 from labse_jax.data.batches.streams import to_devices
 from labse_jax.training import optim, stacking
-from labse_jax.training.budget import expected, steps_within
+from labse_jax.training.budget import expected, steps_within, time_left
 from labse_jax.training.checkpoint import Checkpoints
 from labse_jax.training.evals import Evaluation, evaluate, make_evals
 from labse_jax.training.metrics import StepLog
@@ -200,7 +200,8 @@ def loop(run, state, data, key):
   end = stage.span.end(total)
   sharding = batch_sharding(run.mesh)
   stop = 0
-  left = time_left(run, total)
+  _, seconds = recorded_plan(run.workdir)
+  left = time_left([stage.span for stage in run.stages], seconds, total)
   log = StepLog(
     run.workdir,
     first=first,
@@ -253,25 +254,6 @@ def loop(run, state, data, key):
     note(f"{run.workdir}: stopped by a signal; step {int(state['step'])} is saved.")
     sys.exit(128 + stop)
   return state
-
-
-def time_left(run, total):
-  """A function of the steps that are done: about how many seconds the others take.
-
-  None where no steps were timed before the run; the log then times those that it sees.
-  """
-  _, seconds = recorded_plan(run.workdir)
-  if not seconds:
-    return None
-
-  def left(done):
-    total_seconds = 0.0
-    for stage, each in zip(run.stages, seconds, strict=True):
-      steps = stage.span.end(total) - max(done, stage.span.first(total))
-      total_seconds += each * max(0, steps)
-    return total_seconds
-
-  return left
 
 
 def export(run, state):

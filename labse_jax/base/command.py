@@ -7,7 +7,7 @@ from labse_jax.base.errors import InputError, nearest
 from labse_jax.base.version import __version__
 
 DTYPES = ("float32", "bfloat16")
-CODE = "ISO 639 code, such as deu or de"
+LANGUAGE = "a language by its ISO 639 code or its name, such as deu or German"
 VERSION = f"labse-jax {__version__}"
 
 
@@ -65,30 +65,31 @@ class Command(argparse.ArgumentParser):
 
   def add_languages(self, *, help, **options):
     """Adds --source-language and --target-language."""
-    self.add("--source-language", metavar="CODE", help=f"{CODE}; {help}", **options)
+    self.add("--source-language", metavar="CODE", help=f"{LANGUAGE}; {help}", **options)
     self.add("--target-language", metavar="CODE", help="the same for the other side", **options)
 
-  def parse_args(self, args=None, namespace=None):
+  def parse_args(self, words):
     """The arguments; raises InputError, for a flag that there is not with the nearest that is."""
     # First of all: argparse would rather tell which flags are missing.
-    check_flags(args, self.flags, self.prog)
-    return super().parse_args(args, namespace)
+    self._check_flags(words)
+    return super().parse_args(words)
+
+  def _check_flags(self, words):
+    """Raises InputError for the first flag among `words` that is none of ours, nor begins one."""
+    for word in words:
+      if word == "--":  # What follows are no flags.
+        return
+      name = word.partition("=")[0]
+      # To argparse, too, a text with a space is a value.
+      if not name.startswith("--") or " " in name:
+        continue
+      if not any(flag.startswith(name) for flag in self.flags):
+        hint = nearest(name, self.flags)
+        raise InputError(f"Unknown flag {name!r}{hint}; see `{self.prog} --help`.")
 
   def error(self, message):
     """Raises InputError in our own words for what argparse has to say."""
     raise InputError(f"{_plain(message)}; see `{self.prog} --help`.")
-
-
-def check_flags(words, flags, prog):
-  """Raises InputError for the first flag among `words` that is none of `flags`, nor begins one."""
-  for word in words:
-    if word == "--":  # What follows are no flags.
-      return
-    name = word.partition("=")[0]
-    if not name.startswith("--") or " " in name:  # A text with a space is a value to argparse too.
-      continue
-    if not any(flag.startswith(name) for flag in flags):
-      raise InputError(f"Unknown flag {name!r}{nearest(name, flags)}; see `{prog} --help`.")
 
 
 def _plain(message):

@@ -52,7 +52,7 @@ def config_command(verb, description, *, epilog=None):
 
 
 def _split(argv):
-  """(the words that are no change of a field, the words that are)."""
+  """(the words that are no change of a field, the changes: (flag, its value or None))."""
   own = []
   changes = []
   words = list(argv)
@@ -61,19 +61,21 @@ def _split(argv):
     if not FIELD.match(word):
       own.append(word)
       continue
-    changes.append(word)
-    if "=" not in word and words and not words[0].startswith("--"):
-      changes.append(words.pop(0))
+    flag, equals, value = word.partition("=")
+    if not equals:
+      value = words.pop(0) if words and not words[0].startswith("--") else None
+    changes.append((flag, value))
   return own, changes
 
 
 def _load(experiment, changes):
-  """The config of `FILE.py:arg` with its fields changed."""
+  """The config of `FILE.py:arg` with its fields changed, as `_split` gives the changes."""
   path, colon, arg = experiment.partition(":")
   flag = f"--config={experiment_files.located(path)}{colon}{arg}"
-  changes, asked = loss_options.split_argv(changes)
+  changes, asked = loss_options.split(changes)
+  words = [name if value is None else f"{name}={value}" for name, value in changes]
   try:
-    config = _parsed_by_absl([flag, *changes])
+    config = _parsed_by_absl([flag, *words])
   except InputError:
     raise
   except Exception as error:  # Also whatever the experiment's own file raises.
@@ -101,13 +103,8 @@ def _unknown_field(flag, changes):
     config = _parsed_by_absl([flag])
   except Exception:  # The experiment itself is what is wrong.
     return None
-  for word in changes:
-    if FIELD.match(word):
-      path = FIELD.sub("", word.partition("=")[0])
-      message = fields.unknown_field(config, path)
-      if message:
-        return message
-  return None
+  messages = [fields.unknown_field(config, FIELD.sub("", name)) for name, _ in changes]
+  return next(filter(None, messages), None)
 
 
 def _explain(error):

@@ -59,22 +59,17 @@ def completed(name, loss, options):
   return whole
 
 
-def split_argv(argv):
-  """(argv without what it says of the loss, that as Asked)."""
+def split(changes):
+  """(changes of fields, as (flag, value), without those of the loss; the loss's as Asked)."""
   rest = []
   options = {}
   loss = None
-  words = iter(argv)
-  for word in words:
-    name, equals, value = word.partition("=")
+  for name, value in changes:
     if name != LOSS and not name.startswith(OPTION):
-      rest.append(word)
-      continue
-    if not equals:
-      value = next(words, None)
-      if value is None:
-        raise InputError(f"{name}: a value is missing.")
-    if name == LOSS:
+      rest.append((name, value))
+    elif value is None:
+      raise InputError(f"{name}: a value is missing.")
+    elif name == LOSS:
       loss = value
     else:
       options[name.removeprefix(OPTION)] = value

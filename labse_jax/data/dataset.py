@@ -13,14 +13,12 @@ from labse_jax.base import fingerprint
 from labse_jax.base.errors import InputError
 from labse_jax.base.files import read_json, write_json
 from labse_jax.data.languages import check_code
-from labse_jax.data.sources import ORDER_OF_COLUMNS, Pair
+from labse_jax.data.sources import ENDINGS, ORDER_OF_COLUMNS, Pair
 
 SHARD_EXAMPLES = 1_000_000
 MOST_LANGUAGE_PAIRS = 1 << 16  # As many as a uint16 numbers.
 FILES = ("dataset_info.json", "features.json", "language_pairs.npy", "language_pairs.json")
-# The format of prepare that an ending stands for, where it is not the default.
-KINDS = {".jsonl": "jsonl", ".tmx": "tmx", ".po": "gettext", ".mo": "gettext"}
-TEXT_ENDINGS = {".tsv", ".txt", *KINDS}
+TEXT_ENDINGS = {".txt", *ENDINGS}
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 
 
@@ -105,11 +103,8 @@ def _advice(folder):
 
 def _prepare(path):
   """The command that makes a dataset of a file."""
-  kind = [kind for ending, kind in KINDS.items() if ending in path.suffixes]
-  other = f" --format {kind[0]}" if kind else ""
   return (
-    f"`labse-jax prepare --input {path}{other} --source-language CODE --target-language CODE "
-    "--output DIR`"
+    f"`labse-jax prepare --input {path} --source-language CODE --target-language CODE --output DIR`"
   )
 
 

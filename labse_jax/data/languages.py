@@ -24,6 +24,7 @@ sw swa ta tam te tel tg tgk th tha ti tir tk tuk tl tgl tn tsn to ton tr tur ts 
 ty tah ug uig uk ukr ur urd uz uzb ve ven vi vie vo vol wa wln wo wol xh xho yi yid yo yor za zha
 zh zho zu zul iw heb in ind ji yid mo ron
 """
+UNKNOWN = "und"  # The code of a language that nobody named.
 ISO_639_3 = dict(re.findall(r"(\w{2})\s(\w{3})", _TWO_LETTERS))
 # Codes of ISO 639-2 that name a family of languages, and those reserved for private use.
 _NO_LANGUAGE = re.compile(
@@ -117,23 +118,22 @@ def standard_language(code):
   return language_of_locale(primary.lower() + mark + rest) or code
 
 
-def asked_language(code):
-  """The standard code of a language that a person names; raises InputError for an unknown one.
+def asked_language(text):
+  """The code of a language that a person gives by code or name; raises InputError for no language.
 
-  Names are understood too: `en`, `eng` and `English` give "eng".
+  `English` gives "eng"; a code is returned as it was written, since some files keep it.
   """
   by_name = {}
-  for known, name in language_names.NAMES.items():
-    by_name.setdefault(name.lower(), known)
-  if code.lower() in by_name:
-    return by_name[code.lower()]
-  standard = standard_language(code)
-  if language_codes.is_code(standard.partition("-")[0]):
-    return check_code(standard)
-  near = difflib.get_close_matches(code.lower(), [*by_name, *language_names.NAMES], 1)
-  hint = ""
+  for code, name in language_names.NAMES.items():
+    by_name.setdefault(name.lower(), code)
+  if text.lower() in by_name:
+    return by_name[text.lower()]
+  if language_codes.is_code(standard_language(text).partition("-")[0].lower()):
+    return check_code(text)
+  near = difflib.get_close_matches(text.lower(), [*by_name, *language_names.NAMES], 1)
+  hint = "."
   if near:
     hint = f"; did you mean {language_names.shown(by_name.get(near[0], near[0]))}?"
   raise InputError(
-    f"Unknown language {code!r}{hint or '.'} A code of ISO 639 is needed, such as deu or de."
+    f"Unknown language {text!r}{hint} A code of ISO 639 is needed, such as deu or de."
   )

@@ -6,18 +6,17 @@ from labse_jax.base.errors import InputError
 from labse_jax.encoding import vector_files
 
 
-def load_encode(model, *, dtype="float32", prompt=None, precision=None):
+def load_encode(model, *, dtype="float32", prompt=None):
   """A function from a list of sentences to unit vectors, float32 [N, D].
 
   `model` is a sentence-transformers folder, or a .npy file of vectors that another system made.
-  `precision` is the older name of `dtype`.
   """
   if vector_files.is_stored(model):
     return vector_files.load_encode(model)
   # Late: `--help` does not wait for JAX.
   from labse_jax.encoding.sentence_encoder import SentenceEncoder
 
-  encoder = SentenceEncoder.load(model, dtype=precision or dtype)
+  encoder = SentenceEncoder.load(model, dtype=dtype)
   return encode_function(encoder, prompt=prompt, progress=True)
 
 

@@ -3,7 +3,7 @@
 docs/sentence_transformers.md is the same as a table, and a test holds them together.
 """
 
-import difflib
+from labse_jax.base.errors import nearest
 
 DEVICES = (
   "it runs on every device that JAX sees; JAX_PLATFORMS=cpu or CUDA_VISIBLE_DEVICES=0, set before "
@@ -104,7 +104,8 @@ def no_attribute(name, names):
   """The message for an attribute that there is not; `names` are those that there are."""
   if name in ATTRIBUTES:
     return f"SentenceEncoder has no {name}: {ATTRIBUTES[name]}."
-  return f"SentenceEncoder has no {name!r}{_nearest(name, names)} help(SentenceEncoder) shows all."
+  hint = nearest(name, names) or "."
+  return f"SentenceEncoder has no {name!r}{hint} help(SentenceEncoder) shows all."
 
 
 def no_setting(name, names):
@@ -125,9 +126,4 @@ def check_arguments(call, given, names):
         raise TypeError(f"{call} takes no {name}: {ARGUMENTS[name]}.")
     else:
       taken = ", ".join(names)
-      raise TypeError(f"{call} takes no {name!r}{_nearest(name, names)} It takes {taken}.")
-
-
-def _nearest(name, names):
-  near = difflib.get_close_matches(name, names, 1)
-  return f"; did you mean {near[0]!r}?" if near else "."
+      raise TypeError(f"{call} takes no {name!r}{nearest(name, names) or '.'} It takes {taken}.")

@@ -5,7 +5,7 @@ import math
 from labse_jax.base import files
 from labse_jax.base.command import Command
 from labse_jax.base.errors import InputError
-from labse_jax.data.languages import asked_language
+from labse_jax.data.languages import UNKNOWN, asked_language
 from labse_jax.data.sources import stem_and_language
 from labse_jax.mining import pair_files
 from labse_jax.mining.texts import SIDES
@@ -39,7 +39,6 @@ If a run was killed, give the same command again and it goes on where it was: un
 written, the vectors lie beside it, in OUTPUT.vectors."""
 # Not argparse's defaults: --score-only refuses these options only where a person gave them.
 DEFAULTS = {"retrieval": "max", "min_characters": 1, "max_ratio": 6.0}
-UNKNOWN = "und"  # The code of ISO 639-3.
 SEARCHES = (*DTYPES, "faiss")
 
 
@@ -161,8 +160,7 @@ def given_languages(args):
 def _language(given, path):
   """The language that was given for a file, or else its ending, if that can be a language."""
   if given:
-    asked_language(given)  # Refuses an unknown one; TMX and the names of files keep it as given.
-    return given
+    return asked_language(given)
   _, ending = stem_and_language(path)
   return UNKNOWN if ending in ("", "txt") else ending
 

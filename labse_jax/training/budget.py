@@ -52,6 +52,25 @@ def steps_within(seconds, started, trials):
   return Plan(steps, times)
 
 
+def time_left(spans, seconds, total):
+  """A function of the steps that are done: about how many seconds the others of `total` take.
+
+  `seconds` are those of a step of each of the stages, whose Spans are `spans`. None where no steps
+  were timed before the run.
+  """
+  if not seconds:
+    return None
+
+  def left(done):
+    total_seconds = 0.0
+    for span, each in zip(spans, seconds, strict=True):
+      steps = span.end(total) - max(done, span.first(total))
+      total_seconds += each * max(0, steps)
+    return total_seconds
+
+  return left
+
+
 def expected(points, steps):
   """The accuracy that runs of so many steps had: `points` are (steps, accuracy) that were measured.
 

@@ -85,6 +85,8 @@ def test_wrong_input_is_one_line_and_writes_nothing(command, tmp_path):
     ({"output": "/dev/null"}, "/dev/null: is a device; a file is needed"),
     ({"max-sentences": 1}, "--max-sentences 1: 2 to 10 is allowed"),
     ({"largest": 1}, "--max-sentences 1: 2 to 10 is allowed"),
+    ({"source-language": "xyz"}, "Unknown language 'xyz'"),
+    ({"target-language": "Germn"}, "did you mean German (deu)?"),
     ({"model": tmp_path / "none"}, "none"),
   ):
     status, output, said = call(**flags)

@@ -332,6 +332,7 @@ def test_what_is_not_given_has_a_default():
     (["--source", "news.de.xz"], "de"),
     (["--source", "de.txt"], "und"),
     (["--source", "de.txt", "--source-language", "de"], "de"),
+    (["--source", "de.txt", "--source-language", "German"], "deu"),
   ],
 )
 def test_a_files_ending_is_its_language(more, language):

@@ -483,3 +483,27 @@ def test_help_names_every_format_and_an_example():
     assert importlib.util.find_spec(f"labse_jax.data.sources.{name}")
   assert "examples:" in text
   assert max(map(len, text.splitlines())) <= 100  # A lost line break of an example shows here.
+
+
+@pytest.mark.parametrize("flag", ["--source-language", "--target-language", "--pivot"])
+def test_an_unknown_language_is_refused_with_the_nearest(tmp_path, flag):
+  path = tsv(tmp_path / "a.tsv", ("A good sentence", "Ein guter Satz"))
+  with pytest.raises(InputError, match=r"Unknown language 'Germn'; did you mean German \(deu\)\?"):
+    prepare.main(["--input", path, "--output", str(tmp_path / "d"), flag, "Germn"])
+  assert not (tmp_path / "d").exists()
+
+
+@pytest.mark.parametrize(
+  "flags, warned",
+  [
+    ([], True),
+    (["--source-language", "English"], True),
+    (["--source-language", "English", "--target-language", "de"], False),
+  ],
+)
+def test_text_without_a_language_is_warned_of(tmp_path, capsys, flags, warned):
+  path = tsv(tmp_path / "a.tsv", ("A good sentence", "Ein guter Satz"))
+  prepare.main(["--input", path, "--output", str(tmp_path / "d"), *flags])
+  said = capsys.readouterr().err
+  assert ("warning: some text has no language" in said) == warned
+  assert said.count("\n") == warned

@@ -174,7 +174,7 @@ def test_queries_have_a_prompt_of_their_own(command, monkeypatch, prompts, words
   options = ("--prompt", "p: ", "--dtype", "bfloat16")
   command("--model", "m", "--input", "lines.txt", "--query", "who", *options, *words)
   load, lines, queries = FakeEncoder.calls
-  assert load == ("load", "m", {"precision": "bfloat16"})
+  assert load == ("load", "m", {"dtype": "bfloat16"})
   assert lines == (LINES, "p: ")
   assert queries == (["who"], of_query)
 

@@ -49,6 +49,17 @@ def test_two_loads_in_one_process(file):
   assert load("--config", f"{file}:steps=2", "--workdir=a")[0].steps == 2
 
 
+@pytest.mark.parametrize("glued", [True, False])
+def test_another_loss_takes_its_own_options(glued):
+  words = ["--config.loss_options.bias=-5", "--config.loss=sigmoid", "--config.seed=3"]
+  if not glued:
+    words = [part for word in words for part in word.split("=")]
+  experiment = "experiments/quickstart.py:runlocal"
+  config, _ = load("--config", experiment, "--workdir=w", *words)
+  assert (config.loss, config.seed) == ("sigmoid", 3)
+  assert config.loss_options.to_dict() == dict(scale=10.0, bias=-5.0)
+
+
 BAD = {
   "key": (
     ["--config.optim.clp=1"],

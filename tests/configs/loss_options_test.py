@@ -4,7 +4,7 @@ import ml_collections
 import pytest
 
 from labse_jax.base.errors import InputError
-from labse_jax.configs.loss_options import completed, loss_function, set_loss, split_argv
+from labse_jax.configs.loss_options import completed, loss_function, set_loss, split
 
 
 @pytest.fixture
@@ -15,10 +15,14 @@ def config():
   return made
 
 
-def asked(config, *argv):
+def asked(config, *words):
   """The loss and its options that a command line makes of a config."""
-  rest, of_loss = split_argv(["--seed=1", *argv])
-  assert rest == ["--seed=1"]
+  changes = [("--config.seed", "1")]
+  for word in words:
+    name, equals, value = word.partition("=")
+    changes.append((name, value if equals else None))
+  rest, of_loss = split(changes)
+  assert rest == [("--config.seed", "1")]
   set_loss(config, of_loss)
   return config.loss, config.loss_options.to_dict()
 
@@ -39,12 +43,10 @@ def test_another_loss_begins_with_its_own_defaults_and_says_so(config, capsys):
   )
 
 
-@pytest.mark.parametrize("glued", [True, False])
-def test_its_options_may_stand_before_or_after_it(config, glued):
+@pytest.mark.parametrize("order", [1, -1])
+def test_its_options_may_stand_before_or_after_it(config, order):
   words = ["--config.loss_options.bias=-5", "--config.loss=sigmoid"]
-  if not glued:
-    words = [part for word in words for part in word.split("=")]
-  assert asked(config, *words) == ("sigmoid", dict(scale=10.0, bias=-5.0))
+  assert asked(config, *words[::order]) == ("sigmoid", dict(scale=10.0, bias=-5.0))
 
 
 def test_the_experiment_s_own_loss_keeps_its_options(config):

@@ -117,7 +117,7 @@ def test_what_is_no_dataset_is_told(tmp_path, missing):
       "a.tsv",
       "a.tsv: is a file, .*`labse-jax prepare --input [^ ]*a.tsv --source",
     ),
-    ("a.tmx.gz", "a.tmx.gz", "a.tmx.gz --format tmx --source-language CODE"),
+    ("a.tmx.gz", "a.tmx.gz", "a.tmx.gz --source-language CODE"),
     ("b/a.tsv.xz", "b", "b: not a dataset folder .*it holds text, such as a.tsv.xz: first run"),
     ("b/data/dataset_info.json", "b", "b: not a dataset folder .*did you mean .*b/data"),
     ("b/x", "b", "b: not a dataset folder .no dataset_info.json.; `labse-jax prepare` makes one"),

@@ -66,9 +66,11 @@ def test_the_table_is_whole():
   "asked, code",
   [
     ("deu", "deu"),
-    ("de", "deu"),
+    ("de", "de"),  # As it was written: some files keep it.
+    ("en-US", "en-US"),
+    ("DEU", "DEU"),
     ("German", "deu"),
-    ("en-US", "eng"),
+    ("german", "deu"),
     ("zho-Hant", "zho-Hant"),
     ("und", "und"),
     ("tlh", "tlh"),

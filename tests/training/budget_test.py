@@ -6,6 +6,7 @@ import pytest
 
 from labse_jax.base.errors import InputError
 from labse_jax.training import budget
+from labse_jax.training.stacking import Span
 
 
 class FakeClock:
@@ -153,3 +154,13 @@ def test_of_several_stages_the_last_is_timed():
 @pytest.mark.parametrize(("seconds", "form"), [(600, r"^\d\d:\d\d$"), (90_000, r" on \d{4}-\d\d-")])
 def test_the_end_has_a_date_where_it_is_far_off(seconds, form):
   assert re.search(form, budget._clock_after(seconds))
+
+
+def test_the_time_left_is_that_of_each_stage_s_own_steps():
+  spans = [Span(1, 0, 0, 6), Span(2, 1, 6, 10)]
+  left = budget.time_left(spans, [0.5, 2.0], 10)
+  assert [left(done) for done in (0, 4, 6, 9, 10)] == [11, 9, 8, 2, 0]
+
+
+def test_without_steps_that_were_timed_no_time_is_told():
+  assert budget.time_left([Span(1, 1, 0, 10)], [], 10) is None
