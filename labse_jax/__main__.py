@@ -1,7 +1,6 @@
 """`labse-jax VERB ...` is `python -m labse_jax.VERB ...`."""
 
 import importlib
-import sys
 
 from labse_jax.base.command import VERSION
 from labse_jax.base.errors import known, run
@@ -42,4 +41,4 @@ def console():
 
 
 if __name__ == "__main__":
-  run(main, sys.argv[1:])
+  run(main)

@@ -7,7 +7,14 @@ from labse_jax.data.language_names import asked_language
 from labse_jax.data.languages import UNKNOWN
 from labse_jax.encoding.encode_functions import load_encode
 from labse_jax.mining import alignment, alignment_scores, pair_files
-from labse_jax.mining.documents import count_alone, embed, pair_of, places_of, read_document
+from labse_jax.mining.documents import (
+  count_alone,
+  embed,
+  lengths_of,
+  pair_of,
+  places_of,
+  read_document,
+)
 
 EXAMPLE = """example:
   labse-jax align --model LaBSE --source book.de --target book.en --output pairs.tsv
@@ -31,9 +38,8 @@ def main(argv):
   if args.gold:  # Read before the model is, since a person may have to mend it.
     gold = alignment_scores.read_gold(args.gold, [document.lines for document in documents])
   encode = load_encode(args.model, dtype=args.dtype, prompt=args.prompt)
-  vectors = embed(documents, encode, sizes=args.max_sentences - 1)
-  lengths = [[len(text) for text in document.sentences] for document in documents]
-  links = alignment.align(*vectors, lengths, largest=args.max_sentences)
+  texts = embed(documents, encode, largest=args.max_sentences)
+  links = alignment.align(*texts, lengths_of(documents), largest=args.max_sentences)
 
   pairs = [pair_of(link, documents) for link in links if link.score is not None]
   languages = (args.source_language, args.target_language)

@@ -1,8 +1,13 @@
 """What a person is told: which process speaks, its lines, its warnings and its progress bars."""
 
+import os
 import sys
 
 from tqdm import tqdm
+
+# Of a terminal that does not say how large it is.
+COLUMNS = 80
+ROWS = 24
 
 
 def is_main():
@@ -48,5 +53,17 @@ def progress(items=None, *, unit, doing=None, total=None, initial=0, shown=None)
     total=total,
     initial=initial,
     disable=not shown,
-    dynamic_ncols=True,
+    **_size(),
   )
+
+
+def _size():
+  """tqdm's options for the size of a bar: the terminal's own, wherever it tells one.
+
+  A size of 0, as the terminals of `script` and of some containers say, would hide the bar.
+  """
+  try:
+    known = os.get_terminal_size(sys.stderr.fileno()).columns
+  except (OSError, ValueError):  # It is a file, or none of the system's.
+    known = 0
+  return {"dynamic_ncols": True} if known else {"ncols": COLUMNS, "nrows": ROWS}

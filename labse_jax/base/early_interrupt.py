@@ -1,4 +1,4 @@
-"""Ctrl-C while a command still imports JAX, whose tracebacks would be of no use to a person."""
+"""Ctrl-C and SIGTERM while a command imports JAX, whose tracebacks are of no use to a person."""
 
 import os
 import re
@@ -9,9 +9,15 @@ COMMAND = re.compile(r"(-\w*m)?labse_jax\.\w+")
 
 
 def install(module):
-  """Ends the process at once at a Ctrl-C, if `module` of `python -m` is one of our commands.
+  """Ends the process at once at either signal, if `module` of `python -m` is one of our commands.
 
   `errors.run` replaces it by what a running command does.
   """
   if COMMAND.fullmatch(module):
-    signal.signal(signal.SIGINT, lambda *_: os._exit(130))
+    for number in (signal.SIGINT, signal.SIGTERM):
+      signal.signal(number, _end)
+
+
+def _end(number, _):
+  os.write(2, b"labse-jax: interrupted\n")
+  os._exit(128 + number)

@@ -1,12 +1,13 @@
 """What a command says when something is wrong, and the exit status it says it with."""
 
+import contextlib
 import difflib
 import errno
 import os
-import signal
 import sys
 
-AFTER_CALLBACK = 0.05  # Seconds.
+from labse_jax.base import interrupts
+
 MOST_LISTED = 12  # A message names no more things than this.
 
 
@@ -15,17 +16,22 @@ class InputError(ValueError):
 
 
 def run(main, argv=None):
-  """Runs a command's `main(argv)` and exits: 0 done, 2 wrong input, 130 Ctrl-C, 1 our own fault."""
-  signal.signal(signal.SIGINT, signal.default_int_handler)  # Until here early_interrupt had it.
-  hook_before = sys.unraisablehook
-  sys.unraisablehook = _interrupt_again
+  """Runs a command's `main(argv)` and exits: 0 done, 2 wrong input, 1 our own fault.
+
+  The status is 130 after Ctrl-C and 143 after SIGTERM. Without `argv` the process is the command's
+  own, and a signal ends it without waiting for what its devices still have to do.
+  """
+  interrupted = False
   try:
-    status = main(sys.argv[1:] if argv is None else argv)
-    sys.stdout.flush()
+    with interrupts.watched(_tell):
+      status = main(sys.argv[1:] if argv is None else argv)
+      sys.stdout.flush()
   except InputError as error:
     status = _say(error, 2)
-  except KeyboardInterrupt:
-    status = _say("interrupted", 130)
+  except KeyboardInterrupt as error:
+    interrupted = True
+    words = interrupts.farewell(getattr(error, "__notes__", ()))
+    status = _say(words, interrupts.status_of(error))
   except BrokenPipeError:  # The reader of our output left, as `| head` does.
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     status = 0
@@ -36,26 +42,20 @@ def run(main, argv=None):
     status = _say(f"{where}{error.strerror}", 2)
   except FloatingPointError as error:
     status = _say(error, 1)
-  finally:
-    sys.unraisablehook = hook_before
+  if interrupted and argv is None:
+    with contextlib.suppress(OSError):
+      sys.stdout.flush()
+    os._exit(status)
   sys.exit(status or 0)
 
 
-def _interrupt_again(unraisable):
-  """Keeps a Ctrl-C that fell into a library's callback, such as JAX's at a garbage collection.
-
-  Python prints and drops what is raised there. A timer raises it again, outside of the callback.
-  """
-  if not issubclass(unraisable.exc_type, KeyboardInterrupt):
-    sys.__unraisablehook__(unraisable)
-    return
-  signal.signal(signal.SIGALRM, signal.default_int_handler)
-  signal.setitimer(signal.ITIMER_REAL, AFTER_CALLBACK)
-
-
 def _say(message, status):
-  print(f"labse-jax: {' '.join(str(message).split())}", file=sys.stderr)
+  _tell(message)
   return status
+
+
+def _tell(message):
+  print(f"labse-jax: {' '.join(str(message).split())}", file=sys.stderr, flush=True)
 
 
 def listed(names):

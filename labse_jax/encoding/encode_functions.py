@@ -63,16 +63,15 @@ def encode_once(encoder, texts, prompt, bar):
 
   Returns (unit vectors [N, P] float16, distinct texts that were cut, distinct texts).
   """
-  from labse_jax.encoding import sentence_encoder  # Late, as above.
-
   row_N, first_U = number_distinct(texts)
   times_U = np.bincount(row_N)
   distinct = [texts[place] for place in first_U]
   vectors_UP = np.empty((len(distinct), encoder.dimension), np.float16)
   cut = 0
   # In the encoder's own chunks, so that the bar moves while a long list is encoded.
-  for start in range(0, len(distinct), sentence_encoder.CHUNK):
-    part = slice(start, start + sentence_encoder.CHUNK)
+  chunk = encoder.chunk_size()
+  for start in range(0, len(distinct), chunk):
+    part = slice(start, start + chunk)
     vectors_UP[part], part_cut = encoder.encode_counted(
       distinct[part], prompt=prompt, normalize_embeddings=True
     )

@@ -8,11 +8,11 @@ import pathlib
 
 import numpy as np
 
-from labse_jax.base import console, files
+from labse_jax.base import console, files, interrupts
 from labse_jax.base.errors import InputError
-from labse_jax.encoding import sentence_encoder
 
 FLOAT_BYTES = 4
+GOES_ON = "The same command goes on from here."
 
 
 def encode_file(encoder, source, output, *, identity, prompt=None, progress=None):
@@ -32,15 +32,21 @@ def encode_file(encoder, source, output, *, identity, prompt=None, progress=None
   lines = sum(1 for _ in files.read_lines(source))
   if not lines:
     raise InputError(f"{source}: is empty; there is nothing to encode.")
+  chunk_size = encoder.chunk_size()
+  about = _about(source, identity | {"chunk": chunk_size})
   with files.naming(output):
-    cuts = _resume(partial, note, _about(source, identity), (lines, encoder.dimension))
-    done = min(len(cuts) * sentence_encoder.CHUNK, lines)
+    cuts = _resume(partial, note, about, (lines, encoder.dimension), chunk_size)
+
+    def done():
+      return min(len(cuts) * chunk_size, lines)
+
     with (
+      interrupts.kept(lambda: f"{done():,} of {lines:,} lines are kept. {GOES_ON}"),
       open(partial, "ab") as vectors,
       open(note, "a", encoding="utf-8") as log,
-      console.progress(unit="lines", total=lines, initial=done, shown=progress) as bar,
+      console.progress(unit="lines", total=lines, initial=done(), shown=progress) as bar,
     ):
-      for chunk in _chunks(files.read_lines(source, skip=done)):
+      for chunk in _chunks(files.read_lines(source, skip=done()), chunk_size):
         vectors_ND, cut = encoder.encode_counted(chunk, prompt=prompt, normalize_embeddings=True)
         _append(vectors, log, vectors_ND, cut)
         cuts.append(cut)
@@ -66,13 +72,12 @@ def _about(source, identity):
     "input": str(source.resolve()),
     "size": stat.st_size,
     "modified": stat.st_mtime_ns,
-    "chunk": sentence_encoder.CHUNK,
     **identity,
   }
   return json.dumps(about) + "\n"
 
 
-def _resume(partial, note, about, shape):
+def _resume(partial, note, about, shape, chunk_size):
   """Leaves `partial` with whole chunks and `note` with a line for each; returns those lines.
 
   The note's first line is `about`; each further line says how many sentences of a chunk were cut.
@@ -84,7 +89,7 @@ def _resume(partial, note, about, shape):
     noted = note.read_text("utf-8").splitlines(keepends=True) if note.exists() else []
     if noted and noted[0] == about:
       size = partial.stat().st_size - len(header)
-      cuts = _cuts(noted[1:])[: _whole_chunks(size, shape)]
+      cuts = _cuts(noted[1:])[: _whole_chunks(size, shape, chunk_size)]
     else:
       console.note(f"{partial} is of another input or model; starting over.")
   with files.replacing(note) as file:
@@ -92,7 +97,7 @@ def _resume(partial, note, about, shape):
     for cut in cuts:
       file.write(f"{cut}\n")
   # What a killed run wrote after its last whole chunk is cut off.
-  rows_done = min(len(cuts) * sentence_encoder.CHUNK, rows)
+  rows_done = min(len(cuts) * chunk_size, rows)
   with open(partial, "r+b" if cuts else "wb") as file:
     file.write(header)
     file.truncate(len(header) + rows_done * FLOAT_BYTES * dimension)
@@ -115,13 +120,13 @@ def _npy_header(shape):
   return header.getvalue()
 
 
-def _whole_chunks(size, shape):
+def _whole_chunks(size, shape, chunk_size):
   """How many chunks are whole in `size` bytes of vectors; the last chunk may be a short one."""
   rows, dimension = shape
   row_bytes = FLOAT_BYTES * dimension
   if size == rows * row_bytes:
-    return -(-rows // sentence_encoder.CHUNK)
-  return max(0, size // (sentence_encoder.CHUNK * row_bytes))
+    return -(-rows // chunk_size)
+  return max(0, size // (chunk_size * row_bytes))
 
 
 def _cuts(lines):
@@ -129,6 +134,6 @@ def _cuts(lines):
   return [int(line) for line in lines if line.endswith("\n")]
 
 
-def _chunks(numbered_lines):
-  while chunk := list(itertools.islice(numbered_lines, sentence_encoder.CHUNK)):
+def _chunks(numbered_lines, chunk_size):
+  while chunk := list(itertools.islice(numbered_lines, chunk_size)):
     yield [line for _, line in chunk]

@@ -1,6 +1,6 @@
 """Monotone alignment of the sentences of two documents (Vecalign: Thompson and Koehn 2019).
 
-A document of N sentences is text_KND: text_KND[k, i] is the unit vector of the k + 1 sentences that
+A document of N sentences is Texts: vectors_KND[k, i] is the unit vector of the k + 1 sentences that
 end with sentence i, joined. Where there are fewer, all of them up to i are joined.
 
 An alignment is a path over points. Point (i, j) lies behind the first i sentences of the source and
@@ -22,17 +22,11 @@ from typing import NamedTuple
 import numpy as np
 
 from labse_jax.base.unit_vectors import unit
+from labse_jax.mining.alignment_costs import Band, costs
+from labse_jax.mining.joined_texts import encoded
 
 EXACT = 1000  # Up to so many sentences, of both documents together, every point is looked at.
 REACH = 12  # Points on either side of a coarse path that are looked at in longer documents.
-SAMPLE = 500  # Sentences that the cost of a skip is measured on.
-SKIP = 1.25  # The cost of a sentence without a partner, as a multiple of a pair's usual distance.
-FLOOR = 0.2  # The least cost of such a sentence, in the unit of relative_distances.
-ROUNDING = 1e-6  # A smaller cosine distance counts as 0.
-# A factor of e between lengths adds this share of a pair's distance. 0.2 to 0.5 did as well.
-LENGTH = 0.3
-SHORT = 0.1  # Mean sentences that are added to each length: one word more in a heading says little.
-DIAGONALS = 64  # The costs of so many diagonals come from one matrix product.
 
 
 class Link(NamedTuple):
@@ -47,39 +41,41 @@ class Link(NamedTuple):
   score: float | None
 
 
-class Band(NamedTuple):
-  """The points that are looked at: on diagonal A, `width` of them, from j = low_A[A] on.
-
-  Some may lie outside of the documents, whose numbers of sentences are `sizes`.
-  """
-
-  low_A: np.ndarray
-  width: int
-  sizes: tuple
-
-
-def align(x_KND, y_KMD, lengths=None, *, largest=4):
+def align(x, y, lengths=None, *, largest=4):
   """Returns the Links of least total cost, in order, with at most `largest` sentences in each.
 
-  K is at least largest - 1. `lengths` are the characters of the sentences, ([N], [M]). Distances
-  grow where lengths do not agree, since vectors often cannot tell to which neighbour a part of a
-  sentence belongs (the idea of Gale and Church 1993, CL 19:75; Vecalign does without). Documents of
-  more than EXACT sentences are first aligned at half the length, without lengths, and then only
-  near that path, so that time and memory are linear.
+  `x` and `y` are Texts of at least largest - 1 sentences. `lengths` are the characters of the
+  sentences, ([N], [M]). Distances grow where lengths do not agree, since vectors often cannot tell
+  to which neighbour a part of a sentence belongs (the idea of Gale and Church 1993, CL 19:75;
+  Vecalign does without). Documents of more than EXACT sentences are first aligned at half the
+  length, without lengths, and then only near that path, so that time and memory are linear.
   """
-  sizes = (x_KND.shape[1], y_KMD.shape[1])
-  if sum(sizes) <= EXACT:
-    anchors = []
-    reach = max(sizes)  # Far enough for every point.
-  else:
-    coarse = align(_halved(x_KND[0]), _halved(y_KMD[0]), largest=2)
-    anchors = _doubled(coarse, sizes)
-    reach = REACH
-  band = Band(_centres(anchors, sizes) - reach, 2 * reach + 1, sizes)
+  band = _band(x, y)
   steps = steps_up_to(largest)
-  costs = _costs(x_KND, y_KMD, lengths, steps, band)
-  total_AW, step_AW = _least(costs, steps, band)
+  total_AW, step_AW = _least(costs(x, y, lengths, steps, band), steps, band)
   return _traced(total_AW, step_AW, steps, band)
+
+
+def near_best(x, y, lengths, *, largest, slack):
+  """Which texts stand in a path that costs at most `slack` more than the least: bools [K, N] twice.
+
+  That is the cheapest way to the text's pair, the pair, and the cheapest way from there to the end.
+  """
+  band = _band(x, y)
+  steps = steps_up_to(largest)
+  total_AW, _ = _least(costs(x, y, lengths, steps, band), steps, band)
+  worst = total_AW[-1, band.sizes[1] - band.low_A[-1]] + slack
+  backwards = costs(x, y, lengths, steps, band, backwards=True)
+  near_x_KN = np.zeros_like(x.usable_KN)
+  near_y_KM = np.zeros_like(y.usable_KN)
+  for diagonal, whole_TW in _whole_paths(total_AW, backwards, steps, band):
+    i_W, j_W = band.points(diagonal)
+    for (n, m), whole_W in zip(steps, whole_TW, strict=True):
+      if n and m:
+        near_W = whole_W <= worst
+        near_x_KN[n - 1, i_W[near_W] - 1] = True
+        near_y_KM[m - 1, j_W[near_W] - 1] = True
+  return near_x_KN, near_y_KM
 
 
 def steps_up_to(largest):
@@ -90,38 +86,23 @@ def steps_up_to(largest):
   return [*steps, (1, 0), (0, 1)]
 
 
-def relative_distances(x_ND, y_MD, x_mean_D, y_mean_D):
-  """Cosine distances [N, M], in units of the usual distance between these texts and chance ones.
-
-  The paper divides by sampled distances; the means of all texts give the same without noise.
-  """
-  usual_NM = ((1 - x_ND @ y_mean_D)[:, None] + (1 - y_MD @ x_mean_D)) / 2
-  distance_NM = 1 - x_ND @ y_MD.T
-  # Otherwise rounding would decide whether two equal lines become two pairs or a joined one.
-  distance_NM[distance_NM < ROUNDING] = 0
-  return distance_NM / np.maximum(usual_NM, 1e-6)
-
-
-def skip_cost(x_ND, y_MD):
-  """What a sentence without a partner costs: a quarter more than a pair usually does.
-
-  A pair's usual cost is the median distance from a sentence of the shorter document to the nearest
-  of the other; more sentences of the shorter one have a partner. The quarter was the best of 0 to 1
-  on French and English, with and without partners. The paper takes a quantile of chance distances,
-  which was too high there: sentences without a partner were joined to their neighbours. The cost is
-  at least FLOOR: where most lines are copies, the median is 0, and a changed line would be skipped.
-  0.2 to 0.3 did best on copies of which up to 40 % had a cosine of 0.9; a translation costs more.
-  """
-  x_ND, y_MD = sorted((x_ND, y_MD), key=len)
-  sample_ND = x_ND[:: -(-len(x_ND) // SAMPLE)]
-  distance_NM = relative_distances(sample_ND, y_MD, x_ND.mean(0), y_MD.mean(0))
-  return max(SKIP * np.median(distance_NM.min(1)), FLOOR)
+def _band(x, y):
+  """The points that are looked at: all of them; in long documents, those near a coarse path."""
+  sizes = (x.vectors_KND.shape[1], y.vectors_KND.shape[1])
+  if sum(sizes) <= EXACT:
+    anchors = []
+    reach = max(sizes)  # Far enough for every point.
+  else:
+    coarse = align(_halved(x.vectors_KND[0]), _halved(y.vectors_KND[0]), largest=2)
+    anchors = _doubled(coarse, sizes)
+    reach = REACH
+  return Band(_centres(anchors, sizes) - reach, 2 * reach + 1, sizes)
 
 
 def _halved(text_ND):
-  """Averages the vectors of two neighbours; an odd last one stays. Returns [1, N / 2, D]."""
+  """Texts of one size, the means of two neighbours; an odd last sentence stays."""
   text_ND = np.pad(text_ND, ((0, len(text_ND) % 2), (0, 0)), "edge")
-  return unit(text_ND[0::2] + text_ND[1::2])[None]
+  return encoded(unit(text_ND[0::2] + text_ND[1::2])[None])
 
 
 def _doubled(links, sizes):
@@ -145,77 +126,42 @@ def _centres(anchors, sizes):
   return np.floor(np.interp(np.arange(sum(sizes) + 1), i_P + j_P, j_P) + 1e-6).astype(int)
 
 
-def _log_spans(length_N, count, sentences):
-  """Logs of the lengths [count, N] of each sentence joined with up to 0, 1, ... before it.
-
-  Each is log(length + SHORT). Lengths are in units of which the document has `sentences`, so that
-  two documents compare.
-  """
-  until = np.concatenate([np.zeros(count), np.cumsum(length_N)]) / np.sum(length_N)
-  end_N = count + np.arange(len(length_N))
-  span_KN = np.stack([until[end_N] - until[end_N - 1 - k] for k in range(count)])
-  return np.log(span_KN * sentences + SHORT)
-
-
-def _costs(x_KND, y_KMD, lengths, steps, band):
-  """Yields cost_TW for each diagonal but the first: of each step that ends at each of its points.
-
-  Steps to points outside of the documents cost infinitely much.
-  """
-  skip = skip_cost(x_KND[0], y_KMD[0])
-  pair_distances = _pair_distances(x_KND, y_KMD, lengths)
-  for first in range(1, len(band.low_A), DIAGONALS):
-    last = min(first + DIAGONALS, len(band.low_A))
-    diagonal_C1 = np.arange(first, last)[:, None]
-    j_CW = band.low_A[diagonal_C1] + np.arange(band.width)
-    i_CW = diagonal_C1 - j_CW
-    inside_CW = (i_CW >= 0) & (i_CW <= band.sizes[0]) & (j_CW >= 0) & (j_CW <= band.sizes[1])
-    # A pair ends with a sentence of each side: row i = 0 and column j = 0 have none.
-    pair_CW = inside_CW & (i_CW > 0) & (j_CW > 0)
-    i_P = i_CW[pair_CW] - 1
-    j_P = j_CW[pair_CW] - 1
-    # One product over all sentences that these diagonals touch is faster than one for each.
-    rows = slice(i_P.min(), i_P.max() + 1)
-    columns = slice(j_P.min(), j_P.max() + 1)
-    cost_TCW = np.full((len(steps), *i_CW.shape), np.inf)
-    for cost_CW, (n, m) in zip(cost_TCW, steps, strict=True):
-      if n and m:
-        distance_NM = pair_distances(n, m, rows, columns)
-        cost_CW[pair_CW] = n * m * distance_NM[i_P - rows.start, j_P - columns.start]
-      else:
-        cost_CW[inside_CW] = skip
-    yield from cost_TCW.transpose(1, 0, 2)
-
-
-def _pair_distances(x_KND, y_KMD, lengths):
-  """Makes distances(n, m, rows, columns) -> [rows, columns], between joined sentences.
-
-  A row is n sentences of the source that end with it, a column m of the target.
-  """
-  x_mean_KD = x_KND.mean(1)
-  y_mean_KD = y_KMD.mean(1)
-  if lengths:
-    mean_sentences = (x_KND.shape[1] + y_KMD.shape[1]) / 2
-    x_span_KN = _log_spans(lengths[0], len(x_KND), mean_sentences)
-    y_span_KM = _log_spans(lengths[1], len(x_KND), mean_sentences)
-
-  def distances(n, m, rows, columns):
-    distance_NM = relative_distances(
-      x_KND[n - 1, rows], y_KMD[m - 1, columns], x_mean_KD[n - 1], y_mean_KD[m - 1]
-    )
-    if lengths:
-      apart_NM = x_span_KN[n - 1, rows, None] - y_span_KM[m - 1, columns]
-      distance_NM *= 1 + LENGTH * np.abs(apart_NM)
-    return distance_NM
-
-  return distances
-
-
 def _least(costs, steps, band):
   """The least total cost of each point in the band and the step that it ends with: [A, W] each.
 
-  While they grow, the totals have `margin` rows before the first diagonal and `margin` columns on
-  either side. All of these are infinite, so that a step from outside is never the least:
+  While they grow, the totals have a margin; see `_with_margin`.
+  """
+  total_AW, margin = _with_margin(np.full((len(band.low_A), band.width), np.inf), steps)
+  step_AW = np.zeros((len(band.low_A), band.width), np.int8)
+  total_AW[margin, margin - band.low_A[0]] = 0
+  for diagonal, cost_TW in enumerate(costs, 1):
+    sum_TW = total_AW[_origins(diagonal, margin, steps, band)] + cost_TW
+    step_AW[diagonal] = sum_TW.argmin(0)
+    total_AW[margin + diagonal, margin : margin + band.width] = sum_TW.min(0)
+  return total_AW[margin:, margin : margin + band.width], step_AW
+
+
+def _whole_paths(total_AW, backwards, steps, band):
+  """Yields each diagonal, the last one first, and the least cost of a whole path, [T, W].
+
+  That is, of a path from the beginning to the end by each step that ends at each of its points.
+  """
+  total_AW, margin = _with_margin(total_AW, steps)
+  rest_AW = np.full_like(total_AW, np.inf)  # The least cost from a point to the end.
+  last = len(band.low_A) - 1
+  rest_AW[margin + last, margin + band.sizes[1] - band.low_A[last]] = 0
+  for diagonal, cost_TW in zip(range(last, 0, -1), backwards, strict=True):
+    rest_TW = cost_TW + rest_AW[margin + diagonal, margin : margin + band.width]
+    origins = _origins(diagonal, margin, steps, band)
+    for rest_W, row, columns_W in zip(rest_TW, *origins, strict=True):
+      rest_AW[row, columns_W] = np.minimum(rest_AW[row, columns_W], rest_W)
+    yield diagonal, total_AW[origins] + rest_TW
+
+
+def _with_margin(cost_AW, steps):
+  """Costs [A, W] inside of infinite ones, so that a step from outside is never the least.
+
+  Returns them with the width of the margin:
 
         margin     width     margin
       +---------+---------+---------+
@@ -224,20 +170,19 @@ def _least(costs, steps, band):
       |         | 0       |         |   diagonal 0, with the beginning (0, 0)
       |         |         |         |   diagonal 1, and so on
   """
+  margin = max(n + m for n, m in steps)
+  return np.pad(cost_AW, ((margin, 0), (margin, margin)), constant_values=np.inf), margin
+
+
+def _origins(diagonal, margin, steps, band):
+  """Where the steps to a diagonal's points come from, in an array with a margin: indices [T, W].
+
+  A step comes from n + m diagonals before. Its j is m less, counted from that diagonal's low.
+  """
   n_T, m_T = np.array(steps).T
-  margin = int((n_T + m_T).max())
-  low_A = np.pad(band.low_A, (margin, 0), "edge")
-  total_AW = np.full((len(low_A), band.width + 2 * margin), np.inf)
-  step_AW = np.zeros((len(low_A), band.width), np.int8)
-  total_AW[margin, margin - low_A[margin]] = 0
-  for row, cost_TW in enumerate(costs, margin + 1):
-    # A step comes from n + m diagonals before. Its j is m less, counted from that diagonal's low.
-    before_T = row - n_T - m_T
-    column_T = margin + low_A[row] - m_T - low_A[before_T]
-    sum_TW = total_AW[before_T[:, None], column_T[:, None] + np.arange(band.width)] + cost_TW
-    step_AW[row] = sum_TW.argmin(0)
-    total_AW[row, margin : margin + band.width] = sum_TW.min(0)
-  return total_AW[margin:, margin : margin + band.width], step_AW[margin:]
+  before_T = diagonal - n_T - m_T
+  column_T = margin + band.low_A[diagonal] - m_T - band.low_A[np.maximum(0, before_T)]
+  return (margin + before_T)[:, None], column_T[:, None] + np.arange(band.width)
 
 
 def _traced(total_AW, step_AW, steps, band):

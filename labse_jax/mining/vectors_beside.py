@@ -8,9 +8,9 @@ import shutil
 import numpy as np
 
 from labse_jax import model_folder
-from labse_jax.base import files
+from labse_jax.base import files, interrupts
 from labse_jax.encoding.sentence_encoder import SentenceEncoder
-from labse_jax.encoding.streaming import encode_file
+from labse_jax.encoding.streaming import GOES_ON, encode_file
 from labse_jax.mining.texts import SIDES
 
 MARKER = "of.json"
@@ -65,7 +65,8 @@ def vectors_beside(output, paths, texts, encoding, *, score_only):
     if not vectors.exists():
       encode_file(encoding.encoder, lines, vectors, identity=identity, prompt=encoding.prompt)
     maps.append(np.load(vectors, mmap_mode="r"))
-  yield maps
+  with interrupts.kept(lambda: f"all vectors are kept. {GOES_ON}"):
+    yield maps
   shutil.rmtree(folder)
 
 

@@ -1,9 +1,14 @@
 """Who speaks, where, and when a bar is drawn."""
 
+import os
+import subprocess
+import sys
+
 import jax
 import pytest
 
 from labse_jax.base import console
+from tests.support.places import ROOT
 
 
 @pytest.fixture(params=[0, 1])
@@ -38,3 +43,13 @@ def test_a_bar_that_was_asked_for_is_drawn_anywhere(capsys):
   with console.progress(unit="steps", total=10, initial=4, shown=True) as bar:
     bar.update(6)
   assert "10/10" in capsys.readouterr().err
+
+
+def test_a_terminal_that_tells_no_width_shows_a_bar():
+  reader, terminal = os.openpty()  # Its size is 0 x 0.
+  code = "from labse_jax.base import console; list(console.progress(range(3), unit='lines'))"
+  subprocess.run([sys.executable, "-c", code], cwd=ROOT, stderr=terminal, check=True)
+  os.close(terminal)
+  drawn = os.read(reader, 10_000).decode()
+  os.close(reader)
+  assert "3/3" in drawn and "lines/s" in drawn

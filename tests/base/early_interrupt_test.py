@@ -72,8 +72,17 @@ def test_only_a_command_is_one(module, is_ours, monkeypatch):
   assert bool(installed) == is_ours
 
 
-@pytest.mark.parametrize("flags", [["-m"], ["-u", "-m"], ["-um"], ["-X", "utf8", "-m"]])
-def test_ctrl_c_while_a_command_is_imported_is_silent(tmp_path, flags):
+@pytest.mark.parametrize(
+  ("flags", "number"),
+  [
+    (["-m"], signal.SIGINT),
+    (["-m"], signal.SIGTERM),
+    (["-u", "-m"], signal.SIGINT),
+    (["-um"], signal.SIGINT),
+    (["-X", "utf8", "-m"], signal.SIGINT),
+  ],
+)
+def test_a_signal_while_a_command_is_imported_is_one_line(tmp_path, flags, number):
   # In the place of a slow import.
   (tmp_path / "argparse.py").write_text("import time\nprint('here', flush=True)\ntime.sleep(30)\n")
   process = subprocess.Popen(
@@ -86,6 +95,6 @@ def test_ctrl_c_while_a_command_is_imported_is_silent(tmp_path, flags):
   )
   assert process.stdout.readline() == "here\n"
   start = time.monotonic()
-  process.send_signal(signal.SIGINT)
-  assert process.communicate(timeout=20) == ("", "")
-  assert process.returncode == 130 and time.monotonic() - start < 10
+  process.send_signal(number)
+  assert process.communicate(timeout=20) == ("", "labse-jax: interrupted\n")
+  assert process.returncode == 128 + number and time.monotonic() - start < 10

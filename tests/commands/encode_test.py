@@ -121,6 +121,7 @@ def test_ctrl_c_is_130_without_a_traceback_and_can_go_on(
 
   monkeypatch.setattr(SentenceEncoder, "encode_counted", interrupted)
   assert command(tiny_folder, text, tmp_path / "o.npy") == 130
-  assert capsys.readouterr().err == "labse-jax: interrupted\n"
+  kept = "30 of 72 lines are kept. The same command goes on from here."
+  assert capsys.readouterr().err == f"labse-jax: interrupted; {kept}\n"
   assert command(tiny_folder, text, tmp_path / "o.npy") == 0
   assert next(calls) == 3 + 1 + 5  # The first three chunks were not encoded again.

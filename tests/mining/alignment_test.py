@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from labse_jax.mining import alignment
+from labse_jax.mining import alignment, alignment_costs
+from labse_jax.mining.joined_texts import encoded
 
 
 def unit(x):
@@ -37,8 +38,12 @@ def translated(rng, count, *, skipped=0.1, joined=0.1, sizes=3):
   return *(document(rng, np.array(side), sizes) for side in sides), links
 
 
-def oracle(x_KND, y_KMD, largest):
-  """Each monotone alignment's cost, in plain loops: the links of the least."""
+def align(x_KND, y_KMD, *options, **more):
+  return alignment.align(encoded(x_KND), encoded(y_KMD), *options, **more)
+
+
+def every_alignment(x_KND, y_KMD, largest):
+  """([(the cost, the links) of each monotone alignment], what a skip costs), in plain loops."""
   x_KND, y_KMD = x_KND.astype(float), y_KMD.astype(float)
   sizes, steps = (x_KND.shape[1], y_KMD.shape[1]), alignment.steps_up_to(largest)
 
@@ -70,7 +75,7 @@ def oracle(x_KND, y_KMD, largest):
         link = tuple(range(i, i + n)), tuple(range(j, j + m))
         yield from ((cost + rest, [link, *links]) for rest, links in all_from(i + n, j + m))
 
-  return min(all_from(0, 0), key=lambda found: found[0]), skip
+  return list(all_from(0, 0)), skip
 
 
 def total(links, skip):
@@ -90,12 +95,59 @@ def test_the_least_of_all_monotone_alignments_is_found(n, m, largest):
     x_KND, y_KMD = (
       unit(rng.normal(size=(4, size, 3)) + [1, 0, 0]).astype(np.float32) for size in (n, m)
     )
-    (cost, links), skip = oracle(x_KND, y_KMD, largest)
-    found = alignment.align(x_KND, y_KMD, largest=largest)
-    np.testing.assert_allclose(alignment.skip_cost(x_KND[0], y_KMD[0]), skip, atol=1e-5)
+    paths, skip = every_alignment(x_KND, y_KMD, largest)
+    cost, links = min(paths, key=lambda path: path[0])
+    found = align(x_KND, y_KMD, largest=largest)
+    np.testing.assert_allclose(alignment_costs.skip_cost(x_KND[0], y_KMD[0]), skip, atol=1e-5)
     np.testing.assert_allclose(total(found, skip), cost, atol=1e-5)
     pairs = [link[:2] for link in found if link.score is not None]
     assert pairs == [link for link in links if all(link)]  # The order of skips means nothing.
+
+
+def near_oracle(x_KND, y_KMD, largest, slack):
+  """The texts of all alignments that cost at most `slack` more than the least, by plain loops."""
+  sides = [np.zeros(text.shape[:2], bool) for text in (x_KND, y_KMD)]
+  paths, _ = every_alignment(x_KND, y_KMD, largest)
+  worst = min(cost for cost, _ in paths) + slack
+  for cost, links in paths:
+    for link in links if cost <= worst else []:
+      if all(link):
+        for near_KN, places in zip(sides, link, strict=True):
+          near_KN[len(places) - 1, places[-1]] = True
+  return sides
+
+
+@pytest.mark.parametrize("sizes", [(1, 1), (4, 3), (3, 4), (1, 4)])
+@pytest.mark.parametrize("slack", [0.01, 0.2])
+def test_texts_near_the_best_are_those_of_all_alignments_near_it(sizes, slack):
+  rng = np.random.default_rng(6)
+  x_KND, y_KMD = (
+    unit(rng.normal(size=(3, size, 3)) + [1, 0, 0]).astype(np.float32) for size in sizes
+  )
+  near = alignment.near_best(encoded(x_KND), encoded(y_KMD), None, largest=4, slack=slack)
+  for got, expected in zip(near, near_oracle(x_KND, y_KMD, 4, slack), strict=True):
+    np.testing.assert_array_equal(got, expected)
+
+
+def test_texts_near_the_best_of_a_long_document_are_those_of_all_places(monkeypatch):
+  x_KND, y_KMD, _ = translated(np.random.default_rng(1), 150)
+  sides = (encoded(x_KND), encoded(y_KMD))
+  exact = alignment.near_best(*sides, None, largest=4, slack=0.1)
+  monkeypatch.setattr(alignment, "EXACT", 40)
+  near = alignment.near_best(*sides, None, largest=4, slack=0.1)
+  for one, other in zip(exact, near, strict=True):
+    assert one.sum() > 150 and (one != other).mean() < 0.01
+
+
+def test_a_text_that_is_not_usable_is_in_no_pair():
+  x_KND, y_KMD, gold = translated(np.random.default_rng(0), 40, skipped=0, joined=0.2)
+  x, y = (encoded(text) for text in (x_KND, y_KMD))
+  links = {link[:2] for link in alignment.align(x, y)}
+  place = next(link[0][-1] for link in gold if len(link[0]) == 2 and link in links)
+  x.usable_KN[1, place] = False
+  found = alignment.align(x, y)
+  assert all(link.source[-1:] != (place,) or len(link.source) != 2 for link in found)
+  assert sum(len(link.source) for link in found) == x_KND.shape[1]
 
 
 def test_steps_are_all_sizes_up_to_the_largest():
@@ -114,7 +166,7 @@ def test_steps_are_all_sizes_up_to_the_largest():
 
 def test_each_sentence_stands_in_one_link_and_in_order():
   x_KND, y_KMD, _ = translated(np.random.default_rng(0), 60)
-  links = alignment.align(x_KND, y_KMD)
+  links = align(x_KND, y_KMD)
   assert sum((link.source for link in links), ()) == tuple(range(x_KND.shape[1]))
   assert sum((link.target for link in links), ()) == tuple(range(y_KMD.shape[1]))
   assert all((link.score is None) == (not link.source or not link.target) for link in links)
@@ -122,9 +174,9 @@ def test_each_sentence_stands_in_one_link_and_in_order():
 
 def test_a_long_document_is_aligned_as_all_places_would_be(monkeypatch):
   x_KND, y_KMD, gold = translated(np.random.default_rng(1), 150)
-  exact = alignment.align(x_KND, y_KMD)
+  exact = align(x_KND, y_KMD)
   monkeypatch.setattr(alignment, "EXACT", 40)  # Three times half as long.
-  near = alignment.align(x_KND, y_KMD)
+  near = align(x_KND, y_KMD)
   assert [link[:2] for link in near] == [link[:2] for link in exact]
   np.testing.assert_allclose(
     [link.score or 0 for link in near], [link.score or 0 for link in exact], atol=1e-4
@@ -140,7 +192,7 @@ def test_a_long_gap_is_found_near_the_coarse_path(monkeypatch):
   x_KND = document(rng, text_ND, 3)
   y_KMD = document(rng, np.concatenate([text_ND[:100], text_ND[180:]]), 3)
   for one, other, sign in ((x_KND, y_KMD, 1), (y_KMD, x_KND, -1)):
-    found = {link[:2] for link in alignment.align(one, other)}
+    found = {link[:2] for link in align(one, other)}
     gold = [(i, i if i < 100 else i - 80) for i in (*range(100), *range(180, 300))]
     assert sum(tuple((i,) for i in pair[::sign]) in found for pair in gold) >= 215
 
@@ -150,7 +202,7 @@ def test_odd_shapes_are_aligned_to_their_ends(monkeypatch, sizes):
   monkeypatch.setattr(alignment, "EXACT", 40)
   rng = np.random.default_rng(3)
   sides = [document(rng, unit(rng.normal(size=(size, 8))), 3) for size in sizes]
-  links = alignment.align(*sides)
+  links = align(*sides)
   assert sum(len(link.source) for link in links) == sizes[0]
   assert sum(len(link.target) for link in links) == sizes[1]
 
@@ -165,9 +217,9 @@ def test_documents_that_share_most_lines_are_aligned(changed):
   other_ND = np.where(far_N1, 0.9 * text_ND + np.sqrt(0.19) * noise_ND, text_ND)
   x_KND, y_KND = (document(np.random.default_rng(5), side, 3) for side in (text_ND, other_ND))
   same = {((i,), (i,)) for i in range(60)}
-  assert same == {link[:2] for link in alignment.align(x_KND, y_KND)}
+  assert same == {link[:2] for link in align(x_KND, y_KND)}
   kept = np.delete(np.arange(60), [5, 20, 21])
-  found = {link[:2] for link in alignment.align(x_KND, y_KND[:, kept])}
+  found = {link[:2] for link in align(x_KND, y_KND[:, kept])}
   assert len({((i,), (j,)) for j, i in enumerate(kept)} & found) >= 55
 
 
@@ -176,18 +228,13 @@ def test_lengths_tell_to_which_neighbour_a_part_belongs(characters, joined_to):
   """The vector of the part says nothing: alone or joined, each pair is as near."""
   x_ND, y_ND = np.eye(3)[[0, 2, 1]] + 0.1, np.eye(3)[[0, 1]] + 0.2
   x_KND = unit(np.stack([x_ND, x_ND[[0, 0, 2]]]))  # Joined with what is before it, a side is that.
-  links = alignment.align(x_KND, unit(np.stack([y_ND, y_ND])), (characters, (100, 100)), largest=3)
+  links = align(x_KND, unit(np.stack([y_ND, y_ND])), (characters, (100, 100)), largest=3)
   gold = [((0, 1), (0,)), ((2,), (1,))], [((0,), (0,)), ((1, 2), (1,))]
   assert [link[:2] for link in links] == gold[joined_to]
-
-
-def test_spans_are_the_lengths_of_sentences_and_those_before_them():
-  spans_KN = np.exp(alignment._log_spans([10, 20, 30, 40], 3, 10)) - alignment.SHORT
-  np.testing.assert_allclose(spans_KN, [[1, 2, 3, 4], [1, 3, 5, 7], [1, 3, 6, 9]], rtol=1e-12)
 
 
 def test_equal_texts_throughout_do_not_divide_by_zero():
   same_KND = np.tile(unit(np.ones(8)).astype(np.float32), (3, 5, 1))
   with np.errstate(all="raise"):
-    links = alignment.align(same_KND, same_KND)
+    links = align(same_KND, same_KND)
   assert links[0].source and np.isfinite([link.score or 0 for link in links]).all()

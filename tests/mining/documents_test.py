@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from labse_jax.base.errors import InputError
+from labse_jax.base.unit_vectors import unit
 from labse_jax.mining import documents
-from labse_jax.mining.alignment import Link
+from labse_jax.mining.alignment import Link, align
 from labse_jax.mining.documents import Document
 from labse_jax.mining.pair_files import ScoredPair
 
@@ -27,24 +28,46 @@ def test_a_document_without_a_sentence_is_refused(tmp_path, text):
 
 
 def test_texts_are_joined_with_those_before_them():
-  assert documents.joined(["a", "b", "c"], 3) == [
-    ["a", "b", "c"],
-    ["a", "a b", "b c"],
-    ["a", "a b", "a b c"],
-  ]
+  chosen_KN = np.ones((3, 3), bool)
+  chosen_KN[1, 0] = False
+  texts = ["a", "b", "c", "a b", "b c", "a", "a b", "a b c"]
+  assert documents.joined(["a", "b", "c"], chosen_KN) == texts
 
 
-def test_each_text_is_encoded_once():
-  encoded = []
+@pytest.fixture
+def letters():
+  """encode(texts): a text is the mean of its letters' vectors, and a little of its own."""
+  calls = []
 
   def encode(texts):
-    encoded.extend(texts)
-    return np.array([[len(text), 1.0] for text in texts])
+    calls.append(texts)
+    rows = []
+    for text in texts:
+      own = np.random.default_rng(len(text)).normal(size=26) / 100
+      counts = [text.lower().count(chr(97 + n)) for n in range(26)]
+      rows.append(unit((own + counts)[None])[0])
+    return np.array(rows, np.float32)
 
-  document = Document(["x", "yy z", "x"], [0, 2, 3], 4)
-  x_KND, y_KND = documents.embed((document, document), encode, sizes=2)
-  assert sorted(encoded) == ["x", "x yy z", "yy z", "yy z x"]
-  assert x_KND[:, :, 0].tolist() == [[1, 4, 1], [1, 6, 6]] and np.array_equal(x_KND, y_KND)
+  return encode, calls
+
+
+def test_only_joined_texts_near_the_best_alignment_are_encoded_and_each_once(letters, capsys):
+  encode, calls = letters
+  # The target has "b" and "c" in one line, and says "x" again, which was encoded.
+  source = Document(["a", "b", "c", "d", "x", "f", "x"], [*range(7)], 7)
+  target = Document(["A", "b c", "D", "X", "F", "x"], [*range(6)], 6)
+  texts = documents.embed((source, target), encode, largest=4)
+  assert len(calls) == 2 and len({*calls[0], *calls[1]}) == len(calls[0]) + len(calls[1])
+  assert calls[0] == ["a", "b", "c", "d", "x", "f", "A", "b c", "D", "X", "F"]
+  assert "b c" not in calls[1] and len(calls[1]) < 10
+  assert "encoding 11 texts" in capsys.readouterr().err
+  links = [link[:2] for link in align(*texts, largest=4)]
+  assert links == [((0,), (0,)), ((1, 2), (1,)), *(((i,), (i - 1,)) for i in range(3, 7))]
+  for text, document in zip(texts, (source, target), strict=True):
+    np.testing.assert_allclose(text.vectors_KND[0], encode(document.sentences))
+    assert text.usable_KN[0].all() and not text.usable_KN.all()
+    used = documents.joined(document.sentences, text.usable_KN)
+    np.testing.assert_array_equal(text.vectors_KND[text.usable_KN], encode(used))
 
 
 def test_a_pair_has_the_texts_and_places_of_its_sentences():

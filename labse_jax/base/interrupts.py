@@ -1,0 +1,134 @@
+"""Ctrl-C and SIGTERM end a command soon, in one line, whatever it waits for.
+
+Python runs a handler between two of its own instructions. One call into XLA, NumPy or a tokenizer
+can last much longer. So a thread watches, and ends the process where the command did not.
+"""
+
+import contextlib
+import os
+import select
+import signal
+import sys
+import threading
+
+PATIENCE = 1.0  # Seconds in which a command may clean up.
+AFTER_CALLBACK = 0.05  # Seconds.
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+_kept = []  # Functions that give words for what a command keeps, the innermost last.
+
+
+class Interrupted(KeyboardInterrupt):
+  """The command is to end; `number` is the signal that asked for it."""
+
+  def __init__(self, number):
+    super().__init__()
+    self.number = number
+
+
+@contextlib.contextmanager
+def kept(words):
+  """Where a signal ends the command in this block, its last line says `words()`."""
+  _kept.append(words)
+  try:
+    yield
+  except KeyboardInterrupt as error:
+    if not getattr(error, "__notes__", None):  # An inner block knows more.
+      error.add_note(words())
+    raise
+  finally:
+    _kept.remove(words)
+
+
+def farewell(words=()):
+  """The last line of a command that a signal ended."""
+  return "; ".join(["interrupted", *words])
+
+
+def status_of(error):
+  """The exit status of a command that ended with this KeyboardInterrupt."""
+  return 128 + getattr(error, "number", signal.SIGINT)
+
+
+@contextlib.contextmanager
+def watched(say):
+  """A block that both signals end: they raise Interrupted, and a second one ends at once.
+
+  A block that has not ended after PATIENCE is ended with its process; `say` gives the last line to
+  the person then. Handlers that the block itself installs are left alone.
+  """
+  watcher = _Watcher(say)
+  before = {number: signal.signal(number, watcher.interrupt) for number in SIGNALS}
+  hook_before = sys.unraisablehook
+  sys.unraisablehook = watcher.interrupt_again
+  try:
+    with watcher.listening():
+      yield
+  finally:
+    sys.unraisablehook = hook_before
+    for number, handler in before.items():
+      signal.signal(number, handler)
+
+
+class _Watcher:
+  """The handler of the signals, and the thread that sees them while the main thread cannot."""
+
+  def __init__(self, say):
+    self.say = say
+    self.number = signal.SIGINT  # The signal that came.
+    self.ended = threading.Event()
+
+  def interrupt(self, number, _):
+    """The handler; it runs in the main thread, as soon as that runs Python again."""
+    self.number = number
+    raise Interrupted(number)
+
+  def interrupt_again(self, unraisable):
+    """Keeps an interrupt that fell into a library's callback, such as JAX's at a collection.
+
+    Python prints and drops what is raised there. A timer raises it again, outside of the callback.
+    """
+    if not issubclass(unraisable.exc_type, KeyboardInterrupt):
+      sys.__unraisablehook__(unraisable)
+      return
+    signal.signal(signal.SIGALRM, lambda *_: self.interrupt(self.number, None))
+    signal.setitimer(signal.ITIMER_REAL, AFTER_CALLBACK)
+
+  @contextlib.contextmanager
+  def listening(self):
+    """Runs the thread in this block; Python writes each signal's number into a pipe for it."""
+    reader, writer = os.pipe()
+    os.set_blocking(writer, False)
+    fd_before = signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
+    thread = threading.Thread(target=self._watch, args=(reader,), daemon=True)
+    thread.start()
+    try:
+      yield
+    finally:
+      self.ended.set()
+      signal.set_wakeup_fd(fd_before)
+      os.close(writer)  # The thread reads the end, and ends.
+      thread.join()
+      os.close(reader)
+
+  def _watch(self, reader):
+    asked = None
+    while True:
+      patience = PATIENCE if asked else None
+      ready, _, _ = select.select([reader], [], [], patience)
+      if not ready:
+        self._end(asked)
+      numbers = os.read(reader, 1)
+      if not numbers:
+        return
+      (number,) = numbers
+      # A run of training has a handler of its own, which saves what it has.
+      if number in SIGNALS and signal.getsignal(number) == self.interrupt:
+        if asked:
+          self._end(number)
+        asked = number
+
+  def _end(self, number):
+    if not self.ended.is_set():
+      self.say(farewell([words() for words in _kept[-1:]]))
+      os._exit(128 + number)
