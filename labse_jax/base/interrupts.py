@@ -2,6 +2,10 @@
 
 Python runs a handler between two of its own instructions. One call into XLA, NumPy or a tokenizer
 can last much longer. So a thread watches, and ends the process where the command did not.
+
+A call that waits for its input returns for a signal only if the main thread gets it while it waits.
+A signal that came right before, or that another thread got, would be seen with the next line of
+input. So the thread also wakes the main one.
 """
 
 import contextlib
@@ -10,9 +14,12 @@ import select
 import signal
 import sys
 import threading
+import time
 
 PATIENCE = 1.0  # Seconds in which a command may clean up.
 AFTER_CALLBACK = 0.05  # Seconds.
+BETWEEN_WAKINGS = 0.1  # Seconds.
+WAKE = signal.SIGURG  # Its handler does nothing, and nobody else sends it.
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 _kept = []  # Functions that give words for what a command keeps, the innermost last.
@@ -59,6 +66,7 @@ def watched(say):
   """
   watcher = _Watcher(say)
   before = {number: signal.signal(number, watcher.interrupt) for number in SIGNALS}
+  before[WAKE] = signal.signal(WAKE, lambda *_: None)
   hook_before = sys.unraisablehook
   sys.unraisablehook = watcher.interrupt_again
   try:
@@ -113,11 +121,14 @@ class _Watcher:
 
   def _watch(self, reader):
     asked = None
+    deadline = None
     while True:
-      patience = PATIENCE if asked else None
-      ready, _, _ = select.select([reader], [], [], patience)
-      if not ready:
+      ready, _, _ = select.select([reader], [], [], BETWEEN_WAKINGS if asked else None)
+      if asked and time.monotonic() > deadline:
         self._end(asked)
+      if not ready:
+        signal.pthread_kill(threading.main_thread().ident, WAKE)
+        continue
       numbers = os.read(reader, 1)
       if not numbers:
         return
@@ -127,6 +138,7 @@ class _Watcher:
         if asked:
           self._end(number)
         asked = number
+        deadline = time.monotonic() + PATIENCE
 
   def _end(self, number):
     if not self.ended.is_set():

@@ -12,7 +12,7 @@ from labse_jax.base.errors import run
 from tests.support.places import ROOT
 
 COMMAND = """
-import contextlib, hashlib, signal, time
+import contextlib, hashlib, os, signal, threading, time
 from labse_jax.base import interrupts
 from labse_jax.base.errors import run
 
@@ -26,6 +26,13 @@ def slow_to_clean_up():
     yield
   finally:
     blocked()
+
+def wait_for_input():
+  reader, writer = os.pipe()
+  try:
+    os.read(reader, 1)
+  finally:
+    print("cleaned up", flush=True)
 
 def main(argv):
   print("here", flush=True)
@@ -68,6 +75,14 @@ def test_a_command_ends_soon_and_in_one_line(body, number, words):
   assert time.monotonic() - start < 2
 
 
+def test_a_signal_that_another_thread_got_wakes_a_wait_for_input():
+  """As one does that comes right before the wait: nothing tells the main thread that waits."""
+  other = "lambda: signal.pthread_kill(threading.get_ident(), signal.SIGINT)"
+  process = started(f"threading.Timer(0.3, {other}).start(); wait_for_input()")
+  assert process.communicate(timeout=20) == ("cleaned up\n", "labse-jax: interrupted\n")
+  assert process.returncode == 130
+
+
 def test_a_second_signal_ends_at_once():
   process = started("blocked()")
   process.send_signal(signal.SIGINT)
@@ -87,12 +102,13 @@ def test_a_handler_of_the_commands_own_has_all_the_time_it_needs():
 
 
 def test_what_was_there_before_is_there_again():
-  before = [signal.getsignal(number) for number in interrupts.SIGNALS]
+  numbers = (*interrupts.SIGNALS, interrupts.WAKE)
+  before = [signal.getsignal(number) for number in numbers]
   hook = sys.unraisablehook
   with pytest.raises(SystemExit) as caught:
     run(lambda _: signal.raise_signal(signal.SIGTERM), [])
   assert caught.value.code == 128 + signal.SIGTERM
-  assert [signal.getsignal(number) for number in interrupts.SIGNALS] == before
+  assert [signal.getsignal(number) for number in numbers] == before
   assert sys.unraisablehook == hook
 
 

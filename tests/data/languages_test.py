@@ -1,6 +1,5 @@
 import pytest
 
-from labse_jax.base.errors import InputError
 from labse_jax.data.languages import (
   ISO_639_3,
   language_of_locale,
