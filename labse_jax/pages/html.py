@@ -3,6 +3,7 @@
 import base64
 import html
 
+SHOWN = {"CJK": "CJK"}  # Names that are not shown with small letters.
 STYLE = """
 :root { --ink: #1d2529; --quiet: #647078; --line: #e3e8ea; --accent: #0b7285; --tint: #eef6f7;
   --wrong: #9a5b13; }
@@ -156,7 +157,7 @@ def squares(groups):
   """Named groups of coloured squares, {group: [(name, text, shade)]}; shade 0 is pale, 1 dark."""
   inner = ""
   for group, members in groups.items():
-    inner += element("span", f"{group.capitalize()} ({len(members)})", "quiet")
+    inner += element("span", f"{SHOWN.get(group, group.capitalize())} ({len(members)})", "quiet")
     shades = "".join(_square(*member) for member in members)
     inner += f'<div class="squares">{shades}</div>'
   return f'<div class="map">{inner}</div>'

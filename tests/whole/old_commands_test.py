@@ -1,6 +1,7 @@
 """The commands of the README before its flags were renamed: each of them still means the same."""
 
 import importlib
+import json
 import shlex
 
 import pytest
@@ -79,3 +80,33 @@ def test_it_is_parsed_as_it_was_meant(line, monkeypatch):
   for old, meant in RENAMED.items():
     if old in line:
       assert {name: args[name] for name in meant} == meant
+
+
+@pytest.mark.heavy
+def test_the_quick_ones_run(tmp_path, tiny_folder, real_lines, monkeypatch, capsys):
+  """Each goes on with what those before it wrote."""
+  monkeypatch.chdir(tmp_path)
+  (tmp_path / "lines.txt").write_text("\n".join(real_lines[:300]), "utf-8")
+  (tmp_path / "de.txt").write_text("\n".join(real_lines[:80]), "utf-8")
+  (tmp_path / "en.txt").write_text("\n".join(f"{line}!" for line in real_lines[20:120]), "utf-8")
+  pairs = [f"{line}\t{line[::-1]}" for line in real_lines[:200]]
+  (tmp_path / "my.tsv").write_text("\n".join(pairs), "utf-8")
+  for side in ("deu", "eng"):
+    (tmp_path / f"tatoeba.deu-eng.{side}").write_text("\n".join(real_lines[:30]), "utf-8")
+  for line in f"""
+prepare --input my.tsv --source-language eng --target-language deu --output data
+vocabulary --data data --size 300 --output vocabulary
+encode --model {tiny_folder} --input lines.txt --output lines.npy --precision bfloat16
+trim --model {tiny_folder} --text lines.txt --rows 400 --output small --storage float16
+extend --model {tiny_folder} --text de.txt --pieces 20 --output more
+hard_negatives --model {tiny_folder} --data data --k 2 --margin 0.01 --candidates 20
+teach --model {tiny_folder} --data data --precision bfloat16
+evaluate --model {tiny_folder} --suite tatoeba --data . --minimum 10 --output result.json
+mine --model {tiny_folder} --source de.txt --target en.txt --output p.tsv --threshold 1.0
+align --model {tiny_folder} --source de.txt --target en.txt --output a.tsv --largest 3
+""".strip().splitlines():
+    verb, *words = shlex.split(line)
+    assert not importlib.import_module(f"labse_jax.{verb}").main(words), line
+  assert json.loads((tmp_path / "result.json").read_text())["results"]["deu"]["accuracy"] == 1
+  assert (tmp_path / "p.tsv").stat().st_size and (tmp_path / "a.tsv").stat().st_size
+  assert "warning" not in capsys.readouterr().err
