@@ -107,6 +107,7 @@ align --model {tiny_folder} --source de.txt --target en.txt --output a.tsv --lar
 """.strip().splitlines():
     verb, *words = shlex.split(line)
     assert not importlib.import_module(f"labse_jax.{verb}").main(words), line
-  assert json.loads((tmp_path / "result.json").read_text())["results"]["deu"]["accuracy"]["value"] == 1
+  results = json.loads((tmp_path / "result.json").read_text())["results"]
+  assert results["deu"]["accuracy"]["value"] == 1
   assert (tmp_path / "p.tsv").stat().st_size and (tmp_path / "a.tsv").stat().st_size
   assert "warning" not in capsys.readouterr().err
