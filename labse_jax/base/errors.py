@@ -23,7 +23,7 @@ def run(main, argv=None):
   """
   interrupted = False
   try:
-    with interrupts.watched(_tell):
+    with interrupts.watched(_tell, whole_process=argv is None):
       status = main(sys.argv[1:] if argv is None else argv)
       sys.stdout.flush()
   except InputError as error:

@@ -58,11 +58,12 @@ def status_of(error):
 
 
 @contextlib.contextmanager
-def watched(say):
+def watched(say, *, whole_process):
   """A block that both signals end: they raise Interrupted, and a second one ends at once.
 
   A block that has not ended after PATIENCE is ended with its process; `say` gives the last line to
-  the person then. Handlers that the block itself installs are left alone.
+  the person then. Handlers that the block itself installs are left alone. Where the block is the
+  `whole_process`, further signals are ignored behind it, since the last line is said there.
   """
   watcher = _Watcher(say)
   before = {number: signal.signal(number, watcher.interrupt) for number in SIGNALS}
@@ -72,6 +73,10 @@ def watched(say):
   try:
     with watcher.listening():
       yield
+  except KeyboardInterrupt:
+    if whole_process:
+      before |= dict.fromkeys(SIGNALS, signal.SIG_IGN)
+    raise
   finally:
     sys.unraisablehook = hook_before
     for number, handler in before.items():

@@ -93,6 +93,16 @@ def test_a_second_signal_ends_at_once():
   assert process.returncode == 130 and time.monotonic() - start < interrupts.PATIENCE / 2
 
 
+@pytest.mark.parametrize("apart", [0.0, 0.02, 0.05])
+def test_two_signals_are_answered_by_one_line(apart):
+  process = started("time.sleep(30)")
+  process.send_signal(signal.SIGINT)
+  time.sleep(apart)
+  process.send_signal(signal.SIGTERM)
+  _, said = process.communicate(timeout=20)
+  assert said == "labse-jax: interrupted\n" and process.returncode in (130, 143)
+
+
 def test_a_handler_of_the_commands_own_has_all_the_time_it_needs():
   own = "signal.signal(signal.SIGTERM, lambda *_: print('saving'))"
   process = started(f"{own}; time.sleep(1.5); print('saved')")
