@@ -5,9 +5,9 @@ import pathlib
 
 from labse_jax.base import console, files
 from labse_jax.base.errors import InputError, run
+from labse_jax.mine_flags import parsed
 from labse_jax.mining import pair_files, score_steps
 from labse_jax.mining.allowed_pairs import AllowedPairs
-from labse_jax.mining.flags import check_output, given_languages, parsed
 from labse_jax.mining.texts import read_gold, read_text
 
 NOT_REACHED = 3  # The exit status where the precision that was asked for was not given.
@@ -16,8 +16,7 @@ NOT_REACHED = 3  # The exit status where the precision that was asked for was no
 def main(argv):
   """Mines or scores pairs; nothing is written where anything fails."""
   args = parsed(argv)
-  languages = given_languages(args)
-  check_output(args, languages)
+  languages = (args.source_language, args.target_language)
   # Late: `--help` does not wait for JAX.
   from labse_jax.mining.scoring import MarginScore
   from labse_jax.mining.vectors_beside import load_encoding, vectors_beside
@@ -39,7 +38,13 @@ def main(argv):
   encoding = load_encoding(args.model, dtype=args.dtype, prompt=args.prompt)
   # The vectors stay beside the output until all is written, for a run that goes on.
   with vectors_beside(args.output, paths, (x, y), encoding, score_only=args.score_only) as vectors:
-    found = _found(args, (x, y, vectors, score), allowed, gold_2G)
+    found = _found(
+      (x, y, vectors, score),
+      score_only=args.score_only,
+      precision=args.precision,
+      gold_2G=gold_2G,
+      filters={"retrieval": args.retrieval, "threshold": args.threshold, "allowed": allowed},
+    )
     # The page is made before anything is written, so that a failure leaves no file.
     page = _page(found, args.precision, paths) if args.report and found.found else None
     pair_files.write(args.output, args.format, languages, found.pairs)
@@ -110,16 +115,15 @@ def _search(name, output):
   return search
 
 
-def _found(args, sides, allowed, gold_2G):
+def _found(sides, *, score_only, precision, gold_2G, filters):
   """The pairs as a Calibrated; `sides` are the first four arguments of the functions of scoring."""
   from labse_jax.mining.scoring import Calibrated, calibrated, mined, scored  # Late, as JAX is.
 
-  if args.score_only:
+  if score_only:
     return Calibrated(scored(*sides))
-  if args.precision is None:
-    options = {"retrieval": args.retrieval, "threshold": args.threshold, "allowed": allowed}
-    return Calibrated(mined(*sides, **options))
-  return calibrated(*sides, precision=args.precision, allowed=allowed, gold_2G=gold_2G)
+  if precision is None:
+    return Calibrated(mined(*sides, **filters))
+  return calibrated(*sides, precision=precision, allowed=filters["allowed"], gold_2G=gold_2G)
 
 
 def _warn(found, precision, report):

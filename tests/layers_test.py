@@ -54,8 +54,9 @@ def commands():
   return set(VERBS)
 
 
-def test_a_file_at_the_top_is_a_command():
-  assert {path.stem for path in PACKAGE.glob("*.py")} == commands() | FACE
+def test_a_file_at_the_top_is_a_command_or_its_flags():
+  top = {path.stem for path in PACKAGE.glob("*.py")}
+  assert {name.removesuffix("_flags") for name in top} == commands() | FACE
 
 
 def test_every_folder_has_a_floor_and_no_command_has_its_name():

@@ -4,7 +4,7 @@ import difflib
 import functools
 import re
 
-from labse_jax.base.errors import InputError
+from labse_jax.base.errors import InputError, listed
 from labse_jax.data.language_codes import is_code
 from labse_jax.data.languages import ISO_639_3, check_code, standard_language
 
@@ -44,6 +44,30 @@ def asked_language(text):
   raise InputError(
     f"Unknown language {text!r}{hint} A code of ISO 639 is needed, such as deu or de."
   )
+
+
+def language_in(available, asked, *, place, groups=()):
+  """The one of some codes that a person means by a code or a name: "German" among de, fr is "de".
+
+  Raises InputError, which begins with the `place` that has no such language, and says what else may
+  be asked for: names of `groups`.
+  """
+  found = _same_language(available, asked)
+  if found:
+    return found
+  near = _nearest(asked)
+  near = near and _same_language(available, near)
+  hint = f"did you mean {named(near)}? Choose" if near else "choose"
+  more = f" or the groups {', '.join(groups)}" if groups else ""
+  raise InputError(f"{place}: holds no language {asked!r}; {hint} from {listed(available)}{more}.")
+
+
+def _same_language(available, asked):
+  """The first code of the language; None where there is none."""
+  if asked in available:
+    return asked
+  wanted = _codes_of_names().get(asked.lower(), standard_language(asked))
+  return next((code for code in available if standard_language(code) == wanted), None)
 
 
 def _nearest(text):

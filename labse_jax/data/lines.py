@@ -3,7 +3,7 @@
 import itertools
 
 from labse_jax.base import files
-from labse_jax.base.errors import known
+from labse_jax.data.language_names import language_in
 
 CHUNK = 2048  # Lines that are tokenised at a time, and records that are read.
 SIDES = ("source", "target")
@@ -30,11 +30,13 @@ def of_dataset(dataset, languages=None):
       codes = _languages_of(dataset.source[indices[0]])
       groups.append((indices, codes))
       present.update(codes.values())
-  for language in languages or ():
-    known("language", language, present - {""})
+  wanted = present
+  if languages:
+    codes = sorted(present - {""})
+    wanted = {language_in(codes, language, place=dataset.folder) for language in languages}
 
   for indices, codes in groups:
-    sides = [side for side in SIDES if codes[side] and codes[side] in (languages or present)]
+    sides = [side for side in SIDES if codes[side] and codes[side] in wanted]
     if not sides:
       continue
     for part in chunks(indices.tolist()):

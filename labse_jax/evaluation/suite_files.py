@@ -3,8 +3,9 @@
 import pathlib
 import re
 
-from labse_jax.base.errors import InputError
+from labse_jax.base.errors import InputError, listed
 from labse_jax.base.files import read_lines, without_compression
+from labse_jax.data.language_names import language_in
 
 
 def files_in(folder, suffixes, prefix=""):
@@ -53,16 +54,10 @@ def choose(languages, available, data, groups=None):
   chosen = {}
   for name in names:
     name = str(name).strip()
-    chosen.update(dict.fromkeys(groups.get(name, [name])))
-  unknown = [code for code in chosen if code not in available]
-  choices = ", ".join(available)
-  if unknown:
-    named = ", ".join(map(repr, unknown))
-    if groups:
-      choices += f" or the groups {', '.join(groups)}"
-    raise InputError(f"{data}: holds no language {named}; choose from {choices}.")
+    for code in groups.get(name, [name]):
+      chosen[language_in(available, code, place=data, groups=groups)] = None
   if not chosen:
-    raise InputError(f"{data}: no language is asked for; choose from {choices}.")
+    raise InputError(f"{data}: no language is asked for; choose from {listed(available)}.")
   return list(chosen)
 
 

@@ -11,7 +11,6 @@ import pytest
 
 from labse_jax import mine
 from labse_jax.base import errors
-from labse_jax.base.errors import InputError
 from labse_jax.data.filters import language_id, writing_systems
 from labse_jax.encoding import sentence_encoder
 from labse_jax.mining import calibration, vectors_beside
@@ -19,13 +18,7 @@ from labse_jax.mining.texts import read_text
 from labse_jax.neighbours import exact, margin
 from labse_jax.neighbours import state as search_state
 from labse_jax.neighbours.exact import top_k_both
-
-NEEDED = {"--model": "m", "--source": "a.deu", "--target": "b.eng.gz", "--output": "out"}
-
-
-def command_line(flags, *words):
-  needed = [word for flag in flags.items() for word in flag]
-  return [str(word) for word in (*needed, *words)]
+from tests.commands.mine_flags_test import command_line
 
 
 @pytest.fixture
@@ -321,76 +314,3 @@ def test_gold_pairs_must_be_lines_of_the_texts(command, tmp_path):
   status, said = command("--precision", 0.9, "--gold", tmp_path / "gold.tsv")
   assert status == 2 and "gold.tsv:1: 'no such line' is not a line of --source." in said.err
   assert not (tmp_path / "out").exists()
-
-
-@pytest.mark.parametrize(
-  "more, message",
-  [
-    (["--k", 0], "--k 0: 1 or more is allowed."),
-    (["--k", "four"], "--k four: a whole number is needed"),
-    (["--threshold", "high"], "--threshold high: a number is needed"),
-    (["--threshold", "nan"], "--threshold nan: a finite number is allowed."),
-    (["--threshold", 1, "--score-only"], "do not give --threshold with it."),
-    (["--precision", 1], "--precision 1.0: more than 0 and less than 1 is allowed."),
-    (["--precision", 0.9, "--score-only"], "do not give --threshold or --score-only."),
-    (["--precision", 0.9, "--threshold", 1], "do not give --threshold or --score-only."),
-    (["--precision", 0.9, "--retrieval", "union"], "--precision needs --retrieval max"),
-    (["--gold", "gold.tsv"], "--gold needs --precision."),
-    (["--report", "page.html"], "--report needs --precision."),
-    (["--max-ratio", "nan"], "--max-ratio nan: 1 or more is allowed."),
-    (["--retrieval", "best"], "--retrieval best: choose from max, "),
-    (["--one-script", "--score-only"], "do not give --one-script with it."),
-    (["--language-id", "--score-only"], "do not give --language-id with it."),
-    (["--threshold", 0, "--score-only"], "do not give --threshold with it."),
-    (["--max-ratio", 6, "--score-only"], "do not give --max-ratio with it."),
-    (["--min-characters", 0, "--score-only"], "do not give --min-characters with it."),
-    (["--retrieval", "max", "--score-only"], "do not give --retrieval with it."),
-    (["--language-id", "--source", "a.txt"], "needs both languages; say --source-language."),
-    (["--language-id", "--target", "b.xz"], "needs both languages; say --target-language."),
-  ],
-)
-def test_wrong_arguments_are_refused(more, message):
-  with pytest.raises(InputError) as error:
-    mine.parsed(command_line(NEEDED, *more))
-  assert message in str(error.value)
-
-
-def test_what_is_not_given_has_a_default():
-  args = mine.parsed(command_line(NEEDED, "--max-ratio", 2))
-  assert (args.retrieval, args.min_characters, args.max_ratio) == ("max", 1, 2.0)
-
-
-@pytest.mark.parametrize(
-  "more, language",
-  [
-    ([], "deu"),
-    (["--source", "news.de.xz"], "de"),
-    (["--source", "de.txt"], "und"),
-    (["--source", "de.txt", "--source-language", "de"], "de"),
-    (["--source", "de.txt", "--source-language", "German"], "deu"),
-  ],
-)
-def test_a_files_ending_is_its_language(more, language):
-  assert mine.given_languages(mine.parsed(command_line(NEEDED, *more))) == [language, "eng"]
-
-
-@pytest.mark.parametrize(
-  "more, message",
-  [
-    (["--output", "a.deu"], "a.deu: is an input; name another file"),
-    (["--output", "out", "--report", "gold"], "gold: is an input"),
-    (["--output", "a", "--format", "moses"], "a.deu: is an input"),
-    (["--report", "x/../out"], "out: is named for two outputs; each needs a file of its own."),
-    (["--output", "folder"], "folder: is a folder; a file is needed."),
-    (["--output", "/dev/null"], "/dev/null: is a device; a file is needed."),
-  ],
-)
-def test_what_must_stay_is_not_written_over(tmp_path, monkeypatch, more, message):
-  monkeypatch.chdir(tmp_path)
-  (tmp_path / "folder").mkdir()
-  for name in ("a.deu", "gold"):
-    (tmp_path / name).write_text("one")
-  args = mine.parsed(command_line(NEEDED, "--precision", 0.9, "--gold", "gold", *more))
-  with pytest.raises(InputError) as error:
-    mine.check_output(args, ["deu", "eng"])
-  assert message in str(error.value)

@@ -2,7 +2,14 @@ import pytest
 
 from labse_jax.base.errors import InputError
 from labse_jax.data.language_codes import is_code
-from labse_jax.data.language_names import _MEANT, _codes_of_names, asked_language, named, names
+from labse_jax.data.language_names import (
+  _MEANT,
+  _codes_of_names,
+  asked_language,
+  language_in,
+  named,
+  names,
+)
 from labse_jax.data.languages import ISO_639_3
 
 
@@ -71,6 +78,23 @@ def test_what_was_meant_is_said(asked, meant):
 def test_what_is_like_nothing_is_refused(asked):
   with pytest.raises(InputError, match="Unknown language '.*'. A code of ISO 639 is needed, such"):
     asked_language(asked)
+
+
+@pytest.mark.parametrize(
+  ("asked", "code"),
+  [("de", "de"), ("deu", "de"), ("German", "de"), ("zh", "zho-Hans"), ("MR", "MR")],
+)
+def test_a_language_is_found_among_some_however_it_is_written(asked, code):
+  assert language_in(["de", "fra", "zho-Hans", "MR"], asked, place="data") == code
+
+
+def test_a_language_that_is_not_among_them_is_refused_with_the_nearest():
+  with pytest.raises(InputError) as error:
+    language_in(["de", "fra"], "Germn", place="data", groups=["14"])
+  assert str(error.value) == (
+    "data: holds no language 'Germn'; did you mean German (de)? Choose from de, fra or the groups"
+    " 14."
+  )
 
 
 def test_the_tables_agree():

@@ -51,7 +51,7 @@ def test_languages_are_chosen_in_the_order_asked(asked, expected):
 
 @pytest.mark.parametrize("groups, more", [(None, r"a, b\.$"), ({"g": ["a"]}, "a, b or the groups")])
 def test_unknown_languages_are_named(groups, more):
-  with pytest.raises(InputError, match=f"data: holds no language 'x', 'y'; choose from {more}"):
+  with pytest.raises(InputError, match=f"data: holds no language 'x'; choose from {more}"):
     suite_files.choose("x,a,y", ["a", "b"], "data", groups)
 
 

@@ -1,11 +1,14 @@
-"""The flags of `mine`, and what must fit among them."""
+"""The flags of `mine`, and what must fit among them.
+
+Apart from `mine`, whose file they would double.
+"""
 
 import math
 
 from labse_jax.base import files
 from labse_jax.base.command import Command
 from labse_jax.base.errors import InputError
-from labse_jax.data.language_names import asked_language
+from labse_jax.data.language_names import asked_language, name_of
 from labse_jax.data.languages import UNKNOWN
 from labse_jax.data.sources import stem_and_language
 from labse_jax.mining import pair_files
@@ -51,6 +54,8 @@ def parsed(argv):
     raise InputError(f"--k {args.k}: 1 or more is allowed.")
   if args.threshold is not None and not math.isfinite(args.threshold):
     raise InputError(f"--threshold {args.threshold}: a finite number is allowed.")
+  args.source_language = _language(args.source_language, args.source)
+  args.target_language = _language(args.target_language, args.target)
   # Before the defaults are filled in: they hide what a person gave.
   _check_filters(args)
   for name, value in DEFAULTS.items():
@@ -59,6 +64,7 @@ def parsed(argv):
   if not args.max_ratio >= 1:  # Nor NaN.
     raise InputError(f"--max-ratio {args.max_ratio}: 1 or more is allowed.")
   _check_precision(args)
+  _check_output(args)
   return args
 
 
@@ -132,8 +138,8 @@ def _check_filters(args):
         flag = name.replace("_", "-")
         raise InputError(f"--score-only scores every line; do not give --{flag} with it.")
   if args.language_id:
-    for side, language in zip(SIDES, given_languages(args), strict=True):
-      if language == UNKNOWN:
+    for side in SIDES:
+      if getattr(args, f"{side}_language") == UNKNOWN:
         raise InputError(f"--language-id needs both languages; say --{side}-language.")
 
 
@@ -151,24 +157,20 @@ def _check_precision(args):
     raise InputError("--precision needs --retrieval max, which puts each line into one pair.")
 
 
-def given_languages(args):
-  """The languages of source and target, as given or else by the endings of the files."""
-  return [
-    _language(args.source_language, args.source),
-    _language(args.target_language, args.target),
-  ]
-
-
 def _language(given, path):
-  """The language that was given for a file, or else its ending, if that can be a language."""
+  """The language that was given for a file, or else its ending, if we have a name for that code.
+
+  Of rarer languages it must be given: csv, tsv, txt and xml are codes of some.
+  """
   if given:
     return asked_language(given)
   _, ending = stem_and_language(path)
-  return UNKNOWN if ending in ("", "txt") else ending
+  return ending if name_of(ending) else UNKNOWN
 
 
-def check_output(args, languages):
+def _check_output(args):
   """Raises InputError where an output is a folder, a device or an input."""
+  languages = (args.source_language, args.target_language)
   outputs = pair_files.paths(args.output, args.format, languages)
   if args.report:
     outputs.append(args.report)
