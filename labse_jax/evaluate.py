@@ -218,7 +218,7 @@ def _parse(argv):
     metavar="FOLDER",
     group=either,
     help="a sentence-transformers folder, its name on the Hugging Face hub, or NAME.npy of any "
-    "system's vectors beside NAME.txt, whose line N row N is of; may be repeated",
+    "system's vectors: row N is the vector of line N of NAME.txt; may be repeated",
   )
   add(
     "--write-texts",
@@ -231,8 +231,12 @@ def _parse(argv):
   add("--output", metavar="FILE.json", help="also write the results there")
   add("--report", metavar="FILE.html", help="also write one page with charts")
   form = '{name: {"source", "average", "languages", "results"}}'
-  add("--published", metavar="FILE.json", help=f"figures to stand beside, marked as such: {form}")
-  add("--languages", metavar="A,B", help="codes, or a suite's groups such as 14 (default: all)")
+  add("--published", metavar="FILE.json", help=f"results of others, shown beside: {form}")
+  add(
+    "--languages",
+    metavar="A,B",
+    help="codes or names, or a suite's groups such as 14 (default: all)",
+  )
   parser.add_dtype()
   parser.add_prompt()
   fewer = "leave out languages with fewer pairs"

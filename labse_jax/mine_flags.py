@@ -102,11 +102,16 @@ def _add_files(parser):
 
 def _add_scores(add):
   add("--k", type=int, default=4, metavar="N", help="neighbours whose mean a score compares with")
-  add("--margin", default="ratio", choices=MARGINS, help="how a score compares")
+  add(
+    "--margin",
+    default="ratio",
+    choices=MARGINS,
+    help="ratio divides the cosine by the neighbours', distance subtracts them",
+  )
   add(
     "--retrieval",
     choices=RETRIEVALS,
-    help="whose best candidates are pairs (default: max, each line is in one pair at most)",
+    help="which candidates are pairs (default: max: a line is in one pair at most)",
   )
   add("--threshold", type=float, metavar="X", help="the lowest score of a pair that is written")
   right = "find the threshold from which this share of the pairs is right"

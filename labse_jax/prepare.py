@@ -99,15 +99,21 @@ def parser():
   names = ",".join(sources.ORDER_OF_COLUMNS)
   add("--columns", metavar="NAMES", help=f"the columns of a TSV file, from {names}; '-' skips one")
   add("--held-out", type=int, default=0, metavar="N", help="English messages to keep for testing")
-  pivot = "also pair two translations of the same text in this language"
-  add("--pivot", metavar="CODE", help=f"{pivot}: with eng, eng-fra and eng-jpn give fra-jpn")
+  pivot = "also pair two translations of one text: with eng, pairs eng-fra and eng-jpn give fra-jpn"
+  add("--pivot", metavar="LANGUAGE", help=pivot)
   most = "at most so many such pairs for each text of it, chosen at random"
   add("--pivot-pairs", type=int, metavar="N", help=f"{most} (default: {PIVOT_PAIRS})")
-  add("--min-characters", type=int, default=1, metavar="N", help="of the longer side, or of a line")
-  add("--max-characters", type=int, default=1000, metavar="N", help="the same")
+  add(
+    "--min-characters",
+    type=int,
+    default=1,
+    metavar="N",
+    help="drop what is shorter: pairs by their longer side",
+  )
+  add("--max-characters", type=int, default=1000, metavar="N", help="drop what is longer")
   language = "drop rows with a side that py3langid takes for another language than the row says"
   add("--language-id", action="store_true", help=language)
-  without = "benchmarks, as files or folders: drop each pair of which they hold a side"
+  without = "benchmarks, as files or folders: drop each pair that has a side in one of them"
   add("--without", nargs="+", default=[], metavar="FILE", help=without)
   ratio = "how many times longer one side may be"
   add("--max-ratio", type=float, default=6.0, metavar="X", help=ratio)

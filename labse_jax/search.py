@@ -3,12 +3,14 @@
 import math
 import sys
 
+import numpy as np
+
 from labse_jax.base import files
 from labse_jax.base.command import Command
 from labse_jax.base.errors import InputError, run
 from labse_jax.encoding.encode_functions import encode_function
 from labse_jax.encoding.vector_files import is_stored, rows_of, texts_beside
-from labse_jax.mining.texts import read_text
+from labse_jax.mining.texts import Text, read_text
 
 DESCRIPTION = """Finds the K lines of --input that are nearest to each query, best first, by the
 cosine of their vectors, and writes score<TAB>query<TAB>line<TAB>number. The queries come in their
@@ -23,8 +25,8 @@ each pair once, best first, as score<TAB>line<TAB>line<TAB>number<TAB>number.
   labse-jax search --model FOLDER --input lines.txt --threshold 0.9
 
 Equal lines count once, with the number of the first; blank lines are left out. A tab in a text
-becomes a space. Files may be .gz, .xz or .zst. --input may also be NAME.npy beside NAME.txt, so
-that a large file is encoded once. --model is then for the queries alone, and pairs need none:
+becomes a space. Files may be .gz, .xz or .zst. --input and --queries may also be NAME.npy beside
+NAME.txt, so that a large file is encoded once. What is stored needs no --model:
 
   labse-jax encode --model FOLDER --input lines.txt --output lines.npy
   labse-jax search --model FOLDER --input lines.npy --query "Where is the station?"
@@ -48,21 +50,21 @@ def __getattr__(name):
 def main(argv):
   """Writes the table of what was found; nothing is written where anything fails."""
   args = _parsed(argv)
-  stored = is_stored(args.input)
-  text = read_text(texts_beside(args.input) if stored else args.input)
-  queries = _read_queries(args.queries, args.query)
+  text = _read(args.input)
+  queries = None
+  if args.queries:
+    queries = _read(args.queries)
+  elif args.query:
+    queries = _given(args.query)
   _check_k(args.k, text, args.input, alone=queries is None)
-  encoder = None
-  if queries or not stored:
-    encoder = _load(args.model, args.dtype)
-  if stored:
-    vectors_ND = rows_of(args.input, text.numbers)
-  else:
-    vectors_ND = encode_function(encoder, prompt=args.prompt, progress=True)(text.lines)
+  encoder = _load(args.model, args.dtype) if args.model else None
+  vectors_ND = _vectors(args.input, text, encoder, args.prompt)
   if queries:
-    prompt = encoder.prompts.get(QUERY) if args.query_prompt is None else args.query_prompt
-    queries_QD = encode_function(encoder, prompt=prompt, progress=True)(queries)
-    rows = _nearest(queries, queries_QD, text, vectors_ND, args.k)
+    prompt = args.query_prompt
+    if prompt is None and encoder:
+      prompt = encoder.prompts.get(QUERY)
+    queries_QD = _vectors(args.queries, queries, encoder, prompt)
+    rows = _nearest(queries.lines, queries_QD, text, vectors_ND, args.k)
   else:
     rows = _pairs(text, vectors_ND, args.k)
   if args.threshold is not None:
@@ -77,20 +79,29 @@ def _load(model, dtype):
   return SentenceEncoder.load(model, dtype=dtype)
 
 
-def _read_queries(path, given):
-  """The distinct queries, of a file or of the command line; None where there are none."""
-  if path:
-    return read_text(path).lines
-  if not given:
-    return None
-  queries = list(dict.fromkeys(query.strip() for query in given))
+def _read(path):
+  """The Text of a file, or of the lines beside a file of vectors."""
+  return read_text(texts_beside(path) if is_stored(path) else path)
+
+
+def _vectors(path, text, encoder, prompt):
+  """The unit vectors of a Text's lines: those that are stored, or else the encoder's."""
+  if path and is_stored(path):
+    return rows_of(path, text.numbers)
+  return encode_function(encoder, prompt=prompt, progress=True)(text.lines)
+
+
+def _given(queries):
+  """The Text of queries of the command line."""
+  queries = list(dict.fromkeys(query.strip() for query in queries))
   for query in queries:
     if not query:
       raise InputError("--query is empty; a text is needed.")
     # Python's stand-ins for bytes of the command line that are no text.
     if any("\ud800" <= letter <= "\udfff" for letter in query):
       raise InputError(f"--query {ascii(query)}: is not UTF-8.")
-  return queries
+  numbers = range(len(queries))
+  return Text(queries, [number + 1 for number in numbers], np.array(numbers))
 
 
 def _check_k(k, text, path, *, alone):
@@ -152,7 +163,8 @@ def _parsed(argv):
   lines = "the lines, or NAME.npy with their vectors, beside NAME.txt"
   add("--input", required=True, metavar="FILE", help=lines)
   queries = parser.add_mutually_exclusive_group()
-  add("--queries", metavar="FILE", group=queries, help="a query a line")
+  a_line = "a query a line, or NAME.npy with their vectors, beside NAME.txt"
+  add("--queries", metavar="FILE", group=queries, help=a_line)
   once = "a query; may be given several times"
   add("--query", action="append", metavar="TEXT", group=queries, help=once)
   add("--k", type=int, default=5, metavar="N", help="lines for each query, or for each line")
@@ -170,22 +182,22 @@ def _parsed(argv):
 
 def _check(args):
   """Raises InputError where flags do not fit each other, or a file would be overwritten."""
-  stored = is_stored(args.input)
   asked = args.queries is not None or args.query is not None
-  if args.model is None and (asked or not stored):
-    raise InputError("--model is missing; without it only pairs of a .npy file can be found.")
-  if stored and args.prompt is not None:
+  lines_stored = is_stored(args.input)
+  queries_stored = args.queries is not None and is_stored(args.queries)
+  if args.model is None and not (lines_stored and (queries_stored or not asked)):
+    raise InputError("--model is missing; only vectors that are stored in .npy files need none.")
+  if lines_stored and args.prompt is not None:
     raise InputError(f"--prompt: {args.input} holds the lines' vectors; give it to `encode`.")
+  if queries_stored and args.query_prompt is not None:
+    raise InputError(f"--query-prompt: {args.queries} holds vectors; give it to `encode`.")
   if args.query_prompt is not None and not asked:
     raise InputError("--query-prompt needs queries: give --queries or --query too.")
   if args.threshold is not None and not math.isfinite(args.threshold):
     raise InputError(f"--threshold {args.threshold}: a finite number is allowed.")
   if args.output:
-    inputs = [args.input]
-    if stored:
-      inputs.append(texts_beside(args.input))
-    if args.queries:
-      inputs.append(args.queries)
+    inputs = [path for path in (args.input, args.queries) if path]
+    inputs += [texts_beside(path) for path in inputs if is_stored(path)]
     files.check_outputs([args.output], inputs)
 
 

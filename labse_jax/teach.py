@@ -18,7 +18,10 @@ def main(argv):
   parser.add_model()
   parser.add_data()
   parser.add_prompt()
-  parser.add_dtype(default=None, help="type of the products; what was begun with, else float32")
+  parser.add_dtype(
+    default=None,
+    help="number type of the matrix products (default: that of the vectors there, or else float32)",
+  )
   args = parser.parse_args(argv)
   # Late: `--help` does not wait for JAX.
   from labse_jax.data.dataset import open_dataset

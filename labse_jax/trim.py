@@ -192,7 +192,11 @@ def _parsed(argv):
   line = "text, a sentence a line; several files are read one after another"
   add("--input", old=["--text"], group=text, nargs="+", metavar="FILE", help=line)
   parser.add_data(group=text, required=False)
-  add("--languages", metavar="A,B", help="codes, of the text of --data that counts (default: all)")
+  add(
+    "--languages",
+    metavar="A,B",
+    help="count the text of --data in these languages alone (default: all)",
+  )
   add("--output", required=True, metavar="FOLDER", help="the folder to write")
   budget = parser.add_mutually_exclusive_group()
   pieces = "most pieces that are kept, which are the rows of the word table"

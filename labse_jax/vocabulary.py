@@ -71,7 +71,13 @@ def _parsed(argv):
   pieces = "how many pieces, the special ones included"
   add("--pieces", old=["--size"], type=int, required=True, metavar="N", help=pieces)
   add("--kind", choices=("unigram", "wordpiece"), default="unigram", help="how words are split")
-  add("--exponent", type=float, default=0.3, metavar="X", help="of the languages' shares")
+  add(
+    "--exponent",
+    type=float,
+    default=0.3,
+    metavar="X",
+    help="power of each language's share of the text: 1 as it is, 0 all alike",
+  )
   add("--output", required=True, metavar="FOLDER", help="the folder to write")
   add("--sentences", type=int, default=200_000, metavar="N", help="size of the sample")
   args = parser.parse_args(argv)

@@ -6,7 +6,7 @@ import zipfile
 import numpy as np
 
 from labse_jax.base.errors import InputError
-from labse_jax.base.files import read_lines, replacing
+from labse_jax.base.files import COMPRESSIONS, read_lines, replacing
 from labse_jax.base.unit_vectors import unit
 
 
@@ -16,8 +16,19 @@ def is_stored(model):
 
 
 def texts_beside(path):
-  """The file whose line N is the text of row N of the .npy file `path`."""
-  return pathlib.Path(path).with_suffix(".txt")
+  """The file, perhaps compressed, whose line N is the text of row N of the .npy file `path`.
+
+  Raises InputError where one of the two is missing.
+  """
+  path = pathlib.Path(path)
+  if not path.exists():
+    raise InputError(f"{path}: no such file.")
+  texts = path.with_suffix(".txt")
+  for ending in ("", *COMPRESSIONS):
+    file = texts.with_name(texts.name + ending)
+    if file.exists():
+      return file
+  raise InputError(f"{texts}: no such file; line N is needed there as the text of row N of {path}.")
 
 
 def load_encode(path):
@@ -55,8 +66,8 @@ def rows_of(path, numbers):
 def _texts_and_vectors(path):
   """The lines of the .txt file, and the array of the .npy file, of as many rows."""
   path = pathlib.Path(path)
-  texts_file = texts_beside(path)
   vectors_ND = _read(path)
+  texts_file = texts_beside(path)
   texts = [line for _, line in read_lines(texts_file)]
   if len(texts) != len(vectors_ND):
     raise InputError(

@@ -78,7 +78,7 @@ class _Vectors:
     """Encodes those that are new."""
     new = [text for text in dict.fromkeys(texts) if text not in self.vector_of]
     if new:
-      console.note(f"encoding {len(new):,} texts.")
+      console.note(f"texts to encode: {len(new):,}.")
       row_of, vectors_VD = encode_distinct([[new]], self.encode)
       self.vector_of.update((text, vectors_VD[row]) for text, row in row_of.items())
 

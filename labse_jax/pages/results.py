@@ -107,7 +107,9 @@ def foldable(title, head, lines, average):
 def measured(evaluation):
   """Where an evaluation's figures come from."""
   keys = ("command", "model", "data", "precision", "hardware", "version", "seconds")
-  known = {key: words(evaluation[key]) for key in keys if key in evaluation}
+  # The file's key for the type of numbers keeps its old name, for those who read it.
+  titles = {"precision": "dtype"}
+  known = {titles.get(key, key): words(evaluation[key]) for key in keys if key in evaluation}
   return [html.element("h2", "How it was measured"), html.definitions(known, "wide")]
 
 

@@ -2,6 +2,7 @@
 
 import gzip
 import itertools
+import pathlib
 import subprocess
 import sys
 import types
@@ -153,6 +154,16 @@ def test_stored_vectors_are_not_encoded_again(command):
   assert rows == [(*row[:3], number_of[row[3]]) for row in expected]
 
 
+def test_stored_queries_need_no_model(command):
+  store(LINES)
+  for ending in ("npy", "txt"):
+    pathlib.Path(f"lines.{ending}").rename(f"all.{ending}")
+  store(LINES[:2])
+  status, rows, _ = command("--input", "all.npy", "--queries", "lines.npy", "--k", 3)
+  assert (status, FakeEncoder.calls) == (0, [])
+  assert rows == list(nearest(LINES[:2], LINES, 3))
+
+
 def test_pairs_of_stored_vectors_need_no_model(command):
   store(LINES)
   status, rows, _ = command("--input", "lines.npy", "--k", 2)
@@ -189,7 +200,7 @@ QUERY = ("--query", "who")
   "words, message",
   [
     (MODEL, "--input is missing"),
-    (INPUT, "--model is missing; without it only pairs of a .npy file"),
+    (INPUT, "--model is missing; only vectors that are stored in .npy files need none."),
     ((*STORED, *QUERY), "--model is missing"),
     ((*MODEL, "--input", "none.txt"), "none.txt: no such file"),
     ((*MODEL, "--input", "empty.txt", *QUERY), "empty.txt: is empty"),

@@ -1,5 +1,7 @@
 """Vectors of another system in the place of a model."""
 
+import gzip
+
 import numpy as np
 import pytest
 
@@ -34,6 +36,22 @@ def test_rows_are_found_by_the_numbers_of_their_lines(tmp_path):
   np.testing.assert_array_equal(z_ND, vector_files.load_encode(path)(["one", "deux\u2028trois"]))
   with pytest.raises(InputError, match="has 4 rows and .*v.txt 3 lines"):
     vector_files.rows_of(store(tmp_path, x_ND, TEXTS[:3]), [1])
+
+
+def test_the_texts_beside_may_be_compressed(tmp_path):
+  path = store(tmp_path, np.ones((4, 2), np.float32))
+  (tmp_path / "v.txt.gz").write_bytes(gzip.compress((tmp_path / "v.txt").read_bytes()))
+  (tmp_path / "v.txt").unlink()
+  assert vector_files.texts_beside(path) == tmp_path / "v.txt.gz"
+  assert vector_files.rows_of(path, [2]).shape == (1, 2)
+
+
+@pytest.mark.parametrize("missing", ["v.npy", "v.txt"])
+def test_the_one_of_both_that_is_missing_is_named(tmp_path, missing):
+  path = store(tmp_path, np.ones((4, 2), np.float32))
+  (tmp_path / missing).unlink()
+  with pytest.raises(InputError, match=f"{missing}: no such file"):
+    vector_files.texts_beside(path)
 
 
 def test_a_vector_of_nothing_stays_finite(tmp_path):
