@@ -51,7 +51,7 @@ def test_where_figures_come_from_is_said_in_words():
     "How it was measured",
     "model",
     "m",
-    "precision",
+    "dtype",
     "none",
     "hardware",
     "devices: none",
