@@ -139,7 +139,7 @@ def _plain(message):
   """One of argparse's messages as a sentence, without the full stop."""
   either = re.fullmatch(r"one of the arguments (.*) is required", message)
   if either:
-    return f"one of {' and '.join(either[1].split())} is needed"
+    return f"One of {' and '.join(either[1].split())} is needed"
   choice = re.fullmatch(r"argument (\S+): invalid choice: '(.*)' \(choose from (.*)\)", message)
   if choice:
     # All that there are stand here: a guess would add nothing.

@@ -20,7 +20,7 @@ def located(path):
     return own
   name = _without_folder(own)
   if not name.name:
-    raise InputError(f"{path!r} names a folder; a config file is needed; {_those_there()}")
+    raise InputError(f"{path!r} names no config file; {_those_there()}")
   for folder in FOLDERS:
     if not own.is_absolute() and (folder / name).is_file():
       return folder / name

@@ -41,7 +41,7 @@ def unknown_field(config, path):
 
 
 def _near(path, known):
-  """The fields of that last part in any section; else those of the nearest last parts and paths."""
+  """The fields whose last parts, in any section, are like that of the path."""
   last = path.rpartition(".")[2]
   last_parts = {}
   for one in known:
@@ -50,7 +50,7 @@ def _near(path, known):
   for part in alike(last, last_parts, MOST_NEAR):
     # In the right section, or with the nearest section, comes first.
     found += alike(path, last_parts[part], MOST_NEAR, cutoff=0)
-  return found or alike(path, known, MOST_NEAR, cutoff=0.8)
+  return found
 
 
 def _shown(value):

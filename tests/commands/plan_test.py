@@ -168,6 +168,8 @@ def test_an_unknown_slice_is_one_line(slice_of, name, capsys):
     (["--config", CONFIG, "--output=/nowhere/plan.json"], "there is no folder /nowhere"),
     (["--config", CONFIG, "--output=/tmp"], "/tmp: is a folder"),
     (["--config", CONFIG, "--output", CONFIG.partition(":")[0]], "is an input"),
+    (["--config=quickstart:runlocal", "--output", CONFIG.partition(":")[0]], "is an input"),
+    (["--config", CONFIG, "--output="], "--output: a path is needed; it is empty"),
     (["--config", CONFIG, "--config.batch_rows=12"], "not divisible by 8 devices"),
     (["--config", CONFIG, "--config.model.widht=12"], "did you mean 'config.model.width'"),
     (["--config", CONFIG, "--topolgy=local"], "topolgy"),
