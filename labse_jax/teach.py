@@ -2,7 +2,7 @@
 
 import time
 
-from labse_jax.base.command import Command
+from labse_jax.base.command import PRODUCTS, Command
 from labse_jax.base.errors import run
 
 DESCRIPTION = """Computes a model's vectors of both sides of a dataset's pairs and stores them
@@ -18,7 +18,7 @@ def main(argv):
   parser.add_model()
   parser.add_data()
   parser.add_prompt()
-  parser.add_dtype(default=None, help="type of the products; what was begun with, else float32")
+  parser.add_dtype(default=None, help=f"{PRODUCTS} (default: what was begun with, else float32)")
   args = parser.parse_args(argv)
   # Late: `--help` does not wait for JAX.
   from labse_jax.data.dataset import open_dataset
