@@ -14,6 +14,11 @@ from labse_jax.base.plugins import module_of, where_it_failed
 from labse_jax.configs import experiment_files, fields, loss_options
 
 FIELD = re.compile(r"--(no)?config[.\[]")
+PLAIN = (  # How absl begins what it says of a flag, and the same in our words.
+  (r"flag (.*?): invalid literal for int\(\)", r"\1: a whole number is needed."),
+  (r"flag (.*?): could not convert string to float", r"\1: a number is needed."),
+  (r"Missing value for flag (.*)", r"\1: a value is missing."),
+)
 
 
 def load_config(argv, description="", epilog=None):
@@ -124,6 +129,10 @@ def _change(config, words):
 def _explain(error):
   """One sentence of an error of absl's."""
   text = str(error.args[0] if error.args else error)
+  for pattern, plain in PLAIN:
+    found = re.match(pattern, text)
+    if found:
+      return found.expand(plain)
   if isinstance(error, AttributeError | KeyError):
     text = text.replace("\\n", " ").replace("\\'", "'").strip("\"'")  # A repr of a repr.
     return f"Unknown config key: {text}"
