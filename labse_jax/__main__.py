@@ -2,7 +2,7 @@
 
 import importlib
 
-from labse_jax.base.command import VERSION
+from labse_jax.base.command import VERSION, unknown_flag
 from labse_jax.base.errors import known, run
 
 VERBS = {
@@ -22,16 +22,19 @@ VERBS = {
   "trim": "a model folder -> a smaller one, for the words of a text",
   "plan": "a config -> what it needs on a TPU slice, without one",
 }
+MORE = """`labse-jax VERB --help` tells more of a verb, `labse-jax --version` tells the version."""
 
 
 def main(argv):
   if not argv or argv[0] in ("-h", "--help"):
     lines = "\n".join(f"  {verb:<16}{purpose}" for verb, purpose in VERBS.items())
-    print(f"usage: labse-jax VERB ...\n\n{lines}\n\n`labse-jax VERB --help` tells more.")
+    print(f"usage: labse-jax VERB ...\n\n{lines}\n\n{MORE}")
     return 0
   if argv[0] == "--version":
     print(VERSION)
     return 0
+  if argv[0].startswith("-"):
+    raise unknown_flag(argv[0], ["-h", "--help", "--version"], "labse-jax")
   known("verb", argv[0], VERBS)
   return importlib.import_module(f"labse_jax.{argv[0]}").main(argv[1:])
 

@@ -11,6 +11,7 @@ from labse_jax.base.errors import InputError, run
 from labse_jax.base.files import check_outputs, write_json
 from labse_jax.base.sharding import batch_sharding, make_mesh
 from labse_jax.configs.command_line import config_command, parse
+from labse_jax.configs.experiment_files import located
 from labse_jax.configs.machine_rows import settle_rows
 from labse_jax.configs.ranges import check_ranges
 from labse_jax.planning.chips import chip
@@ -44,7 +45,7 @@ def main(argv):
   if output:
     # Without what stands after the colon, which is given to the experiment.
     config_file, _, _ = args.config.partition(":")
-    check_outputs([output], [config_file])
+    check_outputs([output], [located(config_file)])
     if not output.parent.is_dir():
       raise InputError(f"{output}: there is no folder {output.parent}.")
   devices = devices_of(args.topology)

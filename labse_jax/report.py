@@ -75,14 +75,16 @@ def _at_work(model, evaluation, data, images):
 
 
 def _parsed(argv):
-  parser = Command("report", __doc__, epilog=EXAMPLE)
+  # argparse would show the two ways to name the run as if both could be left out.
+  usage = "%(prog)s [-h] [--version] [--data FOLDER] (FOLDER | --workdir FOLDER)"
+  parser = Command("report", __doc__, usage=usage, epilog=EXAMPLE)
   add = parser.add
-  add("workdir", nargs="?", metavar="WORKDIR", help="the folder that a training run filled")
-  add("--workdir", dest="flag", metavar="WORKDIR", help="the same, as `train` has it")
   add("--data", metavar="FOLDER", help="the test's sentences, if they have moved")
+  group = parser.add_mutually_exclusive_group(required=True)
+  add("--workdir", dest="flag", group=group, metavar="FOLDER", help="the same, as `train` has it")
+  filled = "the folder that a training run filled"
+  add("workdir", nargs="?", group=group, metavar="FOLDER", help=filled)
   args = parser.parse_args(argv)
-  if (args.workdir is None) == (args.flag is None):
-    raise InputError("Give one WORKDIR: `labse-jax report WORKDIR`, or with --workdir.")
   args.workdir = args.workdir or args.flag
   return args
 

@@ -2,7 +2,7 @@
 
 import time
 
-from labse_jax.base.command import Command
+from labse_jax.base.command import PRODUCTS, Command
 from labse_jax.base.errors import run
 
 DESCRIPTION = """Computes a model's vectors of both sides of a dataset's pairs and stores them
@@ -19,8 +19,7 @@ def main(argv):
   parser.add_data()
   parser.add_prompt()
   parser.add_dtype(
-    default=None,
-    help="number type of the matrix products (default: that of the vectors there, or else float32)",
+    default=None, help=f"{PRODUCTS} (default: that of the vectors there, or float32)"
   )
   args = parser.parse_args(argv)
   # Late: `--help` does not wait for JAX.

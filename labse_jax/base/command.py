@@ -1,25 +1,42 @@
 """The command line of a verb: one builder, so that all of them look alike and fail alike."""
 
 import argparse
+import os
 import re
 
-from labse_jax.base.errors import InputError, nearest
+from labse_jax.base.errors import InputError, alike
 from labse_jax.base.version import __version__
 
 DTYPES = ("float32", "bfloat16")
 LANGUAGE = "a language by its ISO 639 code or its name, such as deu or German"
+PRODUCTS = "number type of the matrix products; bfloat16 is faster"
 VERSION = f"labse-jax {__version__}"
+# To argparse, too, a text with a space is a value, and so is a number below zero.
+LIKE_A_FLAG = re.compile(r"(--|-[A-Za-z])[^ ]*")
+PLAIN = (  # What argparse says, and the same in our words.
+  (r"the following arguments are required: ([^,]*)", r"\1 is missing"),
+  (r"the following arguments are required: (.*), ([^,]*)", r"\1 and \2 are missing"),
+  (r"argument (\S+): expected (?:one|at least one) argument", r"\1: a value is missing"),
+  (r"argument (\S+): ignored explicit argument '(.*)'", r"\1 takes no value; it was given '\2'"),
+  (r"argument (\S+): not allowed with argument (.*)", r"\2 and \1 cannot both be given"),
+  (r"argument (\S+): invalid int value: '(.*)'", r"\1 \2: a whole number is needed"),
+  (r"argument (\S+): invalid float value: '(.*)'", r"\1 \2: a number is needed"),
+  (r"ambiguous option: (\S+) could match (.*)", r"\1 may be any of \2; write all of it"),
+  (r"argument (.*)", r"\1"),
+)
 
 
 class Command(argparse.ArgumentParser):
   """The parser of `labse-jax VERB`; a wrong command line raises InputError with one line.
 
-  Flags are added by `add`, which says their defaults in the help and hides their old names.
+  Flags are added by `add`, which says their defaults in the help and hides their old names. Those
+  that take a FILE or a FOLDER take "~" for the home folder, and no empty path.
   """
 
-  def __init__(self, verb, description, *, epilog=None):
+  def __init__(self, verb, description, *, usage=None, epilog=None):
     super().__init__(
       prog=f"labse-jax {verb}",
+      usage=usage,
       description=description,
       epilog=epilog,
       formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -37,6 +54,8 @@ class Command(argparse.ArgumentParser):
     default = options.get("default")
     if default not in (None, False, [], argparse.SUPPRESS) and "%(default)" not in help:
       help += " (default: %(default)s)"
+    if str(options.get("metavar")).startswith(("FILE", "FOLDER")):
+      options.setdefault("type", _path)
     container = self if group is None else group
     action = container.add_argument(*names, *old, help=help.strip(), **options)
     if old:  # The parser has noted all of the names; help and errors show the new ones.
@@ -49,7 +68,7 @@ class Command(argparse.ArgumentParser):
     help = "a sentence-transformers folder, or its name on the Hugging Face hub"
     return self.add("--model", required=required, metavar="FOLDER", help=help)
 
-  def add_dtype(self, *, old=("--precision",), default="float32", help="type of the products"):
+  def add_dtype(self, *, old=("--precision",), default="float32", help=PRODUCTS):
     """Adds --dtype, the type of numbers that a model computes in."""
     return self.add("--dtype", old=old, default=default, choices=DTYPES, help=help)
 
@@ -72,7 +91,10 @@ class Command(argparse.ArgumentParser):
     """The arguments; raises InputError, for a flag that there is not with the nearest that is."""
     # First of all: argparse would rather tell which flags are missing.
     self._check_flags(words)
-    return super().parse_args(words)
+    args, extra = self.parse_known_args(words)
+    if extra:
+      self.error(f"Unknown argument{'s' * (len(extra) > 1)} {', '.join(map(repr, extra))}")
+    return args
 
   def _check_flags(self, words):
     """Raises InputError for the first flag among `words` that is none of ours, nor begins one."""
@@ -80,30 +102,50 @@ class Command(argparse.ArgumentParser):
       if word == "--":  # What follows are no flags.
         return
       name = word.partition("=")[0]
-      # To argparse, too, a text with a space is a value.
-      if not name.startswith("--") or " " in name:
+      if not LIKE_A_FLAG.fullmatch(name) or name in self.flags:
         continue
-      if not any(flag.startswith(name) for flag in self.flags):
-        hint = nearest(name, self.flags)
-        raise InputError(f"Unknown flag {name!r}{hint}; see `{self.prog} --help`.")
+      # The beginning of a flag is enough, unless one of its dashes is missing.
+      if not name.startswith("--") or not any(flag.startswith(name) for flag in self.flags):
+        raise unknown_flag(name, self.flags, self.prog)
 
   def error(self, message):
     """Raises InputError in our own words for what argparse has to say."""
-    raise InputError(f"{_plain(message)}; see `{self.prog} --help`.")
+    raise InputError(f"{_plain(message)}. See `{self.prog} --help`.")
+
+
+def unknown_flag(name, flags, prog):
+  """The InputError for a flag that is none of `flags`, with the one that was likely meant."""
+  # A field of a config, such as --config.optim.clip, goes by what stands before its first dot.
+  head, dot, field = name.partition(".")
+  heads = list(dict.fromkeys(flag.partition(".")[0] for flag in flags))
+  # Of "-model" and "--vers" the whole is sure, however many letters are missing.
+  near = [flag for flag in heads if flag.startswith((name, f"-{name}"))] or alike(head, heads)
+  hint = "."
+  if near:
+    takes_fields = any(flag.startswith(f"{near[0]}.") for flag in flags)
+    meant = near[0] + dot + field if takes_fields else near[0]
+    hint = f"; did you mean {meant!r}?"
+  return InputError(f"Unknown flag {name!r}{hint} See `{prog} --help`.")
+
+
+def _path(text):
+  """A path as a flag's value: "~" is the home folder, also where the shell left it."""
+  if not text:
+    raise argparse.ArgumentTypeError("a path is needed; it is empty")
+  return os.path.expanduser(text)
 
 
 def _plain(message):
   """One of argparse's messages as a sentence, without the full stop."""
-  missing = re.fullmatch(r"the following arguments are required: (.*)", message)
-  if missing:
-    verb = "are" if "," in missing[1] else "is"
-    return f"{missing[1]} {verb} missing"
+  either = re.fullmatch(r"one of the arguments (.*) is required", message)
+  if either:
+    return f"One of {' and '.join(either[1].split())} is needed"
   choice = re.fullmatch(r"argument (\S+): invalid choice: '(.*)' \(choose from (.*)\)", message)
   if choice:
-    allowed = re.findall(r"[^\s,']+", choice[3])
-    return f"{choice[1]} {choice[2]}: choose from {', '.join(allowed)}{nearest(choice[2], allowed)}"
-  kind = re.fullmatch(r"argument (\S+): invalid (\w+) value: '(.*)'", message)
-  if kind:
-    wanted = {"int": "a whole number", "float": "a number"}.get(kind[2], kind[2])
-    return f"{kind[1]} {kind[3]}: {wanted} is needed"
-  return message.removeprefix("argument ")
+    # All that there are stand here: a guess would add nothing.
+    return f"{choice[1]} {choice[2]}: choose from {choice[3].replace(chr(39), '')}"
+  for pattern, plain in PLAIN:
+    found = re.fullmatch(pattern, message, re.DOTALL)
+    if found:
+      return found.expand(plain)
+  return message

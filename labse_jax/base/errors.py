@@ -9,6 +9,7 @@ import sys
 from labse_jax.base import interrupts
 
 MOST_LISTED = 12  # A message names no more things than this.
+CUTOFF = 0.6  # Of difflib's ratio: below it a word is not the other one misspelt.
 
 
 class InputError(ValueError):
@@ -67,9 +68,26 @@ def listed(names):
   return text
 
 
+def alike(name, choices, most=1, cutoff=CUTOFF):
+  """Those of `choices` that `name` may be misspelt for, the likeliest first; `most` at most.
+
+  What many names share counts for nothing: dashes before them, ".py" behind them, capitals.
+  """
+  by_core = {}
+  for choice in choices:
+    by_core.setdefault(_core(choice), []).append(choice)
+  near = difflib.get_close_matches(_core(name), by_core, most, cutoff)
+  found = [choice for core in near for choice in by_core[core]]
+  return found[:most]
+
+
+def _core(name):
+  return str(name).lower().lstrip("-").removesuffix(".py")
+
+
 def nearest(name, choices):
   """A hint at the one of `choices` that is most like `name`; empty where none is like it."""
-  near = difflib.get_close_matches(str(name), list(choices), 1)
+  near = alike(name, choices)
   return f"; did you mean {near[0]!r}?" if near else ""
 
 

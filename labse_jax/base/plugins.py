@@ -1,6 +1,5 @@
 """Losses, tasks and evaluators: files of this package by name, or a person's own by path."""
 
-import difflib
 import functools
 import importlib
 import os
@@ -10,7 +9,7 @@ import traceback
 import types
 
 from labse_jax.base import fingerprint
-from labse_jax.base.errors import InputError, known, listed
+from labse_jax.base.errors import InputError, alike, known, listed
 
 PACKAGE = pathlib.Path(__file__).parents[1]
 
@@ -38,7 +37,7 @@ def chosen(folder, name):
   """
   if is_file(name):
     path = file_of(name, _kind(folder))
-    return _of_file(path, path.read_bytes())
+    return module_of(path)
   known(_kind(folder), name, names(folder))
   return importlib.import_module(f"labse_jax.{folder}.{name}")
 
@@ -72,15 +71,20 @@ def file_of(name, kind="plug-in"):
   path = pathlib.Path(name).expanduser().absolute()
   if path.is_file():
     return path
-  there = [file.name for file in path.parent.glob("*.py")]
-  near = difflib.get_close_matches(path.stem + ".py", there, 1)
+  there = [file.name for file in path.parent.glob("*.py") if file.is_file()]
+  near = alike(path.name, there)
   hint = f"; did you mean {near[0]}?" if near else "."
   article = "an" if kind[0] in "aeiou" else "a"
   raise InputError(f"{name}: no such file for {article} {kind} (looked for {path}){hint}")
 
 
+def module_of(path):
+  """The module in a person's own file; raises InputError, with the line, where that fails."""
+  return _module(path, path.read_bytes())
+
+
 @functools.cache
-def _of_file(path, text):
+def _module(path, text):
   """The module in a file. One of the same text is made once: its functions stay the same ones."""
   # A name of its own, so that my_loss.py never hides a module that is installed.
   module = types.ModuleType(f"labse_jax_plugin.{path.stem}")

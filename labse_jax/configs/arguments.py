@@ -1,6 +1,7 @@
 """An experiment's argument (`FILE.py:a=1,runlocal`), and the experiment beside another."""
 
 import importlib.util
+import os
 import pathlib
 
 import ml_collections
@@ -21,7 +22,8 @@ def parse_arg(arg, **defaults):
       if isinstance(default, bool):
         options[name] = {"": True, "true": True, "false": False}[text.lower()]
       else:
-        options[name] = type(default)(text)
+        # A path may be within the home folder; the shell leaves a "~" within a word as it is.
+        options[name] = type(default)(os.path.expanduser(text))
     except (KeyError, ValueError) as error:
       kind = type(default).__name__
       raise InputError(f"{name}={text}: not of the kind {kind}.") from error

@@ -1,25 +1,34 @@
 """`--config FILE.py:key=value --config.a.b=v --workdir FOLDER` to a locked config."""
 
+import os
 import re
 import sys
 
 from absl import flags
+import ml_collections
 from ml_collections import config_flags
 
 from labse_jax.base.command import Command
 from labse_jax.base.errors import InputError
+from labse_jax.base.plugins import module_of, where_it_failed
 from labse_jax.configs import experiment_files, fields, loss_options
 
 FIELD = re.compile(r"--(no)?config[.\[]")
+PLAIN = (  # How absl begins what it says of a flag, and the same in our words.
+  (r"flag (.*?): invalid literal for int\(\)", r"\1: a whole number is needed."),
+  (r"flag (.*?): could not convert string to float", r"\1: a number is needed."),
+  (r"Missing value for flag (.*)", r"\1: a value is missing."),
+)
 
 
 def load_config(argv, description="", epilog=None):
   """Returns (config, workdir) of a command line; raises InputError for what it does not know."""
   parser = config_command("train", description, epilog=epilog)
-  parser.add("--workdir", metavar="FOLDER", help="where everything goes")
+  # A list of the fields needs none; the beginning of a flag is enough.
+  fields_alone = any(len(word) > 2 and "--fields".startswith(word) for word in argv)
+  help = "where everything goes; needed unless --fields is given"
+  parser.add("--workdir", required=not fields_alone, metavar="FOLDER", help=help)
   config, args = parse(parser, argv)
-  if not args.workdir:
-    raise InputError("--workdir is missing; see `labse-jax train --help`.")
   return config, args.workdir
 
 
@@ -64,56 +73,66 @@ def _split(argv):
     flag, equals, value = word.partition("=")
     if not equals:
       value = words.pop(0) if words and not words[0].startswith("--") else None
-    changes.append((flag, value))
+    # A path may be within the home folder; the shell leaves a "~" within a word as it is.
+    changes.append((flag, value if value is None else os.path.expanduser(value)))
   return own, changes
 
 
 def _load(experiment, changes):
   """The config of `FILE.py:arg` with its fields changed, as `_split` gives the changes."""
-  path, colon, arg = experiment.partition(":")
-  flag = f"--config={experiment_files.located(path)}{colon}{arg}"
+  config = _made_by(experiment)
   changes, asked = loss_options.split(changes)
   words = [name if value is None else f"{name}={value}" for name, value in changes]
   try:
-    config = _parsed_by_absl([flag, *words])
+    _change(config, words)
   except InputError:
     raise
-  except Exception as error:  # Also whatever the experiment's own file raises.
-    unknown = _unknown_field(flag, changes)
+  except Exception as error:
+    messages = [fields.unknown_field(config, FIELD.sub("", name)) for name, _ in changes]
+    unknown = next(filter(None, messages), None)
     raise InputError(unknown or _explain(error)) from error
   loss_options.set_loss(config, asked)
   return config
 
 
-def _parsed_by_absl(words):
+def _made_by(experiment):
+  """The config of `FILE.py:arg`; raises InputError, with the file's line, where that fails."""
+  name, colon, arg = experiment.partition(":")
+  path = experiment_files.located(name).absolute()
+  get_config = getattr(module_of(path), "get_config", None)
+  if not callable(get_config):
+    raise InputError(f"{path}: must define get_config(arg).")
+  try:
+    config = get_config(arg) if colon else get_config()
+  except InputError:
+    raise
+  except Exception as error:
+    raise InputError(where_it_failed(error, path)) from error
+  if not isinstance(config, ml_collections.ConfigDict):
+    kind = type(config).__name__
+    raise InputError(
+      f"{path}: get_config must return a ConfigDict of ml_collections; it returned a {kind}."
+    )
+  return config
+
+
+def _change(config, words):
+  """Changes a config by the words of a command line, and locks it."""
   values = flags.FlagValues()
   argv = ["labse-jax", *words]
-  flag = config_flags.DEFINE_config_file(
-    "config", lock_config=True, flag_values=values, sys_argv=argv
-  )
+  config_flags.DEFINE_config_dict("config", config, flag_values=values, sys_argv=argv)
   rest = values(argv)
   if len(rest) > 1:
     raise InputError(f"Unknown argument {rest[1]!r}; see --help.")
-  return flag.value
-
-
-def _unknown_field(flag, changes):
-  """What to say of the first change of a field that there is not; None where all are there."""
-  try:
-    config = _parsed_by_absl([flag])
-  except Exception:  # The experiment itself is what is wrong.
-    return None
-  messages = [fields.unknown_field(config, FIELD.sub("", name)) for name, _ in changes]
-  return next(filter(None, messages), None)
 
 
 def _explain(error):
-  """One sentence of an error of absl's, or of the experiment's own file."""
+  """One sentence of an error of absl's."""
   text = str(error.args[0] if error.args else error)
-  if "Traceback" in text:  # absl quotes the whole traceback; its last line says what was wrong.
-    text = text.strip().splitlines()[-1].removeprefix(f"{InputError.__module__}.InputError: ")
-  if isinstance(error, SyntaxError):
-    return f"{error.filename}:{error.lineno}: {text}."
+  for pattern, plain in PLAIN:
+    found = re.match(pattern, text)
+    if found:
+      return found.expand(plain)
   if isinstance(error, AttributeError | KeyError):
     text = text.replace("\\n", " ").replace("\\'", "'").strip("\"'")  # A repr of a repr.
     return f"Unknown config key: {text}"

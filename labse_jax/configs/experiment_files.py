@@ -1,9 +1,8 @@
 """Experiments by their paths: as given, or beside the package from wherever a command runs."""
 
-import difflib
 import pathlib
 
-from labse_jax.base.errors import InputError, listed
+from labse_jax.base.errors import InputError, alike, listed
 
 PACKAGE = pathlib.Path(__file__).parents[1]
 # In an installed wheel they lie within the package, in a clone beside it.
@@ -20,6 +19,8 @@ def located(path):
   if own.is_file():
     return own
   name = _without_folder(own)
+  if not name.name:
+    raise InputError(f"{path!r} names no config file; {_those_there()}")
   for folder in FOLDERS:
     if not own.is_absolute() and (folder / name).is_file():
       return folder / name
@@ -31,7 +32,7 @@ def names():
   found = set()
   for folder in FOLDERS:
     for file in folder.rglob("*.py"):
-      if not file.name.startswith("_"):
+      if file.is_file() and not file.name.startswith("_"):
         found.add(file.relative_to(folder.parent).as_posix())
   return sorted(found)
 
@@ -40,14 +41,17 @@ def _without_folder(path):
   """A path as it would stand in the folder of the experiments."""
   parts = path.parts[1:] if path.parts[:1] == ("experiments",) else path.parts
   name = pathlib.PurePath(*parts)
-  return name if name.suffix else name.with_name(name.name + ".py")
+  return name if name.suffix or not name.name else name.with_name(name.name + ".py")
 
 
 def _absent(path, name):
   places = [f"{folder}/" for folder in FOLDERS if folder.is_dir()]
   where = " and ".join(["the folder that you are in", *places])
-  choices = names()
-  by_name = {pathlib.PurePath(one).name: one for one in choices}
-  near = difflib.get_close_matches(name.name, by_name, 1)
-  hint = f"did you mean {by_name[near[0]]}?" if near else f"there are {listed(choices)}."
+  by_name = {pathlib.PurePath(one).name: one for one in names()}
+  near = alike(name.name, by_name)
+  hint = f"did you mean {by_name[near[0]]}?" if near else _those_there()
   return f"{path}: no such config file in {where}; {hint}"
+
+
+def _those_there():
+  return f"there are {listed(names())}."

@@ -1,12 +1,11 @@
 """The fields of a config: all of them as a table, and the nearest to one that is misspelt."""
 
-import difflib
-
 import ml_collections
+
+from labse_jax.base.errors import alike
 
 PREFIX = "config."
 MOST_NEAR = 3
-CUTOFF = 0.6  # Of difflib's ratio: below it a word is not the other one misspelt.
 
 
 def fields(config, prefix=PREFIX):
@@ -42,24 +41,16 @@ def unknown_field(config, path):
 
 
 def _near(path, known):
-  """The fields of that last part in any section; else those of the nearest last parts and paths."""
+  """The fields whose last parts, in any section, are like that of the path."""
   last = path.rpartition(".")[2]
   last_parts = {}
   for one in known:
     last_parts.setdefault(one.rpartition(".")[2], []).append(one)
-  alike = difflib.get_close_matches(last, last_parts, MOST_NEAR, CUTOFF)
-  found = [one for part in alike for one in last_parts[part]]
-  # In the right section, or with the nearest section, comes first.
-  found.sort(key=lambda one: _distance(path, one))
-  return found or difflib.get_close_matches(path, known, MOST_NEAR, 0.8)
-
-
-def _distance(path, other):
-  """How far two paths are from each other: the last part counts as much as all of it."""
-  ratio = difflib.SequenceMatcher(None, path, other).ratio()
-  last = path.rpartition(".")[2]
-  other_last = other.rpartition(".")[2]
-  return -ratio - difflib.SequenceMatcher(None, last, other_last).ratio()
+  found = []
+  for part in alike(last, last_parts, MOST_NEAR):
+    # In the right section, or with the nearest section, comes first.
+    found += alike(path, last_parts[part], MOST_NEAR, cutoff=0)
+  return found
 
 
 def _shown(value):

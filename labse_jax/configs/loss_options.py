@@ -4,12 +4,13 @@ An experiment sets config.loss_options for its own loss. A loss that is named on
 instead begins with its own defaults, those of its signature.
 """
 
+import ast
 import inspect
 import sys
 from typing import NamedTuple
 
 from labse_jax.base.errors import InputError, known
-from labse_jax.base.plugins import part, stem
+from labse_jax.base.plugins import is_file, names, part, stem
 
 # What the task gives a loss; the rest of its keyword arguments are options.
 GIVEN = {"spread", "teacher_bP", "negatives_bKD", "negative_ids_bK", "negative_mask_bK"}
@@ -26,13 +27,24 @@ class Asked(NamedTuple):
 
 def loss_function(name):
   """The loss `name`, a file's name in labse_jax/losses or a path; raises InputError."""
+  if not is_file(name) and name not in names("losses"):
+    known("loss", name, filter(_is_over_pairs, names("losses")))
   loss = part("losses", name, stem(name))
-  if "spread" not in inspect.signature(loss).parameters:
+  if not _takes_spread(loss):
     raise InputError(
       f"{name}: {stem(name)} is no loss over pairs; it must take the keyword argument spread. "
       "See docs/a_loss_of_your_own.md."
     )
   return loss
+
+
+def _is_over_pairs(name):
+  """Whether a loss of this package is one to choose; the others are those of a task of its own."""
+  return _takes_spread(part("losses", name, name))
+
+
+def _takes_spread(loss):
+  return "spread" in inspect.signature(loss).parameters
 
 
 def defaults(loss):
@@ -109,11 +121,25 @@ def _value(key, text, name, takes, old):
   default = old.get(key, takes[key])
   kind = float if default is inspect.Parameter.empty else type(default)
   try:
-    if kind is bool:
-      return {"true": True, "false": False}[text.lower()]
-    return kind(text)
+    return _of_kind(kind, text)
   except (KeyError, TypeError, ValueError) as error:
-    raise InputError(f"{OPTION}{key}={text}: not of the kind {kind.__name__}.") from error
+    form = f", such as {default!r}" if kind in (tuple, list, dict) and default else ""
+    raise InputError(f"{OPTION}{key}={text}: not of the kind {kind.__name__}{form}.") from error
+
+
+def _of_kind(kind, text):
+  """A text as a value of a kind; any value, or else the text itself, where a default is None."""
+  if kind is bool:
+    return {"true": True, "false": False}[text.lower()]
+  if kind in (int, float, str):
+    return kind(text)
+  try:
+    value = ast.literal_eval(text)
+  except (MemoryError, RecursionError, SyntaxError, ValueError):
+    value = text
+  if kind is not type(None) and not isinstance(value, kind):
+    raise ValueError(text)
+  return value
 
 
 def _listed(options):

@@ -1,10 +1,9 @@
 """Languages by name, and the codes that a person may give for one."""
 
-import difflib
 import functools
 import re
 
-from labse_jax.base.errors import InputError, listed
+from labse_jax.base.errors import InputError, alike, listed
 from labse_jax.data.language_codes import is_code
 from labse_jax.data.languages import ISO_639_3, check_code, standard_language
 
@@ -81,7 +80,7 @@ def _nearest(text):
   if len(primary) == 3:  # Letters in a wrong order; in so short a word all else is chance.
     return next((code for code in names() if sorted(code) == sorted(primary)), None)
   codes = _codes_of_names()
-  near = difflib.get_close_matches(text, codes, 1)
+  near = alike(text, codes)
   return codes[near[0]] if near else None
 
 

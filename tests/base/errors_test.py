@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from labse_jax.base.errors import InputError, listed, run
+from labse_jax.base.errors import InputError, alike, known, listed, nearest, run
 
 
 def raising(error):
@@ -61,6 +61,35 @@ def test_a_long_list_is_cut_and_the_rest_counted():
   names = [str(number) for number in range(14)]
   assert listed(names[:12]) == "0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11"
   assert listed(names) == "0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11 and 2 more"
+
+
+@pytest.mark.parametrize(
+  ("name", "choices", "found"),
+  [
+    ("sigmoidd", ["tcm", "sigmoid"], ["sigmoid"]),
+    ("--treshold", ["--gold", "--format"], []),  # The dashes would make them alike.
+    ("--treshold", ["--gold", "--threshold"], ["--threshold"]),
+    ("nofile.py", ["one.py"], []),  # And so would the ending.
+    ("my.py", ["tcm.py"], []),
+    ("sigmiod.py", ["sigmoid.py"], ["sigmoid.py"]),
+    ("--K", ["--k"], ["--k"]),
+    ("clip", ["clap", "flip", "clips"], ["clips"]),
+  ],
+)
+def test_what_all_names_share_makes_none_alike(name, choices, found):
+  assert alike(name, choices) == found
+
+
+def test_the_likeliest_comes_first_and_not_more_than_asked():
+  assert alike("clip", ["clap", "zz", "clips"], 3) == ["clips", "clap"]
+  assert alike("clip", ["CLIP", "clip", "clips"], 2) == ["CLIP", "clip"]
+  assert alike("clip", ["zz"], 3, cutoff=0) == ["zz"]
+
+
+def test_a_hint_is_empty_where_nothing_is_alike():
+  assert nearest("my.py", ["tcm.py"]) == ""
+  with pytest.raises(InputError, match=r"^Unknown file 'my.py'\. Choose from \['tcm.py'\]"):
+    known("file", "my.py", ["tcm.py"])
 
 
 def test_a_ctrl_c_that_falls_into_a_callback_is_not_lost():

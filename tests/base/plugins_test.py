@@ -65,6 +65,7 @@ def test_a_changed_file_is_another(own):
   [
     ("a/b.py", None, "a/b.py: no such file for a loss (looked for /"),
     ("./my_loss", None, "/my_loss); did you mean my_loss.py?"),
+    ("one.py", None, "/one.py)."),  # The ending alone is like that of my_loss.py.
     ("a.py", "def b():\n  pass", "a.py: must define a, the name of its file; it defines b."),
     ("a.py", "", "a.py: must define a, the name of its file; it defines nothing."),
     ("a.py", "\ndef a(:", "a.py:2: invalid syntax."),
@@ -77,6 +78,12 @@ def test_a_file_that_will_not_do_is_one_line(own, name, text, message):
   with pytest.raises(InputError) as error:
     plugins.part("losses", name, plugins.stem(name))
   assert message in str(error.value) and "\n" not in str(error.value)
+
+
+def test_a_folder_is_no_file_to_hint_at(own):
+  (own.parent / "yours.py").mkdir()
+  with pytest.raises(InputError, match=r"/your\.py\)\.$"):
+    plugins.file_of("your.py", "loss")
 
 
 def test_a_task_and_an_evaluator_may_be_files_too(own):

@@ -12,6 +12,7 @@ def test_the_help_names_every_verb(capsys, argv):
   assert command.main(argv) == 0
   shown = capsys.readouterr().out
   assert shown.startswith("usage: labse-jax VERB")
+  assert "`labse-jax --version`" in shown
   for verb in command.VERBS:
     assert f"\n  {verb} " in shown
 
@@ -24,3 +25,11 @@ def test_the_version(capsys):
 def test_a_misspelt_verb_names_the_nearest():
   with pytest.raises(InputError, match="Unknown verb 'encde'; did you mean 'encode'"):
     command.main(["encde"])
+
+
+@pytest.mark.parametrize("flag", ["--vers", "--verison", "-version", "-v"])
+def test_a_misspelt_flag_names_the_nearest(flag):
+  with pytest.raises(InputError) as error:
+    command.main([flag])
+  said = f"Unknown flag {flag!r}; did you mean '--version'? See `labse-jax --help`."
+  assert str(error.value) == said

@@ -2,6 +2,7 @@
 
 import functools
 import json
+import shutil
 import subprocess
 import sys
 
@@ -11,7 +12,7 @@ import pytest
 
 from labse_jax import plan as planner
 from labse_jax.base import sharding
-from labse_jax.base.errors import run
+from labse_jax.base.errors import InputError, run
 from labse_jax.base.plugins import chosen
 from labse_jax.configs.command_line import load_config
 from labse_jax.planning import compilation
@@ -168,6 +169,7 @@ def test_an_unknown_slice_is_one_line(slice_of, name, capsys):
     (["--config", CONFIG, "--output=/nowhere/plan.json"], "there is no folder /nowhere"),
     (["--config", CONFIG, "--output=/tmp"], "/tmp: is a folder"),
     (["--config", CONFIG, "--output", CONFIG.partition(":")[0]], "is an input"),
+    (["--config", CONFIG, "--output="], "--output: a path is needed; it is empty"),
     (["--config", CONFIG, "--config.batch_rows=12"], "not divisible by 8 devices"),
     (["--config", CONFIG, "--config.model.widht=12"], "did you mean 'config.model.width'"),
     (["--config", CONFIG, "--topolgy=local"], "topolgy"),
@@ -178,6 +180,17 @@ def test_wrong_input_is_one_line_and_exit_2(words, message, capsys):
     run(planner.main, words)
   err = capsys.readouterr().err
   assert stop.value.code == 2 and message in err and err.count("\n") == 1, err
+
+
+def test_the_experiment_is_not_overwritten_by_whatever_name_it_is_found(tmp_path, monkeypatch):
+  copy = tmp_path / "experiments" / "quickstart.py"
+  copy.parent.mkdir()
+  shutil.copy(ROOT / "experiments" / "quickstart.py", copy)
+  monkeypatch.setattr("labse_jax.configs.experiment_files.FOLDERS", (copy.parent,))
+  monkeypatch.chdir(tmp_path)
+  with pytest.raises(InputError, match="quickstart.py: is an input; name another file"):
+    planner.main(["--config=quickstart:runlocal", "--output", str(copy)])
+  assert "get_config" in copy.read_text()
 
 
 @pytest.mark.heavy

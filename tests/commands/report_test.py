@@ -231,3 +231,32 @@ def test_wrong_input_is_one_line_and_writes_nothing(workdir, capsys, what, messa
 def test_a_missing_workdir_is_named(tmp_path):
   with pytest.raises(InputError, match="nowhere: no such folder"):
     report.main([str(tmp_path / "nowhere")])
+
+
+@pytest.mark.parametrize(
+  ("argv", "message"),
+  [
+    ([], "One of --workdir and FOLDER is needed."),
+    (["a", "--workdir=b"], "FOLDER and --workdir cannot both be given."),
+    (["a", "b"], "Unknown argument 'b'."),
+  ],
+)
+def test_one_run_is_named(argv, message):
+  with pytest.raises(InputError) as error:
+    report.main(argv)
+  assert str(error.value) == f"{message} See `labse-jax report --help`."
+
+
+def test_the_usage_says_that_one_run_is_needed(capsys):
+  with pytest.raises(SystemExit):
+    report.main(["--help"])
+  shown = capsys.readouterr().out
+  assert "[--data FOLDER] (FOLDER | --workdir FOLDER)\n" in shown
+  assert "WORKDIR" not in shown
+
+
+def test_the_run_may_be_named_in_either_way_and_within_the_home_folder(tmp_path, monkeypatch):
+  monkeypatch.setenv("HOME", str(tmp_path))
+  for argv in (["~/none"], ["--workdir=~/none"]):
+    with pytest.raises(InputError, match=f"^{tmp_path}/none: no such folder"):
+      report.main(argv)

@@ -206,7 +206,7 @@ QUERY = ("--query", "who")
     ((*MODEL, "--input", "empty.txt", *QUERY), "empty.txt: is empty"),
     ((*MODEL, "--input", "one.txt"), "one.txt: has one distinct line"),
     ((*MODEL, *INPUT, "--queries", "empty.txt"), "empty.txt: is empty"),
-    ((*MODEL, *INPUT, "--queries", "q", *QUERY), "--query: not allowed with argument --queries"),
+    ((*MODEL, *INPUT, "--queries", "q", *QUERY), "--queries and --query cannot both be given"),
     ((*MODEL, *INPUT, "--query", " "), "--query is empty"),
     ((*MODEL, *INPUT, "--query", "\udcff"), "--query '\\udcff': is not UTF-8"),
     ((*MODEL, *INPUT, *QUERY, "--k", 13), "--k 13: 1 to 12 is allowed; lines.txt has 12 distinct"),

@@ -44,6 +44,14 @@ def test_values_come_from_the_file_its_argument_and_the_line(file, glued):
     config.new = 1  # A locked config takes no new name.
 
 
+def test_a_path_may_be_within_the_home_folder(file, tmp_path, monkeypatch):
+  monkeypatch.setenv("HOME", str(tmp_path))
+  config, workdir = load("--config=~/experiment.py:data=~/d", "--workdir=~/w")
+  assert (config.data, workdir) == (f"{tmp_path}/d", f"{tmp_path}/w")
+  config, _ = load("--config", file, "--workdir=w", "--config.data=~/e")
+  assert config.data == f"{tmp_path}/e"
+
+
 def test_two_loads_in_one_process(file):
   assert load("--config", f"{file}:steps=1", "--workdir=a")[0].steps == 1
   assert load("--config", f"{file}:steps=2", "--workdir=a")[0].steps == 2
@@ -73,10 +81,12 @@ BAD = {
     "did you mean 'config.optim.clip'?",
   ),
   "nothing near": (["--config.zzz=1"], "config.zzz", "see the list of them by --fields"),
-  "type": (["--config.steps=many"], "many", "steps"),
-  "float type": (["--config.optim.clip=much"], "much", "clip"),
+  "type": (["--config.steps=many"], "--config.steps=many", ": a whole number is needed."),
+  "float type": (["--config.optim.clip=much"], "--config.optim.clip=much", ": a number is needed."),
+  "no value": (["--config.steps"], "--config.steps", ": a value is missing."),
   "flag": (["--wrkdir=x"], "--wrkdir", "did you mean '--workdir'?"),
-  "positional": (["more"], "more", "unrecognized arguments"),
+  "positional": (["more"], "'more'", "Unknown argument"),
+  "config": (["--confg.optim.clip=3"], "--confg", "did you mean '--config.optim.clip'?"),
 }
 
 
@@ -112,7 +122,12 @@ def test_a_wrong_argument_of_the_file(file, arg, message):
     (["--config=none.py", "--workdir=w"], "none.py: no such config file in "),
     (["--config", "none.py:a=1", "--workdir=w"], "none.py: no such config file in "),
     (["--workdir=w"], "--config is missing"),
-    (["--config"], "--config: expected one argument"),
+    (["--config"], "--config: a value is missing"),
+    (["--config=", "--workdir=w"], "--config: a path is needed; it is empty"),
+    (["--config=.", "--workdir=w"], "'.' names no config file; there are experiments/"),
+    (["--config=experiments/", "--workdir=w"], "'experiments/' names no config file; there are"),
+    (["--config=:runlocal", "--workdir=w"], "'' names no config file; there are experiments/"),
+    (["--config=/", "--workdir=w"], "'/' names no config file"),
   ],
 )
 def test_a_missing_file(argv, message):
@@ -128,13 +143,15 @@ def test_a_missing_workdir(file):
 @pytest.mark.parametrize(
   ("text", "message"),
   [
-    ("", "get_config"),
-    ("def get_config(arg=None):\n  return {}\n  x = = 1", "experiment.py"),
-    ("import nothing_of_this_name", "nothing_of_this_name"),
+    ("", "experiment.py: must define get_config(arg)."),
+    ("def get_config(arg=None):\n  return {}\n  x = = 1", "experiment.py:3: invalid syntax."),
+    ("import nothing_of_this_name", "experiment.py:1: ModuleNotFoundError: No module"),
+    ("def get_config(arg=None):\n  return 1 / 0", "experiment.py:2: ZeroDivisionError: division"),
+    ("def get_config(arg=None):\n  return {'a': 1}", "a ConfigDict of ml_collections; it returned"),
+    ("def get_config(arg):\n  return 1", "experiment.py: TypeError: get_config() missing 1"),
   ],
 )
-def test_a_file_that_is_no_config(tmp_path, text, message, monkeypatch):
-  monkeypatch.delitem(sys.modules, "config_config", raising=False)  # What the last file was.
+def test_a_file_that_is_no_config(tmp_path, text, message):
   (tmp_path / "experiment.py").write_text(text)
   with pytest.raises(InputError) as caught:
     load("--config", str(tmp_path / "experiment.py"), "--workdir=w")
@@ -149,11 +166,14 @@ def test_help_is_printed_and_is_no_error(capsys):
   assert shown.startswith("usage: labse-jax train ")
   assert "Trains something." in shown
   assert "--config FILE.py[:KEY=VALUE,...]" in shown
+  assert "[--workdir" not in shown
+  assert "needed unless --fields is given" in shown
 
 
-def test_the_fields_are_listed_and_no_workdir_is_needed(file, capsys):
+@pytest.mark.parametrize("flag", ["--fields", "--field"])
+def test_the_fields_are_listed_and_no_workdir_is_needed(file, flag, capsys):
   with pytest.raises(SystemExit) as caught:
-    load("--config", f"{file}:steps=3", "--config.optim.clip", "2.5", "--fields")
+    load("--config", f"{file}:steps=3", "--config.optim.clip", "2.5", flag)
   assert caught.value.code == 0
   rows = [line.split(maxsplit=1) for line in capsys.readouterr().out.splitlines()]
   assert ["config.steps", "3"] in rows

@@ -50,6 +50,7 @@ def test_those_of_an_installed_package_lie_within_it(tmp_path, monkeypatch):
     ("experiments/quickstrat.py", "did you mean experiments/quickstart.py?"),
     ("papr.py", "did you mean experiments/labse/paper.py?"),
     ("zzzz.py", "there are experiments/ablations/batch_size.py, "),
+    ("nope/dir/my.py", "there are experiments/ablations/batch_size.py, "),  # Not imascl/tcm.py.
     ("/nowhere/quickstart.py", "did you mean experiments/quickstart.py?"),
   ],
 )

@@ -52,5 +52,7 @@ def test_a_misspelt_field_is_told_with_the_nearest(path, near):
 
 
 def test_nothing_near_points_to_the_list_and_a_field_is_no_mistake():
-  assert unknown_field(CONFIG, "config.zzz").endswith("; see the list of them by --fields.")
+  # The section that two fields share does not make them alike.
+  for path in ("config.zzz", "config.schedule.zz"):
+    assert unknown_field(CONFIG, path).endswith("; see the list of them by --fields.")
   assert unknown_field(CONFIG, "config.optim.clip") is None

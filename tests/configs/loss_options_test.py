@@ -68,6 +68,46 @@ def test_a_file_of_ones_own(config, tmp_path):
   assert found == (str(path), dict(k=3, soft=True, top=2.0))
 
 
+@pytest.fixture
+def own_kinds(tmp_path):
+  """A file with a loss whose options are of kinds of their own."""
+  path = tmp_path / "mine.py"
+  path.write_text(
+    "def mine(x_bD, y_bD, ids_b2, mask_b, *, spread, names=(1, 2), top=None, sizes=[3]):\n  pass\n"
+  )
+  return f"--config.loss={path}"
+
+
+@pytest.mark.parametrize(
+  ("word", "value"),
+  [
+    ("names=(3,)", (3,)),
+    ("names=4, 5.5", (4, 5.5)),
+    ("top=7", 7),
+    ("top=None", None),
+    ("top=all of it", "all of it"),
+    ("sizes=[1, 2]", [1, 2]),
+  ],
+)
+def test_an_option_may_be_of_any_kind(config, own_kinds, word, value):
+  _, options = asked(config, own_kinds, f"--config.loss_options.{word}")
+  assert options[word.partition("=")[0]] == value
+
+
+@pytest.mark.parametrize("text", ["abc", "3", "[1, 2]", "(1, 2"])
+def test_what_is_no_tuple_is_refused_for_one(config, own_kinds, text):
+  with pytest.raises(InputError) as error:
+    asked(config, own_kinds, f"--config.loss_options.names={text}")
+  assert str(error.value).endswith(f"names={text}: not of the kind tuple, such as (1, 2).")
+
+
+def test_a_loss_of_another_task_is_not_offered(config):
+  with pytest.raises(InputError) as error:
+    asked(config, "--config.loss=tcmm")
+  assert "did you mean 'tcm'? Choose from ['hard_contrastive', " in str(error.value)
+  assert "masked_lm" not in str(error.value)
+
+
 @pytest.mark.parametrize(
   ("words", "message"),
   [
