@@ -3,7 +3,7 @@
 import argparse
 import re
 
-from labse_jax.base.errors import InputError, nearest
+from labse_jax.base.errors import InputError, nearest, unicode_text
 from labse_jax.base.version import __version__
 
 DTYPES = ("float32", "bfloat16")
@@ -56,7 +56,7 @@ class Command(argparse.ArgumentParser):
   def add_prompt(self):
     """Adds --prompt."""
     help = "put before each text, instead of the folder's own default prompt"
-    return self.add("--prompt", metavar="TEXT", help=help)
+    return self.add("--prompt", type=unicode_text, metavar="TEXT", help=help)
 
   def add_data(self, **options):
     """Adds --data, a dataset; required unless the options say else."""
@@ -104,6 +104,8 @@ def _plain(message):
     return f"{choice[1]} {choice[2]}: choose from {', '.join(allowed)}{nearest(choice[2], allowed)}"
   kind = re.fullmatch(r"argument (\S+): invalid (\w+) value: '(.*)'", message)
   if kind:
-    wanted = {"int": "a whole number", "float": "a number"}.get(kind[2], kind[2])
+    wanted = {"int": "a whole number", "float": "a number", "unicode_text": "Unicode text"}.get(
+      kind[2], kind[2]
+    )
     return f"{kind[1]} {kind[3]}: {wanted} is needed"
   return message.removeprefix("argument ")

@@ -12,6 +12,7 @@ def parser():
   command.add("--format", choices=("tsv", "tmx"), help="of the output")
   command.add("--quiet", action="store_true", help="say nothing")
   command.add_dtype()
+  command.add_prompt()
   return command
 
 
@@ -51,6 +52,8 @@ def test_the_version(capsys):
       ["--input", "a", "--format", "tsw"],
       "--format tsw: choose from tsv, tmx; did you",
     ),
+    # Bytes that are no UTF-8 arrive as stand-ins.
+    (["--input", "a", "--prompt", "a\udcff"], r"--prompt a\udcff: Unicode text is needed"),
     (["--input"], "--input: expected one argument"),
     (["--input", "a", "b"], "unrecognized arguments: b"),
   ],
