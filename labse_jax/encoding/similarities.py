@@ -62,11 +62,10 @@ def _numbers(side):
   """What is compared as an array of numbers; raises InputError for texts, and for uneven rows."""
   try:
     array = np.asarray(side)
-  except (TypeError, ValueError) as error:
-    reason = str(error).split(". ")[0]
-    raise InputError(
-      f"Vectors [N, D] can be compared; got a {type(side).__name__} ({reason})."
-    ) from error
+  except ValueError:
+    raise InputError("Vectors of one width can be compared; got rows of several lengths.") from None
+  except TypeError as error:  # A tensor on a GPU says what to do.
+    raise InputError(f"A {type(side).__name__} is no array of vectors ({error}).") from error
   if array.dtype.kind in "US":
     raise InputError("similarity compares vectors; got texts. Give it encoder.encode(TEXTS).")
   if array.dtype.kind in "OMm":
