@@ -41,7 +41,7 @@ def located(name):
 def checked_name(name):
   """Returns `name` if it can be the name of a folder; else raises InputError."""
   if not isinstance(name, str | os.PathLike) or not os.fspath(name):
-    raise InputError(f"{name!r} names no folder; give its path, such as 'runs/quickstart/model'.")
+    raise InputError(f"{name!r} names no folder; give a path, such as 'models/mine'.")
   return name
 
 

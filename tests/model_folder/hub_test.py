@@ -166,7 +166,7 @@ def test_a_file_is_no_folder(tiny_folder):
 def test_what_names_no_folder_is_refused(tiny_folder, tiny_encoder, monkeypatch, name):
   monkeypatch.chdir(tiny_folder)  # An empty name would be this folder.
   for call in (SentenceEncoder, model_folder.describe, tiny_encoder.save):
-    with pytest.raises(InputError, match="names no folder; give its path") as caught:
+    with pytest.raises(InputError, match="names no folder; give a path") as caught:
       call(name)
     assert repr(name) in str(caught.value)
 
