@@ -7,7 +7,7 @@ import numpy as np
 
 from labse_jax.base import files
 from labse_jax.base.command import Command
-from labse_jax.base.errors import InputError, run
+from labse_jax.base.errors import InputError, run, unicode_text
 from labse_jax.encoding.encode_functions import encode_function
 from labse_jax.encoding.vector_files import is_stored, rows_of, texts_beside
 from labse_jax.mining.texts import Text, read_text
@@ -97,9 +97,6 @@ def _given(queries):
   for query in queries:
     if not query:
       raise InputError("--query is empty; a text is needed.")
-    # Python's stand-ins for bytes of the command line that are no text.
-    if any("\ud800" <= letter <= "\udfff" for letter in query):
-      raise InputError(f"--query {ascii(query)}: is not UTF-8.")
   numbers = range(len(queries))
   return Text(queries, [number + 1 for number in numbers], np.array(numbers))
 
@@ -166,15 +163,15 @@ def _parsed(argv):
   a_line = "a query a line, or NAME.npy with their vectors, beside NAME.txt"
   add("--queries", metavar="FILE", group=queries, help=a_line)
   once = "a query; may be given several times"
-  add("--query", action="append", metavar="TEXT", group=queries, help=once)
+  add("--query", action="append", type=unicode_text, metavar="TEXT", group=queries, help=once)
   add("--k", type=int, default=5, metavar="N", help="lines for each query, or for each line")
   add("--threshold", type=float, metavar="X", help="leave out what has a lower cosine")
   add("--output", metavar="FILE.tsv", help="where the table is written, instead of stdout")
   parser.add_dtype()
   of_lines = "put before each line, instead of the folder's own default prompt"
-  add("--prompt", metavar="TEXT", help=of_lines)
+  add("--prompt", type=unicode_text, metavar="TEXT", help=of_lines)
   of_queries = "put before each query, instead of the folder's prompt 'query', or else its default"
-  add("--query-prompt", metavar="TEXT", help=of_queries)
+  add("--query-prompt", type=unicode_text, metavar="TEXT", help=of_queries)
   args = parser.parse_args(argv)
   _check(args)
   return args

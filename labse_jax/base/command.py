@@ -4,7 +4,7 @@ import argparse
 import os
 import re
 
-from labse_jax.base.errors import InputError, alike
+from labse_jax.base.errors import InputError, alike, unicode_text
 from labse_jax.base.version import __version__
 
 DTYPES = ("float32", "bfloat16")
@@ -21,6 +21,7 @@ PLAIN = (  # What argparse says, and the same in our words.
   (r"argument (\S+): not allowed with argument (.*)", r"\2 and \1 cannot both be given"),
   (r"argument (\S+): invalid int value: '(.*)'", r"\1 \2: a whole number is needed"),
   (r"argument (\S+): invalid float value: '(.*)'", r"\1 \2: a number is needed"),
+  (r"argument (\S+): invalid unicode_text value: '(.*)'", r"\1 \2: Unicode text is needed"),
   (r"ambiguous option: (\S+) could match (.*)", r"\1 may be any of \2; write all of it"),
   (r"argument (.*)", r"\1"),
 )
@@ -75,7 +76,7 @@ class Command(argparse.ArgumentParser):
   def add_prompt(self):
     """Adds --prompt."""
     help = "put before each text, instead of the folder's own default prompt"
-    return self.add("--prompt", metavar="TEXT", help=help)
+    return self.add("--prompt", type=unicode_text, metavar="TEXT", help=help)
 
   def add_data(self, **options):
     """Adds --data, a dataset; required unless the options say else."""

@@ -98,3 +98,16 @@ def known(kind, name, choices):
     hint = nearest(name, choices) or "."
     raise InputError(f"Unknown {kind} {name!r}{hint} Choose from {choices}.")
   return name
+
+
+def unicode_text(text, where=""):
+  """Returns `text` if it can be written as UTF-8; else raises InputError, after `where`.
+
+  Python puts stand-ins (surrogates) into a text for bytes of the command line that are no UTF-8.
+  """
+  try:
+    text.encode("utf-8")
+  except UnicodeEncodeError as error:
+    near = text[max(0, error.start - 20) : error.end + 20]
+    raise InputError(f"{where}{ascii(near)} is not Unicode text.") from None
+  return text

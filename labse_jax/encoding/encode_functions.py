@@ -1,12 +1,27 @@
 """Functions from texts to vectors, and what calls them."""
 
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+import os
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from labse_jax.base.errors import InputError
 from labse_jax.encoding import vector_files
 
+if TYPE_CHECKING:  # Late where it runs: `--help` does not wait for JAX.
+  from tqdm import tqdm
 
-def load_encode(model, *, dtype="float32", prompt=None):
+  from labse_jax.encoding.sentence_encoder import SentenceEncoder
+
+Encode = Callable[[list[str]], np.ndarray]
+
+
+def load_encode(
+  model: str | os.PathLike, *, dtype: str = "float32", prompt: str | None = None
+) -> Encode:
   """A function from a list of sentences to unit vectors, float32 [N, D].
 
   `model` is a sentence-transformers folder, or a .npy file of vectors that another system made.
@@ -20,7 +35,13 @@ def load_encode(model, *, dtype="float32", prompt=None):
   return encode_function(encoder, prompt=prompt, progress=True)
 
 
-def encode_function(encoder, *, prompt=None, progress=False, warn=True):
+def encode_function(
+  encoder: SentenceEncoder,
+  *,
+  prompt: str | None = None,
+  progress: bool = False,
+  warn: bool = True,
+) -> Encode:
   """A function from a list of sentences to unit vectors, float32 [N, D], by a SentenceEncoder.
 
   `progress` shows a bar on a terminal; the other options are those of `SentenceEncoder.encode`.
@@ -39,7 +60,9 @@ def encode_function(encoder, *, prompt=None, progress=False, warn=True):
   return encode
 
 
-def encode_distinct(pairs, encode):
+def encode_distinct(
+  pairs: Iterable[tuple[Sequence[str], Sequence[str]]], encode: Encode
+) -> tuple[dict[str, int], np.ndarray]:
   """Encodes each distinct text of pairs of texts once; returns ({text: row}, vectors [N, D]).
 
   English sides repeat between languages. Raises InputError where a vector is not finite.
@@ -58,7 +81,9 @@ def encode_distinct(pairs, encode):
   return row_of, vectors_ND
 
 
-def encode_once(encoder, texts, prompt, bar):
+def encode_once(
+  encoder: SentenceEncoder, texts: Sequence[str], prompt: str | None, bar: tqdm
+) -> tuple[np.ndarray, int, int]:
   """Encodes each distinct one of N texts once, and moves `bar` by the texts that are done.
 
   Returns (unit vectors [N, P] float16, distinct texts that were cut, distinct texts).
@@ -80,7 +105,7 @@ def encode_once(encoder, texts, prompt, bar):
   return vectors_UP[row_N], cut, len(distinct)
 
 
-def number_distinct(texts):
+def number_distinct(texts: Iterable[str]) -> tuple[np.ndarray, np.ndarray]:
   """Numbers the U distinct ones of N texts; returns (each text's number [N], first places [U])."""
   number_of = {}
   first = []

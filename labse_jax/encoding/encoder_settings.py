@@ -1,11 +1,13 @@
 """What can be read from a SentenceEncoder and set on it; each value is checked when it is set."""
 
 import operator
+from typing import NoReturn
 
 import jax
 
-from labse_jax.base.errors import InputError, known
+from labse_jax.base.errors import InputError, known, unicode_text
 from labse_jax.encoding import habits
+from labse_jax.encoding.packed_forward import PackedForward
 from labse_jax.model_folder.prompts import SIMILARITIES, check_default, checked
 
 # sentence-transformers' models always have these two; they are empty where a folder lacks them.
@@ -15,7 +17,14 @@ USUAL_PROMPTS = {"query": "", "document": ""}
 class EncoderSettings:
   """The settings of an encoder of the PackedForward `packed`, which are kept under its names."""
 
-  def __init__(self, packed, *, max_length, prompts, default_prompt):
+  def __init__(
+    self,
+    packed: PackedForward,
+    *,
+    max_length: int,
+    prompts: dict[str, str],
+    default_prompt: str | None,
+  ):
     self._packed = packed
     self._default_prompt_name = None
     self._similarity_fn_name = SIMILARITIES[0]
@@ -24,14 +33,14 @@ class EncoderSettings:
     self.prompts = prompts
     self.default_prompt_name = default_prompt
 
-  def __getattr__(self, name):
+  def __getattr__(self, name: str) -> NoReturn:
     """Is called for a name that there is not; says what to do instead."""
     raise AttributeError(habits.no_attribute(name, _names(self)))
 
-  def __setattr__(self, name, value):
-    # A setting that is spelt wrongly must not be passed over.
-    if not name.startswith("_") and (name in habits.READ_ONLY or name not in _names(self)):
-      raise AttributeError(habits.no_setting(name, _names(self)))
+  def __setattr__(self, name: str, value: object) -> None:
+    # A setting that is spelt wrongly must not be passed over, nor a method be lost.
+    if not name.startswith("_") and name not in _settable(self):
+      raise AttributeError(habits.no_setting(name, _names(self), _settable(self)))
     object.__setattr__(self, name, value)
 
   @property
@@ -40,7 +49,7 @@ class EncoderSettings:
     return self._max_seq_length
 
   @max_seq_length.setter
-  def max_seq_length(self, value: int):
+  def max_seq_length(self, value: int) -> None:
     longest = self._packed.module.bert.longest
     if not 3 <= _whole("max_seq_length", value) <= longest:
       raise InputError(
@@ -54,7 +63,7 @@ class EncoderSettings:
     return self._truncate_dim
 
   @truncate_dim.setter
-  def truncate_dim(self, value: int | None):
+  def truncate_dim(self, value: int | None) -> None:
     self._truncate_dim = checked_count("truncate_dim", value)
 
   @property
@@ -63,7 +72,7 @@ class EncoderSettings:
     return self._prompts
 
   @prompts.setter
-  def prompts(self, value: dict[str, str]):
+  def prompts(self, value: dict[str, str]) -> None:
     value = checked(value)
     if self._default_prompt_name is not None and self._default_prompt_name not in value:
       raise InputError(
@@ -78,7 +87,7 @@ class EncoderSettings:
     return self._default_prompt_name
 
   @default_prompt_name.setter
-  def default_prompt_name(self, value: str | None):
+  def default_prompt_name(self, value: str | None) -> None:
     check_default(value, self._prompts)
     self._default_prompt_name = value
 
@@ -88,7 +97,7 @@ class EncoderSettings:
     return self._similarity_fn_name
 
   @similarity_fn_name.setter
-  def similarity_fn_name(self, value: str):
+  def similarity_fn_name(self, value: str) -> None:
     self._similarity_fn_name = known("similarity_fn_name", value, SIMILARITIES)
 
   @property
@@ -125,7 +134,7 @@ class EncoderSettings:
     if prompt is not None:
       if not isinstance(prompt, str):
         raise InputError(f"prompt is a text; got {prompt!r}. prompt_name takes the name of one.")
-      return prompt
+      return unicode_text(prompt, "prompt: ")
     name = self.default_prompt_name if prompt_name is None else prompt_name
     if name is None:
       return ""
@@ -133,7 +142,7 @@ class EncoderSettings:
     return prompts[known("prompt_name", name, prompts)]
 
 
-def checked_count(name, value):
+def checked_count(name: str, value: int | None) -> int | None:
   """`value` if it is None or a whole number from 1 on; else raises InputError."""
   if value is not None and _whole(name, value) < 1:
     raise InputError(f"{name} = {value}; it must be at least 1.")
@@ -150,3 +159,9 @@ def _whole(name, value):
 def _names(encoder):
   """The public names of an encoder."""
   return [name for name in dir(type(encoder)) if not name.startswith("_")]
+
+
+def _settable(encoder):
+  """The public names of an encoder that can be set: properties that have a setter."""
+  kind = type(encoder)
+  return [name for name in _names(encoder) if getattr(getattr(kind, name), "fset", None)]

@@ -3,6 +3,8 @@
 docs/sentence_transformers.md is the same as a table, and a test holds them together.
 """
 
+from collections.abc import Iterable
+
 from labse_jax.base.errors import nearest
 
 DEVICES = (
@@ -22,6 +24,7 @@ POOL = "encode uses every device of the machine by itself"
 SAVE = "encoder.save(FOLDER) writes everything"
 DOWNLOAD = "`hf download ORG/NAME --local-dir FOLDER` takes such options; open FOLDER then"
 TRUNCATE = "set encoder.truncate_dim, or give truncate_dim to encode"
+SIMILARITY = "set encoder.similarity_fn_name to 'cosine', 'dot', 'euclidean' or 'manhattan'"
 OPTIONS = "dtype, prompts, default_prompt_name, similarity_fn_name and truncate_dim are the options"
 CARD = "the folder's README.md is the model card; edit it there"
 TORCH = "it is a part of PyTorch's modules; this model is JAX's"
@@ -78,18 +81,39 @@ _ARGUMENTS = {
   "only vectors of sentences are made, none of tokens": "output_value",
   'vectors are float32; vectors.astype("float16") makes them smaller': "precision",
   "encode_query and encode_document are the tasks": "task",
-  "call it with the sentences first, without a name": "inputs",
 }
 # What there is to read, and not to set.
 READ_ONLY = {
   "device": DEVICES,
   "dtype": DTYPE,
   "dimension": TRUNCATE,
+  "get_embedding_dimension": TRUNCATE,
+  "get_sentence_embedding_dimension": TRUNCATE,
+  "similarity": SIMILARITY,
+  "similarity_pairwise": SIMILARITY,
   "params": "encoder.set_params(PARAMS) puts others on the devices",
   "tokenizer": "it belongs to the folder; `labse-jax trim` and `extend` change it",
 }
-# What means the same here as an argument that was left away.
-USUAL = (None, False, "sentence_embedding", "float32")
+# What means the same here as an argument that was left away, beside None.
+_USUAL = {
+  "model_kwargs": ({},),
+  "config_kwargs": ({},),
+  "processor_kwargs": ({},),
+  "tokenizer_kwargs": ({},),
+  "processing_kwargs": ({},),
+  "local_files_only": (False,),
+  "token": (False,),
+  "use_auth_token": (False,),
+  "create_model_card": (True,),
+  "num_workers": (0,),
+  "trust_remote_code": (False,),
+  "safe_serialization": (True,),
+  "convert_to_tensor": (False,),
+  "output_value": ("sentence_embedding",),
+  "precision": ("float32",),
+}
+# There, None asks for the vectors of tokens too.
+_NOT_NONE = ("output_value",)
 
 
 def _by_name(groups):
@@ -100,7 +124,7 @@ ATTRIBUTES = _by_name(_ATTRIBUTES)
 ARGUMENTS = _by_name(_ARGUMENTS)
 
 
-def no_attribute(name, names):
+def no_attribute(name: str, names: Iterable[str]) -> str:
   """The message for an attribute that there is not; `names` are those that there are."""
   if name in ATTRIBUTES:
     return f"SentenceEncoder has no {name}: {ATTRIBUTES[name]}."
@@ -108,22 +132,18 @@ def no_attribute(name, names):
   return f"SentenceEncoder has no {name!r}{hint} help(SentenceEncoder) shows all."
 
 
-def no_setting(name, names):
-  """The message where a name is set that cannot be; `names` are those that there are."""
+def no_setting(name: str, names: Iterable[str], settable: Iterable[str]) -> str:
+  """The message where a name is set that is not `settable`; `names` are those that there are."""
   if name in READ_ONLY:
     return f"{name} cannot be set: {READ_ONLY[name]}."
+  if name in names:
+    return f"{name} is a method and cannot be set; {', '.join(settable)} can."
   return no_attribute(name, names)
 
 
-def check_arguments(call, given, names):
-  """Raises TypeError for the arguments that `call` does not take; `names` are those that it takes.
-
-  One that only says what is usual here, such as convert_to_tensor=False, passes.
-  """
-  for name, value in given.items():
-    if name in ARGUMENTS:
-      if not any(value is usual or str(value) == usual for usual in USUAL):
-        raise TypeError(f"{call} takes no {name}: {ARGUMENTS[name]}.")
-    else:
-      taken = ", ".join(names)
-      raise TypeError(f"{call} takes no {name!r}{nearest(name, names) or '.'} It takes {taken}.")
+def is_usual(name: str, value: object) -> bool:
+  """Whether the argument `name`, which is not taken, says no more than what is done without it."""
+  if value is None:
+    return name not in _NOT_NONE
+  # By type too: to Python 0 is False, and an array has no truth.
+  return any(type(value) is type(one) and value == one for one in _USUAL.get(name, ()))

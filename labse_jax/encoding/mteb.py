@@ -1,8 +1,15 @@
 """A model folder as a model of the package mteb: `mteb.evaluate(Encoder("FOLDER"), tasks)`."""
 
+from __future__ import annotations
+
+from collections.abc import Iterable
 import hashlib
 import json
+import os
 import pathlib
+from typing import TYPE_CHECKING
+
+import numpy as np
 
 from labse_jax import model_folder
 from labse_jax.base.errors import InputError
@@ -14,6 +21,9 @@ try:
   from mteb.models.model_meta import ScoringFunction
 except ImportError as error:
   raise InputError(f"mteb is needed: pip install 'labse_jax[mteb]' ({error}).") from None
+if TYPE_CHECKING:
+  from mteb.abstasks.task_metadata import TaskMetadata
+  from mteb.types import PromptType
 
 
 class Encoder(AbsEncoder):
@@ -26,8 +36,15 @@ class Encoder(AbsEncoder):
   """
 
   def __init__(
-    self, model_name, revision=None, *, device=None, dtype="float32", prompts=None, precision=None
-  ):
+    self,
+    model_name: str | os.PathLike,
+    revision: str | None = None,
+    *,
+    device: str | None = None,
+    dtype: str = "float32",
+    prompts: dict[str, str] | None = None,
+    precision: str | None = None,
+  ) -> None:
     dtype = precision or dtype
     del device  # The protocol gives it; JAX has chosen.
     self.model = SentenceEncoder.load(model_name, dtype=dtype)
@@ -48,7 +65,16 @@ class Encoder(AbsEncoder):
       }
     )
 
-  def encode(self, inputs, *, task_metadata, hf_split, hf_subset, prompt_type=None, **kwargs):
+  def encode(
+    self,
+    inputs: Iterable[dict[str, list[str]]],
+    *,
+    task_metadata: TaskMetadata,
+    hf_split: str,
+    hf_subset: str,
+    prompt_type: PromptType | None = None,
+    **kwargs: object,
+  ) -> np.ndarray:
     """Vectors [N, D] of the texts of mteb's batches, with the prompt of the task."""
     texts = []
     for batch in inputs:

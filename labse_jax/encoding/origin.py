@@ -1,6 +1,7 @@
 """The model folder that an encoder is opened from, and that is written again to save it."""
 
 import dataclasses
+import os
 import pathlib
 
 from labse_jax import model_folder
@@ -19,9 +20,9 @@ class Origin:
   """A folder that was opened, and the size and time of each of its files then."""
 
   folder: pathlib.Path
-  stamps: dict
+  stamps: dict[pathlib.Path, tuple[int, int]]
 
-  def write(self, path, **settings):
+  def write(self, path: str | os.PathLike, **settings: object) -> None:
     """Writes the folder's content to `path`, with these fields of its ModelFolder changed.
 
     The weights are read again, because those on the devices may be of another type. Raises
@@ -34,7 +35,9 @@ class Origin:
     model_folder.write(path, dataclasses.replace(content, **settings))
 
 
-def opened(name, dtype):
+def opened(
+  name: str | os.PathLike, dtype: str
+) -> tuple[model_folder.ModelFolder, heads.SentenceModel, Tokenizer, Origin]:
   """Opens a model folder; returns (its ModelFolder, its module in `dtype`, Tokenizer, Origin)."""
   known("dtype", dtype, DTYPES)
   folder = model_folder.located(name)

@@ -1,11 +1,14 @@
 """Token ids to vectors: packed into rows, in batches of few shapes, on every local device."""
 
+from collections.abc import Mapping, Sequence
+
 import jax
 import numpy as np
 
 from labse_jax.base.sharding import batch_sharding, make_mesh
 from labse_jax.data.batches import packing
 from labse_jax.models import bert
+from labse_jax.models.heads import SentenceModel
 
 ROW_LENGTHS = (32, 128, 512)  # The limit of a call replaces the last.
 TOKENS_PER_DEVICE = 1024  # Larger batches leave the cache of a CPU core.
@@ -21,7 +24,7 @@ class PackedForward:
   It keeps nothing between two calls, so threads may share it.
   """
 
-  def __init__(self, module, mesh=None):
+  def __init__(self, module: SentenceModel, mesh: jax.sharding.Mesh | None = None) -> None:
     # Layer by layer: a scan would copy each layer's weights out of the stack in every batch.
     self.module = module.clone(bert=module.bert.clone(unstacked=True))
     self.mesh = mesh or make_mesh(devices=jax.local_devices())
@@ -30,12 +33,18 @@ class PackedForward:
       self._apply, static_argnames="slots", out_shardings=batch_sharding(self.mesh)
     )
 
-  def set_params(self, params):
+  def set_params(self, params: Mapping) -> None:
     """Puts a parameter tree on every device."""
     params = params | {"bert": bert.unstack(params["bert"], self.module.bert.dtype)}
     self.params = jax.device_put(params, jax.NamedSharding(self.mesh, jax.P()))
 
-  def vectors(self, tokens, *, longest, tokens_per_device=TOKENS_PER_DEVICE):
+  def vectors(
+    self,
+    tokens: Sequence[np.ndarray],
+    *,
+    longest: int,
+    tokens_per_device: int = TOKENS_PER_DEVICE,
+  ) -> np.ndarray:
     """Vectors [N, D] of N arrays of ids, none of which has more than `longest`."""
     lengths_N = np.array([len(ids) for ids in tokens])
     vectors_ND = np.zeros((len(tokens), self.module.out_width), np.float32)
@@ -63,7 +72,7 @@ class PackedForward:
     return z_RSD[row_N, slot_N]
 
   @property
-  def on_cpu(self):
+  def on_cpu(self) -> bool:
     """Whether the devices are a CPU's."""
     return self.mesh.devices.flat[0].platform == "cpu"
 
@@ -76,7 +85,7 @@ class PackedForward:
     return self.module.apply({"params": params}, tokens_BL, segments_BL, positions_BL, slots=slots)
 
 
-def row_lengths(longest):
+def row_lengths(longest: int) -> tuple[int, ...]:
   """The lengths of rows, in ascending order, for sentences of at most `longest` tokens."""
   return (*(length for length in ROW_LENGTHS if length < longest), longest)
 

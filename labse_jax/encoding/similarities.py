@@ -4,12 +4,13 @@ A distance is given with a minus sign, so that more always means nearer.
 """
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from labse_jax.base.errors import InputError
 from labse_jax.base.unit_vectors import unit
 
 
-def of_all(name, x_ND, y_MD):
+def of_all(name: str, x_ND: ArrayLike, y_MD: ArrayLike) -> np.ndarray:
   """The similarity `name` of each row of x with each row of y: [N, M]."""
   x_ND, y_MD = _comparable(x_ND, y_MD)
   if name == "cosine":
@@ -23,7 +24,7 @@ def of_all(name, x_ND, y_MD):
   return similarity_NM
 
 
-def of_pairs(name, x_ND, y_ND):
+def of_pairs(name: str, x_ND: ArrayLike, y_ND: ArrayLike) -> np.ndarray:
   """The similarity `name` of each row of x with the same row of y: [N]."""
   x_ND, y_ND = _comparable(x_ND, y_ND)
   if len(x_ND) != len(y_ND):
@@ -49,9 +50,24 @@ def _comparable(*sides):
   """Both sides as matrices of at least float32; a vector becomes a row."""
   arrays = []
   for side in sides:
-    array = np.atleast_2d(np.asarray(side))
+    array = np.atleast_2d(_numbers(side))
     arrays.append(array.astype(np.result_type(array, np.float32), copy=False))
   shapes = " and ".join(str(array.shape) for array in arrays)
   if any(array.ndim != 2 for array in arrays) or arrays[0].shape[1] != arrays[1].shape[1]:
     raise InputError(f"Vectors [N, D] of one width D can be compared; got {shapes}.")
   return arrays
+
+
+def _numbers(side):
+  """What is compared as an array of numbers; raises InputError for texts, and for uneven rows."""
+  try:
+    array = np.asarray(side)
+  except ValueError:
+    raise InputError("Vectors of one width can be compared; got rows of several lengths.") from None
+  except TypeError as error:  # A tensor on a GPU says what to do.
+    raise InputError(f"A {type(side).__name__} is no array of vectors ({error}).") from error
+  if array.dtype.kind in "US":
+    raise InputError("similarity compares vectors; got texts. Give it encoder.encode(TEXTS).")
+  if array.dtype.kind in "OMm":
+    raise InputError(f"Vectors of numbers can be compared; got {type(side).__name__}.")
+  return array

@@ -1,5 +1,6 @@
 """A file of lines into a file of vectors, chunk by chunk; a killed run goes on."""
 
+from collections.abc import Mapping
 import io
 import itertools
 import json
@@ -10,12 +11,21 @@ import numpy as np
 
 from labse_jax.base import console, files, interrupts
 from labse_jax.base.errors import InputError
+from labse_jax.encoding.sentence_encoder import SentenceEncoder
 
 FLOAT_BYTES = 4
 GOES_ON = "The same command goes on from here."
 
 
-def encode_file(encoder, source, output, *, identity, prompt=None, progress=None):
+def encode_file(
+  encoder: SentenceEncoder,
+  source: str | os.PathLike,
+  output: str | os.PathLike,
+  *,
+  identity: Mapping[str, str | None],
+  prompt: str | None = None,
+  progress: bool | None = None,
+) -> tuple[int, int]:
   """Streams the lines of `source` into the .npy file `output`; returns (lines, lines cut).
 
   Vectors gather in `output`.partial, beside a note that says what they are vectors of; `identity`

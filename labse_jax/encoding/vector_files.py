@@ -1,5 +1,7 @@
 """Vectors that another system made, NAME.npy beside NAME.txt, in the place of a model."""
 
+from collections.abc import Callable, Sequence
+import os
 import pathlib
 import zipfile
 
@@ -10,12 +12,12 @@ from labse_jax.base.files import COMPRESSIONS, read_lines, replacing
 from labse_jax.base.unit_vectors import unit
 
 
-def is_stored(model):
+def is_stored(model: str | os.PathLike) -> bool:
   """Whether a --model is a file of vectors and not a folder."""
   return str(model).endswith(".npy")
 
 
-def texts_beside(path):
+def texts_beside(path: str | os.PathLike) -> pathlib.Path:
   """The file, perhaps compressed, whose line N is the text of row N of the .npy file `path`.
 
   Raises InputError where one of the two is missing.
@@ -31,7 +33,7 @@ def texts_beside(path):
   raise InputError(f"{texts}: no such file; line N is needed there as the text of row N of {path}.")
 
 
-def load_encode(path):
+def load_encode(path: str | os.PathLike) -> Callable[[list[str]], np.ndarray]:
   """A function from a list of sentences to unit vectors, float32 [N, D], that looks them up.
 
   Row N of the .npy file, of float16 or float32, is the vector of line N of the .txt file. Raises
@@ -54,7 +56,7 @@ def load_encode(path):
   return encode
 
 
-def rows_of(path, numbers):
+def rows_of(path: str | os.PathLike, numbers: Sequence[int]) -> np.ndarray:
   """The unit vectors, float32 [N, D], of the N lines that have these numbers, from 1.
 
   Raises InputError for what `load_encode` does.
@@ -98,7 +100,7 @@ def _read(path):
   return vectors_ND
 
 
-def write_texts(path, texts):
+def write_texts(path: str | os.PathLike, texts: Sequence[str]) -> int:
   """Writes texts one a line, for another system to encode; returns how many there are.
 
   Raises InputError for a text that has a line break.

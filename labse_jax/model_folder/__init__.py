@@ -101,8 +101,6 @@ def read(folder, *, pretraining=False):
 def describe(folder):
   """Reads a folder as `read` does, but without the tensors: `params` is None."""
   folder = located(folder)
-  if not folder.is_dir():
-    raise InputError(f"{folder}: no such folder; a model folder is needed.")
   encoder, head, dense = sentence_modules.read(folder)
   path = encoder / "config.json"
   if not path.is_file():

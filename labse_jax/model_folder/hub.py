@@ -8,9 +8,11 @@ from labse_jax.base.errors import InputError
 from labse_jax.model_folder import sentence_modules
 
 NAME = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
+SHORT_NAME = re.compile(r"[A-Za-z0-9][\w.-]*")
 # What a model folder is read from; weights in other formats are left where they are.
 WANTED = ("*.json", "*.txt", "*.model", "*.safetensors")
 UNWANTED = ("onnx/*", "openvino/*")
+DOWNLOAD = "Where there is a network, run `hf download {} --local-dir FOLDER`; then give FOLDER."
 FILES = {"allow_patterns": WANTED, "ignore_patterns": UNWANTED}
 
 
@@ -20,15 +22,37 @@ def located(name):
   A path that exists always wins. Where there is none, and `name` is like ORG/NAME, the model is
   taken from the hub's cache or fetched. Raises InputError with what to do where that cannot be.
   """
-  path = pathlib.Path(os.path.expanduser(name))
-  # Beside a folder runs/, "runs/new" is a path that is spelt wrongly, and no name on the hub.
-  if path.exists() or not NAME.fullmatch(str(name)) or path.parent.exists():
+  path = pathlib.Path(os.path.expanduser(checked_name(name)))
+  if path.exists():
+    if not path.is_dir():
+      raise InputError(f"{path}: is a file; a model folder is needed.")
     return path
+  # Beside a folder runs/, "runs/new" is a path that is spelt wrongly, and no name on the hub.
+  if not NAME.fullmatch(str(name)) or path.parent.exists():
+    raise InputError(f"{path}: no such folder; a model folder is needed.{_organisation(name)}")
   try:
     import huggingface_hub.errors
   except ImportError:
-    raise _missing(name, "pip install 'labse_jax[hub]' lets it be fetched by this name") from None
+    why = ". `pip install 'labse_jax[hub]'` lets it be fetched from the Hugging Face hub"
+    raise _missing(name, why) from None
   return _cached(huggingface_hub, name) or _fetched(huggingface_hub, name)
+
+
+def checked_name(name):
+  """Returns `name` if it can be the name of a folder; else raises InputError."""
+  if not isinstance(name, str | os.PathLike) or not os.fspath(name):
+    raise InputError(f"{name!r} names no folder; give a path, such as 'models/mine'.")
+  return name
+
+
+def _organisation(name):
+  """What to do where `name` may be the short name of a model of the hub, such as LaBSE."""
+  if not SHORT_NAME.fullmatch(str(name)):
+    return ""
+  return (
+    " If you mean the model of the Hugging Face hub, its name has an organisation, such as "
+    "sentence-transformers/LaBSE."
+  )
 
 
 def _cached(huggingface_hub, name):
@@ -47,14 +71,17 @@ def _fetched(huggingface_hub, name):
   try:
     folder = pathlib.Path(huggingface_hub.snapshot_download(name, **FILES))
   except errors.GatedRepoError:
-    raise _missing(name, "the Hugging Face hub wants you to log in first: hf auth login") from None
+    raise _missing(
+      name, ", and the Hugging Face hub wants you to log in: `hf auth login`"
+    ) from None
   except errors.RepositoryNotFoundError:
-    raise _missing(name, "the Hugging Face hub has none of this name either") from None
+    raise _missing(name, ", and the Hugging Face hub has none of this name", "") from None
   except (OSError, ValueError, errors.HfHubHTTPError):
     # No network, or a network that does not lead to the hub.
-    raise _missing(name, "the Hugging Face hub cannot be reached from here") from None
+    raise _missing(name, ", and the Hugging Face hub cannot be reached from here") from None
   if not _has_weights(folder):  # Without a network it gives what the cache has of it.
-    raise _missing(name, "no safetensors of it could be fetched, the only weights that are read")
+    why = ", and no safetensors of it could be fetched, the only weights that are read"
+    raise _missing(name, why)
   return folder
 
 
@@ -67,9 +94,5 @@ def _has_weights(folder):
   return all(any(part.glob("*.safetensors")) for part in (encoder, dense) if part)
 
 
-def _missing(name, why):
-  return InputError(
-    f"{name}: no such folder; a model folder is needed. If it is a model of the Hugging Face hub: "
-    f"{why}; or download it where there is a network, by `hf download {name} --local-dir FOLDER`, "
-    "and give FOLDER."
-  )
+def _missing(name, why, do=DOWNLOAD):
+  return InputError(f"{name}: no such folder{why}. {do.format(name)}".rstrip())

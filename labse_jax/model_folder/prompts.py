@@ -1,6 +1,6 @@
 """config_sentence_transformers.json: the prompts of a model, and how its vectors are compared."""
 
-from labse_jax.base.errors import InputError
+from labse_jax.base.errors import InputError, unicode_text
 from labse_jax.base.files import read_json, write_json
 
 NAME = "config_sentence_transformers.json"
@@ -44,12 +44,19 @@ def checked(given):
   prompts = {}
   for name, text in given.items() if isinstance(given, dict) else [(None, given)]:
     if not isinstance(name, str) or not isinstance(text, str | None):
-      raise InputError(f"prompts is {given!r}; an object of texts is needed.")
-    prompts[name] = text or ""
+      raise InputError(
+        f"prompts is {given!r}; a dict of texts is needed, such as {{'query': 'query: '}}."
+      )
+    unicode_text(name, "prompts: ")
+    prompts[name] = unicode_text(text or "", f"prompts: {name}: ")
   return prompts
 
 
 def check_default(name, prompts):
   """Raises InputError unless `name` is None or that of a prompt."""
   if name is not None and name not in list(prompts):  # JSON may hold what has no hash.
-    raise InputError(f"default_prompt_name is {name!r}; one of {sorted(prompts)}.")
+    if not prompts:
+      raise InputError(f"default_prompt_name is {name!r}, but there are no prompts to choose from.")
+    raise InputError(
+      f"default_prompt_name is {name!r}; choose from {sorted(prompts)}, or None for no prompt."
+    )

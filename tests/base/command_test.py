@@ -16,6 +16,7 @@ def parser():
   command.add("--note", metavar="TEXT", help="what to mend")
   command.add("--field.NAME", metavar="VALUE", help="a field")
   command.add_dtype()
+  command.add_prompt()
   return command
 
 
@@ -66,6 +67,8 @@ def test_the_version(capsys):
     (["--input", "a", "b"], "Unknown argument 'b'."),
     (["--input", "a", "b", "c d"], "Unknown arguments 'b', 'c d'."),
     (["--input", "a", "--f", "tsv"], "--f may be any of --format, --field.NAME; write all of it."),
+    # Bytes that are no UTF-8 arrive as stand-ins.
+    (["--input", "a", "--prompt", "a\udcff"], r"--prompt a\udcff: Unicode text is needed."),
   ],
 )
 def test_what_is_wrong_is_one_line(words, message):

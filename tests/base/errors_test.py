@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from labse_jax.base.errors import InputError, alike, known, listed, nearest, run
+from labse_jax.base.errors import InputError, alike, known, listed, nearest, run, unicode_text
 
 
 def raising(error):
@@ -110,3 +110,9 @@ run(main, [])
 """
   done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=15)
   assert (done.returncode, done.stderr) == (130, "labse-jax: interrupted\n")
+
+
+def test_text_that_is_no_unicode_is_refused():
+  assert unicode_text("é😀") == "é😀"
+  with pytest.raises(InputError, match=r"^prompt: 'a\\udcff' is not Unicode text\.$"):
+    unicode_text("a\udcff", "prompt: ")

@@ -8,7 +8,7 @@ import pytest
 
 from labse_jax import encode
 from labse_jax.base.errors import run
-from labse_jax.encoding import sentence_encoder, streaming
+from labse_jax.encoding import chunked_encoder, streaming
 from labse_jax.encoding.sentence_encoder import SentenceEncoder
 from tests.support.uneven_lines import uneven_lines
 
@@ -21,7 +21,7 @@ def lines(real_lines):
 @pytest.fixture
 def text(tmp_path, lines, monkeypatch):
   """A file of `lines` on chunks of 10: eight chunks, the last one of two lines."""
-  monkeypatch.setattr(sentence_encoder, "CHUNK", 10)
+  monkeypatch.setattr(chunked_encoder, "CHUNK", 10)
   path = tmp_path / "in.txt"
   path.write_text("\n".join(lines), "utf-8")
   return path
@@ -107,6 +107,9 @@ def test_other_bad_arguments_are_one_line(tiny_folder, text, tmp_path, capsys):
   assert "no such folder" in capsys.readouterr().err
   assert command(tiny_folder, text, tmp_path) == 2
   assert "is a folder" in capsys.readouterr().err
+  assert command(tiny_folder, text, tmp_path / "o.npy", "--prompt", "a\udcff") == 2
+  assert "--prompt a\\udcff: Unicode text is needed" in capsys.readouterr().err
+  assert not list(tmp_path.glob("o.npy*"))
 
 
 def test_ctrl_c_is_130_without_a_traceback_and_can_go_on(

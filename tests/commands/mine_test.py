@@ -12,7 +12,8 @@ import pytest
 from labse_jax import mine
 from labse_jax.base import errors
 from labse_jax.data.filters import language_id, writing_systems
-from labse_jax.encoding import sentence_encoder
+from labse_jax.encoding import chunked_encoder
+from labse_jax.encoding.sentence_encoder import SentenceEncoder
 from labse_jax.mining import calibration, vectors_beside
 from labse_jax.mining.texts import read_text
 from labse_jax.neighbours import exact, margin
@@ -35,7 +36,7 @@ def texts(tmp_path, real_lines):
 @pytest.fixture
 def command(tiny_folder, texts, tmp_path, monkeypatch, capsys):
   """command("--k", 2, ...) -> (exit status, what was printed); the output is tmp_path / "out"."""
-  monkeypatch.setattr(sentence_encoder, "CHUNK", 16)
+  monkeypatch.setattr(chunked_encoder, "CHUNK", 16)
 
   def call(*words):
     folder = {"--source": tmp_path / "a.deu", "--target": tmp_path / "b.eng.gz"}
@@ -188,7 +189,7 @@ def test_a_killed_run_goes_on_to_the_same_bytes(command, tmp_path, monkeypatch, 
   command()
   whole = (tmp_path / "out").read_bytes()
   (tmp_path / "out").unlink()
-  original = sentence_encoder.SentenceEncoder.encode_counted
+  original = SentenceEncoder.encode_counted
   calls = []
   allowed_calls = chunks
 
@@ -198,7 +199,7 @@ def test_a_killed_run_goes_on_to_the_same_bytes(command, tmp_path, monkeypatch, 
       raise KeyboardInterrupt
     return original(self, *arguments, **options)
 
-  monkeypatch.setattr(sentence_encoder.SentenceEncoder, "encode_counted", stopping)
+  monkeypatch.setattr(SentenceEncoder, "encode_counted", stopping)
   assert command()[0] == 130 and not (tmp_path / "out").exists()
   allowed_calls = 100
   calls.clear()

@@ -208,7 +208,7 @@ QUERY = ("--query", "who")
     ((*MODEL, *INPUT, "--queries", "empty.txt"), "empty.txt: is empty"),
     ((*MODEL, *INPUT, "--queries", "q", *QUERY), "--queries and --query cannot both be given"),
     ((*MODEL, *INPUT, "--query", " "), "--query is empty"),
-    ((*MODEL, *INPUT, "--query", "\udcff"), "--query '\\udcff': is not UTF-8"),
+    ((*MODEL, *INPUT, "--query", "\udcff"), "--query \\udcff: Unicode text is needed"),
     ((*MODEL, *INPUT, *QUERY, "--k", 13), "--k 13: 1 to 12 is allowed; lines.txt has 12 distinct"),
     ((*MODEL, *INPUT, *QUERY, "--k", 0), "--k 0: 1 to 12 is allowed"),
     ((*MODEL, *INPUT, "--k", 12), "--k 12: 1 to 11 is allowed; lines.txt has 11 others"),

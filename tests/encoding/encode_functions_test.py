@@ -5,8 +5,9 @@ import pytest
 from tqdm import tqdm
 
 from labse_jax.base.errors import InputError
-from labse_jax.encoding import encode_functions, sentence_encoder
+from labse_jax.encoding import chunked_encoder, encode_functions
 from labse_jax.encoding.encode_functions import encode_distinct, encode_function, number_distinct
+from labse_jax.encoding.sentence_encoder import SentenceEncoder
 
 TEXTS = ["a", "b", "a", "c", "b", "a"]
 
@@ -26,7 +27,7 @@ def test_an_encoder_gives_unit_vectors_and_is_quiet_if_asked(tmp_path, with_head
   from labse_jax import model_folder
 
   model_folder.write(tmp_path / "m", with_head("mean", 0, False))
-  encoder = sentence_encoder.SentenceEncoder.load(tmp_path / "m")
+  encoder = SentenceEncoder.load(tmp_path / "m")
   capsys.readouterr()
   long = "x " * 200
   vectors_ND = encode_function(encoder, warn=False, progress=True)([long, "b"])
@@ -63,8 +64,8 @@ def test_a_text_that_comes_again_is_encoded_once(tiny_encoder, monkeypatch):
     seen.append(part)
     return real(part, **options)
 
-  monkeypatch.setattr(sentence_encoder, "CHUNK", 2)
-  monkeypatch.setattr(tiny_encoder, "encode_counted", encode)
+  monkeypatch.setattr(chunked_encoder, "CHUNK", 2)
+  monkeypatch.setitem(vars(tiny_encoder), "encode_counted", encode)
   with tqdm(total=7, disable=None) as bar:
     got, *counts = encode_functions.encode_once(tiny_encoder, [*TEXTS, "x " * 200], "", bar)
   assert seen == [["a", "b"], ["c", "x " * 200]] and counts == [1, 4]

@@ -54,9 +54,9 @@ def test_prompts_and_the_default_one(encoder, tiny_encoder):
   np.testing.assert_array_equal(encoder.encode("a"), tiny_encoder.encode("query: a"))
   with pytest.raises(InputError, match="'query' is not among the prompts .*None first"):
     encoder.prompts = {"other": ""}
-  with pytest.raises(InputError, match="default_prompt_name is 'passage'; one of"):
+  with pytest.raises(InputError, match="default_prompt_name is 'passage'; choose from .*, or None"):
     encoder.default_prompt_name = "passage"
-  with pytest.raises(InputError, match="an object of texts is needed"):
+  with pytest.raises(InputError, match="a dict of texts is needed"):
     encoder.prompts = ["query: "]
   encoder.default_prompt_name = None
   np.testing.assert_array_equal(encoder.encode("a"), tiny_encoder.encode("a"))

@@ -6,7 +6,7 @@ import re
 import pytest
 
 from labse_jax.encoding import habits
-from labse_jax.encoding.sentence_encoder import ENCODE_OPTIONS, OPTIONS, SentenceEncoder
+from labse_jax.encoding.sentence_encoder import ENCODE_NAMES, OPENING_NAMES, SentenceEncoder
 from tests.support.needs import need_torch
 from tests.support.places import ROOT
 
@@ -40,7 +40,9 @@ def test_no_public_name_of_theirs_is_left_out():
 
 
 def test_no_argument_of_theirs_is_left_out():
-  own = {"self", "kwargs", "model_name_or_path", "path", *OPTIONS, *ENCODE_OPTIONS}
+  own = {"kwargs", *OPENING_NAMES, *ENCODE_NAMES}
+  for call in (SentenceEncoder.__init__, SentenceEncoder.encode, SentenceEncoder.save):
+    own |= set(inspect.signature(call).parameters)
   kind = theirs()
   *_, arguments = tables()
   for call in (kind.__init__, kind.encode, kind.encode_query, kind.encode_document, kind.save):
@@ -85,9 +87,42 @@ def test_an_argument_without_sense_here_says_what_to_do(tiny_encoder, tiny_folde
     assert "\n" not in str(caught.value)
 
 
-def test_what_is_usual_here_passes(tiny_encoder):
+def test_what_is_usual_here_passes(tiny_encoder, tiny_folder, tmp_path):
   usual = {"convert_to_tensor": False, "device": None, "precision": "float32", "pool": None}
   assert tiny_encoder.encode("a", output_value="sentence_embedding", **usual).shape == (32,)
+  empty = dict.fromkeys(("model_kwargs", "tokenizer_kwargs", "config_kwargs"), {})
+  encoder = SentenceEncoder(tiny_folder, trust_remote_code=False, token=None, **empty)
+  encoder.save(tmp_path / "m", safe_serialization=True, create_model_card=True, model_name=None)
+
+
+@pytest.mark.parametrize(
+  ("name", "value"),
+  [
+    ("safe_serialization", False),
+    ("safe_serialization", 1),
+    ("create_model_card", False),
+    ("trust_remote_code", True),
+    ("model_kwargs", {"torch_dtype": "float16"}),
+    ("output_value", None),  # It asks for the vectors of tokens too.
+    ("output_value", "float32"),
+    ("device", False),
+  ],
+)
+def test_what_is_usual_for_another_argument_does_not_pass(name, value):
+  assert not habits.is_usual(name, value)
+
+
+def test_only_settings_can_be_set(tiny_encoder):
+  wanted = {
+    "encode": "encode is a method and cannot be set; default_prompt_name, .*truncate_dim can",
+    "get_embedding_dimension": "cannot be set: set encoder.truncate_dim",
+    "similarity": "cannot be set: set encoder.similarity_fn_name to 'cosine', 'dot'",
+    "similarity_pairwise": "cannot be set: set encoder.similarity_fn_name",
+  }
+  for name, message in wanted.items():
+    with pytest.raises(AttributeError, match=message):
+      setattr(tiny_encoder, name, "dot")
+  assert tiny_encoder.encode("a").shape == (32,)
 
 
 @pytest.mark.parametrize(

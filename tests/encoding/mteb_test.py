@@ -129,7 +129,11 @@ def test_it_is_an_encoder_and_says_what_it_is(encoder, tiny_folder):
 def test_prompts_are_chosen_by_task(tiny_folder, monkeypatch, prompts, prompt_type, expected):
   encoder = Encoder(str(tiny_folder), prompts=prompts)
   asked = []
-  monkeypatch.setattr(encoder.model, "encode", lambda texts, **given: asked.append((texts, given)))
+
+  def encode(texts, **given):
+    asked.append((texts, given))
+
+  monkeypatch.setitem(vars(encoder.model), "encode", encode)
   task = {"task_metadata": metadata("Local", "STS", "x"), "hf_split": "test", "hf_subset": "d"}
   encoder.encode(
     [{"text": ["a", "b"]}, {"text": ["c"]}], prompt_type=prompt_type, batch_size=8, **task

@@ -1,6 +1,7 @@
 """Sentences to vectors: in order, and the same however they are batched."""
 
 import dataclasses
+import inspect
 import threading
 
 import jax
@@ -10,9 +11,10 @@ import pytest
 from labse_jax import model_folder
 from labse_jax.base.errors import InputError
 from labse_jax.base.sharding import make_mesh
-from labse_jax.encoding import sentence_encoder
+from labse_jax.encoding import chunked_encoder
 from labse_jax.encoding.sentence_encoder import SentenceEncoder
 from labse_jax.models import heads
+from labse_jax.tokenizer.tokenizer import Tokenizer
 from tests.support.uneven_lines import uneven_lines
 
 
@@ -45,14 +47,14 @@ def test_order_is_kept_and_batches_change_nothing(tiny_encoder, lines):
 @pytest.mark.heavy
 def test_chunks_of_sentences_change_nothing(tiny_encoder, lines, monkeypatch):
   whole = tiny_encoder.encode(lines)
-  monkeypatch.setattr(sentence_encoder, "CHUNK", 7)
+  monkeypatch.setattr(chunked_encoder, "CHUNK", 7)
   np.testing.assert_allclose(tiny_encoder.encode(lines), whole, atol=1e-6)
 
 
 @pytest.mark.heavy
 def test_one_device_and_eight_give_the_same(tiny_content, lines):
   module = heads.build(tiny_content.model, tiny_content.head)
-  tokenizer = sentence_encoder.Tokenizer(tiny_content.tokenizer_file)
+  tokenizer = Tokenizer(tiny_content.tokenizer_file)
   vectors = [
     SentenceEncoder.of_parts(
       module,
@@ -70,7 +72,7 @@ def test_one_device_and_eight_give_the_same(tiny_content, lines):
 def test_a_default_prompt_that_is_not_there_is_said(tiny_content, tmp_path):
   content = dataclasses.replace(tiny_content, prompts={"query": "q: "}, default_prompt="passage")
   model_folder.write(tmp_path / "m", content)
-  with pytest.raises(InputError, match="default_prompt_name is 'passage'; one of .'query'"):
+  with pytest.raises(InputError, match="default_prompt_name is 'passage'; choose from .'query'"):
     SentenceEncoder.load(tmp_path / "m")
 
 
@@ -98,7 +100,7 @@ def test_the_default_prompt_is_applied_and_can_be_replaced(tmp_path, tiny_conten
 
 
 def test_cut_sentences_are_counted_and_said_once(tiny_encoder, lines, monkeypatch, capsys):
-  monkeypatch.setattr(sentence_encoder, "CHUNK", 5)
+  monkeypatch.setattr(chunked_encoder, "CHUNK", 5)
   sentences = ["x " * 300, *lines[:20], "x " * 200]
   lengths = tiny_encoder.tokenizer.encode(sentences, 4096)[0]
   expected = sum(len(tokens) > 64 for tokens in lengths)
@@ -129,6 +131,8 @@ def test_progress_is_shown_only_on_demand(tiny_encoder, capsys):
     (["a"], {"prompt": 3}, "prompt is a text; got 3"),
     (["a"], {"batch_size": 2.5}, "batch_size = 2.5; a whole number"),
     ([[b"a"]], {}, "got bytes"),
+    (["\ud800"], {}, "encode: '.ud800' is not Unicode text"),
+    (["a"], {"prompt": "a\udcff"}, "prompt: 'a.udcff' is not Unicode text"),
     (["a"], {"truncate_dim": 0}, "truncate_dim = 0"),
     (["a"], {"batch_size": -1}, "batch_size"),
   ],
@@ -155,6 +159,11 @@ def test_settings_are_given_where_a_folder_is_opened(tiny_folder, tiny_encoder):
   encoder = SentenceEncoder(tiny_folder, truncate_dim=4, similarity_fn_name="dot", **given)
   np.testing.assert_array_equal(encoder.encode("a"), tiny_encoder.encode("b: a")[:4])
   assert encoder.similarity_fn_name == "dot"
+
+
+def test_prompts_that_are_no_dict_are_refused(tiny_folder):
+  with pytest.raises(InputError, match="prompts is 'query: '; a dict of texts is needed, such as"):
+    SentenceEncoder(tiny_folder, prompts="query: ")
 
 
 def test_prompts_are_chosen_as_in_sentence_transformers(tiny_folder, tiny_encoder):
@@ -196,6 +205,18 @@ def test_similarities_of_its_vectors(tiny_encoder):
   np.testing.assert_allclose(tiny_encoder.similarity_pairwise(vectors, vectors), [1, 1], atol=1e-6)
 
 
+def test_type_hints_are_whole():
+  for name in dir(SentenceEncoder):
+    kind = inspect.getattr_static(SentenceEncoder, name)
+    if name.startswith("_") and name != "__init__":
+      continue
+    function = getattr(kind, "fget", None) or getattr(SentenceEncoder, name)
+    signature = inspect.signature(function)
+    assert signature.return_annotation is not signature.empty, name
+    for parameter in signature.parameters.values():
+      assert parameter.name == "self" or parameter.annotation is not signature.empty, name
+
+
 def test_ids_are_padded(tiny_encoder):
   got = tiny_encoder.tokenize(["one two three", "", "x " * 99])
   tokens, _ = tiny_encoder.tokenizer.encode(["one two three", "", "x " * 99], 64)
@@ -205,6 +226,8 @@ def test_ids_are_padded(tiny_encoder):
     assert set(ids[mask == 0]) <= {tiny_encoder.tokenizer.special_ids["pad"]}
   assert tiny_encoder.tokenize([])["input_ids"].shape == (0, 0)
   assert tiny_encoder.tokenize("one")["input_ids"].shape[0] == 1
+  with pytest.raises(InputError, match="tokenize: '.ud800' is not Unicode text"):
+    tiny_encoder.tokenize(["\ud800"])
 
 
 def test_threads_get_what_they_get_alone(tiny_folder, lines):

@@ -55,3 +55,27 @@ def test_shapes_that_do_not_fit_are_said():
     of_all("cosine", X, Y[:, :6])
   with pytest.raises(InputError, match="row by row; got 5 and 4 rows"):
     of_pairs("cosine", X, Y)
+
+
+class OnAnotherDevice:
+  """A tensor that NumPy cannot read."""
+
+  def __array__(self, *_, **__):
+    raise TypeError("use Tensor.cpu() first")
+
+
+@pytest.mark.parametrize(
+  ("side", "message"),
+  [
+    ("a", r"got texts. Give it encoder.encode\(TEXTS\)"),
+    (["a", "b"], "got texts"),
+    (None, "Vectors of numbers can be compared; got NoneType"),
+    (OnAnotherDevice(), r"A OnAnotherDevice is no array of vectors .use Tensor.cpu\(\) first"),
+    ([[1.0], [1.0, 2.0]], "one width can be compared; got rows of several lengths"),
+  ],
+)
+def test_what_is_no_vector_is_refused(side, message):
+  for function in (of_all, of_pairs):
+    with pytest.raises(InputError, match=message) as caught:
+      function("cosine", side, side)
+    assert "\n" not in str(caught.value)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from labse_jax.base.errors import InputError
-from labse_jax.encoding import sentence_encoder, streaming
+from labse_jax.encoding import chunked_encoder, streaming
 from tests.support.uneven_lines import uneven_lines
 
 
@@ -20,7 +20,7 @@ def lines(real_lines):
 @pytest.fixture
 def text(tmp_path, lines, monkeypatch):
   """A file of `lines` on chunks of 10: eight chunks, the last one of two lines."""
-  monkeypatch.setattr(sentence_encoder, "CHUNK", 10)
+  monkeypatch.setattr(chunked_encoder, "CHUNK", 10)
   path = tmp_path / "in.txt"
   path.write_text("\n".join(lines), "utf-8")
   return path
@@ -80,8 +80,8 @@ def test_lines_are_not_held(tiny_encoder, text, tmp_path, monkeypatch):
   text.write_text("\n".join(f"line {n}" for n in range(300)))
   one = tiny_encoder.encode_counted
   monkeypatch.setattr(streaming.files, "read_lines", read_lines)
-  monkeypatch.setattr(
-    tiny_encoder, "encode_counted", lambda *a, **k: (most.append(len(alive)), one(*a, **k))[1]
+  monkeypatch.setitem(
+    vars(tiny_encoder), "encode_counted", lambda *a, **k: (most.append(len(alive)), one(*a, **k))[1]
   )
   encode_file(tiny_encoder, text, tmp_path / "o.npy")
   assert len(most) == 30 and max(most) <= 21
@@ -105,7 +105,7 @@ def kill_after(tiny_encoder, monkeypatch):
       encoded.extend(sentences)
       return plain(sentences, **options)
 
-    monkeypatch.setattr(tiny_encoder, "encode_counted", dying)
+    monkeypatch.setitem(vars(tiny_encoder), "encode_counted", dying)
     return encoded
 
   return after

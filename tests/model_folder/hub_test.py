@@ -55,7 +55,7 @@ def test_a_folder_on_disk_wins(cache, tiny_folder, tmp_path, monkeypatch):
 
 def test_a_snapshot_without_weights_is_not_taken(cache, tiny_folder):
   (cache(tiny_folder) / "model.safetensors").unlink()
-  with pytest.raises(InputError, match="no safetensors of it could be fetched.*; or download it"):
+  with pytest.raises(InputError, match="no safetensors of it could be fetched.*run `hf download"):
     located(NAME)
 
 
@@ -83,8 +83,12 @@ def test_a_snapshot_of_transformers_alone_is_taken_without_a_network(cache, tiny
 
 
 def test_what_is_not_in_the_cache_says_how_to_download_it(cache):
-  with pytest.raises(InputError, match=f"{NAME}: no such folder.*`hf download {NAME} --local-dir"):
+  with pytest.raises(InputError, match="no such folder") as caught:
     SentenceEncoder(NAME)
+  assert str(caught.value) == (
+    f"{NAME}: no such folder, and the Hugging Face hub cannot be reached from here. Where there is "
+    f"a network, run `hf download {NAME} --local-dir FOLDER`; then give FOLDER."
+  )
 
 
 def test_only_what_is_read_is_fetched(monkeypatch, tiny_folder):
@@ -106,11 +110,14 @@ def test_only_what_is_read_is_fetched(monkeypatch, tiny_folder):
 
 @pytest.mark.parametrize(
   ("error", "said"),
-  [("GatedRepoError", "log in first"), ("RepositoryNotFoundError", "none of this name either")],
+  [
+    ("GatedRepoError", "log in: `hf auth"),
+    ("RepositoryNotFoundError", "none of this name.$"),
+  ],
 )
 def test_what_the_hub_answers_is_said(monkeypatch, error, said):
   hub = pytest.importorskip("huggingface_hub", reason="needs labse_jax[hub]")
-  kind = getattr(hub.errors, error)
+  kind = getattr(importlib.import_module("huggingface_hub.errors"), error)
 
   def download(*_, local_files_only=False, **__):
     raise FileNotFoundError if local_files_only else kind.__new__(kind)
@@ -127,7 +134,7 @@ def test_without_the_package_one_line_says_what_is_needed(monkeypatch):
   assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("path", ["nothing", "/no/such", "runs/wrong", "a/b/c", "./a/b", "../x/y"])
+@pytest.mark.parametrize("path", ["./nothing", "/no/such", "runs/wrong", "a/b/c", "../x/y"])
 def test_a_path_that_is_missing_says_what_it_said(tmp_path, monkeypatch, path):
   monkeypatch.setitem(sys.modules, "huggingface_hub", None)
   monkeypatch.chdir(tmp_path)
@@ -138,8 +145,35 @@ def test_a_path_that_is_missing_says_what_it_said(tmp_path, monkeypatch, path):
   assert said.endswith(": no such folder; a model folder is needed.")
 
 
+@pytest.mark.parametrize("name", ["LaBSE", "all-MiniLM-L6-v2"])
+def test_a_short_name_of_the_hub_is_told_its_whole_one(tmp_path, monkeypatch, name):
+  monkeypatch.chdir(tmp_path)
+  with pytest.raises(InputError) as caught:
+    SentenceEncoder(name)
+  assert str(caught.value) == (
+    f"{name}: no such folder; a model folder is needed. If you mean the model of the Hugging Face "
+    "hub, its name has an organisation, such as sentence-transformers/LaBSE."
+  )
+
+
+def test_a_file_is_no_folder(tiny_folder):
+  path = tiny_folder / "config.json"
+  with pytest.raises(InputError, match=f"{path}: is a file; a model folder is needed"):
+    SentenceEncoder(path)
+
+
+@pytest.mark.parametrize("name", ["", None, 3, b"tiny"])
+def test_what_names_no_folder_is_refused(tiny_folder, tiny_encoder, monkeypatch, name):
+  monkeypatch.chdir(tiny_folder)  # An empty name would be this folder.
+  for call in (SentenceEncoder, model_folder.describe, tiny_encoder.save):
+    with pytest.raises(InputError, match="names no folder; give a path") as caught:
+      call(name)
+    assert repr(name) in str(caught.value)
+
+
 def test_the_home_folder_is_expanded(tiny_folder, monkeypatch):
   monkeypatch.setenv("HOME", str(tiny_folder.parent))
   assert located("~/tiny") == tiny_folder
   assert model_folder.describe("~/tiny").max_length == 64
-  assert str(located("~nobody-of-this-name/x")) == "~nobody-of-this-name/x"
+  with pytest.raises(InputError, match="^~nobody-of-this-name/x: no such folder"):
+    located("~nobody-of-this-name/x")

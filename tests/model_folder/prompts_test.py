@@ -28,8 +28,13 @@ def test_no_file_is_no_prompt(tmp_path):
 @pytest.mark.parametrize(
   ("said", "message"),
   [
-    ({"prompts": {"q": 3}}, "transformers.json: prompts is .*an object of texts"),
-    ({"default_prompt_name": "q"}, "transformers.json: default_prompt_name is 'q'; one of"),
+    ({"prompts": {"q": 3}}, "transformers.json: prompts is .*a dict of texts"),
+    (
+      {"default_prompt_name": "q"},
+      "json: default_prompt_name is 'q', but there are no prompts",
+    ),
+    ({"prompts": {"q": "\ud800"}}, "prompts: q: '.ud800' is not Unicode text"),
+    ({"prompts": {"\ud800": "q"}}, "prompts: '.ud800' is not Unicode text"),
     ({"truncate_dim": 8}, "truncate_dim is not supported"),
   ],
 )
