@@ -215,7 +215,7 @@ def test_wrong_input_is_one_line_and_writes_nothing(command, model, texts, tmp_p
   (tmp_path / "full").mkdir()
   (tmp_path / "full" / "thesis.txt").write_text("ten years of work")
   for flags, message in (
-    ({"text": tmp_path / "none"}, "none: no such folder"),
+    ({"text": tmp_path / "none"}, "none: no such file or folder"),
     ({"text": tmp_path / "empty"}, "The text has no line"),
     ({"text": tmp_path / "pipe"}, "pipe: is read more than once"),
     ({"model": tmp_path / "none"}, "none: no such folder"),

@@ -99,7 +99,7 @@ def test_dense_and_normalisation(activation, f, params):
   [
     ({}, {"pooling": "avg"}, {}, "pooling 'avg'"),
     ({}, {"dense_activation": "than"}, {}, "did you mean 'tanh'"),
-    ({"activation": "geLU"}, {}, {}, "'geLU'. Choose from"),
+    ({"activation": "geLU"}, {}, {}, "'geLU'; did you mean 'gelu'"),
     ({}, {}, {"dtype": "float16"}, "did you mean 'bfloat16'"),
     ({"heads": 3}, {}, {}, "heads = 3 does not divide width = 8"),
   ],
