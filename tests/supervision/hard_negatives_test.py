@@ -13,6 +13,7 @@ from labse_jax.base import fingerprint
 from labse_jax.base.errors import InputError
 from labse_jax.base.sharding import make_mesh
 from labse_jax.data.dataset import open_dataset
+from labse_jax.encoding.encode_functions import encode_function
 from labse_jax.encoding.sentence_encoder import SentenceEncoder
 from labse_jax.supervision import hard_negatives, manifest
 from labse_jax.supervision.hard_negatives import look_up
@@ -56,7 +57,7 @@ def copy(data, mined, tmp_path):
 
 @pytest.mark.heavy
 def test_texts_are_the_nearest_of_the_language(data, mined, tiny_folder):
-  encode = SentenceEncoder.load(tiny_folder).encode
+  encode = encode_function(SentenceEncoder.load(tiny_folder))  # Unit vectors.
   negatives_NK, _ = hard_negatives.mine(data, encode, RULE)
   of_pairs = look_up(data, model=tiny_folder, k=5, margin=-2.0)
   texts = of_pairs(np.arange(PAIRS))
