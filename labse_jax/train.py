@@ -115,11 +115,11 @@ def train(config, workdir):
   if config.get("init") and not (workdir / "config.json").exists():
     check_init(task)
 
-  with jax.set_mesh(mesh), Stopper() as stopper:
+  with jax.set_mesh(mesh):
     batches = task.batches()
     data = iter(batches)
     checkpoints = Checkpoints(workdir / "checkpoints")
-    run = Run(config, workdir, mesh, stages, evals, checkpoints, stopper)
+    run = Run(config, workdir, mesh, stages, evals, checkpoints, Stopper())
     planned, _ = recorded_plan(workdir)
     state = checkpoints.restore(lambda step: stage_at(stages, step, planned).abstract, data)
     key = jax.random.key(config.seed)
@@ -130,8 +130,10 @@ def train(config, workdir):
       say(f"{workdir}: goes on from step {step} of {int(state['total'])}.")
       # Mined negatives are no part of the checkpoint: they lie in the workdir.
       data = task.refreshed(data, step, workdir)
-    state = loop(run, state, data, key)
-    export(run, state)
+    # Before the first step there is nothing to save: a signal ends the process at once there.
+    with run.stopper:
+      state = loop(run, state, data, key)
+      export(run, state)
 
 
 def begin(run, batches, data, key, started):
