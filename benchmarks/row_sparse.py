@@ -64,7 +64,7 @@ def prepare(task, mesh, optimizer):
   state["total"] = jnp.int32(1000)
   step = train.make_train_step(task, optimizer, abstract, schedule)
   compiled = step.lower(abstract, task.batch_shapes(), jax.random.key(1)).compile()
-  settle = optimizer.make_settle(abstract, lambda state: train.rate_of(state, schedule))
+  settle = optimizer.make_settle(abstract, lambda state: optim.rate_of(state, schedule))
   return compiled, state, settle
 
 

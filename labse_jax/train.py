@@ -34,7 +34,7 @@ from labse_jax.configs.machine_rows import settle_rows
 from labse_jax.configs.ranges import check_ranges
 from labse_jax.data.batches.streams import to_devices
 from labse_jax.training import optim, stacking
-from labse_jax.training.budget import expected, steps_within, time_left
+from labse_jax.training.budget import expected, length_in_words, steps_within, time_left
 from labse_jax.training.checkpoint import Checkpoints
 from labse_jax.training.evals import Evaluation, evaluate, make_evals
 from labse_jax.training.metrics import StepLog
@@ -71,6 +71,15 @@ class Stage:
   settle: Callable  # The state -> the parameters as they are to be used.
   grow: Callable  # The state of the stage before -> that of this one.
   label: dict  # What the metrics say of the stage.
+  compiled: bool = False  # Whether `step` has been called.
+
+  def step(self, state, batch, key):
+    """train_step; its first call compiles, and that is told when it begins."""
+    if not self.compiled:
+      self.compiled = True
+      of_stage = f" of stage {self.span.number}" if self.label else ""
+      say(f"compiling the step{of_stage}.")
+    return self.train_step(state, batch, key)
 
 
 @dataclasses.dataclass
@@ -115,12 +124,16 @@ def train(config, workdir):
   if config.get("init") and not (workdir / "config.json").exists():
     check_init(task)
 
-  with jax.set_mesh(mesh), Stopper() as stopper:
+  planned, _ = recorded_plan(workdir)
+  length = f"{planned:,} steps" if planned else length_in_words(config)
+  say(f"{workdir}: a run of {length}. Opening the data and the vocabulary.")
+  with jax.set_mesh(mesh):
     batches = task.batches()
     data = iter(batches)
     checkpoints = Checkpoints(workdir / "checkpoints")
-    run = Run(config, workdir, mesh, stages, evals, checkpoints, stopper)
-    planned, _ = recorded_plan(workdir)
+    run = Run(config, workdir, mesh, stages, evals, checkpoints, Stopper())
+    if planned is not None:
+      say("reading the newest checkpoint.")
     state = checkpoints.restore(lambda step: stage_at(stages, step, planned).abstract, data)
     key = jax.random.key(config.seed)
     if state is None:
@@ -130,8 +143,10 @@ def train(config, workdir):
       say(f"{workdir}: goes on from step {step} of {int(state['total'])}.")
       # Mined negatives are no part of the checkpoint: they lie in the workdir.
       data = task.refreshed(data, step, workdir)
-    state = loop(run, state, data, key)
-    export(run, state)
+    # Before the first step there is nothing to save: a signal ends the process at once there.
+    with run.stopper:
+      state = loop(run, state, data, key)
+      export(run, state)
 
 
 def begin(run, batches, data, key, started):
@@ -142,6 +157,7 @@ def begin(run, batches, data, key, started):
   killed keeps its schedule and its end.
   """
   stage = run.stages[0]
+  say("making the weights and the state of the optimiser.")
   state = stage.init(key)
   state["params"] = warm_start(state["params"], stage.task)
   total = run.config.total_steps
@@ -186,7 +202,7 @@ def trial_step(stage, state, data, key, mesh):
   def step():
     nonlocal state
     batch = to_devices(next(data), batch_sharding(mesh))
-    state, metrics = stage.train_step(state, batch, key)
+    state, metrics = stage.step(state, batch, key)
     jax.block_until_ready(metrics)
 
   return step
@@ -228,7 +244,7 @@ def loop(run, state, data, key):
         log.restart_clock()
 
       batch = next(data)
-      state, metrics = stage.train_step(state, to_devices(batch, sharding), key)
+      state, metrics = stage.step(state, to_devices(batch, sharding), key)
       # The devices are at work on this step: time to fetch the metrics of the one before.
       log.flush()
       log.hold(step, metrics | stage.label, batch)
@@ -297,7 +313,7 @@ def make_stage(config, mesh, span, *, several):
     abstract=abstract,
     init=init,
     train_step=make_train_step(task, optimizer, abstract, schedule, freeze),
-    settle=optimizer.make_settle(abstract, lambda state: rate_of(state, schedule)),
+    settle=optimizer.make_settle(abstract, lambda state: optim.rate_of(state, schedule)),
     grow=grow,
     label={"stage": span.number} if several else {},
   )
@@ -326,13 +342,6 @@ def make_state(task, optimizer, mesh, freeze=()):
   return abstract, jax.jit(init, out_shardings=shardings(abstract))
 
 
-def rate_of(state, schedule):
-  """The learning rate as a function of the step, or of an array of steps."""
-  first = schedule.span.first(state["total"])
-  steps = schedule.span.end(state["total"]) - first
-  return lambda step: optim.learning_rate(step - first, steps, **schedule.options)
-
-
 def make_train_step(task, optimizer, abstract, schedule, freeze=()):
   """state, batch, key -> state, metrics; compiled once, the old state's memory is used again.
 
@@ -343,7 +352,7 @@ def make_train_step(task, optimizer, abstract, schedule, freeze=()):
   @functools.partial(jax.jit, donate_argnums=0, out_shardings=(shardings(abstract), None))
   def train_step(state, batch, key):
     before = state
-    rate_at = rate_of(state, schedule)
+    rate_at = optim.rate_of(state, schedule)
     state, batch, rows = optimizer.narrow(state, batch, rate_at)
     batch = batch | {"step": state["step"]}
     key = jax.random.fold_in(key, state["step"])

@@ -23,6 +23,7 @@ WAKE = signal.SIGURG  # Its handler does nothing, and nobody else sends it.
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 _kept = []  # Functions that give words for what a command keeps, the innermost last.
+_answers = []  # Functions that `answered` was given, the innermost last.
 
 
 class Interrupted(KeyboardInterrupt):
@@ -45,6 +46,27 @@ def kept(words):
     raise
   finally:
     _kept.remove(words)
+
+
+@contextlib.contextmanager
+def answered(answer):
+  """Where this block has its own handlers, `answer(number, count)` is called for each signal.
+
+  A thread calls it at once, also while the main thread is within a call into C, where a handler has
+  to wait. `count` is 1 for the block's first signal. Without `watched` around it nobody calls it.
+  """
+  count = 0
+
+  def counted(number):
+    nonlocal count
+    count += 1
+    answer(number, count)
+
+  _answers.append(counted)
+  try:
+    yield
+  finally:
+    _answers.remove(counted)
 
 
 def farewell(words=()):
@@ -138,8 +160,13 @@ class _Watcher:
       if not numbers:
         return
       (number,) = numbers
+      if number not in SIGNALS:
+        continue
       # A run of training has a handler of its own, which saves what it has.
-      if number in SIGNALS and signal.getsignal(number) == self.interrupt:
+      if signal.getsignal(number) != self.interrupt:
+        for answer in _answers[-1:]:
+          answer(number)
+      else:
         if asked:
           self._end(number)
         asked = number

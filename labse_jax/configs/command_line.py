@@ -11,7 +11,7 @@ from ml_collections import config_flags
 from labse_jax.base.command import Command
 from labse_jax.base.errors import InputError
 from labse_jax.base.plugins import module_of, where_it_failed
-from labse_jax.configs import experiment_files, fields, loss_options
+from labse_jax.configs import experiment_files, fields, loss_options, optional_fields
 
 FIELD = re.compile(r"--(no)?config[.\[]")
 PLAIN = (  # How absl begins what it says of a flag, and the same in our words.
@@ -40,7 +40,13 @@ def parse(parser, argv):
   """
   own, changes = _split(argv)
   args = parser.parse_args(own if argv else ["--help"])
-  config = _load(args.config, changes)
+  try:
+    config = _load(args.config, changes)
+  except InputError as error:
+    if not args.fields:
+      raise
+    # A list needs the config, and some configs need what they are to be made of.
+    raise InputError(f"{error} With --fields behind that, the fields are listed.") from error
   if args.fields:
     print(fields.table(config))
     sys.exit(0)
@@ -82,6 +88,8 @@ def _load(experiment, changes):
   """The config of `FILE.py:arg` with its fields changed, as `_split` gives the changes."""
   config = _made_by(experiment)
   changes, asked = loss_options.split(changes)
+  for name, _ in changes:
+    optional_fields.let_set(config, FIELD.sub("", name))
   words = [name if value is None else f"{name}={value}" for name, value in changes]
   try:
     _change(config, words)

@@ -3,6 +3,7 @@
 import ml_collections
 
 from labse_jax.base.errors import alike
+from labse_jax.configs import field_habits, optional_fields
 
 PREFIX = "config."
 MOST_NEAR = 3
@@ -20,8 +21,11 @@ def fields(config, prefix=PREFIX):
 
 
 def table(config):
-  """The fields as text, one a line, as a command line would set them."""
+  """The fields as text, one a line, as a command line would set them; then those not set."""
   rows = [(path, _shown(value)) for path, value in fields(config)]
+  for path, default in optional_fields.not_set(config).items():
+    what = "not set" if isinstance(default, type) else f"not set; default {_shown(default)}"
+    rows.append((PREFIX + path, what))
   width = max((len(path) for path, _ in rows), default=0)
   return "\n".join(f"{path:{width}}  {value}".rstrip() for path, value in rows)
 
@@ -32,12 +36,28 @@ def unknown_field(config, path):
   known = [known for known, _ in fields(config)]
   if path in known:
     return None
-  # A section alone is no field: its own are meant.
-  near = [one for one in known if one.startswith(path + ".")] or _near(path, known)
+  known += [PREFIX + one for one in optional_fields.not_set(config)]
   text = f"Unknown config field {path!r}"
+  # A section alone is no field: its own are meant.
+  near = [one for one in known if one.startswith(path + ".")]
+  habit = None if near else _habit(path, known)
+  if habit:
+    return f"{text}; {habit}."
+  near = near or _near(path, known)
   if not near:
     return f"{text}; see the list of them by --fields."
   return f"{text}; did you mean {' or '.join(repr(one) for one in near[:MOST_NEAR])}?"
+
+
+def _habit(path, known):
+  """What to say where the last part of a path is, or is nearest to, a name from elsewhere."""
+  last = path.rpartition(".")[2]
+  # Where both are equally near, the name is one of ours in another section.
+  ours = [one.rpartition(".")[2] for one in known]
+  nearest = alike(last, [*ours, *field_habits.names()])
+  if not nearest or nearest[0] in ours:
+    return None
+  return field_habits.field_of(nearest[0])
 
 
 def _near(path, known):

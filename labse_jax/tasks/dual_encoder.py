@@ -87,12 +87,13 @@ class Task(EncoderTask):
       self.other_models = {TEACHER: teacher["model"]}
     return teacher
 
-  def fingerprints(self):
-    """Those of every task, then those of the other models that the run depends on."""
-    found = super().fingerprints()
+  def hashed(self):
+    """What every task names, then the other models that the run depends on."""
+    found = super().hashed()
     for section in (self.teacher, self.hard):
       if section:
-        found.append(model_folder.fingerprint_of(section["model"]))
+        folder = section["model"]
+        found.append((str(folder), model_folder.fingerprint_of(folder)))
     return found
 
   def batches(self):
@@ -119,6 +120,8 @@ class Task(EncoderTask):
       teachers.check_same_tokens(self.teacher, tokenizer, self.prompt, config.length)
     negatives = hard_negatives.look_up(dataset, **self.hard) if self.hard else None
     tokenise_first = config.get("tokenise_first", False)
+    if tokenise_first:
+      say(f"splitting the {len(drawn):,} pairs into word pieces.")
     return self._batches(dataset, tokenizer, negatives, tokenise_first=tokenise_first)
 
   def _batches(self, dataset, tokenizer, negatives, *, tokenise_first=False):

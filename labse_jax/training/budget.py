@@ -35,6 +35,7 @@ def steps_within(seconds, started, trials):
   `trials` are (share of all steps, function that makes one such step and waits for its end). All
   hosts get the same number. Raises InputError where there would be fewer steps than kinds.
   """
+  say(f"timing some steps, to plan how many fit into {seconds:g} seconds.")
   times = []
   each = 0.0
   for share, step in trials:
@@ -50,6 +51,14 @@ def steps_within(seconds, started, trials):
     )
   say(f"{steps:,} steps of {each:.2f} s for the {left:.0f} s that are left of {seconds:g}.")
   return Plan(steps, times)
+
+
+def length_in_words(config):
+  """How long the run of a config is: the seconds that it asks for, or its steps."""
+  if config.seconds:
+    return f"{config.seconds:g} seconds"
+  steps = config.total_steps or sum(length for _, length in config.get("stages", ()))
+  return f"{steps:,} steps"
 
 
 def time_left(spans, seconds, total):
@@ -97,11 +106,14 @@ def in_words(seconds):
 class Pace:
   """How long a step takes, by the last ones that a run made; of several stages, by the last's.
 
-  A stage's first step also compiles, and does not count.
+  A stage's first step also compiles, and does not count. Where planned(steps done), the seconds
+  that the others take by times from before the run, is given, it stands in for what is not known
+  yet. The later stages then take as much more or less than planned as the last steps do.
   """
 
-  def __init__(self, stages=1):
+  def __init__(self, stages=1, planned=None):
     self.stages = stages
+    self.planned = planned
     self.stage = None
     self.seconds = collections.deque(maxlen=PACE_STEPS)
     self.told = False
@@ -114,23 +126,30 @@ class Pace:
     else:
       self.seconds.append(seconds)
 
-  def left(self, steps):
-    """About the seconds that so many more steps take, None where that is not known yet."""
-    if self.stage != self.stages or sum(self.seconds) < PACE_SECONDS:
+  def left(self, done, total):
+    """About the seconds from step `done` to `total`, None where that is not known yet."""
+    known = sum(self.seconds) >= PACE_SECONDS
+    if self.planned:
+      each = self.planned(done - 1) - self.planned(done)  # A step of this stage, as planned.
+      slower = statistics.mean(self.seconds) / each if known and each else 1.0
+      return self.planned(done) * slower
+    if self.stage != self.stages or not known:
       return None
-    return steps * statistics.mean(self.seconds)
+    return (total - done) * statistics.mean(self.seconds)
 
-  def first_words(self, steps):
+  def first_words(self, done, total):
     """A line for the person, once, as soon as it is known that the steps take a while; or None."""
-    left = self.left(steps)
-    if left is None or self.told:
+    if self.planned or self.told:  # How long the run is has been said.
+      return None
+    left = self.left(done, total)
+    if left is None:
       return None
     self.told = True
     if left < WORTH_SAYING:
       return None
     each = statistics.mean(self.seconds)
     return (
-      f"a step takes about {each:.2g} s; {steps:,} more are done in about {in_words(left)}, "
+      f"a step takes about {each:.2g} s; {total - done:,} more are done in about {in_words(left)}, "
       f"at {_clock_after(left)}."
     )
 

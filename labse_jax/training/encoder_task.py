@@ -59,7 +59,7 @@ class EncoderTask:
     if len(tokenizer) > self.model["vocab_size"]:
       raise InputError(
         f"{tokenizer.path} has {len(tokenizer):,} entries; model.vocab_size is only "
-        f"{self.model['vocab_size']:,}."
+        f"{self.model['vocab_size']:,}; add --config.model.vocab_size={len(tokenizer)}."
       )
     return tokenizer
 
@@ -68,13 +68,21 @@ class EncoderTask:
     return [self.config.data]
 
   def fingerprints(self):
-    """Hashes of what the config only names: the data, the vocabulary, a person's own plug-ins."""
+    """The hashes of `hashed`, which a run's config.json keeps."""
+    return [found for _, found in self.hashed()]
+
+  def hashed(self):
+    """[(path, hash)] of what the config only names: data, vocabulary, a person's own plug-ins."""
     for folder in self.datasets():
       check_folder(folder)
-    tokenizer = fingerprint.of_bytes(self.tokenizer().path.read_bytes())
-    plugged_in = [plugins.content_hash(self.config.get(name, "")) for name in PLUGINS]
-    found = [*map(fingerprint.dataset_sample, self.datasets()), tokenizer]
-    return found + [own for own in plugged_in if own]
+    found = [(str(folder), fingerprint.dataset_sample(folder)) for folder in self.datasets()]
+    path = self.tokenizer().path
+    found.append((str(path), fingerprint.of_bytes(path.read_bytes())))
+    for name in PLUGINS:
+      plugin = self.config.get(name, "")
+      if plugins.is_file(plugin):
+        found.append((plugin, plugins.content_hash(plugin)))
+    return found
 
   def refreshed(self, data, step, workdir, params=None):
     """The iterator that gives the batches from `step` on: `data` itself, unless a task says else.

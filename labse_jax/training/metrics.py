@@ -1,5 +1,6 @@
 """One JSON object a step in metrics.jsonl, TensorBoard beside it, and a line for the person."""
 
+import functools
 import json
 import pathlib
 import time
@@ -20,6 +21,8 @@ SHOWN = (
   "sentences_per_second",
   "negatives",
 )
+# The bar's own time left is not in it: it knows of no stages, and ours stands behind it.
+BAR = "{l_bar}{bar}| {n_fmt}/{total_fmt} [{elapsed}, {rate_fmt}{postfix}]"
 
 
 class Writer:
@@ -32,7 +35,14 @@ class Writer:
     self.file = open(self.path, "a", encoding="utf-8")  # noqa: SIM115
     self.total_steps = total_steps
     self.board = _tensorboard(workdir)
-    self.bar = progress(unit="steps", total=total_steps, initial=first_step)
+    self.first_step = first_step
+
+  @functools.cached_property
+  def bar(self):
+    """The progress bar; drawn with the first step that is done, after lines about compiling."""
+    bar = progress(unit="steps", total=self.total_steps, initial=self.first_step)
+    bar.bar_format = BAR
+    return bar
 
   def write(self, step, metrics):
     """Adds one object {"step": step, ...} of plain numbers."""
@@ -55,7 +65,8 @@ class Writer:
       print(f"step {step}/{self.total_steps}: {', '.join(words)}", flush=True)
 
   def close(self):
-    self.bar.close()
+    if "bar" in vars(self):  # One that was never drawn is not drawn now.
+      self.bar.close()
     self.file.close()
     if self.board:
       self.board.close()
@@ -115,16 +126,15 @@ class StepLog:
 
   `hold` takes what a step returned, still on its way; `flush` fetches and reports it. Only the
   first host writes and shows. Of the steps every `every`-th is reported, the last one, and those
-  with evaluations. left(steps done), where it is given, are the seconds that the others take. Where
-  it is not, the steps of the last of `stages` stages are timed as they come.
+  with evaluations. left(steps done), where it is given, are the seconds that the others take as
+  planned; the steps of `stages` stages are timed as they come (see Pace).
   """
 
   def __init__(self, workdir, *, first, total, every, left=None, stages=1):
     self.workdir = workdir
     self.total = total
     self.every = every
-    self.left = left
-    self.pace = Pace(stages)
+    self.pace = Pace(stages, left)
     self.writer = Writer(workdir, first_step=first, total_steps=total) if is_main() else None
     self.clock = Clock()
     self.held = None
@@ -174,17 +184,14 @@ class StepLog:
       self.writer.write(step, metrics)
       averages = [name for name in evaluated if name.endswith("/accuracy")]
       shown = {name: metrics[name] for name in (*SHOWN, *averages) if name in metrics}
-      self.writer.show(step, shown, self._seconds_left(step + 1))
+      self.writer.show(step, shown, self.pace.left(step + 1, self.total))
       warning = monitors.warning(metrics, step, self.total)
       if warning:
         warn(warning)
-    words = None if self.left else self.pace.first_words(self.total - step - 1)
+    words = self.pace.first_words(step + 1, self.total)
     if words:
       note(words)
     self.writer.bar.update(1)
-
-  def _seconds_left(self, done):
-    return self.left(done) if self.left else self.pace.left(self.total - done)
 
   def close(self):
     """Closes the files."""

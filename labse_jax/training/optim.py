@@ -32,6 +32,13 @@ def transformation(*, clip, b1, b2, epsilon, weight_decay):
   )
 
 
+def rate_of(state, schedule):
+  """The learning rate of a stage's Schedule as a function of the step, or of an array of steps."""
+  first = schedule.span.first(state["total"])
+  steps = schedule.span.end(state["total"]) - first
+  return lambda step: learning_rate(step - first, steps, **schedule.options)
+
+
 def frozen_rows(params, paths):
   """For each leaf of `params`, how much of its axis 0 `paths` freeze: 0, the first k, or WHOLE.
 

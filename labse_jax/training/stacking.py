@@ -61,8 +61,9 @@ def spans(config):
   # Most runs have one stage, which ends where the run does.
   if not stages:
     return [Span(1, config.model.depth, 0, PARTS, shares=True)]
-  known("stacking.moments", config.stacking.moments, MOMENTS)
-  known("stacking.schedule", config.stacking.schedule, SCHEDULES)
+  stacking = config.get("stacking", {})
+  known("stacking.moments", stacking.get("moments"), MOMENTS)
+  known("stacking.schedule", stacking.get("schedule"), SCHEDULES)
   shares = in_shares(config)
   if not shares and (config.total_steps or config.seconds):
     raise InputError("config.stages gives the steps: total_steps and seconds are 0 beside it.")

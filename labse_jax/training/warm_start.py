@@ -13,6 +13,12 @@ from labse_jax.tokenizer.tokenizer import Tokenizer
 
 FREE = ("dropout",)  # Of the model's section, what a folder need not share.
 HEAD = ("pooling", "dense_activation")
+WORDS = {  # The parts of the parameters, as a person calls them.
+  "bert": "the encoder",
+  "dense": "the dense layer after it",
+  "masked_lm": "the head of masked language modelling",
+  "logit_scale": "the options of the loss that are learned",
+}
 
 
 def check_init(task):
@@ -42,6 +48,7 @@ def warm_start(params, task):
 def _of_init(params, task):
   """What the folder of config.init has of `params`; says what."""
   folder = task.config.init
+  say(f"reading the weights of {folder}.")
   content = model_folder.read(folder, pretraining=True)
   _check(content, task)
 
@@ -55,11 +62,15 @@ def _of_init(params, task):
   if "dense" in taken and any(content.head[name] != task.head.get(name) for name in HEAD):
     del taken["dense"]  # Trained under another pooling or activation, it says something else.
   fresh = sorted(task.own(params).keys() - taken.keys())
-  said = f"{folder}: {', '.join(sorted(taken))} taken"
+  said = f"weights taken from {folder}: {_in_words(sorted(taken)) or 'none'}"
   if fresh:
-    said += f"; {', '.join(fresh)} fresh"
+    said += f"; begun anew: {_in_words(fresh)}"
   say(f"{said}.")
   return taken
+
+
+def _in_words(parts):
+  return " and ".join(WORDS.get(name, name) for name in parts)
 
 
 def _check(content, task):

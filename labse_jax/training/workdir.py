@@ -4,16 +4,18 @@ import json
 
 from labse_jax.base import files
 from labse_jax.base.console import is_main
-from labse_jax.base.errors import InputError
+from labse_jax.base.errors import InputError, listed
+from labse_jax.configs import optional_fields
 
 STEPS = "steps.json"
+FINGERPRINTS = "fingerprints"
 # Between a run and its resume.
 FREE_TO_CHANGE = ("evals", "expected", "log_every", "save_every", "seconds")
 
 
 def described(config, task):
   """The config as plain JSON, with fingerprints of the data and the vocabulary."""
-  return json.loads(config.to_json()) | {"fingerprints": task.fingerprints()}
+  return json.loads(config.to_json()) | {FINGERPRINTS: task.fingerprints()}
 
 
 def check_same_run(config, task, workdir):
@@ -24,9 +26,23 @@ def check_same_run(config, task, workdir):
   if before is None:
     return
   changed = [k for k in now if k not in FREE_TO_CHANGE and before.get(k) != now[k]]
+  # Any experiment can set these, so that they can be missing where a run goes on.
+  changed += [k for k in before if k not in now and optional_fields.changes(k, before[k])]
+  if changed == [FINGERPRINTS]:
+    raise InputError(_what_was_edited(workdir, before[FINGERPRINTS], task))
   if changed:
-    was = "; ".join(f"{k}: {before.get(k)} -> {now[k]}" for k in changed)
+    differ = [k for k in changed if k != FINGERPRINTS]  # Other fields name other files.
+    was = "; ".join(f"{k}: {before.get(k)} -> {now.get(k, 'not set')}" for k in differ)
     raise InputError(f"{workdir} holds a run with another config ({was}); use a new workdir.")
+
+
+def _what_was_edited(workdir, before, task):
+  """Which of the files that a config names have changed since the run began, as a sentence."""
+  now = task.hashed()
+  edited = [path for path, found in now if found not in before]
+  what = listed(edited) if edited else "the data, the vocabulary or a plug-in"
+  verb = "have" if len(edited) > 1 else "has"
+  return f"{what} {verb} changed since the run in {workdir} began; use a new workdir."
 
 
 def recorded_config(workdir):

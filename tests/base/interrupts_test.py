@@ -111,6 +111,17 @@ def test_a_handler_of_the_commands_own_has_all_the_time_it_needs():
   assert process.returncode == 0
 
 
+def test_a_block_with_handlers_of_its_own_answers_at_once():
+  tell = "lambda number, count: print(count, flush=True)"
+  own = f"signal.signal(signal.SIGTERM, lambda *_: None); a = interrupts.answered({tell})"
+  process = started(f"{own}; a.__enter__(); blocked()")
+  for count in "12":
+    process.send_signal(signal.SIGTERM)
+    assert process.stdout.readline() == f"{count}\n"  # The main thread is in C for minutes.
+  process.kill()
+  process.communicate()
+
+
 def test_what_was_there_before_is_there_again():
   numbers = (*interrupts.SIGNALS, interrupts.WAKE)
   before = [signal.getsignal(number) for number in numbers]

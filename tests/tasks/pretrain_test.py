@@ -157,7 +157,10 @@ def test_the_model_encodes_and_starts_a_dual_encoder(folder, trained, capsys):
   config = tiny.config(folder, total_steps=1, init=str(trained / "model"))
   config.schedule.peak = 0.0
   trainer.train(config, folder / "started")
-  assert "bert taken" in capsys.readouterr().out
+  said = capsys.readouterr().out
+  folder_of = trained / "model"
+  assert f"reading the weights of {folder_of}.\n" in said
+  assert f"weights taken from {folder_of}: the encoder" in said
   a, b = (params_of(workdir)["bert"] for workdir in (trained, folder / "started"))
   jax.tree.map(np.testing.assert_array_equal, a, b)
 
@@ -166,7 +169,7 @@ def test_the_model_encodes_and_starts_a_dual_encoder(folder, trained, capsys):
 def test_pretraining_goes_on_from_a_folder_with_its_head(folder, trained, capsys):
   config = tiny.pretraining_config(folder, init=str(trained / "model"), stages=((2, 1),))
   trainer.train(config, folder / "on")
-  assert "bert, masked_lm taken.\n" in capsys.readouterr().out
+  assert ": the encoder and the head of masked language modelling.\n" in capsys.readouterr().out
   before = [row["loss"] for row in metrics(trained)]
   # A batch has some thirty predictions: its loss is closer to the last ones than to the first.
   assert metrics(folder / "on")[0]["loss"] < (before[0] + np.mean(before[-20:])) / 2

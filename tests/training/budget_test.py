@@ -2,6 +2,7 @@
 
 import re
 
+import ml_collections
 import pytest
 
 from labse_jax.base.errors import InputError
@@ -120,35 +121,63 @@ def test_a_stretch_of_time_in_words(seconds, words):
 def test_the_pace_is_known_once_a_slow_step_has_followed_the_one_that_compiles():
   pace = budget.Pace()
   pace.add(60)
-  assert pace.left(10) is None and pace.first_words(10) is None
+  assert pace.left(0, 10) is None and pace.first_words(0, 10) is None
   pace.add(8)
-  assert pace.left(10) == 80
-  said = pace.first_words(990)
+  assert pace.left(0, 10) == 80
+  said = pace.first_words(0, 990)
   assert said.startswith("a step takes about 8 s; 990 more are done in about 2 h 12 min, at ")
-  assert pace.first_words(990) is None  # Once.
+  assert pace.first_words(0, 990) is None  # Once.
 
 
 def test_of_fast_steps_many_are_timed_and_a_short_rest_is_not_worth_a_line():
   pace = budget.Pace()
   for _ in range(40):
     pace.add(0.1)
-  assert pace.left(10) is None
+  assert pace.left(0, 10) is None
   pace.add(0.1)
   pace.add(0.2)
-  assert pace.left(10) == pytest.approx(1.0, rel=0.1)
-  assert pace.first_words(10) is None
-  assert pace.first_words(10_000) is None  # The bar says how long it takes from here on.
+  assert pace.left(0, 10) == pytest.approx(1.0, rel=0.1)
+  assert pace.first_words(0, 10) is None
+  assert pace.first_words(0, 10_000) is None  # The bar says how long it takes from here on.
 
 
 def test_of_several_stages_the_last_is_timed():
   pace = budget.Pace(stages=2)
   for seconds in (9, 5, 5):
     pace.add(seconds, stage=1)
-  assert pace.left(4) is None  # How long the steps of the next stage take is not known.
+  assert pace.left(0, 4) is None  # How long the steps of the next stage take is not known.
   pace.add(30, stage=2)
-  assert pace.left(4) is None
+  assert pace.left(0, 4) is None
   pace.add(7, stage=2)
-  assert pace.left(4) == 28
+  assert pace.left(0, 4) == 28
+
+
+def test_where_steps_take_longer_than_planned_so_do_those_of_later_stages():
+  spans = [Span(1, 0, 0, 60), Span(2, 1, 60, 100)]
+  pace = budget.Pace(2, budget.time_left(spans, [0.5, 2.0], 100))
+  pace.add(40, stage=1)  # It compiles.
+  assert pace.left(10, 100) == 50 * 0.5 + 40 * 2  # As planned: too few steps were timed.
+  for _ in range(10):
+    pace.add(1.5, stage=1)
+  assert pace.left(20, 100) == 3 * (40 * 0.5 + 40 * 2)
+  pace.add(9, stage=2)
+  assert pace.left(61, 100) == 39 * 2
+  pace.add(5, stage=2)
+  assert pace.left(62, 100) == 38 * 5
+  assert pace.left(100, 100) == 0 and pace.first_words(62, 100) is None
+
+
+@pytest.mark.parametrize(
+  ("changes", "words"),
+  [
+    ({"seconds": 600.0}, "600 seconds"),
+    ({"total_steps": 1200}, "1,200 steps"),
+    ({"stages": ((2, 4), (4, 8))}, "12 steps"),
+  ],
+)
+def test_the_length_of_a_run_in_words(changes, words):
+  config = ml_collections.ConfigDict({"seconds": 0.0, "total_steps": 0, "stages": ()} | changes)
+  assert budget.length_in_words(config) == words
 
 
 @pytest.mark.parametrize(("seconds", "form"), [(600, r"^\d\d:\d\d$"), (90_000, r" on \d{4}-\d\d-")])

@@ -51,7 +51,7 @@ def test_the_encoder_is_made_once_and_takes_new_weights(config):
 def test_a_vocabulary_larger_than_the_table_is_refused(config):
   small = config.copy_and_resolve_references()
   small.model.vocab_size = 100
-  with pytest.raises(InputError, match="model.vocab_size is only 100"):
+  with pytest.raises(InputError, match=r"is only 100; add --config\.model\.vocab_size=\d+\."):
     EncoderTask(small).tokenizer()
 
 

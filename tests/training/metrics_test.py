@@ -1,6 +1,8 @@
 """metrics.jsonl: one object a step, cut back to where a run resumes."""
 
+import io
 import json
+import sys
 
 import jax.numpy as jnp
 import numpy as np
@@ -62,6 +64,18 @@ def test_without_a_terminal_progress_is_plain_lines(tmp_path, capsys):
   writer.show(3, {"loss": 0.123456, "negatives": 4096})
   writer.close()
   assert capsys.readouterr().out == "step 3/10: loss 0.1235, negatives 4,096\n"
+
+
+def test_the_bar_says_one_time_left(tmp_path, monkeypatch):
+  shown = io.StringIO()
+  monkeypatch.setattr("labse_jax.base.console.on_terminal", lambda: True)
+  monkeypatch.setattr(sys, "stderr", shown)
+  writer = Writer(tmp_path, first_step=0, total_steps=10)
+  writer.bar.update(4)
+  writer.show(3, {"loss": 0.5}, left=100.0)
+  writer.close()
+  last = shown.getvalue().split("\r")[-1]
+  assert "about 2 min left]" in last and "<" not in last
 
 
 def step_metrics(loss):

@@ -83,6 +83,12 @@ def test_unknown_ways_to_stack(config, name, value):
     stacking.spans(config)
 
 
+def test_stages_without_a_way_to_stack(config):
+  del config.stacking
+  with pytest.raises(InputError, match="Unknown stacking.moments None. Choose from"):
+    stacking.spans(config)
+
+
 def test_the_schedule_restarts_or_goes_on(config):
   spans = stacking.spans(config)
   assert stacking.schedule_of(config, spans[1]).span[2:4] == (0, 16)

@@ -1,6 +1,8 @@
-"""Two hosts, as two processes on this machine, stop at the same step and go on together."""
+"""Being asked to stop: by signals within a long step, and on two hosts at the same step."""
 
 import json
+import os
+import select
 import signal
 import socket
 import subprocess
@@ -26,6 +28,69 @@ from tests.support import tiny
 config = tiny.config(pathlib.Path(folder), total_steps=60, save_every=1000)
 errors.run(lambda argv: train.train(config, workdir), [])
 """
+
+LONG_STEP = """
+import hashlib, signal, time
+import jax
+jax.devices()
+from labse_jax.base.errors import run
+from labse_jax.training.stopper import Stopper
+
+def call_into_c():
+  hashlib.pbkdf2_hmac("sha256", b"", b"", 3_000_000)
+
+def main(argv):
+  with Stopper() as stopper:
+    print("here", flush=True)
+    call_into_c()
+    print("asked", stopper.asked(0), flush=True)
+
+{start}
+"""
+ON_CPU = os.environ | {"JAX_PLATFORMS": "cpu"}
+SAVING = "labse-jax: saving after the steps under way, two at most; once more stops at once.\n"
+
+
+def in_a_long_step(start="run(main)"):
+  """A process whose main thread is in one call into C for a second or more."""
+  process = subprocess.Popen(
+    [sys.executable, "-c", LONG_STEP.format(start=start)],
+    cwd=ROOT,
+    env=ON_CPU,
+    text=True,
+    stdout=subprocess.PIPE,
+    stderr=subprocess.PIPE,
+  )
+  assert process.stdout.readline() == "here\n"
+  time.sleep(0.1)
+  return process
+
+
+@pytest.mark.heavy
+def test_a_signal_is_answered_while_the_step_runs_and_once():
+  process = in_a_long_step()
+  process.send_signal(signal.SIGINT)
+  assert process.stderr.readline() + process.stderr.readline() == "\n" + SAVING
+  assert process.poll() is None and not select.select([process.stdout], [], [], 0)[0]
+  assert process.communicate(timeout=60) == (f"asked {signal.SIGINT.value}\n", "")
+
+
+@pytest.mark.heavy
+def test_a_second_signal_ends_a_step_at_once():
+  process = in_a_long_step()
+  process.send_signal(signal.SIGINT)
+  assert process.stderr.readline() + process.stderr.readline() == "\n" + SAVING
+  process.send_signal(signal.SIGTERM)
+  assert process.communicate(timeout=60) == ("", "")
+  assert process.returncode == 128 + signal.SIGTERM
+
+
+@pytest.mark.heavy
+def test_without_a_watcher_the_handler_answers():
+  process = in_a_long_step("main([])")
+  process.send_signal(signal.SIGTERM)
+  out, err = process.communicate(timeout=60)
+  assert (out, err) == (f"asked {signal.SIGTERM.value}\n", "\n" + SAVING)
 
 
 def start_hosts(folder, workdir):

@@ -16,6 +16,9 @@ class Task:
   def fingerprints(self):
     return self.found
 
+  def hashed(self):
+    return [(f"my/file_{n}", found) for n, found in enumerate(self.found)]
+
 
 def config(**changes):
   return ml_collections.ConfigDict({"seed": 0, "save_every": 10, "text": "été"} | changes)
@@ -43,12 +46,32 @@ def test_what_may_change_between_a_run_and_its_resume_may(run):
 
 @pytest.mark.parametrize(
   ("changes", "fingerprint", "words"),
-  [({"seed": 1}, "a", "seed: 0 -> 1"), ({}, "b", "fingerprints: ['a'] -> ['b']")],
+  [
+    ({"seed": 1}, "a", "holds a run with another config (seed: 0 -> 1); use a new workdir."),
+    ({"text": "e"}, "b", "another config (text: été -> e); use"),
+    ({}, "b", "my/file_0 has changed since the run in "),
+  ],
 )
 def test_another_run_is_refused_with_what_differs(run, changes, fingerprint, words):
   with pytest.raises(InputError) as error:
     workdir.check_same_run(config(**changes), Task(fingerprint), run)
   assert words in str(error.value)
+
+
+def test_the_file_that_was_edited_is_named_and_no_other(tmp_path):
+  workdir.write_config(config(), Task("a", "b", "c"), tmp_path)
+  with pytest.raises(InputError) as error:
+    workdir.check_same_run(config(), Task("a", "x", "c"), tmp_path)
+  text = f"my/file_1 has changed since the run in {tmp_path} began; use a new workdir."
+  assert str(error.value) == text
+
+
+def test_a_field_that_was_set_and_is_not_any_more_is_told(tmp_path):
+  workdir.write_config(config(exchange="ring", an_old_field=3, learned=()), Task("a"), tmp_path)
+  with pytest.raises(InputError, match=r"config \(exchange: ring -> not set\)"):
+    workdir.check_same_run(config(), Task("a"), tmp_path)
+  # What is as if it were not set makes no other run, nor does a field that there is no more.
+  workdir.check_same_run(config(exchange="ring"), Task("a"), tmp_path)
 
 
 def test_a_damaged_config_is_said(run):

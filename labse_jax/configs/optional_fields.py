@@ -1,0 +1,93 @@
+"""The fields that an experiment need not set: any command line may set them all the same.
+
+A config that does not set one is recorded without it, as before there was such a field.
+"""
+
+import ml_collections
+
+OF_EVERY_TASK = {  # By path: the default, or the type of a field that has none.
+  "init": "",
+  "unroll": False,
+  "freeze": (),
+  "row_sparse": False,
+  "stages": (),
+  "stacking.moments": str,
+  "stacking.schedule": str,
+  "expected": (),
+  "max_length": int,
+  "default_prompt": str,
+  "prompts.NAME": str,
+  "model.position_offset": 0,
+}
+OF_TASK = {
+  "dual_encoder": {
+    "chunks": 1,
+    "tokenise_first": False,
+    "exchange": "gather",
+    "learned": (),
+    "matryoshka": (),
+    "language_pairs": (),
+    "homogeneous": False,
+    "no_repeats": False,
+    "hard_negatives.model": str,
+    "hard_negatives.k": int,
+    "hard_negatives.margin": 0.05,
+    "hard_negatives.candidates": 50,
+    "hard_negatives.prompt": str,
+    "hard_negatives.every": 0,
+    "teacher.model": str,
+    "teacher.labels": str,
+    "teacher.order": (),
+    "teacher.prompt": str,
+    "teacher.where": "stored",
+    "teacher.projection": "",
+  }
+}
+ANY_NAME = "NAME"  # As the last part of a path: a person chooses the name.
+
+
+def not_set(config):
+  """{path: its default, or its type where it has none} of what a config could set and does not."""
+  if "task" not in config:  # It is none for the trainer.
+    return {}
+  known = OF_EVERY_TASK | OF_TASK.get(config.task, {})
+  return {path: default for path, default in known.items() if not _is_set(config, path)}
+
+
+def let_set(config, path):
+  """Puts a field that the config does not set into it, with its default; leaves other paths."""
+  optional = not_set(config)
+  section, _, _ = path.rpartition(".")
+  any_name = f"{section}.{ANY_NAME}"
+  default = optional.get(path, optional.get(any_name))
+  if default is None or _is_set(config, path):
+    return
+  place = config
+  *sections, name = path.split(".")
+  with config.unlocked():
+    for one in sections:
+      if one not in place:
+        place[one] = ml_collections.ConfigDict()
+      place = place[one]
+    has_none = isinstance(default, type)
+    place[name] = ml_collections.config_dict.placeholder(default) if has_none else default
+
+
+def changes(name, value):
+  """Whether a config without the field or section `name` means another run than with `value`."""
+  every = [OF_EVERY_TASK, *OF_TASK.values()]
+  defaults = {path: default for table in every for path, default in table.items()}
+  if name not in {path.partition(".")[0] for path in defaults}:
+    return False
+  default = defaults.get(name)
+  # As config.json has it.
+  return bool(value) and value != (list(default) if isinstance(default, tuple) else default)
+
+
+def _is_set(config, path):
+  place = config
+  for part in path.split("."):
+    if not isinstance(place, ml_collections.ConfigDict) or part not in place:
+      return False
+    place = place[part]
+  return True
