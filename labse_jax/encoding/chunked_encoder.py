@@ -57,8 +57,8 @@ class ChunkedEncoder(EncoderSettings):
     """As `encode` with a list; returns (vectors [N, D], how many of the sentences were cut)."""
     sentences = listed("encode", sentences)
     checked_count("batch_size", batch_size)
-    checked_count("truncate_dim", truncate_dim)
-    prompt = self._prompt(prompt, None)
+    self._checked_dim(truncate_dim)
+    prompt = self.prompt_of(prompt)
     tokens_per_device = 32 * batch_size if batch_size else TOKENS_PER_DEVICE
     vectors_ND = np.zeros((len(sentences), self._packed.module.out_width), np.float32)
     cut = 0

@@ -149,7 +149,7 @@ class SentenceEncoder(ChunkedEncoder):
     single = isinstance(sentences, str)
     vectors_ND, cut = self.encode_counted(
       sentences,
-      prompt=self._prompt(prompt, prompt_name),
+      prompt=self.prompt_of(prompt, prompt_name),
       batch_size=batch_size,
       show_progress_bar=show_progress_bar,
       normalize_embeddings=normalize_embeddings,
