@@ -26,7 +26,7 @@ each pair once, best first, as score<TAB>line<TAB>line<TAB>number<TAB>number.
 
 Equal lines count once, with the number of the first; blank lines are left out. A tab in a text
 becomes a space. Files may be .gz, .xz or .zst. --input and --queries may also be NAME.npy beside
-NAME.txt, so that a large file is encoded once. What is stored needs no --model:
+NAME.txt or NAME, so that a large file is encoded once. What is stored needs no --model:
 
   labse-jax encode --model FOLDER --input lines.txt --output lines.npy
   labse-jax search --model FOLDER --input lines.npy --query "Where is the station?"

@@ -11,6 +11,7 @@ import numpy as np
 
 from labse_jax.base import console, files, interrupts
 from labse_jax.base.errors import InputError
+from labse_jax.encoding import vector_files
 from labse_jax.encoding.sentence_encoder import SentenceEncoder
 
 FLOAT_BYTES = 4
@@ -35,7 +36,8 @@ def encode_file(
   """
   source = pathlib.Path(source)
   output = pathlib.Path(output)
-  _check_output(source, output)
+  vector_files.check_output(output, source)
+  prompt = encoder.prompt_of(prompt)  # Also checked, before there is a partial file.
   partial = output.with_name(output.name + ".partial")
   note = output.with_name(output.name + ".partial.note")
   # The header of a .npy file says how many rows follow, so the lines are counted first.
@@ -66,13 +68,6 @@ def encode_file(
   note.unlink()
   encoder.say_cut(sum(cuts), lines)
   return lines, sum(cuts)
-
-
-def _check_output(source, output):
-  if output.is_dir():
-    raise InputError(f"{output}: is a folder; --output names a .npy file.")
-  if source.exists() and output.exists() and source.samefile(output):
-    raise InputError(f"{output}: is the input; name another file for the vectors.")
 
 
 def _about(source, identity):
