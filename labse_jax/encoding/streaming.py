@@ -59,10 +59,11 @@ def encode_file(
       console.progress(unit="lines", total=lines, initial=done(), shown=progress) as bar,
     ):
       for chunk in _chunks(files.read_lines(source, skip=done()), chunk_size):
-        vectors_ND, cut = encoder.encode_counted(chunk, prompt=prompt, normalize_embeddings=True)
+        vectors_ND, cut = encoder.encode_counted(
+          chunk, prompt=prompt, normalize_embeddings=True, moved=bar.update
+        )
         _append(vectors, log, vectors_ND, cut)
         cuts.append(cut)
-        bar.update(len(chunk))
       os.fsync(vectors.fileno())
     os.replace(partial, output)
   note.unlink()
