@@ -9,6 +9,7 @@ from labse_jax.base.errors import InputError, known, nearest, unicode_text
 from labse_jax.encoding import habits
 from labse_jax.encoding.packed_forward import PackedForward
 from labse_jax.model_folder.prompts import SIMILARITIES, check_default, checked
+from labse_jax.model_folder.transformers_config import title
 
 # sentence-transformers' models always have these two; they are empty where a folder lacks them.
 USUAL_PROMPTS = {"query": "", "document": ""}
@@ -131,6 +132,20 @@ class EncoderSettings:
   def params(self) -> dict:
     """The weights: a tree of JAX arrays."""
     return self._packed.params
+
+  def _about(self):
+    """What a person wants to see of an encoder: {name: value}."""
+    module = self._packed.module
+    sizes = ("types", "position_offset", "relative_buckets")
+    return {
+      "kind": title({name: getattr(module.bert, name) for name in sizes}),
+      "pooling": module.pooling,
+      "dimension": self.dimension,
+      "max_seq_length": self.max_seq_length,
+      "prompts": self.prompts,
+      "default_prompt_name": self.default_prompt_name,
+      "dtype": self.dtype,
+    }
 
   def prompt_of(self, prompt: str | None = None, prompt_name: str | None = None) -> str:
     """What is put before each text: `prompt`, else the one of that name, else the default one."""
