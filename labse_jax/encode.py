@@ -2,6 +2,7 @@
 
 from labse_jax.base.command import Command
 from labse_jax.base.errors import run
+from labse_jax.encoding.vector_files import check_output
 
 DESCRIPTION = """Writes a .npy file of float32 [N, D]: one L2-normalised vector for each line, in
 the input's order. The input may be .gz, .xz or .zst. A run that was killed goes on where it was.
@@ -22,8 +23,10 @@ def main(argv):
     "precision": args.dtype,
     "prompt": args.prompt,
   }
-  lines, cut = encode_file(encoder, args.input, args.output, identity=identity, prompt=args.prompt)
-  print(f"{args.output}: {lines:,} x {encoder.dimension} float32; {cut:,} lines were cut.")
+  lines, _ = encode_file(encoder, args.input, args.output, identity=identity, prompt=args.prompt)
+  prompt = encoder.prompt_of(args.prompt)
+  with_prompt = f", with the prompt {prompt!r} before each line" if prompt else ""
+  print(f"{args.output}: {lines:,} x {encoder.dimension} float32{with_prompt}.")
 
 
 def _parsed(argv):
@@ -33,7 +36,9 @@ def _parsed(argv):
   parser.add("--output", required=True, metavar="FILE.npy", help="where the vectors are written")
   parser.add_dtype()
   parser.add_prompt()
-  return parser.parse_args(argv)
+  args = parser.parse_args(argv)
+  check_output(args.output, args.input)  # Before a large model is opened.
+  return args
 
 
 if __name__ == "__main__":

@@ -26,14 +26,14 @@ each pair once, best first, as score<TAB>line<TAB>line<TAB>number<TAB>number.
 
 Equal lines count once, with the number of the first; blank lines are left out. A tab in a text
 becomes a space. Files may be .gz, .xz or .zst. --input and --queries may also be NAME.npy beside
-NAME.txt, so that a large file is encoded once. What is stored needs no --model:
+NAME.txt or NAME, so that a large file is encoded once. What is stored needs no --model:
 
   labse-jax encode --model FOLDER --input lines.txt --output lines.npy
   labse-jax search --model FOLDER --input lines.npy --query "Where is the station?"
 
-Models of search put one prompt before a query and another before a line. multilingual E5 needs
---query-prompt "query: " and --prompt "passage: ", and `encode` the same --prompt as the lines."""
-QUERY = "query"  # What sentence-transformers calls the prompt of queries.
+Models of search put one prompt before a query and another before a line: the folder's prompts
+"query" and "document" or "passage", or else its default one. multilingual E5 needs --query-prompt
+"query: " and --prompt "passage: ", and `encode` the same --prompt as the lines."""
 # They would break a row or its columns.
 TO_SPACES = str.maketrans("\t\n\r", "   ")
 
@@ -58,12 +58,10 @@ def main(argv):
     queries = _given(args.query)
   _check_k(args.k, text, args.input, alone=queries is None)
   encoder = _load(args.model, args.dtype) if args.model else None
-  vectors_ND = _vectors(args.input, text, encoder, args.prompt)
+  # Without queries all lines are alike, and the folder's default prompt is for them.
+  vectors_ND = _vectors(args.input, text, encoder, args.prompt, "document" if queries else None)
   if queries:
-    prompt = args.query_prompt
-    if prompt is None and encoder:
-      prompt = encoder.prompts.get(QUERY)
-    queries_QD = _vectors(args.queries, queries, encoder, prompt)
+    queries_QD = _vectors(args.queries, queries, encoder, args.query_prompt, "query")
     rows = _nearest(queries.lines, queries_QD, text, vectors_ND, args.k)
   else:
     rows = _pairs(text, vectors_ND, args.k)
@@ -84,10 +82,12 @@ def _read(path):
   return read_text(texts_beside(path) if is_stored(path) else path)
 
 
-def _vectors(path, text, encoder, prompt):
+def _vectors(path, text, encoder, prompt, role):
   """The unit vectors of a Text's lines: those that are stored, or else the encoder's."""
   if path and is_stored(path):
     return rows_of(path, text.numbers)
+  if prompt is None and role:
+    prompt = encoder.role_prompt(role)
   return encode_function(encoder, prompt=prompt, progress=True)(text.lines)
 
 
@@ -168,7 +168,10 @@ def _parsed(argv):
   add("--threshold", type=float, metavar="X", help="leave out what has a lower cosine")
   add("--output", metavar="FILE.tsv", help="where the table is written, instead of stdout")
   parser.add_dtype()
-  of_lines = "put before each line, instead of the folder's own default prompt"
+  of_lines = (
+    "put before each line, instead of the folder's default prompt, or with queries of its prompt "
+    "'document' or 'passage'"
+  )
   add("--prompt", type=unicode_text, metavar="TEXT", help=of_lines)
   of_queries = "put before each query, instead of the folder's prompt 'query', or else its default"
   add("--query-prompt", type=unicode_text, metavar="TEXT", help=of_queries)

@@ -1,6 +1,6 @@
 """Texts to vectors, chunk by chunk, and how many of the texts were cut."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 import threading
 
 import jax
@@ -15,7 +15,7 @@ from labse_jax.models.heads import SentenceModel
 from labse_jax.tokenizer.tokenizer import Tokenizer
 
 CHUNK = 2048  # Sentences that are packed together.
-# On a CPU these take seconds. More would fill batches 1 % better and show progress rarely.
+# On a CPU these take seconds. More would fill batches 1 % better and lose more when it is killed.
 CHUNK_ON_CPU = 256
 
 
@@ -53,12 +53,16 @@ class ChunkedEncoder(EncoderSettings):
     show_progress_bar: bool | None = False,
     normalize_embeddings: bool = False,
     truncate_dim: int | None = None,
+    moved: Callable[[int], object] | None = None,
   ) -> tuple[np.ndarray, int]:
-    """As `encode` with a list; returns (vectors [N, D], how many of the sentences were cut)."""
+    """As `encode` with a list; returns (vectors [N, D], how many of the sentences were cut).
+
+    `moved` is called with how many more sentences are done; without it a bar of its own is moved.
+    """
     sentences = listed("encode", sentences)
     checked_count("batch_size", batch_size)
-    checked_count("truncate_dim", truncate_dim)
-    prompt = self._prompt(prompt, None)
+    self._checked_dim(truncate_dim)
+    prompt = self.prompt_of(prompt)
     tokens_per_device = 32 * batch_size if batch_size else TOKENS_PER_DEVICE
     vectors_ND = np.zeros((len(sentences), self._packed.module.out_width), np.float32)
     cut = 0
@@ -68,10 +72,12 @@ class ChunkedEncoder(EncoderSettings):
         chunk = sentences[start : start + chunk_size]
         tokens, chunk_cut, longest = self._ids([prompt + sentence for sentence in chunk])
         vectors_ND[start : start + chunk_size] = self._packed.vectors(
-          tokens, longest=longest, tokens_per_device=tokens_per_device
+          tokens,
+          longest=longest,
+          tokens_per_device=tokens_per_device,
+          moved=moved or bar.update,
         )
         cut += chunk_cut
-        bar.update(len(chunk))
     # Cut first: only then are the dimensions that are kept of length 1.
     vectors_ND = vectors_ND[:, : truncate_dim or self.truncate_dim]
     if normalize_embeddings:
@@ -79,7 +85,7 @@ class ChunkedEncoder(EncoderSettings):
     return vectors_ND, cut
 
   def chunk_size(self, tokens_per_device: int = TOKENS_PER_DEVICE) -> int:
-    """How many sentences are packed together: their vectors come at once, and the bar moves."""
+    """How many sentences are packed together: their vectors come at once."""
     if not self._packed.on_cpu:
       return CHUNK
     return min(CHUNK, CHUNK_ON_CPU * max(1, tokens_per_device // TOKENS_PER_DEVICE))

@@ -5,10 +5,11 @@ from typing import NoReturn
 
 import jax
 
-from labse_jax.base.errors import InputError, known, unicode_text
+from labse_jax.base.errors import InputError, known, nearest, unicode_text
 from labse_jax.encoding import habits
 from labse_jax.encoding.packed_forward import PackedForward
 from labse_jax.model_folder.prompts import SIMILARITIES, check_default, checked
+from labse_jax.model_folder.transformers_config import title
 
 # sentence-transformers' models always have these two; they are empty where a folder lacks them.
 USUAL_PROMPTS = {"query": "", "document": ""}
@@ -35,7 +36,8 @@ class EncoderSettings:
 
   def __getattr__(self, name: str) -> NoReturn:
     """Is called for a name that there is not; says what to do instead."""
-    raise AttributeError(habits.no_attribute(name, _names(self)))
+    # A name of None keeps Python from adding a hint of its own behind ours, which may be another.
+    raise AttributeError(habits.no_attribute(name, _names(self)), name=None, obj=self)
 
   def __setattr__(self, name: str, value: object) -> None:
     # A setting that is spelt wrongly must not be passed over, nor a method be lost.
@@ -64,7 +66,10 @@ class EncoderSettings:
 
   @truncate_dim.setter
   def truncate_dim(self, value: int | None) -> None:
-    self._truncate_dim = checked_count("truncate_dim", value)
+    self._truncate_dim = self._checked_dim(value)
+
+  def _checked_dim(self, value):
+    return checked_count("truncate_dim", value, self._packed.module.out_width)
 
   @property
   def prompts(self) -> dict[str, str]:
@@ -103,8 +108,7 @@ class EncoderSettings:
   @property
   def dimension(self) -> int:
     """The dimensions of the vectors that `encode` gives."""
-    width = self._packed.module.out_width
-    return min(width, self.truncate_dim or width)
+    return self.truncate_dim or self._packed.module.out_width
 
   def get_embedding_dimension(self) -> int:
     """The same as `dimension`, as sentence-transformers calls it."""
@@ -129,7 +133,21 @@ class EncoderSettings:
     """The weights: a tree of JAX arrays."""
     return self._packed.params
 
-  def _prompt(self, prompt, prompt_name):
+  def _about(self):
+    """What a person wants to see of an encoder: {name: value}."""
+    module = self._packed.module
+    sizes = ("types", "position_offset", "relative_buckets")
+    return {
+      "kind": title({name: getattr(module.bert, name) for name in sizes}),
+      "pooling": module.pooling,
+      "dimension": self.dimension,
+      "max_seq_length": self.max_seq_length,
+      "prompts": self.prompts,
+      "default_prompt_name": self.default_prompt_name,
+      "dtype": self.dtype,
+    }
+
+  def prompt_of(self, prompt: str | None = None, prompt_name: str | None = None) -> str:
     """What is put before each text: `prompt`, else the one of that name, else the default one."""
     if prompt is not None:
       if not isinstance(prompt, str):
@@ -139,14 +157,30 @@ class EncoderSettings:
     if name is None:
       return ""
     prompts = USUAL_PROMPTS | self.prompts
-    return prompts[known("prompt_name", name, prompts)]
+    if name not in list(prompts):  # It may be anything, also what has no hash.
+      raise InputError(_no_prompt(name, self.prompts))
+    return prompts[name]
 
 
-def checked_count(name: str, value: int | None) -> int | None:
-  """`value` if it is None or a whole number from 1 on; else raises InputError."""
-  if value is not None and _whole(name, value) < 1:
+def checked_count(name: str, value: int | None, most: int | None = None) -> int | None:
+  """`value` if it is None or a whole number from 1 to `most`; else raises InputError."""
+  if value is None:
+    return value
+  if _whole(name, value) < 1:
     raise InputError(f"{name} = {value}; it must be at least 1.")
+  if most is not None and value > most:
+    raise InputError(f"{name} = {value}; at most {most} is allowed, the dimensions that there are.")
   return value
+
+
+def _no_prompt(name, prompts):
+  """The message for the name of a prompt that there is not; `prompts` are those of the encoder."""
+  hint = nearest(name, USUAL_PROMPTS | prompts) or "."
+  named = f"The prompts are {sorted(prompts)}" if prompts else "There are no prompts"
+  empty = [repr(usual) for usual in USUAL_PROMPTS if usual not in prompts]
+  if empty:
+    named += f" ({' and '.join(empty)} may be asked for too, and would be empty)"
+  return f'Unknown prompt_name {name!r}{hint} {named}; or give prompt="{name}: ".'
 
 
 def _whole(name, value):

@@ -17,10 +17,21 @@ DTYPES = ("bfloat16", "float32")
 
 @dataclasses.dataclass(frozen=True)
 class Origin:
-  """A folder that was opened, and the size and time of each of its files then."""
+  """A folder that was opened, and the size and time of each of its files then.
+
+  `need` is what its model was trained with, where that is known and its default prompt is right.
+  """
 
   folder: pathlib.Path
   stamps: dict[pathlib.Path, tuple[int, int]]
+  need: known_models.Need | None = None
+
+  def role_warning(self, role: str, prompt: str) -> str | None:
+    """A line where texts of a role get another prompt than a well-known model needs; else None."""
+    if self.need is None:
+      return None
+    wrong = known_models.role_warning(self.need, role, prompt)
+    return wrong and f"{self.folder}: {wrong}"
 
   def write(self, path: str | os.PathLike, **settings: object) -> None:
     """Writes the folder's content to `path`, with these fields of its ModelFolder changed.
@@ -53,6 +64,10 @@ def opened(
     )
   for warning in known_models.warnings(folder, content, tokenizer):
     console.warn(warning)
+  need = known_models.need_of(folder, content)
+  # Of a wrong default prompt the warnings have told, and once is enough.
+  if need and content.prompt in need.prompts.values():
+    origin = dataclasses.replace(origin, need=need)
   return content, module, tokenizer, origin
 
 

@@ -1,6 +1,6 @@
 """Token ids to vectors: packed into rows, in batches of few shapes, on every local device."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import jax
 import numpy as np
@@ -44,8 +44,12 @@ class PackedForward:
     *,
     longest: int,
     tokens_per_device: int = TOKENS_PER_DEVICE,
+    moved: Callable[[int], object] | None = None,
   ) -> np.ndarray:
-    """Vectors [N, D] of N arrays of ids, none of which has more than `longest`."""
+    """Vectors [N, D] of N arrays of ids, none of which has more than `longest`.
+
+    `moved` is called after each batch, with how many of the N were in it.
+    """
     lengths_N = np.array([len(ids) for ids in tokens])
     vectors_ND = np.zeros((len(tokens), self.module.out_width), np.float32)
     # Short sentences go into short rows: attention's cost grows with the square of a row.
@@ -55,20 +59,24 @@ class PackedForward:
       shorter = length
       if len(members_n):
         items = [(tokens[member],) for member in members_n]
-        vectors_ND[members_n] = self._of_rows(items, length, tokens_per_device)
+        vectors_ND[members_n] = self._of_rows(items, length, tokens_per_device, moved)
     return vectors_ND
 
-  def _of_rows(self, items, length, tokens_per_device):
+  def _of_rows(self, items, length, tokens_per_device, moved):
     """Vectors of items, packed into rows of one length and run in batches of few shapes."""
     slots = max(1, length // 4)
     packed, row_N, slot_N = packing.pack(items, length, slots)
-    pending = []
+    items_R = np.bincount(row_N)
+    row = 0
+    pending = _Pending(moved)
     # JAX works on a batch while the next one is made: results are fetched when all are sent.
     for batch in _batches(packed, self._batch_sizes(length, tokens_per_device)):
       with jax.set_mesh(self.mesh):
         batch = jax.device_put(batch, batch_sharding(self.mesh))
-        pending.append(self.forward(self.params, *batch, slots=slots))
-    z_RSD = np.concatenate([np.asarray(z_BSD) for z_BSD in pending])
+        z_BSD = self.forward(self.params, *batch, slots=slots)
+      pending.add(z_BSD, int(items_R[row : row + len(z_BSD)].sum()))
+      row += len(z_BSD)
+    z_RSD = np.concatenate(pending.fetched())
     return z_RSD[row_N, slot_N]
 
   @property
@@ -83,6 +91,36 @@ class PackedForward:
 
   def _apply(self, params, tokens_BL, segments_BL, positions_BL, *, slots):
     return self.module.apply({"params": params}, tokens_BL, segments_BL, positions_BL, slots=slots)
+
+
+class _Pending:
+  """The results of batches that were sent; tells `moved` of each as soon as it is seen done."""
+
+  def __init__(self, moved):
+    self._moved = moved
+    self._results = []  # (the result of a batch, how many items it holds)
+    self._told = 0  # Of how many batches.
+
+  def add(self, z_BSD, items):
+    self._results.append((z_BSD, items))
+    # A new shape is compiled for seconds before it is sent: others are done in the meantime.
+    while self._told < len(self._results) and self._results[self._told][0].is_ready():
+      self._tell()
+
+  def fetched(self):
+    """The results as NumPy arrays, in their order; waits for them."""
+    arrays = []
+    for number, (z_BSD, _) in enumerate(self._results):
+      arrays.append(np.asarray(z_BSD))
+      if number == self._told:
+        self._tell()
+    return arrays
+
+  def _tell(self):
+    _, items = self._results[self._told]
+    self._told += 1
+    if self._moved:
+      self._moved(items)
 
 
 def row_lengths(longest: int) -> tuple[int, ...]:

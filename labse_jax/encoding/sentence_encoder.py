@@ -16,13 +16,13 @@ from labse_jax.encoding.origin import opened
 from labse_jax.encoding.texts import listed, padded
 from labse_jax.model_folder.hub import checked_name
 from labse_jax.model_folder.prompts import checked as checked_prompts
+from labse_jax.model_folder.prompts import role_name
 from labse_jax.models.heads import SentenceModel
 from labse_jax.tokenizer.tokenizer import Tokenizer
 
 # What arguments are called elsewhere: in sentence-transformers, and here before.
 OPENING_NAMES = {"model_name_or_path": "folder", "precision": "dtype"}
 ENCODE_NAMES = {"inputs": "sentences"}
-DOCUMENT_PROMPTS = ("document", "passage", "corpus")  # The first that the folder has is taken.
 
 
 class SentenceEncoder(ChunkedEncoder):
@@ -117,6 +117,11 @@ class SentenceEncoder(ChunkedEncoder):
   def _assemble(self, module, tokenizer, **settings):
     super().__init__(module, tokenizer, **settings)
     self._origin = None
+    self._told_of_role = False
+
+  def __repr__(self) -> str:
+    about = {"folder": str(self._origin.folder) if self._origin else None} | self._about()
+    return f"SentenceEncoder({', '.join(f'{name}={value!r}' for name, value in about.items())})"
 
   def set_params(self, params: Mapping) -> None:
     """Puts another parameter tree on every device of the encoder."""
@@ -149,7 +154,7 @@ class SentenceEncoder(ChunkedEncoder):
     single = isinstance(sentences, str)
     vectors_ND, cut = self.encode_counted(
       sentences,
-      prompt=self._prompt(prompt, prompt_name),
+      prompt=self.prompt_of(prompt, prompt_name),
       batch_size=batch_size,
       show_progress_bar=show_progress_bar,
       normalize_embeddings=normalize_embeddings,
@@ -170,9 +175,7 @@ class SentenceEncoder(ChunkedEncoder):
     **options: object,
   ) -> np.ndarray | list[np.ndarray]:
     """`encode` for what is searched for, with the folder's prompt "query", or none."""
-    if prompt_name is None:
-      prompt_name = "query"
-    return self.encode(sentences, prompt_name, *others, **options)
+    return self._encode_in_role("query", sentences, prompt_name, *others, **options)
 
   @calls.checked("encode_document", like=encode, other_names=ENCODE_NAMES)
   def encode_document(
@@ -187,10 +190,30 @@ class SentenceEncoder(ChunkedEncoder):
     With the first of the prompts "document", "passage" and "corpus" that the folder has; none where
     it has none of them.
     """
+    return self._encode_in_role("document", sentences, prompt_name, *others, **options)
+
+  def _encode_in_role(self, role, sentences, prompt_name, *others, **options):
     if prompt_name is None:
-      found = [name for name in DOCUMENT_PROMPTS if name in self.prompts]
-      prompt_name = found[0] if found else DOCUMENT_PROMPTS[0]
+      prompt_name = role_name(role, self.prompts) or role
+      prompt = others[0] if others else options.get("prompt")
+      if prompt is None and options.get("warn", True):
+        self._warn_of_role(role, self.prompt_of(None, prompt_name))
     return self.encode(sentences, prompt_name, *others, **options)
+
+  def role_prompt(self, role: str) -> str:
+    """The folder's prompt for texts of a role, "query" or "document", or else its default one.
+
+    Warns on stderr, once, where that is not what a well-known model needs.
+    """
+    prompt = self.prompt_of(None, role_name(role, self.prompts))
+    self._warn_of_role(role, prompt)
+    return prompt
+
+  def _warn_of_role(self, role, prompt):
+    warning = self._origin and self._origin.role_warning(role, prompt)
+    if warning and not self._told_of_role:
+      self._told_of_role = True
+      console.warn(warning)
 
   def similarity(self, embeddings1: ArrayLike, embeddings2: ArrayLike) -> np.ndarray:
     """How near each of N vectors is to each of M: [N, M]; more is nearer."""

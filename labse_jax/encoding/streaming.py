@@ -11,6 +11,7 @@ import numpy as np
 
 from labse_jax.base import console, files, interrupts
 from labse_jax.base.errors import InputError
+from labse_jax.encoding import vector_files
 from labse_jax.encoding.sentence_encoder import SentenceEncoder
 
 FLOAT_BYTES = 4
@@ -35,7 +36,8 @@ def encode_file(
   """
   source = pathlib.Path(source)
   output = pathlib.Path(output)
-  _check_output(source, output)
+  vector_files.check_output(output, source)
+  prompt = encoder.prompt_of(prompt)  # Also checked, before there is a partial file.
   partial = output.with_name(output.name + ".partial")
   note = output.with_name(output.name + ".partial.note")
   # The header of a .npy file says how many rows follow, so the lines are counted first.
@@ -57,22 +59,16 @@ def encode_file(
       console.progress(unit="lines", total=lines, initial=done(), shown=progress) as bar,
     ):
       for chunk in _chunks(files.read_lines(source, skip=done()), chunk_size):
-        vectors_ND, cut = encoder.encode_counted(chunk, prompt=prompt, normalize_embeddings=True)
+        vectors_ND, cut = encoder.encode_counted(
+          chunk, prompt=prompt, normalize_embeddings=True, moved=bar.update
+        )
         _append(vectors, log, vectors_ND, cut)
         cuts.append(cut)
-        bar.update(len(chunk))
       os.fsync(vectors.fileno())
     os.replace(partial, output)
   note.unlink()
   encoder.say_cut(sum(cuts), lines)
   return lines, sum(cuts)
-
-
-def _check_output(source, output):
-  if output.is_dir():
-    raise InputError(f"{output}: is a folder; --output names a .npy file.")
-  if source.exists() and output.exists() and source.samefile(output):
-    raise InputError(f"{output}: is the input; name another file for the vectors.")
 
 
 def _about(source, identity):

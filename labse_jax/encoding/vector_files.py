@@ -1,4 +1,4 @@
-"""Vectors that another system made, NAME.npy beside NAME.txt, in the place of a model."""
+"""Vectors that were made before, NAME.npy beside its texts, in the place of a model."""
 
 from collections.abc import Callable, Sequence
 import os
@@ -11,32 +11,54 @@ from labse_jax.base.errors import InputError
 from labse_jax.base.files import COMPRESSIONS, read_lines, replacing
 from labse_jax.base.unit_vectors import unit
 
+ENDING = ".npy"
+
 
 def is_stored(model: str | os.PathLike) -> bool:
   """Whether a --model is a file of vectors and not a folder."""
-  return str(model).endswith(".npy")
+  return str(model).endswith(ENDING)
+
+
+def check_output(path: str | os.PathLike, source: str | os.PathLike) -> None:
+  """Raises InputError where the vectors of `source` cannot be written to `path`.
+
+  Another ending than .npy is refused: it is more likely a file of sentences, given by mistake.
+  """
+  path = pathlib.Path(path)
+  source = pathlib.Path(source)
+  if path.is_dir():
+    raise InputError(f"{path}: is a folder; --output names a .npy file.")
+  if source.exists() and path.exists() and source.samefile(path):
+    raise InputError(f"{path}: is the input; name another file for the vectors.")
+  if not is_stored(path):
+    raise InputError(f"{path}: vectors are written to a .npy file; name it {path}{ENDING}.")
 
 
 def texts_beside(path: str | os.PathLike) -> pathlib.Path:
   """The file, perhaps compressed, whose line N is the text of row N of the .npy file `path`.
 
-  Raises InputError where one of the two is missing.
+  For NAME.npy it is NAME.txt or else NAME. Raises InputError where there is no such file.
   """
   path = pathlib.Path(path)
   if not path.exists():
     raise InputError(f"{path}: no such file.")
-  texts = path.with_suffix(".txt")
-  for ending in ("", *COMPRESSIONS):
-    file = texts.with_name(texts.name + ending)
-    if file.exists():
-      return file
-  raise InputError(f"{texts}: no such file; line N is needed there as the text of row N of {path}.")
+  names = (path.with_suffix(".txt"), path.with_suffix(""))
+  for texts in names:
+    for ending in ("", *COMPRESSIONS):
+      file = texts.with_name(texts.name + ending)
+      if file.is_file():
+        return file
+  first, second = names
+  raise InputError(
+    f"{first}: no such file, and no {second}; line N is needed in one of them as the text of row N "
+    f"of {path}."
+  )
 
 
 def load_encode(path: str | os.PathLike) -> Callable[[list[str]], np.ndarray]:
   """A function from a list of sentences to unit vectors, float32 [N, D], that looks them up.
 
-  Row N of the .npy file, of float16 or float32, is the vector of line N of the .txt file. Raises
+  Row N of the .npy file, of float16 or float32, is the vector of line N of its texts. Raises
   InputError where the two do not fit, a number is not finite, or a text that is asked for has none.
   """
   texts, vectors_ND = _texts_and_vectors(path)
@@ -66,7 +88,7 @@ def rows_of(path: str | os.PathLike, numbers: Sequence[int]) -> np.ndarray:
 
 
 def _texts_and_vectors(path):
-  """The lines of the .txt file, and the array of the .npy file, of as many rows."""
+  """The lines of the texts beside it, and the array of the .npy file, of as many rows."""
   path = pathlib.Path(path)
   vectors_ND = _read(path)
   texts_file = texts_beside(path)

@@ -106,6 +106,8 @@ def describe(folder):
   if not path.is_file():
     raise InputError(f"{folder}: not a model folder (it has no {path.relative_to(folder)}).")
   config = read_json(path)
+  if "model_type" not in config and (folder / "model" / "modules.json").is_file():
+    raise InputError(f"{folder}: this is the workdir of a run; its model is {folder / 'model'}.")
   model = transformers_config.model_of(config, path)
   # The tensors of any other method of quantisation would be read as plain numbers.
   stored = config.get("quantization_config") or {"quant_method": INT8_ROWS}

@@ -16,24 +16,27 @@ from labse_jax.tokenizer.letter_case import case_mismatch
 class Need:
   """What a model was trained with; None where any will do.
 
-  `dense` is the activation of its dense layer, "" for no layer.
+  `dense` is the activation of its dense layer, "" for no layer. `prompts` are {role: prompt}, for
+  the roles "query" and "document".
   """
 
   model: str
   pooling: str | None = None
   dense: str | None = None
   cased: bool | None = None
-  prompts: tuple = ()
+  prompts: dict = dataclasses.field(default_factory=dict)
 
 
 # Feng et al. 2022, and Mao and Nakagawa 2023: BERT's own pooler on [CLS].
 LABSE = Need("LaBSE", pooling="cls", dense="tanh", cased=True)
 LEALLA = dataclasses.replace(LABSE, model="LEALLA")
 # Wang et al. 2022 and 2024: the mean over the tokens, and one of two prefixes.
-E5 = Need("E5", pooling="mean", dense="", cased=False, prompts=("query: ", "passage: "))
+E5_PROMPTS = {"query": "query: ", "document": "passage: "}
+E5 = Need("E5", pooling="mean", dense="", cased=False, prompts=E5_PROMPTS)
 MULTILINGUAL_E5 = dataclasses.replace(E5, model="multilingual E5", cased=True)
 MBERT = Need("mBERT", cased=True)
 XLM_R = Need("XLM-R", cased=True)
+ROLE_FLAGS = {"query": "--query-prompt", "document": "--prompt"}  # Those of search.
 E5_NAME = re.compile(r"(?<![a-z0-9])(multilingual-)?e5-(small|base|large)(?!-instruct|[a-z0-9])")
 
 
@@ -72,6 +75,17 @@ def warnings(folder, content, tokenizer):
   return found
 
 
+def role_warning(need, role, prompt):
+  """A line where texts of a role get another prompt than the `Need` has for them; else None."""
+  wanted = need.prompts.get(role, prompt)
+  if prompt == wanted:
+    return None
+  return (
+    f"{need.model} needs {wanted!r} before each {role}, not {prompt!r} "
+    f"({ROLE_FLAGS[role]}, or prompt=, gives it)."
+  )
+
+
 def _wrong(need, content, tokenizer):
   """Yields each thing that the model needs and the folder does not have."""
   head = content.head
@@ -91,8 +105,8 @@ def _wrong(need, content, tokenizer):
       yield "a tokenizer that keeps capitals"
     if cased and not need.cased:
       yield "a tokenizer that lowercases"
-  if need.prompts and content.prompt not in need.prompts:
-    choices = " or ".join(map(repr, need.prompts))
+  if need.prompts and content.prompt not in need.prompts.values():
+    choices = " or ".join(map(repr, need.prompts.values()))
     yield f"{choices} before each text, not {content.prompt!r} (--prompt, or prompt=, gives it)"
 
 

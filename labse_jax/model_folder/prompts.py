@@ -4,6 +4,8 @@ from labse_jax.base.errors import InputError, unicode_text
 from labse_jax.base.files import read_json, write_json
 
 NAME = "config_sentence_transformers.json"
+# What folders call the prompt of a text that is searched for, and of one that is searched in.
+ROLES = {"query": ("query",), "document": ("document", "passage", "corpus")}
 SIMILARITIES = ("cosine", "dot", "euclidean", "manhattan")
 
 
@@ -37,6 +39,11 @@ def read(folder):
       "vectors are made."
     )
   return prompts, default, similarity
+
+
+def role_name(role, prompts):
+  """The name of the prompt for a role, "query" or "document": the first there is; None if none."""
+  return next((name for name in ROLES[role] if name in prompts), None)
 
 
 def checked(given):

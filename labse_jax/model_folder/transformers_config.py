@@ -33,6 +33,7 @@ KEYS = {
     "activation": "activation",
   },
 }
+TITLES = {"bert": "BERT", "distilbert": "DistilBERT", "mpnet": "MPNet", "xlm-roberta": "XLM-R"}
 # What transformers computes a model_type with, whatever a config says.
 FIXED = {
   "bert": {"position_offset": 0, "relative_buckets": 0},
@@ -45,16 +46,14 @@ EXAMPLES = {"activation": "gelu", "dropout": 0.1, "epsilon": 1e-12}
 DEFAULTS = {"types": 2, "epsilon": 1e-12, "activation": "gelu", "dropout": 0.1, "positions": 512}
 
 
+def title(model):
+  """What people call the architecture of a `model` section, such as BERT."""
+  return TITLES[_nearest_type(model)]
+
+
 def model_type(model):
   """The transformers architecture that has just what `model` has; raises where none does."""
-  if model.get("relative_buckets", 0):
-    kind = "mpnet"
-  elif not model.get("types", 2):
-    kind = "distilbert"
-  elif model.get("position_offset", 0):
-    kind = "xlm-roberta"
-  else:
-    kind = "bert"
+  kind = _nearest_type(model)
   for key, value in FIXED[kind].items():
     if model.get(key, value) != value:
       raise InputError(
@@ -62,6 +61,17 @@ def model_type(model):
         f"the rest of the model; {kind} has {value}."
       )
   return kind
+
+
+def _nearest_type(model):
+  """The architecture that `model` is of, if it is of any."""
+  if model.get("relative_buckets", 0):
+    return "mpnet"
+  if not model.get("types", 2):
+    return "distilbert"
+  if model.get("position_offset", 0):
+    return "xlm-roberta"
+  return "bert"
 
 
 def config_of(model, *, head, dtype, pad):

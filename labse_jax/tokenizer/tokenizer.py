@@ -8,7 +8,7 @@ import shutil
 import numpy as np
 from tokenizers import Tokenizer as Backend
 
-from labse_jax.base.errors import InputError
+from labse_jax.base.errors import InputError, unicode_text
 from labse_jax.tokenizer import files
 
 # As BERT and as XLM-R spell them.
@@ -49,17 +49,20 @@ class Tokenizer:
     return max([size, *(i + 1 for i in frame)])
 
   def encode(self, sentences, length):
-    """Returns (list of int32 arrays with the special tokens, number of sentences cut)."""
+    """Returns (list of int32 arrays with the special tokens, number of sentences cut).
+
+    Raises InputError for a text that is not Unicode.
+    """
     # The library cuts before it adds the special tokens, as transformers does.
     if (self.backend.truncation or {}).get("max_length") != length:
       self.backend.enable_truncation(length)
-    encodings = self.backend.encode_batch_fast(sentences)
+    encodings = _encoded(self.backend, sentences)
     cut = sum(bool(encoding.overflowing) for encoding in encodings)
     return _id_arrays(encodings), cut
 
   def encode_whole(self, texts):
     """The ids of texts of any length, with the special tokens; nothing is cut."""
-    return _id_arrays(self._uncut.encode_batch_fast(texts))
+    return _id_arrays(_encoded(self._uncut, texts))
 
   @functools.cached_property
   def _uncut(self):
@@ -126,6 +129,18 @@ class _SpecialIds(dict):
   def __missing__(self, name):
     bert, xlmr = SPECIAL[name]
     raise InputError(f"{self.path} has no {bert}; a tokenizer with it, or {xlmr}, is needed here.")
+
+
+def _encoded(backend, texts):
+  """What the library makes of texts; InputError where it takes one for no text."""
+  try:
+    return backend.encode_batch_fast(texts)
+  except TypeError:
+    # Looked for only now: checking each text first would take time from every call.
+    for text in texts:
+      if isinstance(text, str):
+        unicode_text(text)
+    raise
 
 
 def _id_arrays(encodings):

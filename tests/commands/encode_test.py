@@ -1,12 +1,13 @@
 """The command encode, as a person runs it."""
 
+import dataclasses
 import errno
 import itertools
 
 import numpy as np
 import pytest
 
-from labse_jax import encode
+from labse_jax import encode, model_folder
 from labse_jax.base.errors import run
 from labse_jax.encoding import chunked_encoder, streaming
 from labse_jax.encoding.sentence_encoder import SentenceEncoder
@@ -38,9 +39,22 @@ def command(model, source, output, *options):
 
 def test_the_command(tiny_folder, tiny_encoder, text, lines, tmp_path, capsys):
   assert command(tiny_folder, text, tmp_path / "o.npy", "--prompt", "so: ") == 0
-  assert f"{tmp_path / 'o.npy'}: 72 x 32 float32" in capsys.readouterr().out
+  said = capsys.readouterr()
+  assert said.out.endswith("o.npy: 72 x 32 float32, with the prompt 'so: ' before each line.\n")
+  assert f"{said.out}{said.err}".count(" cut") == 1
   expected = tiny_encoder.encode(lines, prompt="so: ", warn=False)
   np.testing.assert_allclose(np.load(tmp_path / "o.npy"), expected, atol=1e-6)
+
+
+@pytest.mark.heavy
+def test_the_prompt_in_use_is_said_where_there_is_one(tiny_content, tiny_folder, tmp_path, capsys):
+  (tmp_path / "in.txt").write_text("a\n")
+  content = dataclasses.replace(tiny_content, prompts={"query": "query: "}, default_prompt="query")
+  model_folder.write(tmp_path / "m", content)
+  assert command(tmp_path / "m", tmp_path / "in.txt", tmp_path / "o.npy") == 0
+  assert "float32, with the prompt 'query: ' before each line.\n" in capsys.readouterr().out
+  assert command(tiny_folder, tmp_path / "in.txt", tmp_path / "o.npy") == 0
+  assert capsys.readouterr().out.endswith("1 x 32 float32.\n")
 
 
 @pytest.mark.heavy
@@ -105,6 +119,8 @@ def test_bad_input_is_one_line(tiny_folder, tmp_path, content, message, capsys):
 def test_other_bad_arguments_are_one_line(tiny_folder, text, tmp_path, capsys):
   assert command(tmp_path / "nothing", text, tmp_path / "o.npy") == 2
   assert "no such folder" in capsys.readouterr().err
+  assert command(tmp_path / "nothing", text, tmp_path / "o.txt") == 2
+  assert "o.txt: vectors are written to a .npy file" in capsys.readouterr().err
   assert command(tiny_folder, text, tmp_path) == 2
   assert "is a folder" in capsys.readouterr().err
   assert command(tiny_folder, text, tmp_path / "o.npy", "--prompt", "a\udcff") == 2

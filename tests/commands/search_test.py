@@ -38,6 +38,9 @@ class FakeEncoder:
     cls.calls = [("load", folder, options)]
     return cls()
 
+  def role_prompt(self, role):
+    return self.prompts.get(role)
+
   def encode(self, sentences, *, normalize_embeddings, prompt, **options):
     assert normalize_embeddings
     self.calls.append((sentences, prompt))
@@ -188,6 +191,22 @@ def test_queries_have_a_prompt_of_their_own(command, monkeypatch, prompts, words
   assert load == ("load", "m", {"dtype": "bfloat16"})
   assert lines == (LINES, "p: ")
   assert queries == (["who"], of_query)
+
+
+@pytest.mark.parametrize(
+  "words, of_lines",
+  [
+    (("--query", "who"), "passage: "),
+    (("--query", "who", "--prompt", "p: "), "p: "),
+    ((), None),  # Without queries it is the default prompt's turn.
+  ],
+)
+def test_lines_that_are_searched_in_have_a_prompt_of_their_own(
+  command, monkeypatch, words, of_lines
+):
+  monkeypatch.setattr(FakeEncoder, "prompts", {"query": "q: ", "document": "passage: "})
+  command("--model", "m", "--input", "lines.txt", *words)
+  assert FakeEncoder.calls[1] == (LINES, of_lines)
 
 
 MODEL = ("--model", "m")

@@ -37,12 +37,37 @@ def test_truncate_dim_holds_until_a_call_says_else(encoder, tiny_encoder):
   assert encoder.get_sentence_embedding_dimension() == 5
   np.testing.assert_array_equal(encoder.encode("a"), whole[:5])
   np.testing.assert_array_equal(encoder.encode("a", truncate_dim=7), whole[:7])
-  encoder.truncate_dim = 99
-  assert encoder.encode("a").shape == (encoder.dimension,) == (32,)
+  encoder.truncate_dim = 32
+  np.testing.assert_array_equal(encoder.encode("a"), whole)
   encoder.truncate_dim = None
   assert encoder.dimension == 32
   with pytest.raises(InputError, match="truncate_dim = 0; it must be at least 1"):
     encoder.truncate_dim = 0
+  more = "truncate_dim = 33; at most 32 is allowed, the dimensions that there are"
+  with pytest.raises(InputError, match=more):
+    encoder.truncate_dim = 33
+  with pytest.raises(InputError, match=more):
+    encoder.encode("a", truncate_dim=33)
+
+
+def test_an_unknown_prompt_is_told_what_there_is_and_what_is_empty(encoder):
+  with pytest.raises(InputError, match="There are no prompts .'query' and 'document' may be"):
+    encoder.encode("a", prompt_name="passage")
+  encoder.prompts = {"query": "query: "}
+  said = (
+    "Unknown prompt_name 'passage'. The prompts are ['query'] ('document' may be asked for too, "
+    'and would be empty); or give prompt="passage: ".'
+  )
+  with pytest.raises(InputError) as caught:
+    encoder.encode("a", prompt_name="passage")
+  assert str(caught.value) == said
+  encoder.prompts = {"query": "query: ", "document": "passage: "}
+  with pytest.raises(
+    InputError, match=r"'docment'; did you mean 'document'\? .*'query'\]; or give"
+  ):
+    encoder.encode("a", prompt_name="docment")
+  with pytest.raises(InputError, match="Unknown prompt_name"):
+    encoder.encode("a", prompt_name=["query"])
 
 
 def test_prompts_and_the_default_one(encoder, tiny_encoder):

@@ -2,6 +2,7 @@
 
 import inspect
 import re
+import sys
 
 import pytest
 
@@ -149,3 +150,13 @@ def test_what_is_spelt_wrongly_is_answered_with_the_nearest(tiny_encoder, call, 
 def test_a_name_that_is_not_there_is_not_there(tiny_encoder):
   assert not hasattr(tiny_encoder, "to") and not hasattr(tiny_encoder, "__array__")
   assert getattr(tiny_encoder, "half", None) is None
+
+
+@pytest.mark.parametrize(("name", "hints"), [("encodee", 1), ("dtipe", 1), ("fit", 0), ("zzz", 0)])
+def test_python_adds_no_hint_of_its_own(tiny_encoder, capsys, name, hints):
+  with pytest.raises(AttributeError) as caught:
+    getattr(tiny_encoder, name)
+  sys.__excepthook__(caught.type, caught.value, None)  # Python adds its hint as it prints.
+  shown = capsys.readouterr().err
+  assert shown.lower().count("did you mean") == hints
+  assert ".." not in shown

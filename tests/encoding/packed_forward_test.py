@@ -1,6 +1,7 @@
 """Arrays of ids to vectors: few compilations, small last batches, rows of the shortest lengths."""
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -33,7 +34,7 @@ def watched(packed, monkeypatch):
 
     def forward(_, tokens_BL, segments_BL, positions_BL, *, slots):
       seen.append((tokens_BL.shape, int(positions_BL.max()), int(segments_BL.max())))
-      return np.zeros((len(tokens_BL), slots, 32), np.float32)
+      return jnp.zeros((len(tokens_BL), slots, 32))
 
     model = packed(positions)
     monkeypatch.setattr(model, "forward", forward)
@@ -70,6 +71,29 @@ def test_the_last_batches_are_nearly_filled(watched):
   seen.clear()
   model.vectors(ids(*[62] * 17), longest=64)
   assert [shape for shape, _, _ in seen] == [(16, 64), (2, 64)]
+
+
+def test_each_batch_tells_how_many_were_in_it(watched):
+  model, seen = watched(64)
+  moved = []
+  # 33 rows of 32 ids, three sentences in each but the last; and 3 rows of 64.
+  vectors_ND = model.vectors(ids(*[10] * 97, *[62] * 3), longest=64, moved=moved.append)
+  assert [shape for shape, _, _ in seen] == [(32, 32), (4, 32), (2, 64), (2, 64)]
+  assert moved == [96, 1, 2, 1] and len(vectors_ND) == 100
+
+
+def test_a_batch_that_is_done_is_told_before_the_next_is_sent(watched, monkeypatch):
+  model, _ = watched(64)
+  told = []
+  plain = model.forward
+
+  def forward(*arguments, **options):
+    told.append("sent")
+    return plain(*arguments, **options).block_until_ready()
+
+  monkeypatch.setattr(model, "forward", forward)
+  model.vectors(ids(*[30] * 33), longest=64, moved=told.append)
+  assert told == ["sent", 32, "sent", 1]
 
 
 @pytest.mark.parametrize(

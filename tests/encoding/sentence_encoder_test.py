@@ -281,3 +281,88 @@ def test_threads_may_set_another_limit(tiny_folder):
   for thread in threads:
     thread.join()
   assert not wrong
+
+
+@pytest.fixture
+def e5(tiny_content, tmp_path, capsys, monkeypatch):
+  """e5(prompts, name) -> (an encoder of a folder of that name, what was said as it was opened).
+
+  It encodes nothing: what is said is said before, and compiling would take seconds.
+  """
+  monkeypatch.setattr(SentenceEncoder, "encode", lambda *values, **options: None)
+
+  def opened(prompts, name="multilingual-e5-small", default="query"):
+    path = tmp_path / name
+    content = dataclasses.replace(
+      tiny_content,
+      head=dict(tiny_content.head, pooling="mean", dense=0),
+      params={name: value for name, value in tiny_content.params.items() if name != "dense"},
+      prompts=prompts,
+      default_prompt=default if default in prompts else None,
+    )
+    model_folder.write(path, content)
+    encoder = SentenceEncoder(path)
+    return encoder, capsys.readouterr().err
+
+  return opened
+
+
+NO_PASSAGE = "multilingual E5 needs 'passage: ' before each document, not "
+
+
+def test_e5_without_its_prompt_for_documents_is_told_once(e5, capsys):
+  encoder, said = e5({"query": "query: "})
+  assert said == ""
+  encoder.encode_document("a", warn=False)
+  encoder.encode_document("a", prompt="passage: ")
+  encoder.encode_document("a", None, "passage: ")
+  encoder.encode_document("a", "query")
+  encoder.encode_query("a")
+  encoder.encode("a")
+  assert capsys.readouterr().err == ""
+  encoder.encode_document("a")
+  said = capsys.readouterr().err
+  assert NO_PASSAGE + "''" in said and said.count("\n") == 1
+  encoder.encode_document("a")
+  assert encoder.role_prompt("document") == "query: "
+  assert capsys.readouterr().err == ""
+
+
+def test_a_role_has_the_folder_s_prompt_or_else_its_default_one(e5, capsys):
+  encoder, _ = e5({"query": "query: "})
+  assert [encoder.role_prompt(role) for role in ("query", "document")] == ["query: "] * 2
+  said = capsys.readouterr().err
+  assert NO_PASSAGE + "'query: '" in said and said.count("\n") == 1
+  encoder.prompts = {"query": "query: ", "passage": "passage: "}
+  assert encoder.role_prompt("document") == "passage: "
+
+
+@pytest.mark.parametrize(
+  ("prompts", "name"),
+  [({"query": "query: ", "passage": "passage: "}, "e5-small"), ({"query": "query: "}, "mine")],
+)
+def test_what_is_right_or_unknown_is_not_told(e5, capsys, prompts, name):
+  encoder, _ = e5(prompts, name)
+  encoder.encode_document("a")
+  encoder.role_prompt("document")
+  encoder.role_prompt("query")
+  assert capsys.readouterr().err == ""
+
+
+def test_what_was_told_as_the_folder_was_opened_is_not_told_again(e5, capsys):
+  encoder, said = e5({})
+  assert "'query: ' or 'passage: ' before each text, not ''" in said
+  encoder.encode_document("a")
+  assert capsys.readouterr().err == ""
+
+
+def test_an_encoder_shows_what_it_is(tiny_folder, tiny_encoder, tiny_content):
+  encoder = SentenceEncoder(tiny_folder, prompts={"q": "query: "}, truncate_dim=8)
+  assert repr(encoder) == (
+    f"SentenceEncoder(folder={str(tiny_folder.resolve())!r}, kind='BERT', pooling='cls', "
+    "dimension=8, max_seq_length=64, prompts={'q': 'query: '}, default_prompt_name=None, "
+    "dtype='float32')"
+  )
+  module = heads.build(tiny_content.model, tiny_content.head, dtype="bfloat16")
+  parts = SentenceEncoder.of_parts(module, None, tiny_encoder.tokenizer, max_length=9)
+  assert "folder=None" in repr(parts) and "dtype='bfloat16'" in repr(parts)

@@ -64,6 +64,32 @@ def test_the_input_is_never_written_over(tiny_encoder, tmp_path):
   assert path.read_text() == "one\ntwo\n"
 
 
+def test_the_bar_moves_with_each_batch(tiny_encoder, text, tmp_path, monkeypatch):
+  plain, moves = streaming.console.progress, []
+
+  def progress(**options):
+    bar = plain(**options)
+    monkeypatch.setattr(bar, "update", moves.append)
+    return bar
+
+  monkeypatch.setattr(streaming.console, "progress", progress)
+  encode_file(tiny_encoder, text, tmp_path / "o.npy")
+  assert sum(moves) == 72 and len(moves) > 8  # More often than once for each chunk.
+
+
+@pytest.mark.parametrize(
+  ("name", "options", "message"),
+  [
+    ("out.txt", {}, r"out.txt: vectors are written to a .npy file; name it .*out.txt.npy"),
+    ("out.npy", {"prompt": "a\udcff"}, "prompt: 'a.udcff' is not Unicode text"),
+  ],
+)
+def test_what_is_refused_leaves_no_file(tiny_encoder, text, tmp_path, name, options, message):
+  with pytest.raises(InputError, match=message):
+    encode_file(tiny_encoder, text, tmp_path / name, **options)
+  assert list(tmp_path.iterdir()) == [text]
+
+
 def test_lines_are_not_held(tiny_encoder, text, tmp_path, monkeypatch):
   class Line(str):
     __slots__ = ("__weakref__",)

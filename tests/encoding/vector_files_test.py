@@ -46,6 +46,27 @@ def test_the_texts_beside_may_be_compressed(tmp_path):
   assert vector_files.rows_of(path, [2]).shape == (1, 2)
 
 
+@pytest.mark.parametrize("texts", ["news.de", "news.de.gz", "news.txt"])
+def test_the_texts_may_be_what_the_vectors_are_named_after(tmp_path, texts):
+  path = tmp_path / f"{texts}.npy"
+  path.touch()
+  (tmp_path / texts).touch()
+  assert vector_files.texts_beside(path) == tmp_path / texts
+  preferred = path.with_suffix(".txt")
+  preferred.mkdir()
+  assert vector_files.texts_beside(path) == tmp_path / texts
+  preferred.rmdir()
+  preferred.touch()
+  assert vector_files.texts_beside(path) == preferred
+
+
+def test_both_names_of_missing_texts_are_said(tmp_path):
+  (tmp_path / "news.de.npy").touch()
+  (tmp_path / "news.de").mkdir()
+  with pytest.raises(InputError, match=r"news\.de\.txt: no such file, and no .*/news\.de; line N"):
+    vector_files.texts_beside(tmp_path / "news.de.npy")
+
+
 @pytest.mark.parametrize("missing", ["v.npy", "v.txt"])
 def test_the_one_of_both_that_is_missing_is_named(tmp_path, missing):
   path = store(tmp_path, np.ones((4, 2), np.float32))

@@ -130,3 +130,26 @@ def test_opening_a_folder_says_it(tmp_path, tiny_content, capsys):
   said = capsys.readouterr().err
   assert said.startswith(f"labse-jax: warning: {path}: multilingual E5 needs mean pooling, not cls")
   assert said.count("\n") == 1
+
+
+E5_LINE = "needs 'passage: ' before each document, not 'query: ' (--prompt, or prompt=, gives it)."
+
+
+@pytest.mark.parametrize(
+  ("need", "role", "prompt", "line"),
+  [
+    (known_models.E5, "query", "query: ", None),
+    (known_models.E5, "document", "passage: ", None),
+    (known_models.E5, "document", "query: ", f"E5 {E5_LINE}"),
+    (known_models.MULTILINGUAL_E5, "document", "query: ", f"multilingual E5 {E5_LINE}"),
+    (
+      known_models.E5,
+      "query",
+      "",
+      "E5 needs 'query: ' before each query, not '' (--query-prompt, or prompt=, gives it).",
+    ),
+    (known_models.LABSE, "document", "any: ", None),
+  ],
+)
+def test_each_role_has_its_prompt(need, role, prompt, line):
+  assert known_models.role_warning(need, role, prompt) == line

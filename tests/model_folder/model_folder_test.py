@@ -427,3 +427,15 @@ def test_a_folder_saved_by_sentence_transformers_is_read_and_written_again(
   model_folder.write(tmp_path / "ours", model_folder.read(tmp_path / "theirs"))
   again = open_with_sentence_transformers(tmp_path / "ours").encode(real_lines[:50])
   np.testing.assert_allclose(again, expected, atol=1e-6)
+
+
+def test_the_workdir_of_a_run_says_where_its_model_is(tiny_folder, tmp_path):
+  run = tmp_path / "run"
+  shutil.copytree(tiny_folder, run / "model")
+  (run / "config.json").write_text('{"objective": "translation_ranking"}')
+  with pytest.raises(InputError) as caught:
+    model_folder.read(run)
+  assert str(caught.value) == f"{run}: this is the workdir of a run; its model is {run}/model."
+  shutil.rmtree(run / "model")
+  with pytest.raises(InputError, match="Unknown model_type"):
+    model_folder.read(run)

@@ -194,3 +194,16 @@ def test_one_training_step_changes_what_others_read(folder_of, tmp_path, real_li
   assert (
     abs(got - SentenceEncoder.load(folder_of("MPNetModel")).encode(real_lines[:30])).max() > 1e-3
   )
+
+
+@pytest.mark.parametrize(
+  ("sizes", "title"),
+  [
+    ({}, "BERT"),
+    ({"position_offset": 2}, "XLM-R"),
+    ({"types": 0}, "DistilBERT"),
+    ({"relative_buckets": 32, "types": 0, "position_offset": 2}, "MPNet"),
+  ],
+)
+def test_an_architecture_is_called_what_people_call_it(sizes, title):
+  assert transformers_config.title(sizes) == title

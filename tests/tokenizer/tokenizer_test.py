@@ -211,3 +211,11 @@ def test_word_starts_of_other_tokenizers_are_refused(tmp_path, tiny_vocabulary, 
 
   with pytest.raises(InputError, match=f"its {kind} pieces do not say where a word begins"):
     changed(tmp_path, tiny_vocabulary, change).word_starts  # noqa: B018
+
+
+def test_what_is_not_unicode_is_said_in_one_line(tokenizer):
+  for encode in (lambda texts: tokenizer.encode(texts, 16), tokenizer.encode_whole):
+    with pytest.raises(InputError, match="'b.ud800' is not Unicode text"):
+      encode(["a", "b\ud800"])
+    with pytest.raises(TypeError):
+      encode(["a", 3])
