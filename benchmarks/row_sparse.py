@@ -25,7 +25,7 @@ from labse_jax import train
 from labse_jax.base.sharding import make_mesh
 from labse_jax.configs.command_line import load_config
 from labse_jax.tasks.dual_encoder import Task
-from labse_jax.training import optimizers, stacking
+from labse_jax.training import optim, optimizers, stacking
 
 SIZES = (32_000, 250_000, 501_153)
 REPEATS = 5

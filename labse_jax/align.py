@@ -3,10 +3,8 @@
 from labse_jax.base import files
 from labse_jax.base.command import Command
 from labse_jax.base.errors import InputError, run
-from labse_jax.data.language_names import asked_language
-from labse_jax.data.languages import UNKNOWN
 from labse_jax.encoding.encode_functions import load_encode
-from labse_jax.mining import alignment, alignment_scores, pair_files
+from labse_jax.mining import alignment, alignment_scores, pair_files, sides
 from labse_jax.mining.documents import (
   count_alone,
   embed,
@@ -79,17 +77,19 @@ def _parsed(argv):
   add("--source", required=True, metavar="FILE", help="text, a sentence a line; or .gz, .xz, .zst")
   add("--target", required=True, metavar="FILE", help="its translation, also a sentence a line")
   add("--output", required=True, metavar="FILE", help="where the pairs are written")
-  add("--format", default="tsv", choices=FORMATS, help="format of the output")
+  parser.add_format(FORMATS)
   most = "most sentences in a pair, of both sides together"
   add("--max-sentences", old=["--largest"], type=int, default=4, metavar="N", help=most)
-  parser.add_languages(help="for tmx and jsonl", default=UNKNOWN)
+  parser.add_languages(help="for tmx and jsonl (default: the file's ending)")
   add("--gold", metavar="FILE", help="the right alignment, to score the found one against")
   parser.add_dtype()
   parser.add_prompt()
   args = parser.parse_args(argv)
-  args.source_language = asked_language(args.source_language)
-  args.target_language = asked_language(args.target_language)
+  args.source_language = sides.language_of(args.source_language, args.source)
+  args.target_language = sides.language_of(args.target_language, args.target)
+  args.format = sides.format_of(args.format, args.output)
   _check(args)
+  sides.warn_of_languages((args.source_language, args.target_language), args.format)
   return args
 
 

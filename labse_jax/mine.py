@@ -53,6 +53,10 @@ def main(argv):
   _print_summary(args.output, found.pairs, (x, y), allowed)
   if found.reason:
     _warn(found, args.precision, args.report)
+  elif found.found:
+    _print_threshold(found, args.precision)
+  if page:
+    print(f"{args.report}: the page about it.")
   unchosen = not args.score_only and args.threshold is None and args.precision is None
   if unchosen or found.reason:
     _print_steps(found.pairs)
@@ -137,6 +141,16 @@ def _warn(found, precision, report):
     if report:
       reason += f" {report} is not written."
   console.warn(reason)
+
+
+def _print_threshold(found, precision):
+  """Prints the threshold for a precision, and the estimated precision of the pairs above it."""
+  estimate = found.pairs[-1].precision
+  print(
+    f"Threshold {found.lowest:.4f}: the estimated precision of these pairs is {estimate:.1%}, with "
+    f"room to be sure of the {precision:.1%} that was asked for. The last column has the precision "
+    "of all pairs down to each one."
+  )
 
 
 def _print_steps(pairs):

@@ -8,10 +8,8 @@ import math
 from labse_jax.base import files
 from labse_jax.base.command import Command
 from labse_jax.base.errors import InputError
-from labse_jax.data.language_names import asked_language, name_of
 from labse_jax.data.languages import UNKNOWN
-from labse_jax.data.sources import stem_and_language
-from labse_jax.mining import pair_files
+from labse_jax.mining import pair_files, sides
 from labse_jax.mining.texts import SIDES
 from labse_jax.neighbours.settings import DTYPES, MARGINS, RETRIEVALS
 
@@ -54,8 +52,9 @@ def parsed(argv):
     raise InputError(f"--k {args.k}: 1 or more is allowed.")
   if args.threshold is not None and not math.isfinite(args.threshold):
     raise InputError(f"--threshold {args.threshold}: a finite number is allowed.")
-  args.source_language = _language(args.source_language, args.source)
-  args.target_language = _language(args.target_language, args.target)
+  args.source_language = sides.language_of(args.source_language, args.source)
+  args.target_language = sides.language_of(args.target_language, args.target)
+  args.format = sides.format_of(args.format, args.output)
   # Before the defaults are filled in: they hide what a person gave.
   _check_filters(args)
   for name, value in DEFAULTS.items():
@@ -65,6 +64,7 @@ def parsed(argv):
     raise InputError(f"--max-ratio {args.max_ratio}: 1 or more is allowed.")
   _check_precision(args)
   _check_output(args)
+  sides.warn_of_languages((args.source_language, args.target_language), args.format)
   return args
 
 
@@ -97,7 +97,7 @@ def _add_files(parser):
     metavar="FILE",
     help="where the pairs are written; the beginning of the names of Moses files",
   )
-  add("--format", default="tsv", choices=pair_files.FORMATS, help="format of the output")
+  parser.add_format(pair_files.FORMATS)
 
 
 def _add_scores(add):
@@ -160,17 +160,6 @@ def _check_precision(args):
     raise InputError("--precision finds the threshold; do not give --threshold or --score-only.")
   if args.retrieval != "max":
     raise InputError("--precision needs --retrieval max, which puts each line into one pair.")
-
-
-def _language(given, path):
-  """The language that was given for a file, or else its ending, if we have a name for that code.
-
-  Of rarer languages it must be given: csv, tsv, txt and xml are codes of some.
-  """
-  if given:
-    return asked_language(given)
-  _, ending = stem_and_language(path)
-  return ending if name_of(ending) else UNKNOWN
 
 
 def _check_output(args):

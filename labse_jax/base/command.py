@@ -88,6 +88,11 @@ class Command(argparse.ArgumentParser):
     self.add("--source-language", metavar="CODE", help=f"{LANGUAGE}; {help}", **options)
     self.add("--target-language", metavar="CODE", help="the same for the other side", **options)
 
+  def add_format(self, formats):
+    """Adds --format, one of these."""
+    help = "format of the output (default: the one that its name ends in, or else tsv)"
+    self.add("--format", choices=formats, help=help)
+
   def parse_args(self, words):
     """The arguments; raises InputError, for a flag that there is not with the nearest that is."""
     # First of all: argparse would rather tell which flags are missing.

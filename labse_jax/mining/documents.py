@@ -53,14 +53,15 @@ def embed(documents, encode, *, largest):
   only those are encoded that stand in an alignment which the guesses put within SLACK of the best.
   """
   vectors = _Vectors(encode)
-  vectors.learn(sentence for document in documents for sentence in document.sentences)
+  sentences = [sentence for document in documents for sentence in document.sentences]
+  vectors.learn(sentences, "sentences")
   guesses = [guessed(vectors.of(document.sentences), largest - 1) for document in documents]
   near = near_best(*guesses, lengths_of(documents), largest=largest, slack=SLACK)
   needed = []
   for document, near_KN in zip(documents, near, strict=True):
     near_KN[0] = True  # The sentences themselves, which cost nothing more.
     needed.append(joined(document.sentences, near_KN))
-  vectors.learn(text for texts in needed for text in texts)
+  vectors.learn([text for texts in needed for text in texts], "joined sentences")
   return [
     corrected(guess, vectors.of(texts), near_KN)
     for guess, texts, near_KN in zip(guesses, needed, near, strict=True)
@@ -74,11 +75,11 @@ class _Vectors:
     self.encode = encode
     self.vector_of = {}
 
-  def learn(self, texts):
-    """Encodes those that are new."""
+  def learn(self, texts, what):
+    """Encodes those that are new; `what` they are is said."""
     new = [text for text in dict.fromkeys(texts) if text not in self.vector_of]
     if new:
-      console.note(f"texts to encode: {len(new):,}.")
+      console.note(f"{what} to encode: {len(new):,}.")
       row_of, vectors_VD = encode_distinct([[new]], self.encode)
       self.vector_of.update((text, vectors_VD[row]) for text, row in row_of.items())
 

@@ -61,7 +61,9 @@ def test_a_document_is_aligned_with_itself_in_each_format(command, tmp_path):
   assert rows[3]["source_places"] == [5] and rows[3]["target_places"] == [4]
   assert {(row["source_language"], row["target_language"]) for row in rows} == {("en", "de")}
 
-  call(format="tmx", source_language="en")
+  output = tmp_path / "book.tmx"
+  _, _, said = call(output=output, source_language="en")
+  assert "the tmx will call a language 'und'" in said.err
   tree = ElementTree.parse(output)
   assert tree.find("header").get("segtype") == "block"
   segments = [segment.text for segment in tree.iter("seg")]

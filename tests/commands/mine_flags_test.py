@@ -50,21 +50,9 @@ def test_what_is_not_given_has_a_default():
   assert (args.retrieval, args.min_characters, args.max_ratio) == ("max", 1, 2.0)
 
 
-@pytest.mark.parametrize(
-  "more, language",
-  [
-    ([], "deu"),
-    (["--source", "news.de.xz"], "de"),
-    (["--source", "de.txt"], "und"),
-    (["--source", "news.csv"], "und"),  # Also the code of a language.
-    (["--source", "news.foo1"], "und"),
-    (["--source", "de.txt", "--source-language", "de"], "de"),
-    (["--source", "de.txt", "--source-language", "German"], "deu"),
-  ],
-)
-def test_a_files_ending_is_its_language(more, language):
-  args = mine_flags.parsed(command_line(NEEDED, *more))
-  assert (args.source_language, args.target_language) == (language, "eng")
+def test_names_of_files_say_what_no_flag_does():
+  args = mine_flags.parsed(command_line(NEEDED, "--output", "pairs.jsonl"))
+  assert (args.source_language, args.target_language, args.format) == ("deu", "eng", "jsonl")
 
 
 @pytest.mark.parametrize(

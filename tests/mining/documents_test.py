@@ -60,7 +60,7 @@ def test_only_joined_texts_near_the_best_alignment_are_encoded_and_each_once(let
   assert len(calls) == 2 and len({*calls[0], *calls[1]}) == len(calls[0]) + len(calls[1])
   assert calls[0] == ["a", "b", "c", "d", "x", "f", "A", "b c", "D", "X", "F"]
   assert "b c" not in calls[1] and len(calls[1]) < 10
-  assert "texts to encode: 11." in capsys.readouterr().err
+  assert "labse-jax: sentences to encode: 11." in capsys.readouterr().err
   links = [link[:2] for link in align(*texts, largest=4)]
   assert links == [((0,), (0,)), ((1, 2), (1,)), *(((i,), (i - 1,)) for i in range(3, 7))]
   for text, document in zip(texts, (source, target), strict=True):
