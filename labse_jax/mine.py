@@ -147,9 +147,9 @@ def _print_threshold(found, precision):
   """Prints the threshold for a precision, and the estimated precision of the pairs above it."""
   estimate = found.pairs[-1].precision
   print(
-    f"Threshold {found.lowest:.4f}: the estimated precision of these pairs is {estimate:.1%}, with "
-    f"room to be sure of the {precision:.1%} that was asked for. The last column has the precision "
-    "of all pairs down to each one."
+    f"Threshold {found.lowest:.4f}: by the estimate {estimate:.1%} of these pairs are right, and "
+    f"surely at least the {precision:.1%} that was asked for. The last column has the estimate for "
+    "all pairs down to each one."
   )
 
 

@@ -33,7 +33,8 @@ NAME.txt or NAME, so that a large file is encoded once. What is stored needs no 
 
 Models of search put one prompt before a query and another before a line: the folder's prompts
 "query" and "document" or "passage", or else its default one. multilingual E5 needs --query-prompt
-"query: " and --prompt "passage: ", and `encode` the same --prompt as the lines."""
+"query: " and --prompt "passage: ". `encode` takes the default prompt: where the lines have another,
+give `encode` the same --prompt."""
 # They would break a row or its columns.
 TO_SPACES = str.maketrans("\t\n\r", "   ")
 

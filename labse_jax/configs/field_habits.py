@@ -40,8 +40,8 @@ def names():
 
 
 def field_of(name):
-  """What to say to such a name: the field that does that here."""
+  """(the field that such a name has here, what it is)."""
   for field, (what, elsewhere) in HABITS.items():
     if name in elsewhere:
-      return f"{what} is {field}"
+      return field, what
   raise KeyError(name)

@@ -57,7 +57,9 @@ def _habit(path, known):
   nearest = alike(last, [*ours, *field_habits.names()])
   if not nearest or nearest[0] in ours:
     return None
-  return field_habits.field_of(nearest[0])
+  field, what = field_habits.field_of(nearest[0])
+  # Not every task has every field.
+  return f"{what} is {field}" if field in known else None
 
 
 def _near(path, known):

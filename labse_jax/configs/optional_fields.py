@@ -43,6 +43,8 @@ OF_TASK = {
     "teacher.projection": "",
   }
 }
+DEFAULTS = OF_EVERY_TASK | OF_TASK["dual_encoder"]
+SECTIONS = {path.partition(".")[0] for path in DEFAULTS}  # And the fields outside of any section.
 ANY_NAME = "NAME"  # As the last part of a path: a person chooses the name.
 
 
@@ -51,7 +53,12 @@ def not_set(config):
   if "task" not in config:  # It is none for the trainer.
     return {}
   known = OF_EVERY_TASK | OF_TASK.get(config.task, {})
-  return {path: default for path, default in known.items() if not _is_set(config, path)}
+  # Of a section in which a person chooses the names, one more can always be set.
+  return {
+    path: default
+    for path, default in known.items()
+    if path.endswith(f".{ANY_NAME}") or not _is_set(config, path)
+  }
 
 
 def let_set(config, path):
@@ -66,7 +73,7 @@ def let_set(config, path):
   *sections, name = path.split(".")
   with config.unlocked():
     for one in sections:
-      if one not in place:
+      if not isinstance(place.get(one), ml_collections.ConfigDict):  # Missing, or None.
         place[one] = ml_collections.ConfigDict()
       place = place[one]
     has_none = isinstance(default, type)
@@ -74,12 +81,8 @@ def let_set(config, path):
 
 
 def changes(name, value):
-  """Whether a config without the field or section `name` means another run than with `value`."""
-  every = [OF_EVERY_TASK, *OF_TASK.values()]
-  defaults = {path: default for table in every for path, default in table.items()}
-  if name not in {path.partition(".")[0] for path in defaults}:
-    return False
-  default = defaults.get(name)
+  """Whether leaving out one of SECTIONS makes another run than `value` does."""
+  default = DEFAULTS.get(name)
   # As config.json has it.
   return bool(value) and value != (list(default) if isinstance(default, tuple) else default)
 

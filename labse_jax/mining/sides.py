@@ -6,10 +6,10 @@ from labse_jax.base import console
 from labse_jax.data.language_names import asked_language, name_of, named
 from labse_jax.data.languages import UNKNOWN, standard_language
 from labse_jax.data.sources import stem_and_language
-from labse_jax.mining.pair_files import FORMATS
 from labse_jax.mining.texts import SIDES
 
 DEFAULT_FORMAT = "tsv"
+ENDINGS = ("tsv", "tmx", "jsonl")
 NAMING = ("tmx", "jsonl")  # The formats that say the languages.
 
 
@@ -27,10 +27,12 @@ def language_of(given, path):
 def format_of(given, output):
   """The format that was given for an output, or else the one that its ending names, or else TSV.
 
+  An ending names no Moses files: of these the output is only how their names begin.
+
   Warns where the two are different formats.
   """
   ending = pathlib.Path(output).suffix[1:].lower()
-  if ending not in FORMATS:
+  if ending not in ENDINGS:
     return given or DEFAULT_FORMAT
   if given and given != ending:
     console.warn(f"{output}: will be written as {given}, as --format says, and not as {ending}.")

@@ -123,7 +123,10 @@ def schedule_of(config, span):
   restarts = bool(stages) and config.stacking.schedule == "restart"
   values_needed = len(stages) if restarts else 0
   for name, value in options.items():
-    if isinstance(value, tuple | list) and len(value) != values_needed:
+    # A command line that sets a tuple to one number makes a tuple of one.
+    if isinstance(value, tuple | list) and len(value) == 1:
+      options[name] = value[0]
+    elif isinstance(value, tuple | list) and len(value) != values_needed:
       raise InputError(
         f"config.schedule.{name} = {value}: one value, or one for each stage of a "
         "schedule that restarts."

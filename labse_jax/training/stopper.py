@@ -51,7 +51,7 @@ class Stopper:
     # Never waiting for the lock: the other thread may wait for one that this thread holds.
     if self.told.acquire(blocking=False):
       print(file=sys.stderr)  # After the ^C that a terminal shows.
-      note("saving after the steps under way, two at most; once more stops at once.")
+      note("will save and stop within two steps; once more stops at once, without saving.")
 
   def asked(self, step):
     """The signal that asks to stop after this step, or 0; all hosts of a run agree."""

@@ -9,6 +9,7 @@ from labse_jax.configs import optional_fields
 
 STEPS = "steps.json"
 FINGERPRINTS = "fingerprints"
+NOT_SET = "not set"
 # Between a run and its resume.
 FREE_TO_CHANGE = ("evals", "expected", "log_every", "save_every", "seconds")
 
@@ -25,15 +26,23 @@ def check_same_run(config, task, workdir):
   before = recorded_config(workdir)
   if before is None:
     return
-  changed = [k for k in now if k not in FREE_TO_CHANGE and before.get(k) != now[k]]
-  # Any experiment can set these, so that they can be missing where a run goes on.
-  changed += [k for k in before if k not in now and optional_fields.changes(k, before[k])]
+  names = [name for name in now | before if name not in FREE_TO_CHANGE]
+  changed = [name for name in names if _differs(name, before, now)]
   if changed == [FINGERPRINTS]:
     raise InputError(_what_was_edited(workdir, before[FINGERPRINTS], task))
   if changed:
     differ = [k for k in changed if k != FINGERPRINTS]  # Other fields name other files.
-    was = "; ".join(f"{k}: {before.get(k)} -> {now.get(k, 'not set')}" for k in differ)
+    was = "; ".join(f"{k}: {before.get(k, NOT_SET)} -> {now.get(k, NOT_SET)}" for k in differ)
     raise InputError(f"{workdir} holds a run with another config ({was}); use a new workdir.")
+
+
+def _differs(name, before, now):
+  """Whether a field or section of two recorded configs means two different runs."""
+  if name in before and name in now:
+    return before[name] != now[name]
+  if name in optional_fields.SECTIONS:  # Any experiment may set these or not.
+    return optional_fields.changes(name, (before | now)[name])
+  return name in now
 
 
 def _what_was_edited(workdir, before, task):

@@ -267,8 +267,8 @@ def test_a_precision_finds_the_threshold(command, texts, tiny_encoder, tmp_path,
   precisions = [float(row[3]) for row in rows]
   assert precisions == sorted(precisions, reverse=True) and 0.6 <= precisions[-1] <= 1
   assert 0 < len(rows) < len(everything)
-  assert f"Threshold {rows[-1][0]:.4f}: the estimated precision" in said.out
-  assert f"is {precisions[-1]:.1%}, with room to be sure of the 60.0%" in said.out
+  assert f"Threshold {rows[-1][0]:.4f}: by the estimate {precisions[-1]:.1%} of" in said.out
+  assert "surely at least the 60.0% that was asked for" in said.out
   assert said.out.endswith("page.html: the page about it.\n")
   assert "a.deu and b.eng.gz" in (tmp_path / "page.html").read_text("utf-8")
 

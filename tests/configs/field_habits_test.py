@@ -37,3 +37,10 @@ def test_a_name_from_elsewhere_is_answered_with_the_field(name, said):
     load_config([EXPERIMENT, "--workdir=w", f"--config.{name}=1"])
   assert str(caught.value).startswith(f"Unknown config field 'config.{name}'; ")
   assert str(caught.value).endswith(said)
+
+
+def test_a_field_that_the_task_has_not_is_not_named():
+  words = ["--config=experiments/pretrain_small.py:data=d", "--workdir=w"]
+  with pytest.raises(InputError) as caught:
+    load_config([*words, "--config.gradient_accumulation_steps=2"])
+  assert "config.chunks" not in str(caught.value)

@@ -107,3 +107,17 @@ def test_how_to_list_is_said_where_an_experiment_needs_more():
     InputError, match="Give a model: .* With --fields behind that, the fields are"
   ):
     load_config(["--config=experiments/finetune.py", "--fields"])
+
+
+def test_a_section_of_none_is_made():
+  config = quickstart()
+  with config.unlocked():
+    config.teacher = None
+  optional_fields.let_set(config, "teacher.model")
+  config.teacher.model = "folder"
+  assert config.teacher.to_dict() == {"model": "folder"}
+
+
+def test_prompts_of_any_names_can_be_set():
+  config = quickstart("--config.prompts.NAME=x", "--config.prompts.query=y")
+  assert config.prompts.to_dict() == {"NAME": "x", "query": "y"}

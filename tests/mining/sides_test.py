@@ -30,6 +30,7 @@ def test_a_files_ending_is_its_language(given, path, language):
     (None, "a.de/pairs.jsonl", "jsonl", ""),
     ("jsonl", "pairs", "jsonl", ""),
     ("tmx", "pairs.tmx", "tmx", ""),
+    (None, "book.moses", "tsv", ""),
     ("jsonl", "pairs.tsv", "jsonl", "pairs.tsv: will be written as jsonl, as --format says"),
   ],
 )

@@ -102,6 +102,13 @@ def test_the_schedule_restarts_or_goes_on(config):
   assert rates[0] == pytest.approx(options["peak"]) and rates == sorted(rates, reverse=True)
 
 
+def test_a_tuple_of_one_is_one_value(config):
+  """What `--config.schedule.peak=0.002` makes of a tuple."""
+  config.schedule = config.schedule.to_dict() | {"peak": (0.002,)}
+  for span in stacking.spans(config):
+    assert stacking.schedule_of(config, span)[1]["peak"] == 0.002
+
+
 @pytest.mark.parametrize(
   ("name", "value"), [("decay", ("constant", "linear")), ("warmup", (0.1,) * 4)]
 )

@@ -44,6 +44,22 @@ def test_what_may_change_between_a_run_and_its_resume_may(run):
   workdir.check_same_run(config(save_every=5), Task("a"), run)
 
 
+@pytest.mark.parametrize("value", [[(10, 0.5)], ()])
+def test_what_is_free_to_change_may_be_left_out(tmp_path, value):
+  workdir.write_config(config(expected=value), Task("a"), tmp_path)
+  workdir.check_same_run(config(), Task("a"), tmp_path)
+
+
+@pytest.mark.parametrize("name, default, other", [("chunks", 1, 2), ("exchange", "gather", "ring")])
+def test_an_optional_field_at_its_default_is_the_same_as_none(run, name, default, other, tmp_path):
+  workdir.check_same_run(config(**{name: default}), Task("a"), run)
+  with pytest.raises(InputError, match=f"{name}: not set -> {other}"):
+    workdir.check_same_run(config(**{name: other}), Task("a"), run)
+  workdir.write_config(config(**{name: other}), Task("a"), tmp_path / "other")
+  with pytest.raises(InputError, match=f"{name}: {other} -> not set"):
+    workdir.check_same_run(config(), Task("a"), tmp_path / "other")
+
+
 @pytest.mark.parametrize(
   ("changes", "fingerprint", "words"),
   [
