@@ -48,7 +48,9 @@ def main(argv):
 {start}
 """
 ON_CPU = os.environ | {"JAX_PLATFORMS": "cpu"}
-SAVING = "labse-jax: saving after the steps under way, two at most; once more stops at once.\n"
+SAVING = (
+  "labse-jax: will save and stop within two steps; once more stops at once, without saving.\n"
+)
 
 
 def in_a_long_step(start="run(main)"):
