@@ -9,6 +9,7 @@ input. So the thread also wakes the main one.
 """
 
 import contextlib
+from importlib.machinery import ExtensionFileLoader
 import os
 import select
 import signal
@@ -105,6 +106,15 @@ def watched(say, *, whole_process):
       signal.signal(number, handler)
 
 
+def _imports_an_extension(frame):
+  """Whether a frame, or one that called it, is that of the import of an extension module."""
+  while frame:
+    if isinstance(frame.f_locals.get("self"), ExtensionFileLoader):
+      return True
+    frame = frame.f_back
+  return False
+
+
 class _Watcher:
   """The handler of the signals, and the thread that sees them while the main thread cannot."""
 
@@ -113,9 +123,12 @@ class _Watcher:
     self.number = signal.SIGINT  # The signal that came.
     self.ended = threading.Event()
 
-  def interrupt(self, number, _):
+  def interrupt(self, number, frame):
     """The handler; it runs in the main thread, as soon as that runs Python again."""
     self.number = number
+    # C++ that is being imported aborts the process where an exception comes from what it calls.
+    if _imports_an_extension(frame):
+      self._end(number)
     raise Interrupted(number)
 
   def interrupt_again(self, unraisable):

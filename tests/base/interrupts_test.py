@@ -13,6 +13,7 @@ from tests.support.places import ROOT
 
 COMMAND = """
 import contextlib, hashlib, os, signal, threading, time
+from importlib.machinery import ExtensionFileLoader
 from labse_jax.base import interrupts
 from labse_jax.base.errors import run
 
@@ -33,6 +34,14 @@ def wait_for_input():
     os.read(reader, 1)
   finally:
     print("cleaned up", flush=True)
+
+class Aborts(ExtensionFileLoader):
+  # As C++ does whose call into Python raises.
+  def exec_module(self, module):
+    try:
+      time.sleep(30)
+    except BaseException:
+      os.abort()
 
 def main(argv):
   print("here", flush=True)
@@ -64,6 +73,8 @@ def started(body):
     (KEPT + "time.sleep(30)", signal.SIGTERM, "; 3 of 9 lines are kept."),
     (KEPT + "blocked()", signal.SIGINT, "; 3 of 9 lines are kept."),
     ("with slow_to_clean_up(): time.sleep(30)", signal.SIGTERM, ""),
+    ("Aborts('a', 'a.so').exec_module(None)", signal.SIGINT, ""),
+    ("Aborts('a', 'a.so').exec_module(None)", signal.SIGTERM, ""),
   ],
 )
 def test_a_command_ends_soon_and_in_one_line(body, number, words):
