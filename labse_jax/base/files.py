@@ -197,9 +197,15 @@ def check_paths(inputs, output, *, marker):
 
 
 def check_outputs(outputs, inputs):
-  """Raises InputError where a file to be written is a folder, a device, an input or another one."""
+  """Raises InputError where a file to be written is a folder, a device, an input or another one.
+
+  Nor may its ending promise a compressed file, since none is written.
+  """
   inputs = {pathlib.Path(path).resolve() for path in inputs}
   for place, path in enumerate(map(pathlib.Path, outputs)):
+    if path.suffix in COMPRESSIONS:
+      plain = without_compression(path)
+      raise InputError(f"{path}: outputs are not compressed; write {plain}, and compress that.")
     if path.exists() and not path.is_file():  # It would be replaced, even if it is a device.
       raise InputError(f"{path}: is a {'folder' if path.is_dir() else 'device'}; a file is needed.")
     if path.resolve() in inputs:

@@ -18,6 +18,8 @@ PLAIN = (  # How absl begins what it says of a flag, and the same in our words.
   (r"flag (.*?): invalid literal for int\(\)", r"\1: a whole number is needed."),
   (r"flag (.*?): could not convert string to float", r"\1: a number is needed."),
   (r"Missing value for flag (.*)", r"\1: a value is missing."),
+  (r"flag (.*?): \('Non-boolean argument", r"\1: true or false is needed."),
+  (r"malformed node or string", "a name of a field holds a sign that none can have, such as -."),
 )
 
 

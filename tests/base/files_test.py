@@ -153,6 +153,7 @@ def test_what_is_not_ours_is_never_removed(tmp_path):
     (["/dev/null"], "/dev/null: is a device; a file is needed."),
     (["new", "folder/../old"], "old: is an input; name another file for the output."),
     (["new", "folder/../new"], "new: is named for two outputs; each needs a file of its own."),
+    (["pairs.tsv.gz"], "pairs.tsv.gz: outputs are not compressed; write pairs.tsv, and compress"),
   ],
 )
 def test_outputs_replace_nothing_but_old_outputs(tmp_path, monkeypatch, outputs, message):

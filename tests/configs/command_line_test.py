@@ -83,6 +83,7 @@ BAD = {
   "nothing near": (["--config.zzz=1"], "config.zzz", "see the list of them by --fields"),
   "type": (["--config.steps=many"], "--config.steps=many", ": a whole number is needed."),
   "float type": (["--config.optim.clip=much"], "--config.optim.clip=much", ": a number is needed."),
+  "truth": (["--config.runlocal=maybe"], "--config.runlocal=maybe", ": true or false is needed."),
   "no value": (["--config.steps"], "--config.steps", ": a value is missing."),
   "flag": (["--wrkdir=x"], "--wrkdir", "did you mean '--workdir'?"),
   "positional": (["more"], "'more'", "Unknown argument"),

@@ -121,3 +121,8 @@ def test_a_section_of_none_is_made():
 def test_prompts_of_any_names_can_be_set():
   config = quickstart("--config.prompts.NAME=x", "--config.prompts.query=y")
   assert config.prompts.to_dict() == {"NAME": "x", "query": "y"}
+
+
+def test_a_prompt_s_name_with_a_sign_that_no_field_has_is_told():
+  with pytest.raises(InputError, match="a name of a field holds a sign that none can have"):
+    quickstart("--config.prompts.my-query=y")
