@@ -23,6 +23,6 @@ def __dir__():
 
 # Python sets argv[0] to "-m" while it looks for the module of `python -m`, and only then.
 if sys.argv[:1] == ["-m"]:
-  from labse_jax.base import early_interrupt
+  from labse_jax.base import early
 
-  early_interrupt.install(sys.orig_argv[-len(sys.argv)])
+  early.install(sys.orig_argv[-len(sys.argv)])

@@ -6,7 +6,7 @@ import pathlib
 import shlex
 import time
 
-from labse_jax.base import plugins
+from labse_jax.base import extras, plugins
 from labse_jax.base.command import Command
 from labse_jax.base.errors import InputError, known, run
 from labse_jax.base.files import check_outputs, replacing, write_json
@@ -56,6 +56,8 @@ def main(argv):
   """Evaluates models; nothing is written where anything fails."""
   args = _parse(argv)
   _check_outputs(args)
+  if args.report:
+    extras.check("matplotlib")
   evaluator = _evaluator(args)
   if args.write_texts:
     count = vector_files.write_texts(args.write_texts, evaluator.texts())

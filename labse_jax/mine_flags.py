@@ -5,7 +5,7 @@ Apart from `mine`, whose file they would double.
 
 import math
 
-from labse_jax.base import files
+from labse_jax.base import extras, files
 from labse_jax.base.command import Command
 from labse_jax.base.errors import InputError
 from labse_jax.data.languages import UNKNOWN
@@ -167,6 +167,7 @@ def _check_output(args):
   languages = (args.source_language, args.target_language)
   outputs = pair_files.paths(args.output, args.format, languages)
   if args.report:
+    extras.check("matplotlib")
     outputs.append(args.report)
   inputs = [args.source, args.target]
   if args.gold:

@@ -30,7 +30,7 @@ It is an estimate: nothing is run.
 
   labse-jax plan --config experiments/quickstart.py --topology v3:4x4
 
-A slice needs the TPU compiler: pip install 'libtpu==0.0.42.*'."""
+A slice needs the TPU compiler: pip install 'labse_jax[plan]'."""
 EPILOG = """The output holds fits, bytes_per_chip, bytes_used_per_chip, memory, flops_per_step (all
 chips) and flops_per_chip, collective_bytes (sent by a chip in a step), largest_collectives,
 largest_batch and more."""

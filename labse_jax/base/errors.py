@@ -6,7 +6,7 @@ import errno
 import os
 import sys
 
-from labse_jax.base import interrupts
+from labse_jax.base import extras, interrupts
 
 MOST_LISTED = 12  # A message names no more things than this.
 CUTOFF = 0.6  # Of difflib's ratio: below it a word is not the other one misspelt.
@@ -41,6 +41,11 @@ def run(main, argv=None):
       raise
     where = f"{error.filename}: " if error.filename else ""
     status = _say(f"{where}{error.strerror}", 2)
+  except ModuleNotFoundError as error:
+    words = extras.explanation(error)
+    if words is None:
+      raise
+    status = _say(words, 2)
   except FloatingPointError as error:
     status = _say(error, 1)
   if interrupted and argv is None:

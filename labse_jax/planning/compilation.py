@@ -44,8 +44,7 @@ def devices_of(topology):
     return jax.devices()
   if importlib.util.find_spec("libtpu") is None:
     raise InputError(
-      f"--topology {topology} needs the TPU compiler: pip install "
-      "'libtpu==0.0.42.*' (the extra [plan])."
+      f"--topology {topology} needs the TPU compiler: pip install 'labse_jax[plan]'."
     )
   for name, value in LIBTPU.items():
     os.environ.setdefault(name, value)

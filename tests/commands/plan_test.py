@@ -31,7 +31,7 @@ def config(tmp_path):
 
 @pytest.fixture
 def slice_of():
-  pytest.importorskip("libtpu", reason="the TPU compiler: pip install 'libtpu==0.0.42.*'")
+  pytest.importorskip("libtpu", reason="the TPU compiler: pip install 'labse_jax[plan]'")
   return compilation.devices_of
 
 
