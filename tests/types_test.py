@@ -23,9 +23,9 @@ def public(tree):
 
 def functions(node):
   for part in node.body:
-    if isinstance(part, ast.FunctionDef):
-      if part.name in SPECIAL or not part.name.startswith("_"):
-        yield part
+    is_function = isinstance(part, ast.FunctionDef)
+    if is_function and (part.name in SPECIAL or not part.name.startswith("_")):
+      yield part
 
 
 def missing(function, is_method):
