@@ -16,6 +16,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
+from labse_jax import model_folder
 from labse_jax.base import files
 from labse_jax.base.console import is_main, note, say
 from labse_jax.base.errors import InputError
@@ -33,7 +34,7 @@ from labse_jax.configs.command_line import load_config
 from labse_jax.configs.machine_rows import settle_rows
 from labse_jax.configs.ranges import check_ranges
 from labse_jax.data.batches.streams import to_devices
-from labse_jax.training import optim, stacking
+from labse_jax.training import model_card, optim, stacking
 from labse_jax.training.budget import expected, length_in_words, steps_within, time_left
 from labse_jax.training.checkpoint import Checkpoints
 from labse_jax.training.evals import Evaluation, evaluate, make_evals
@@ -279,6 +280,7 @@ def export(run, state):
   if is_main():
     folder = run.workdir / "model"
     stage.task.export(params, folder)
+    model_folder.write_card(folder, model_card.about(run.config, run.workdir, int(state["step"])))
     say(f"{folder}: a sentence-transformers folder.")
 
 

@@ -7,7 +7,7 @@ import pathlib
 from labse_jax import model_folder
 from labse_jax.base import console, files, fingerprint
 from labse_jax.base.errors import InputError, known
-from labse_jax.model_folder import known_models
+from labse_jax.model_folder import card, known_models
 from labse_jax.models import heads
 from labse_jax.tokenizer.tokenizer import Tokenizer
 
@@ -43,7 +43,9 @@ class Origin:
     if _stamps(self.folder) != self.stamps:
       raise InputError(f"{self.folder}: has changed since it was opened; open it again, then save.")
     content = model_folder.read(self.folder, pretraining=True)
-    model_folder.write(path, dataclasses.replace(content, **settings))
+    name = card.shown(self.folder)
+    about = card.About(made=(f"labse_jax saved it from the model {name}.",), base=self.folder)
+    model_folder.write(path, dataclasses.replace(content, about=about, **settings))
 
 
 def opened(

@@ -9,7 +9,7 @@ import numpy as np
 from labse_jax.base import files, fingerprint
 from labse_jax.base.errors import InputError, known
 from labse_jax.base.files import read_json, write_json
-from labse_jax.model_folder import prompts, sentence_modules, transformers_config, weights
+from labse_jax.model_folder import card, prompts, sentence_modules, transformers_config, weights
 from labse_jax.model_folder.hub import located
 from labse_jax.model_folder.tensor_file import FLOATS, Tensors, save
 from labse_jax.model_folder.tensor_names import NAMES, POOLER, TABLE
@@ -40,7 +40,8 @@ class ModelFolder:
   `dtype` is how the weights are stored: float32, float16, bfloat16, or int8_rows. int8_rows keeps
   the word table as int8 with a scale for each row, and the rest in float32. `pooler` holds the
   tensors of BERT's own pooler where the folder has one that its sentence vectors do not use.
-  `similarity` names what its vectors are compared by, one of prompts.SIMILARITIES.
+  `similarity` names what its vectors are compared by, one of prompts.SIMILARITIES. `about` is what
+  its card will say of it; a folder that is read leaves it empty.
   """
 
   model: dict
@@ -53,6 +54,7 @@ class ModelFolder:
   dtype: str = "float32"
   pooler: dict = dataclasses.field(default_factory=dict)
   similarity: str = "cosine"
+  about: card.About = card.About()
 
   @property
   def prompt(self):
@@ -72,7 +74,12 @@ def write(folder, content):
     pad = _write_tokenizer(partial, content)
     _write_encoder(partial, content, pad)
     _write_modules(partial, content)
-    (partial / "README.md").write_text("# A labse_jax model\n", encoding="utf-8")
+    card.write(partial, content, content.about)
+
+
+def write_card(folder: pathlib.Path, about: card.About) -> None:
+  """Writes the card of a model folder anew, when more is known of its model than before."""
+  card.write(folder, describe(folder), about)
 
 
 def read(folder, *, pretraining=False):

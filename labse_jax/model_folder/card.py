@@ -1,0 +1,164 @@
+"""The card of a model folder: its README.md, which the Hugging Face hub shows as a page."""
+
+import dataclasses
+import math
+import pathlib
+import re
+import typing
+
+from labse_jax.base.types import PathLike
+from labse_jax.model_folder import transformers_config
+from labse_jax.model_folder.tensor_file import Tensors
+
+if typing.TYPE_CHECKING:
+  from labse_jax.model_folder import ModelFolder
+
+NAME = "README.md"
+MOST_LANGUAGES = 150  # That the head of a card lists.
+_LICENSE = re.compile(r"^license:[ \t]*([\w.+-]+)[ \t]*$", re.MULTILINE)
+_HEAD = re.compile(r"\A---\n(.*?)\n---\n", re.DOTALL)
+_CODE = re.compile(r"[a-z]{2,3}")
+_CACHED = "models--"  # How the hub's cache begins the name of a model's folder.
+_USE = """```python
+from sentence_transformers import SentenceTransformer
+
+model = SentenceTransformer("path/to/this/folder")
+vectors = model.encode(["A sentence.", "Ein Satz."])
+```
+
+The same in labse_jax, on a CPU, a GPU or a TPU:
+
+"""
+_USE_HERE = """```python
+from labse_jax import SentenceEncoder
+
+encoder = SentenceEncoder("path/to/this/folder")
+vectors = encoder.encode(["A sentence.", "Ein Satz."])
+print(encoder.similarity(vectors, vectors))
+```
+"""
+_INT8 = "Its word table is stored as int8 rows, which only labse_jax opens.\n\n"
+
+
+@dataclasses.dataclass(frozen=True)
+class About:
+  """What a card says of a model besides its architecture.
+
+  `made` are sentences on how it came to be, `data` on what it learned from. `measured` are rows of
+  what, result, and on which data. `base` is the model folder, or name on the hub, that it was made
+  from: its licence is passed on. `languages` are codes.
+  """
+
+  made: tuple[str, ...] = ()
+  data: tuple[str, ...] = ()
+  measured: tuple[tuple[str, str, str], ...] = ()
+  base: PathLike | None = None
+  languages: tuple[str, ...] = ()
+
+
+def write(folder: pathlib.Path, content: "ModelFolder", about: About) -> None:
+  """Writes the card of a folder that holds the tensors of `content`."""
+  text = "\n".join([*_head(about), *_body(folder, content, about)])
+  (folder / NAME).write_text(text, encoding="utf-8")
+
+
+def shown(path: PathLike) -> str:
+  """A model or a dataset as a card may name it: the hub's name, or no more than a path's end."""
+  path = pathlib.Path(path)
+  for part in path.parts:
+    if part.startswith(_CACHED):
+      return part.removeprefix(_CACHED).replace("--", "/")
+  return "/".join(path.parts[-2:]) if path.is_absolute() else path.as_posix()
+
+
+def license_of(folder: PathLike) -> str | None:
+  """The licence that the card of a model folder names in its head; None where it names none."""
+  path = pathlib.Path(folder) / NAME
+  if not path.is_file():
+    return None
+  head = _HEAD.match(path.read_text(encoding="utf-8", errors="replace"))
+  found = head and _LICENSE.search(head[1])
+  return found[1] if found else None
+
+
+def _head(about: About) -> list[str]:
+  """The lines that the hub reads."""
+  lines = ["---", "library_name: sentence-transformers", "pipeline_tag: sentence-similarity"]
+  lines += ["tags:", "- sentence-transformers", "- feature-extraction", "- labse_jax"]
+  license = license_of(about.base) if about.base else None
+  if license:
+    lines.append(f"license: {license}")
+  codes = sorted({code.partition("-")[0] for code in about.languages})
+  codes = [code for code in codes if _CODE.fullmatch(code)]
+  if codes:
+    lines += ["language:", *(f"- {code!r}" for code in codes[:MOST_LANGUAGES])]
+  return [*lines, "---"]
+
+
+def _body(folder: pathlib.Path, content: "ModelFolder", about: About) -> list[str]:
+  title = transformers_config.title(content.model)
+  lines = [f"# A {title} encoder of sentences", ""]
+  lines += [
+    "It maps a sentence to a vector. Sentences of one meaning lie near each other, whatever their "
+    "language, as far as the model has learned it.",
+    "",
+  ]
+  lines += _table(["what", "value"], _facts(folder, content))
+  made = about.made or ("labse_jax wrote this folder; how the model was made, it was not told.",)
+  lines += ["## How it was made", "", *_paragraphs(made)]
+  data = about.data or ("Nothing is known here of the text that it learned from.",)
+  lines += ["## Data", "", *_paragraphs(data)]
+  lines += ["## How to use it", "", _INT8 + _USE_HERE if _is_int8(content) else _USE + _USE_HERE]
+  lines += ["## What was measured", ""]
+  if about.measured:
+    lines += _table(["what", "result", "on"], about.measured)
+    lines += ["Where training and test text have the same source, a figure is in-domain.", ""]
+  else:
+    lines += ["Nothing, when this folder was written.", ""]
+  return lines
+
+
+def _facts(folder, content):
+  model = content.model
+  tensors = Tensors(folder)
+  parameters = sum(math.prod(place.shape) for place in tensors.places.values())
+  pooling = content.head["pooling"]
+  dense = content.head.get("dense")
+  head = [f"{pooling} pooling", *([f"a dense layer of {dense}"] if dense else [])]
+  head += ["normalised to length 1"] if content.head.get("normalize", True) else []
+  facts = [
+    ("architecture", transformers_config.title(model)),
+    ("layers", f"{model['depth']} of width {model['width']}, {model['heads']} heads"),
+    ("parameters", f"{parameters:,}, stored as {content.dtype}"),
+    ("word pieces", f"{model['vocab_size']:,}"),
+    ("longest text", f"{content.max_length} tokens; longer ones are cut"),
+    ("vector", f"{content.vector_width} dimensions: {', '.join(head)}"),
+    ("similarity", content.similarity),
+  ]
+  for name, prompt in content.prompts.items():
+    default = ", put before each text by default" if name == content.default_prompt else ""
+    facts.append((f"prompt {name!r}", f"{prompt!r}{default}"))
+  return facts
+
+
+def _is_int8(content):
+  return content.dtype == "int8_rows"
+
+
+def _table(head, rows):
+  lines = [_row(head), _row(["---"] * len(head))]
+  return [*lines, *map(_row, rows), ""]
+
+
+def _row(cells):
+  return f"| {' | '.join(map(_plain, cells))} |"
+
+
+def _paragraphs(sentences):
+  return [*map(_plain, sentences), ""]
+
+
+def _plain(text):
+  """Text that neither ends a cell of a table nor begins anything of Markdown's or HTML's."""
+  words = " ".join(str(text).split())
+  return re.sub(r"([\\|<*`\[\]])", r"\\\1", words)
