@@ -235,7 +235,7 @@ def test_the_command_itself(tmp_path):
   assert "time at the peak" not in done.stdout
 
 
-PLANS = sorted((ROOT / "docs" / "plans").glob("*.json"))
+PLANS = sorted((ROOT / "results" / "plans").glob("*.json"))
 
 
 @pytest.mark.parametrize("path", PLANS, ids=lambda path: path.stem)
