@@ -1,9 +1,10 @@
 # Sourced by the other scripts: a Python with everything installed, as $PYTHON, and the settings for
 # work on a CPU. LABSE_PYTHON names a Python to use as it is, with nothing installed. LABSE_EXTRA
-# installs one more extra of pyproject.toml, such as tpu. As a command of its own it only installs.
+# installs one more extra of pyproject.toml, such as tpu. LABSE_VENV is another folder than .venv.
+# As a command of its own it only installs.
 
 ROOT="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)"
-VENV="$ROOT/.venv"
+VENV="${LABSE_VENV:-$ROOT/.venv}"
 source "$ROOT/launch/shell.sh"
 
 recent() { # PYTHON: whether it runs and is 3.11 or newer

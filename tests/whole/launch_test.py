@@ -65,7 +65,8 @@ class Checkout:
     (self.bin / name).chmod(0o755)
 
   def start(self, script, *arguments, **environment):
-    env = {k: v for k, v in os.environ.items() if k not in ("CI", "LABSE_PYTHON", "LABSE_EXTRA")}
+    ours = ("CI", "LABSE_PYTHON", "LABSE_EXTRA", "LABSE_VENV")
+    env = {name: value for name, value in os.environ.items() if name not in ours}
     env |= {"PATH": f"{self.bin}:{os.environ['PATH']}", "FAKE_LOG": str(self.log_file)}
     return subprocess.Popen(
       ["bash", self.root / "launch" / script, *arguments],
@@ -238,7 +239,7 @@ def test_quickstart_leaves_at_ctrl_c(checkout):
   assert errors.splitlines()[-1] == "labse-jax: interrupted; the same command goes on from here"
 
 
-@pytest.mark.parametrize("script", ["quickstart.sh", "local.sh", "tpu_vm.sh"])
+@pytest.mark.parametrize("script", ["quickstart.sh", "local.sh", "test_newest.sh", "tpu_vm.sh"])
 def test_help_says_how_and_installs_nothing(checkout, script):
   status, output, errors = checkout.run(script, "--help")
   assert (status, errors, checkout.log()) == (0, "", [])
@@ -326,6 +327,23 @@ def test_tests_take_only_a_cpu_wheel_of_torch(checkout):
   assert len(torch) == 1 and torch[0].endswith("+cpu")
   (parity,) = [line for line in lines if "requirements-parity" in line]
   assert lines.index(torch[0]) < lines.index(parity)
+
+
+def test_the_newest_python_has_an_environment_of_its_own(checkout):
+  checkout.write("our_python", FAKE_PYTHON)
+  assert checkout.run("test_newest.sh", "-k", "name", NEWEST="our_python")[0] == 0
+  venv = checkout.root.resolve() / ".venv-newest"
+  first, *_, last = checkout.log()
+  assert (first, last) == (f"-m venv {venv}", "-m pytest -k name")
+  assert not (checkout.root / ".venv").exists()
+  status, _, errors = checkout.run("test_newest.sh", NEWEST="absent", LABSE_VENV="")
+  assert status == 0 and "absent" not in errors  # The environment is there by now.
+
+
+def test_a_newest_python_that_is_not_there_is_told(checkout):
+  status, _, errors = checkout.run("test_newest.sh", NEWEST="absent")
+  assert status == 2
+  assert "absent makes no virtual environment; NEWEST=PATH names another" in errors
 
 
 @pytest.mark.heavy

@@ -1,0 +1,23 @@
+#!/usr/bin/env bash
+# usage: bash launch/test_newest.sh [ARGUMENTS OF test.sh]
+#
+# launch/test.sh on the newest Python that is supported, 3.13, with the pins of that row. CI runs
+# the oldest. It has an environment of its own, .venv-newest. NEWEST names another Python.
+set -euo pipefail
+
+source "$(dirname "${BASH_SOURCE[0]}")/shell.sh"
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+case "${1:-}" in
+  -h | --help)
+    usage_of "$0"
+    exit 0
+    ;;
+esac
+
+export LABSE_VENV="$PWD/.venv-newest"
+if ! [ -x "$LABSE_VENV/bin/python" ]; then
+  "${NEWEST:-python3.13}" -m venv "$LABSE_VENV" ||
+    die 2 "${NEWEST:-python3.13} makes no virtual environment; NEWEST=PATH names another Python."
+fi
+exec bash launch/test.sh "$@"
