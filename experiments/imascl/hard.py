@@ -10,7 +10,7 @@ paper trains on Tatoeba, GlobalVoices, TED and others of OPUS, 57,600 to 153,900
 pair (tab. 11). Numbers are of github.com/YAI12xLinq-B/IMASCL: train.sh ("sh"), train.py ("py") and,
 where those leave it to transformers, of its Trainer. A pair is a row of `length` tokens there; here
 `rows` of `slots` pairs each are packed, and slots = 1 is theirs. What came out on a smaller model
-is in README.md; `:runlocal` takes 4 steps from the quickstart's model, on its data.
+is in docs/losses.md; `:runlocal` takes 4 steps from the quickstart's model, on its data.
 """
 
 import pathlib
