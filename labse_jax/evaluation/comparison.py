@@ -30,14 +30,14 @@ PUBLISHED = {"source", "average", "languages", "results"}
 
 
 class PairedTest(typing.TypedDict):
-  """A difference of two models, a number or with its 95 % interval, and its p-value if tested."""
+  """The difference of two models, with its 95 % interval and its p-value where it was tested."""
 
   difference: Metric
   p: typing.NotRequired[float]
 
 
 class Comparison(typing.TypedDict):
-  """Two models, a - b: their main metric and the tests of its average and of each language."""
+  """Tests of a - b, of the main metrics of two models: of the average and of each language."""
 
   models: list[str]
   metric: str
@@ -46,7 +46,7 @@ class Comparison(typing.TypedDict):
 
 
 class Published(typing.TypedDict):
-  """Figures that others published: where, the average of so many languages, and of each."""
+  """Figures that others published: their source, and an average over so many languages."""
 
   source: str
   average: typing.NotRequired[float]
@@ -178,7 +178,7 @@ def summary_lines(comparisons: Iterable[Comparison]) -> list[str]:
 def read_published(path: PathLike) -> dict[str, Published]:
   """Reads figures that others published, by the name of their system.
 
-  The file may lack all but "source". Raises InputError for a file of another form.
+  Only "source" is needed in the file. Raises InputError for a file of another form.
   """
   published = read_json(pathlib.Path(path))
   for name, one in published.items():

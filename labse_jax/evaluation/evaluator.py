@@ -41,7 +41,7 @@ class Evaluator(typing.Protocol):
 
   def __init__(
     self, *, data: PathLike, languages: str | Iterable[str] | None = None, minimum: int = 0
-  ): ...
+  ) -> None: ...
 
   def texts(self) -> list[str]:
     """The distinct texts that `run` encodes, in the order in which it first needs them."""

@@ -30,7 +30,7 @@ WIDELY_READ += ["jpn", "ja", "hin", "hi", "kor", "ko", "ell", "el", "heb", "he",
 
 
 class Query(typing.TypedDict):
-  """A query, its right sentence with its rank from 1 among so many candidates, and the nearest."""
+  """A query and its nearest candidates; the right one is `gold`, whose rank counts from 1."""
 
   language: str
   query: str

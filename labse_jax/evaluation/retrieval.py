@@ -40,11 +40,10 @@ def retrieve(
 def average(results: Mapping[str, Metrics], draws: Mapping[str, np.ndarray]) -> Metrics:
   """The mean over the languages of `results`. Each counts the same and is drawn apart."""
   total_R = sum((draws[language] for language in results), np.zeros(RESAMPLES))
+  mean_R = total_R / len(results)
   forward = mean_of(results, "forward")
   backward = mean_of(results, "backward")
-  return both_directions("accuracy", forward, backward, total_R / len(results)) | {
-    "languages": len(results)
-  }
+  return both_directions("accuracy", forward, backward, mean_R) | {"languages": len(results)}
 
 
 def hits(query_BD: np.ndarray, candidate_CD: np.ndarray, text_C: Sequence[str]) -> np.ndarray:

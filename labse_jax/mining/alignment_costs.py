@@ -148,4 +148,4 @@ def skip_cost(x_ND: np.ndarray, y_MD: np.ndarray) -> float:
   x_ND, y_MD = sorted((x_ND, y_MD), key=len)
   sample_ND = x_ND[:: -(-len(x_ND) // SAMPLE)]
   distance_NM = relative_distances(sample_ND, y_MD, x_ND.mean(0), y_MD.mean(0))
-  return max(SKIP * np.median(distance_NM.min(1)), FLOOR)
+  return float(max(SKIP * np.median(distance_NM.min(1)), FLOOR))
