@@ -7,19 +7,24 @@ dropped; the second pass joins the lines that are left.
 """
 
 from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 import dataclasses
 import functools
 import itertools
+import pathlib
+from typing import Any
 
 import numpy as np
 
 from labse_jax.base.errors import InputError
 from labse_jax.base.files import replacing_folder, write_json
+from labse_jax.base.types import PathLike
 from labse_jax.data import dataset
+from labse_jax.data.filters import Filter
 from labse_jax.data.languages import check_code, standard_language
 from labse_jax.data.pivot import pivoted
-from labse_jax.data.sources import Pair
-from labse_jax.data.spool import ENGLISH, Spool
+from labse_jax.data.sources import Counts, Pair
+from labse_jax.data.spool import ENGLISH, Progress, Spool
 from labse_jax.data.text_hash import comparison_key
 
 
@@ -27,19 +32,26 @@ from labse_jax.data.text_hash import comparison_key
 class Rules:
   """Which rows stay, and which are held out or made besides.
 
-  A row is dropped by the first of the `filters`, (name, whether it drops a row), that drops it.
+  A row is dropped by the first of the `filters` that drops it.
   `held_out` is a number of English messages. Where the rows that stay translate one text of the
   language `pivot`, they make more pairs, at most `pivot_pairs` of each text (data/pivot).
   """
 
-  filters: list
+  filters: Sequence[Filter]
   held_out: int = 0
   allowed_bad_share: float = 0.01
   pivot: str | None = None
   pivot_pairs: int = 10
 
 
-def prepare(pairs, output, rules, *, counts, progress=iter):
+def prepare(
+  pairs: Iterable[Pair],
+  output: PathLike,
+  rules: Rules,
+  *,
+  counts: Counts,
+  progress: Progress = iter,
+) -> dict[str, Any]:
   """Writes the dataset folder `output` from Pairs and returns its report, also in report.json.
 
   All are pairs, or all are documents (those take `line_filters` and no held-out messages).
@@ -48,7 +60,7 @@ def prepare(pairs, output, rules, *, counts, progress=iter):
   `progress` wraps the iterables.
   """
   with replacing_folder(output, marker="language_pairs.json") as folder:
-    dropped = Counter()
+    dropped: Counter[str] = Counter()
     spool = Spool(folder / "spool.tmp", hash_sides=rules.held_out > 0)
     spool.fill(_passing(progress(pairs), rules.filters, dropped))
     counts.check(rules.allowed_bad_share)
@@ -151,11 +163,11 @@ def _joined(rows, numbers):
 class _Tally:
   """How many records the dataset has of each kind, language and origin."""
 
-  kinds: Counter = dataclasses.field(default_factory=Counter)
-  languages: Counter = dataclasses.field(default_factory=Counter)
-  origins: Counter = dataclasses.field(default_factory=Counter)
+  kinds: Counter[str] = dataclasses.field(default_factory=Counter)
+  languages: Counter[str] = dataclasses.field(default_factory=Counter)
+  origins: Counter[str] = dataclasses.field(default_factory=Counter)
 
-  def counted(self, records):
+  def counted(self, records: Iterable[Pair]) -> Iterator[Pair]:
     """Yields the records and counts them."""
     for record in records:
       self.kinds["documents" if dataset.is_document(record) else "pairs"] += 1
@@ -164,13 +176,14 @@ class _Tally:
       yield record
 
 
-def write_held_out(folder, pairs):
+def write_held_out(folder: pathlib.Path, pairs: Iterable[Pair]) -> dict[str, Any]:
   """Writes `tatoeba.XXX-eng.XXX` beside `tatoeba.XXX-eng.eng`, aligned by line.
 
   A language has at most one translation of a message, the first. Returns what was written.
   """
   folder.mkdir()
-  written = {}  # {language: {message: (translation, English)}}
+  # {language: {message: (translation, English)}}
+  written: dict[str, dict[str, tuple[str, str]]] = {}
   messages = set()
   for pair in pairs:
     texts = {pair.source_language: pair.source, pair.target_language: pair.target}

@@ -1,9 +1,11 @@
 """What a compiled program sends between chips, read from the compiler's own text (HLO)."""
 
 import collections
+from collections.abc import Iterable, Mapping, Sequence
 import dataclasses
 import math
 import re
+from typing import TypedDict
 
 KINDS = ("all-gather", "all-reduce", "reduce-scatter", "collective-permute", "all-to-all")
 BITS = {"pred": 8, "s4": 4, "u4": 4, "bf16": 16, "c64": 64, "c128": 128}
@@ -39,7 +41,17 @@ class Collective:
   chain: str | None = None
 
 
-def collectives(text):
+class Alike(TypedDict):
+  """Collectives of one kind, shape and group together: how often they run, and all they send."""
+
+  kind: str
+  shape: str
+  chips: int
+  times: int
+  bytes: int
+
+
+def collectives(text: str) -> list[Collective]:
   """Every collective that a compiled program runs, those in loops with the times they run."""
   computations, entry = _parse(text)
   head = text.partition("\n")[0]
@@ -47,17 +59,17 @@ def collectives(text):
   return _Reader(computations, devices).read(entry)
 
 
-def by_kind(found):
+def by_kind(found: Iterable[Collective]) -> dict[str, int]:
   """{kind: bytes that a chip sends in all}, the kinds in the order of KINDS."""
-  total = collections.Counter()
+  total: collections.Counter[str] = collections.Counter()
   for collective in found:
     total[collective.kind] += _sent(collective)
   return {kind: total[kind] for kind in KINDS}
 
 
-def largest(found, count=10):
+def largest(found: Iterable[Collective], count: int = 10) -> list[Alike]:
   """The collectives that move most, alike ones as one, as plain dicts."""
-  rows = {}
+  rows: dict[tuple[str, str, int], Alike] = {}
   for one in found:
     alike = (one.kind, one.shape, one.group)
     row = rows.setdefault(
@@ -82,11 +94,11 @@ class _Instruction:
   rest: str
 
 
-def _parse(text):
+def _parse(text: str) -> tuple[dict[str, list[_Instruction]], str]:
   """Returns ({name of a computation: its instructions}, the name of the one that runs first)."""
-  computations = {}
-  entry = None
-  body = []
+  computations: dict[str, list[_Instruction]] = {}
+  entry = ""
+  body: list[_Instruction] = []
   for line in text.splitlines():
     header = _HEADER.match(line)
     if header:
@@ -122,12 +134,12 @@ def _closing(text, start):
 class _Reader:
   """Follows calls from the entry on; a computation is read once."""
 
-  def __init__(self, computations, devices):
+  def __init__(self, computations: Mapping[str, Sequence[_Instruction]], devices: int) -> None:
     self.computations = computations
     self.devices = devices
-    self.done = {}
+    self.done: dict[str, list[Collective]] = {}
 
-  def read(self, name):
+  def read(self, name: str) -> list[Collective]:
     """The collectives of a computation, and of what it calls."""
     if name not in self.done:
       self.done[name] = list(self._read(name))

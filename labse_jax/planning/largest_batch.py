@@ -1,11 +1,15 @@
 """The largest batch that fits, found by compiling a few others."""
 
+from collections.abc import Callable
+
 import numpy as np
 
 TRIES = 6
 
 
-def largest_fitting(measure, start, used, limit):
+def largest_fitting(
+  measure: Callable[[int], int], start: int, used: int, limit: int
+) -> tuple[int | None, int | None]:
   """Finds the largest n that fits; returns it and the smallest n seen that does not fit.
 
   Each is None where none was met. `measure(n)` gives the bytes that n takes; `used` is what `start`

@@ -1,5 +1,6 @@
 """Filters that keep the sentences of benchmarks out of a training set."""
 
+from collections.abc import Iterable
 import csv
 import functools
 import json
@@ -8,6 +9,8 @@ import re
 
 from labse_jax.base.errors import InputError
 from labse_jax.base.files import read_lines, without_compression
+from labse_jax.base.types import PathLike
+from labse_jax.data.filters import Filter
 from labse_jax.data.text_hash import comparison_key, text_hash
 
 LEAST = 5  # Characters of a field of a table; shorter ones are scores, genres and numbers.
@@ -15,8 +18,8 @@ MARKUP = (".xml", ".sgm", ".sgml", ".tmx", ".html")  # Lines of these are not se
 _TREC = re.compile("[A-Z]+:[a-z]+ (.+)")  # LABEL:kind question
 
 
-def filters(benchmarks):
-  """For each file or folder of `benchmarks`, (name, whether it holds a side of a row).
+def filters(benchmarks: Iterable[PathLike]) -> list[Filter]:
+  """For each file or folder of `benchmarks` a filter that drops a row with a side in it.
 
   A file has a sentence a line. Where lines hold tabs, and in .csv, the fields are sentences; in
   .json and .jsonl the strings are. Texts that differ only in case, punctuation and space are the

@@ -1,5 +1,6 @@
 """Translation memories (TMX 1.x), read as a stream."""
 
+from collections.abc import Iterable, Iterator
 from xml.etree.ElementTree import ParseError, TreeBuilder
 
 from defusedxml import DefusedXmlException
@@ -7,15 +8,22 @@ from defusedxml.ElementTree import DefusedXMLParser, iterparse
 
 from labse_jax.base.errors import InputError
 from labse_jax.base.files import open_binary
+from labse_jax.base.types import PathLike
 from labse_jax.data.languages import standard_language
-from labse_jax.data.sources import Pair
+from labse_jax.data.sources import Counts, Pair
 from labse_jax.data.sources.tsv import origin_of
 
 _XML_LANG = "{http://www.w3.org/XML/1998/namespace}lang"
 _CODES = ("bpt", "ept", "it", "ph", "ut")  # Inline elements that hold markup, not words.
 
 
-def read(paths, *, counts, source_language=None, target_language=None):
+def read(
+  paths: Iterable[PathLike],
+  *,
+  counts: Counts,
+  source_language: str | None = None,
+  target_language: str | None = None,
+) -> Iterator[Pair]:
   """Yields the Pairs of TMX files, from each unit those of the languages given.
 
   Without languages, a unit's first text makes a pair with each of the others. `en` also means

@@ -1,5 +1,6 @@
 """Translation catalogues of programs (.po, .mo), folders of them, and wheels read in place."""
 
+from collections.abc import Callable, Iterable, Iterator
 import contextlib
 import email.parser
 import itertools
@@ -13,6 +14,7 @@ import zlib
 from labse_jax.base import workers
 from labse_jax.base.errors import InputError
 from labse_jax.base.files import open_binary, without_compression
+from labse_jax.base.types import PathLike
 from labse_jax.data.languages import language_of_locale
 from labse_jax.data.sources import Counts, Pair
 from labse_jax.data.sources.gettext.catalogues import BYTE_ORDERS, parse_mo, parse_po, translations
@@ -23,9 +25,11 @@ FEW_BYTES = 1 << 21  # So little is read before the workers have started.
 _IDENTIFIER = re.compile(r"[\w-]+(?:[_.:/][\w-]+)+", re.A)
 _LOCALE_FOLDER = re.compile(r"([^/]+)/LC_MESSAGES/[^/]+$")
 _ARCHIVES = (".whl", ".zip")
+# Its language, and the (source, target) of its messages.
+_Catalogue = tuple[str, list[tuple[str, str]]]
 
 
-def read(paths, *, counts):
+def read(paths: Iterable[PathLike], *, counts: Counts) -> Iterator[Pair]:
   """Yields a Pair (eng, language, package) for each translated message of catalogues.
 
   Where a catalogue stands as .po and as .mo, the .po is read. Fuzzy, untranslated and empty
@@ -52,9 +56,10 @@ def read(paths, *, counts):
 class _Part(NamedTuple):
   """Catalogues of one input that are read together; `error` is raised in place of reading them."""
 
-  path: str
+  path: PathLike
   origin: str = ""
-  names: tuple = ()  # Of files in a folder or an archive; ("",) where the input is a file itself.
+  # Of files in a folder or an archive; ("",) where the input is a file itself.
+  names: tuple[str, ...] = ()
   size: int = 0
   error: InputError | None = None
 
@@ -110,10 +115,10 @@ def _listing(path):
 
 
 @contextlib.contextmanager
-def part_reader():
+def part_reader() -> Iterator[Callable[[_Part], tuple[Counts, str, list[_Catalogue]]]]:
   """Gives read_part(part), which keeps the last input open for its next part.
 
-  read_part returns (Counts, origin, [(language, [(source, target)]) for each catalogue]).
+  read_part returns (Counts, origin, its catalogues).
   """
   with contextlib.ExitStack() as stack:
     opened = {}  # {path: its read_bytes}, of one path.
@@ -146,9 +151,9 @@ def _catalogues(part, read_bytes, counts):
 
 
 @contextlib.contextmanager
-def _opened(path):
+def _opened(given: PathLike) -> Iterator[Callable[[str], bytes]]:
   """Gives read_bytes(name) for the catalogues of an input."""
-  path = pathlib.Path(path)
+  path = pathlib.Path(given)
   if path.is_dir():
     yield lambda name: (path / name).read_bytes()
   elif path.suffix in _ARCHIVES and path.exists():
@@ -169,13 +174,13 @@ def _opened(path):
 
 
 @contextlib.contextmanager
-def _archive(path):
+def _archive(path: pathlib.Path) -> Iterator[zipfile.ZipFile]:
   with _damage_told(path), zipfile.ZipFile(path) as archive:
     yield archive
 
 
 @contextlib.contextmanager
-def _damage_told(path):
+def _damage_told(path: pathlib.Path) -> Iterator[None]:
   try:
     yield
   except (zipfile.BadZipFile, EOFError, NotImplementedError, zlib.error) as error:

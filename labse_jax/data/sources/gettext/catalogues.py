@@ -1,5 +1,6 @@
 """Reads the entries of gettext catalogues: .po text and compiled .mo files."""
 
+from collections.abc import Iterator, Mapping
 import functools
 import gettext
 import re
@@ -17,20 +18,20 @@ _DEFAULT = re.compile(r'Default:\s*"(.*)"', re.S)
 class Entry(NamedTuple):
   """A message: `english` is (text,) or (singular, plural), `translated` has one text per form."""
 
-  english: tuple
-  translated: tuple
+  english: tuple[str, ...]
+  translated: tuple[str, ...]
 
 
 class Catalogue(NamedTuple):
   """A catalogue's header, entries, and how many of them were fuzzy or not yet translated."""
 
-  header: dict
-  entries: list
+  header: dict[str, str]
+  entries: list[Entry]
   fuzzy: int
   empty: int
 
 
-def parse_po(raw):
+def parse_po(raw: bytes) -> Catalogue:
   """Parses the bytes of a .po file; raises ValueError with the line where it is broken."""
   found, header = entries_and_header(_po_text(raw))
   entries = []
@@ -39,7 +40,7 @@ def parse_po(raw):
   for entry in found:
     if entry.obsolete:
       continue
-    translated = (entry.translation,)
+    translated: tuple[str, ...] = (entry.translation,)
     if entry.plural:
       translated = tuple(entry.forms[form] for form in sorted(entry.forms))
     if not any(translated):
@@ -74,7 +75,7 @@ def _english(entry):
   return (entry.english,)
 
 
-def parse_mo(raw):
+def parse_mo(raw: bytes) -> Catalogue:
   """Parses the bytes of a .mo file, where fuzzy entries are already left out."""
   try:
     strings = list(_mo_strings(raw))
@@ -124,7 +125,7 @@ def _mo_string(raw, order, table, index):
   return raw[start : start + length]
 
 
-def translations(entry, header):
+def translations(entry: Entry, header: Mapping[str, str]) -> Iterator[tuple[str, str]]:
   """Yields (english, translation) of an entry: the forms for 1 and for 5, where they differ.
 
   A language's last form is not always its plural: Latvian's is for 0.
@@ -142,11 +143,13 @@ def translations(entry, header):
 def _forms(field, count):
   """The numbers of the forms for 1 and for 5; the first and the last where no rule says."""
   rule = re.search(r"plural\s*=\s*([^;]+)", field)
+  if not rule:
+    return 0, count - 1
   try:
     form = gettext.c2py(rule[1].strip())
     one = form(1)
     many = form(5)
-  except (TypeError, ValueError, ZeroDivisionError, RecursionError):
+  except (ValueError, ZeroDivisionError, RecursionError):
     return 0, count - 1
   if max(one, many) >= count:
     return 0, count - 1
