@@ -51,7 +51,7 @@ def fill_dataset(folder: PathLike, pairs: Iterable[Pair]) -> int:
   return len(numbers)
 
 
-def _check_name(pair, names):
+def _check_name(pair: Pair, names: dict[str, int]) -> None:
   """Raises InputError where a new pair of languages cannot join the `names`."""
   check_code(pair.source_language)
   if not is_document(pair):
@@ -256,7 +256,7 @@ def _system_errors(folder: pathlib.Path) -> Iterator[None]:
     raise
 
 
-def _example(pair):
+def _example(pair: Pair) -> bytes:
   """A Pair as a serialised tf.train.Example, which is a protocol buffer.
 
   It is spelled out here because TFDS's own serialiser takes 0.6 ms for each.

@@ -78,7 +78,9 @@ def prepare(
   return report
 
 
-def _passing(records, filters, dropped):
+def _passing(
+  records: Iterable[Pair], filters: Sequence[Filter], dropped: Counter[str]
+) -> Iterator[tuple[int, Pair]]:
   """Yields (number of its record, row) of the rows that no filter drops, and counts the others."""
   for number, row in _rows(records):
     row = Pair(*_labels(*row[:3]), _folded(row.source), _folded(row.target))
@@ -90,19 +92,19 @@ def _passing(records, filters, dropped):
 
 
 @functools.lru_cache(maxsize=1 << 12)
-def _labels(source_language, target_language, origin):
+def _labels(source_language: str, target_language: str, origin: str) -> tuple[str, str, str]:
   """The three as a row has them; most rows have the labels of another."""
   source_language = standard_language(_folded(source_language))
   target_language = standard_language(_folded(target_language))
   return source_language, target_language, _folded(origin)
 
 
-def _folded(text):
+def _folded(text: str) -> str:
   """A text with single spaces, also for tabs and line ends: every file here has one row a line."""
   return " ".join(text.split())
 
 
-def _rows(records):
+def _rows(records: Iterable[Pair]) -> Iterator[tuple[int, Pair]]:
   """Yields (number, row): a pair is one row, a document has one for each of its lines."""
   for number, record in enumerate(records):
     if dataset.is_document(record):
@@ -112,7 +114,9 @@ def _rows(records):
       yield number, record
 
 
-def _decide(hashes, held_out, dropped):
+def _decide(
+  hashes: dict[str, np.ndarray], held_out: int, dropped: Counter[str]
+) -> tuple[np.ndarray, np.ndarray]:
   """Returns (keep_N, held_N): which spooled rows go into the dataset, and which are held out."""
   first_N = np.zeros(len(hashes["row"]), bool)
   first_N[np.unique(hashes["row"], return_index=True)[1]] = True
@@ -133,7 +137,7 @@ def _decide(hashes, held_out, dropped):
   return first_N & ~shared_N, held_N
 
 
-def _records(spool, keep_N, rules, progress):
+def _records(spool: Spool, keep_N: np.ndarray, rules: Rules, progress: Progress) -> Iterator[Pair]:
   """Yields what the dataset will hold: the records of the rows that stay, then those of a pivot."""
   yield from _joined(spool.rows(keep_N, progress), spool.hashes()["record"][keep_N])
   if rules.pivot:
@@ -147,7 +151,7 @@ def _records(spool, keep_N, rules, progress):
       )
 
 
-def _joined(rows, numbers):
+def _joined(rows: Iterable[Pair], numbers: Iterable[int]) -> Iterator[Pair]:
   """The records again, from the rows that are left and the numbers of their records."""
   numbered = zip(numbers, rows, strict=True)
   for _, group in itertools.groupby(numbered, lambda numbered_row: numbered_row[0]):
@@ -203,7 +207,9 @@ def write_held_out(folder: pathlib.Path, pairs: Iterable[Pair]) -> dict[str, Any
   return {"messages": len(messages), "pairs": sum(sizes.values()), "languages": sizes}
 
 
-def _report(counts, rules, dropped, tally, *, rows_kept):
+def _report(
+  counts: Counts, rules: Rules, dropped: Counter[str], tally: _Tally, *, rows_kept: int
+) -> dict[str, Any]:
   ((kind, records),) = tally.kinds.items()
   report = {
     "rows_read": counts.rows,
@@ -226,7 +232,7 @@ def _report(counts, rules, dropped, tally, *, rows_kept):
   return report
 
 
-def _reasons(counts, dropped):
+def _reasons(counts: Counts, dropped: Counter[str]) -> str:
   reasons = {"bad": counts.bad, **counts.dropped, **dropped}
   told = [f"{name}: {number:,}" for name, number in reasons.items() if number]
   return ", ".join(told) or "the input is empty."

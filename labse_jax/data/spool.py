@@ -87,5 +87,5 @@ class Spool:
       yield read_row
 
 
-def _row(line):
+def _row(line: bytes) -> Pair:
   return Pair(*line.decode().removesuffix("\n").split("\t"))

@@ -47,7 +47,9 @@ def top_k_both(x_ND: np.ndarray, y_MD: np.ndarray, k: int, *, sample: int = 1000
   return Found(near_x, near_y, recall_x, recall_y)
 
 
-def _top_k(queries_ND, candidates_CD, k, sample):
+def _top_k(
+  queries_ND: np.ndarray, candidates_CD: np.ndarray, k: int, sample: int
+) -> tuple[Nearest, float]:
   """Searches one direction; returns ((scores, ids) of each query, their recall)."""
   index = _index(candidates_CD)
   scores = []

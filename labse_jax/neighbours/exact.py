@@ -95,7 +95,17 @@ def check(
     raise InputError(f"k = {k}: 1 to {len(candidates_CD):,}, the number of candidates, is allowed.")
 
 
-def _search(queries_ND, candidates_CD, *, k, rows, block, dtype, both, state):
+def _search(
+  queries_ND: np.ndarray,
+  candidates_CD: np.ndarray,
+  *,
+  k: int,
+  rows: int,
+  block: int,
+  dtype: str,
+  both: bool,
+  state: PathLike | None,
+) -> tuple[list[Nearest], SearchState]:
   """Searches tile by tile, in one direction or in both.
 
   Returns what `Lists.joined` gives and the SearchState, which the caller removes once it has
@@ -213,7 +223,9 @@ def read_block(
   return block_ND
 
 
-def _finished(found, queries_ND, candidates_CD, k, dtype):
+def _finished(
+  found: Nearest, queries_ND: np.ndarray, candidates_CD: np.ndarray, k: int, dtype: str
+) -> Nearest:
   """Returns the k best as (scores, ids), from a list that was found; rounded ones are rescored."""
   scores_NK, ids_NK = found
   ids_NK = ids_NK.astype(np.int64)

@@ -15,7 +15,7 @@ PART = 4096  # Pairs whose vectors are read at a time.
 Search = Callable[[np.ndarray, np.ndarray, int], tuple[Nearest, Nearest]]
 # (row_x_P, row_y_P) -> bool_P: which pairs may be mined.
 Allowed = Callable[[np.ndarray, np.ndarray], np.ndarray]
-# (row_x_P, row_y_P, score_P), best first.
+# (row_x_P, row_y_P, score_P).
 Pairs = tuple[np.ndarray, np.ndarray, np.ndarray]
 
 
@@ -115,7 +115,7 @@ def turned(allowed: Allowed | None) -> Allowed | None:
   return lambda row_y_P, row_x_P: allowed(row_x_P, row_y_P)
 
 
-def _best(score_NK, neighbour_NK, allowed):
+def _best(score_NK: np.ndarray, neighbour_NK: np.ndarray, allowed: Allowed | None) -> Pairs:
   """The candidate of each row that has one, (row_P, neighbour_P, score_P).
 
   The nearer of two neighbours with the same score is taken.
@@ -130,13 +130,13 @@ def _best(score_NK, neighbour_NK, allowed):
   return row_P, neighbour_NK[row_P, best_N[row_P]], score_N[row_P]
 
 
-def _sorted(row_x_P, row_y_P, score_P):
+def _sorted(row_x_P: np.ndarray, row_y_P: np.ndarray, score_P: np.ndarray) -> Pairs:
   """Sorts pairs, best first; tied scores come in the order of their rows."""
   order_P = np.lexsort((row_y_P, row_x_P, -score_P))
   return row_x_P[order_P], row_y_P[order_P], score_P[order_P]
 
 
-def _one_to_one(row_x_P, row_y_P, score_P):
+def _one_to_one(row_x_P: np.ndarray, row_y_P: np.ndarray, score_P: np.ndarray) -> Pairs:
   """Keeps the pairs, given best first, neither row of which is in a better pair."""
   taken_x: set[int] = set()
   taken_y: set[int] = set()

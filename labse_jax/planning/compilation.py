@@ -107,7 +107,7 @@ def refusal(message: str, held: dict[str, int]) -> Compiled | None:
   return Compiled(held | {"temporaries": used - arguments}, used, said, None)
 
 
-def _number(text):
+def _number(text: str) -> int:
   """Bytes from "512.50M" or "640"."""
   units = "KMGT"
   number = float(text.rstrip(units))

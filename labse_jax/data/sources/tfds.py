@@ -120,7 +120,7 @@ def _translation(texts, origin, source_language, target_language):
   return [Pair(source_language, target_language, origin, source, target)]
 
 
-def _text(value):
+def _text(value: bytes | str | None) -> str:
   if isinstance(value, bytes):
     return value.decode("utf-8", "replace")
   return value or ""

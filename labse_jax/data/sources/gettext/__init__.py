@@ -17,7 +17,13 @@ from labse_jax.base.files import open_binary, without_compression
 from labse_jax.base.types import PathLike
 from labse_jax.data.languages import language_of_locale
 from labse_jax.data.sources import Counts, Pair
-from labse_jax.data.sources.gettext.catalogues import BYTE_ORDERS, parse_mo, parse_po, translations
+from labse_jax.data.sources.gettext.catalogues import (
+  BYTE_ORDERS,
+  Catalogue,
+  parse_mo,
+  parse_po,
+  translations,
+)
 from labse_jax.data.sources.gettext.messages import clean_pair, has_words
 
 PART_BYTES = 1 << 18  # A worker reads about as much at a time.
@@ -64,7 +70,7 @@ class _Part(NamedTuple):
   error: InputError | None = None
 
 
-def _parts(paths, counts):
+def _parts(paths: Iterable[PathLike], counts: Counts) -> Iterator[_Part]:
   """Yields the _Parts of all inputs; an input that is wrong is the last, and raises in its turn."""
   for path in paths:
     try:
@@ -137,8 +143,10 @@ def part_reader() -> Iterator[Callable[[_Part], tuple[Counts, str, list[_Catalog
     yield read_part
 
 
-def _catalogues(part, read_bytes, counts):
-  """Yields (language, [(source, target)]) of each catalogue that has any of use."""
+def _catalogues(
+  part: _Part, read_bytes: Callable[[str], bytes], counts: Counts
+) -> Iterator[_Catalogue]:
+  """Yields each catalogue that has any message of use."""
   for name in part.names:
     place = f"{part.path}/{name}" if name else str(part.path)
     # A broken file among many is counted; a broken file that a person named is an error.
@@ -196,7 +204,7 @@ def _without_compiled_twins(names):
       yield name
 
 
-def _parse(place, raw, counts, *, strict):
+def _parse(place: str, raw: bytes, counts: Counts, *, strict: bool) -> Catalogue | None:
   """The Catalogue in these bytes; None where there is none, or a broken one, which is counted.
 
   If `strict`, a broken one raises InputError.
@@ -216,7 +224,7 @@ def _parse(place, raw, counts, *, strict):
     return None
 
 
-def _texts(catalogue, language, counts):
+def _texts(catalogue: Catalogue, language: str | None, counts: Counts) -> Iterator[tuple[str, str]]:
   """Yields the (source, target) of use."""
   counts.rows += len(catalogue.entries) + catalogue.fuzzy + catalogue.empty
   counts.dropped["fuzzy"] += catalogue.fuzzy
@@ -239,7 +247,7 @@ def _texts(catalogue, language, counts):
         yield source, target
 
 
-def _useless(source, target):
+def _useless(source: str, target: str) -> str | None:
   """Why a message is of no use; None if it is."""
   if not target or source == target:
     return "not translated"
@@ -254,7 +262,7 @@ def _is_identifier(text):
   return " " not in text and bool(_IDENTIFIER.fullmatch(text))
 
 
-def _language(catalogue, place):
+def _language(catalogue: Catalogue, place: str) -> str | None:
   """The language that a catalogue's folder names, or else its header, or else its file."""
   match = _LOCALE_FOLDER.search(place.replace(os.sep, "/"))
   if match:

@@ -7,7 +7,7 @@ import re
 import struct
 from typing import NamedTuple
 
-from labse_jax.data.sources.gettext.po_text import entries_and_header
+from labse_jax.data.sources.gettext.po_text import PoEntry, entries_and_header
 
 _CHARSET = re.compile(rb"charset=([\w-]+)")
 # By the first bytes of a .mo file.
@@ -52,7 +52,7 @@ def parse_po(raw: bytes) -> Catalogue:
   return Catalogue(header, entries, fuzzy, empty)
 
 
-def _po_text(raw):
+def _po_text(raw: bytes) -> str:
   charset = _charset(raw[:20000])  # The header comes first.
   try:
     return raw.decode(charset).removeprefix("\ufeff")
@@ -60,12 +60,12 @@ def _po_text(raw):
     raise ValueError(str(error)) from error
 
 
-def _charset(header):
+def _charset(header: bytes) -> str:
   match = _CHARSET.search(header)
   return match[1].decode() if match else "utf-8"
 
 
-def _english(entry):
+def _english(entry: PoEntry) -> tuple[str, ...]:
   if entry.plural:
     return entry.english, entry.plural
   # Zope's messages are identifiers, with the English text in an extracted comment.
@@ -98,11 +98,11 @@ def parse_mo(raw: bytes) -> Catalogue:
   return Catalogue(_fields(header.decode(charset, "replace")), entries, 0, empty)
 
 
-def _forms_in(raw, charset):
+def _forms_in(raw: bytes, charset: str) -> tuple[str, ...]:
   return tuple(raw.decode(charset).split("\0"))
 
 
-def _fields(header):
+def _fields(header: str) -> dict[str, str]:
   fields = {}
   for line in header.splitlines():
     name, _, value = line.partition(":")
@@ -110,7 +110,7 @@ def _fields(header):
   return fields
 
 
-def _mo_strings(raw):
+def _mo_strings(raw: bytes) -> Iterator[tuple[bytes, bytes]]:
   """Yields (message, translated), as bytes, from the two tables of a .mo file."""
   order = BYTE_ORDERS.get(raw[:4])
   if order is None:
@@ -120,7 +120,7 @@ def _mo_strings(raw):
     yield _mo_string(raw, order, messages, index), _mo_string(raw, order, translated, index)
 
 
-def _mo_string(raw, order, table, index):
+def _mo_string(raw: bytes, order: str, table: int, index: int) -> bytes:
   length, start = struct.unpack_from(order + "2I", raw, table + 8 * index)
   return raw[start : start + length]
 
@@ -140,7 +140,7 @@ def translations(entry: Entry, header: Mapping[str, str]) -> Iterator[tuple[str,
 
 
 @functools.lru_cache(maxsize=1024)
-def _forms(field, count):
+def _forms(field: str, count: int) -> tuple[int, int]:
   """The numbers of the forms for 1 and for 5; the first and the last where no rule says."""
   rule = re.search(r"plural\s*=\s*([^;]+)", field)
   if not rule:
