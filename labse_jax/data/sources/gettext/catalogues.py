@@ -149,7 +149,7 @@ def _forms(field: str, count: int) -> tuple[int, int]:
     form = gettext.c2py(rule[1].strip())
     one = form(1)
     many = form(5)
-  except (ValueError, ZeroDivisionError, RecursionError):
+  except (ValueError, SyntaxError, ZeroDivisionError, RecursionError):
     return 0, count - 1
   if max(one, many) >= count:
     return 0, count - 1
