@@ -39,8 +39,8 @@ def files_in(
 
 def split_name(path: PathLike) -> tuple[str, str]:
   """Returns (stem, suffix) of a file's name, without the suffix of a compression."""
-  path = without_compression(path)
-  return path.stem, path.suffix
+  plain = without_compression(path)
+  return plain.stem, plain.suffix
 
 
 def _named(suffixes: Iterable[str]) -> str:
@@ -63,7 +63,7 @@ def choose(
   groups = groups or {}
   # The command line gives a list, a config may give text.
   names = languages.split(",") if isinstance(languages, str) else languages
-  chosen = {}
+  chosen: dict[str, None] = {}
   for name in names:
     name = str(name).strip()
     for code in groups.get(name, [name]):

@@ -93,8 +93,10 @@ class Evaluator:
     error_N2 = wrong_N2B.mean(2)
     results = {}
     for language, error_2, draws_R in zip(self._pairs, error_N2, draws_RN.T, strict=True):
-      results[language] = both_directions("error", *error_2, draws_R) | {"pairs": count}
-    average = both_directions("error", *error_N2.mean(0), draws_RN.mean(1))
+      forward, backward = error_2
+      results[language] = both_directions("error", forward, backward, draws_R) | {"pairs": count}
+    forward, backward = error_N2.mean(0)
+    average = both_directions("error", forward, backward, draws_RN.mean(1))
     report = {
       "suite": "xsim",
       "results": results,
