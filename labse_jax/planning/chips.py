@@ -1,7 +1,12 @@
 """What one JAX device holds and can do at best; each number has its source."""
 
+from collections.abc import Sequence
 import dataclasses
 import os
+import typing
+
+if typing.TYPE_CHECKING:
+  import jax
 
 GIB = 2**30
 TERA = 1e12
@@ -19,7 +24,7 @@ class Chip:
   source: str
 
 
-def _tpu(memory, usable, peak, source):
+def _tpu(memory: float, usable: float, peak: float, source: str) -> Chip:
   return Chip(round(memory * GIB), round(usable * GIB), peak * TERA, f"{source}; {COMPILER}")
 
 
@@ -43,7 +48,7 @@ GPU_PEAKS = {
 }
 
 
-def chip(devices):
+def chip(devices: "Sequence[jax.Device]") -> Chip | None:
   """The Chip that the devices are; None where a kind stands in no table."""
   device = devices[0]
   if device.platform == "tpu":

@@ -1,16 +1,24 @@
 """Two files aligned by line, as Moses, OPUS and the Tatoeba test have them."""
 
+from collections.abc import Iterator, Sequence
 import itertools
 
 from labse_jax.base.errors import InputError
 from labse_jax.base.files import read_lines
-from labse_jax.data.sources import Pair, stem_and_language
+from labse_jax.base.types import PathLike
+from labse_jax.data.sources import Counts, Pair, stem_and_language
 from labse_jax.data.sources.tsv import origin_of
 
 _END = object()
 
 
-def read(paths, *, counts, source_language=None, target_language=None):
+def read(
+  paths: Sequence[PathLike],
+  *,
+  counts: Counts,
+  source_language: str | None = None,
+  target_language: str | None = None,
+) -> Iterator[Pair]:
   """Yields the Pairs of a source file and a target file with equally many lines.
 
   A language that is not given is the file's ending. Raises InputError, with both numbers, where
