@@ -211,7 +211,7 @@ def _report(
   counts: Counts, rules: Rules, dropped: Counter[str], tally: _Tally, *, rows_kept: int
 ) -> dict[str, Any]:
   ((kind, records),) = tally.kinds.items()
-  report = {
+  report: dict[str, Any] = {
     "rows_read": counts.rows,
     "bad_rows": counts.bad,
     "first_bad_rows": counts.first_bad,

@@ -19,8 +19,8 @@ def watched(
   warns. A language that is not known is told at the first such row, in time to stop a long run.
   """
   # Of whole pairs of languages: nearly every row is told apart by a single look-up.
-  seen = set()
-  strange = set()
+  seen: set[tuple[str, str]] = set()
+  strange: set[str] = set()
   told = False
   for row in rows:
     if row[:2] not in seen:

@@ -77,7 +77,7 @@ def _index(candidates_CD):
   code = max(n for n in range(1, max(1, width // 8) + 1) if width % n == 0)
   # "np" leaves out the order of codes for polysemous search: it is not used and takes longest.
   index = faiss.index_factory(width, f"IVF{lists},PQ{code}np", faiss.METRIC_INNER_PRODUCT)
-  index.nprobe = PROBED
+  faiss.extract_index_ivf(index).nprobe = PROBED
   step = max(1, count // max(FEWEST, PER_LIST * lists))
   index.train(_every(step, candidates_CD))
   for block_ND in _blocks(candidates_CD, "candidate"):

@@ -53,7 +53,8 @@ def begun(
   before_queries = None
   before_candidates: list[Tile] = []
   if found_before:
-    before_queries, *before_candidates = found_before
+    before_queries = found_before[0]
+    before_candidates += found_before[1:]
   of_queries = _tiles(before_queries, counts[0], rows, length)
   return Lists(of_queries, before_candidates if both else None, counts)
 

@@ -52,7 +52,8 @@ class SearchState:
     """Keeps the lists of each side, which `found()` gives, at most once in SECONDS."""
     if not self._path or time.monotonic() < self._written + SECONDS:
       return
-    lists = {}
+    # Of arrays; but to a type checker each name could be an option of np.savez.
+    lists: dict[str, Any] = {}
     for scores, ids in found():
       lists[f"list_{len(lists)}"] = scores
       lists[f"list_{len(lists)}"] = ids
@@ -73,5 +74,5 @@ def fingerprint(vectors_ND: np.ndarray) -> str:
   """A hash of the numbers, the shape and the type."""
   digest = hashlib.blake2b(f"{vectors_ND.dtype} {vectors_ND.shape}".encode(), digest_size=16)
   for start in range(0, len(vectors_ND), PART):
-    digest.update(np.ascontiguousarray(vectors_ND[start : start + PART]))
+    digest.update(np.ascontiguousarray(vectors_ND[start : start + PART]).data)
   return digest.hexdigest()

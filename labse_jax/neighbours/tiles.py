@@ -4,6 +4,7 @@ import functools
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from labse_jax.base.sharding import BATCH
 
@@ -18,8 +19,8 @@ def merge(
   of_candidates: Found | None,
   queries_qD: jax.Array,
   candidates_cD: jax.Array,
-  starts_2: jax.Array,
-  ends_2: jax.Array,
+  starts_2: np.ndarray | jax.Array,
+  ends_2: np.ndarray | jax.Array,
   *,
   whole: bool,
   dtype: str,

@@ -56,11 +56,11 @@ def chip(devices: "Sequence[jax.Device]") -> Chip | None:
   if device.platform == "cpu":
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // len(devices)
     return Chip(memory, memory, None, f"this machine's memory / {len(devices)} devices")
-  memory = (device.memory_stats() or {}).get("bytes_limit")
-  if memory is None:
+  limit = (device.memory_stats() or {}).get("bytes_limit")
+  if limit is None:
     return None
   peak = None
   for name, value in GPU_PEAKS.items():
     if device.device_kind.startswith(name):  # "NVIDIA H100 80GB HBM3" is one, for instance.
       peak = value
-  return Chip(memory, memory, peak, "memory: what JAX may allocate; peak: recalled, not checked")
+  return Chip(limit, limit, peak, "memory: what JAX may allocate; peak: recalled, not checked")

@@ -148,7 +148,7 @@ class _Reader:
     return self.done[name]
 
   def _read(self, name: str) -> Iterator[Collective]:
-    chains = set()
+    chains: set[str | None] = set()
     for instruction in self.computations.get(name, ()):
       found = self._of_instruction(instruction, name)
       for collective in found:

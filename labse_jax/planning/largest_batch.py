@@ -39,7 +39,7 @@ def _bounds(seen: dict[int, int], limit: int) -> tuple[int, int | None]:
 def _next(seen: dict[int, int], low: int, high: int | None, limit: int) -> int:
   """The next n to measure, between the bounds that are known."""
   if len(seen) == 1:  # Through one point goes no curve.
-    return 4 * low or max(high // 4, 1)
+    return 4 * low if high is None else max(high // 4, 1)
   if high is None:
     top = int(low * min(64, 2 * limit / seen[low]))
     # Near its limit the compiler saves memory and the curve lies flat: the steps get longer.

@@ -189,8 +189,8 @@ class PairPacker(grain.experimental.FlatMapTransform):
       self.recent[text] = (ids, zlib.crc32(text.encode()))
     found = [self.recent[text] for text in texts]
     sides = len(texts_by_pair[0])
-    items = [ids for ids, _ in found]
-    items = [items[start : start + sides] for start in range(0, len(items), sides)]
+    flat = [ids for ids, _ in found]
+    items = [flat[start : start + sides] for start in range(0, len(flat), sides)]
     hashes = [text_hash for _, text_hash in found]
     return items, np.array(hashes, np.uint32).reshape(-1, sides)
 

@@ -27,7 +27,7 @@ def filters(benchmarks: Iterable[PathLike]) -> list[Filter]:
   .json and .jsonl the strings are. Texts that differ only in case, punctuation and space are the
   same. Raises InputError for a path that is not there, holds no text, or cannot be read as text.
   """
-  found = []
+  found: list[Filter] = []
   for path in benchmarks:
     hashes = _hashes(pathlib.Path(path))
     found.append((f"in the benchmark {path}", functools.partial(_holds, hashes)))
@@ -43,7 +43,7 @@ def _hashes(path: pathlib.Path) -> set[int]:
   files = [path]
   if path.is_dir():
     files = sorted(file for file in path.rglob("*") if file.is_file())
-  hashes = set()
+  hashes: set[int] = set()
   for file in files:
     hashes.update(text_hash(comparison_key(text)) for text in _texts(file))
   if not hashes:

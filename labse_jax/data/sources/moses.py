@@ -46,7 +46,7 @@ def read(
 def _lines(path, counts):
   """Yields the lines of a file; None for a line that is not UTF-8, which is counted as bad."""
   # Such a line keeps its place, or all that follow would be misaligned.
-  bad = {}
+  bad: dict[int, str] = {}
   for number, line in read_lines(path, on_bad=bad.__setitem__, keep_bad=True):
     if line is None:
       counts.bad_row(f"{path}:{number}", bad.pop(number))

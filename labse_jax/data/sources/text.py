@@ -50,7 +50,7 @@ def _documents(path, counts):
     counts.rows += 1
     counts.bad_row(f"{path}:{number}", reason)
 
-  lines = []
+  lines: list[str] = []
   size = 0
   for _, line in read_lines(path, on_bad=bad_line):
     line = " ".join(line.split())

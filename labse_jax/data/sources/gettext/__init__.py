@@ -127,7 +127,8 @@ def part_reader() -> Iterator[Callable[[_Part], tuple[Counts, str, list[_Catalog
   read_part returns (Counts, origin, its catalogues).
   """
   with contextlib.ExitStack() as stack:
-    opened = {}  # {path: its read_bytes}, of one path.
+    # {path: its read_bytes}, of one path.
+    opened: dict[PathLike, Callable[[str], bytes]] = {}
 
     def read_part(part):
       if part.error:
@@ -154,7 +155,7 @@ def _catalogues(
     if catalogue:
       language = _language(catalogue, place)
       texts = list(_texts(catalogue, language, counts))
-      if texts:
+      if language and texts:
         yield language, texts
 
 
