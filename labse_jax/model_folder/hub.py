@@ -5,6 +5,7 @@ import pathlib
 import re
 
 from labse_jax.base.errors import InputError
+from labse_jax.base.types import PathLike
 from labse_jax.model_folder import sentence_modules
 
 NAME = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
@@ -16,7 +17,7 @@ DOWNLOAD = "Where there is a network, run `hf download {} --local-dir FOLDER`; t
 FILES = {"allow_patterns": WANTED, "ignore_patterns": UNWANTED}
 
 
-def located(name):
+def located(name: PathLike) -> pathlib.Path:
   """The path of a model folder: `name` with `~` expanded, or where the hub's model of it lies.
 
   A path that exists always wins. Where there is none, and `name` is like ORG/NAME, the model is
@@ -38,7 +39,7 @@ def located(name):
   return _cached(huggingface_hub, name) or _fetched(huggingface_hub, name)
 
 
-def checked_name(name):
+def checked_name(name: PathLike) -> PathLike:
   """Returns `name` if it can be the name of a folder; else raises InputError."""
   if not isinstance(name, str | os.PathLike) or not os.fspath(name):
     raise InputError(f"{name!r} names no folder; give a path, such as 'models/mine'.")
