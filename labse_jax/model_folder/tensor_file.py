@@ -83,7 +83,7 @@ class TensorSource(abc.ABC, Generic[S]):
       raise InputError(f"{self.path}: holds {held:,} values; config.json asks for {count:,}.")
 
   @abc.abstractmethod
-  def fill(self, name: str, out: np.ndarray, kinds: Sequence[str] = tuple(FLOATS)) -> np.ndarray:
+  def fill(self, name: str, out: np.ndarray) -> np.ndarray:
     """Writes the tensor into the float32 array `out`, whose shape it must have; returns `out`."""
 
   def finish(self, unused: re.Pattern[str] | None = None) -> None:
