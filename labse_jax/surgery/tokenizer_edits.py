@@ -139,9 +139,9 @@ def _renumber(processor, new):
 
 
 def append(
-  content: dict[str, Any], pieces: Sequence[str], scores: Sequence[float] | None = None
+  content: dict[str, Any], pieces: Sequence[str], scores: Sequence[float]
 ) -> dict[str, Any]:
-  """The content with `pieces` after all others, in their order; Unigram needs their scores."""
+  """The content with `pieces` after all others, in their order; only Unigram has their scores."""
   first = next_id(content)
   model = dict(content["model"])
   if model["type"] == "WordPiece":
