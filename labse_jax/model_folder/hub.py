@@ -23,13 +23,14 @@ def located(name: PathLike) -> pathlib.Path:
   A path that exists always wins. Where there is none, and `name` is like ORG/NAME, the model is
   taken from the hub's cache or fetched. Raises InputError with what to do where that cannot be.
   """
-  path = pathlib.Path(os.path.expanduser(checked_name(name)))
+  name = os.fspath(checked_name(name))  # The hub takes no pathlib.Path.
+  path = pathlib.Path(os.path.expanduser(name))
   if path.exists():
     if not path.is_dir():
       raise InputError(f"{path}: is a file; a model folder is needed.")
     return path
   # Beside a folder runs/, "runs/new" is a path that is spelt wrongly, and no name on the hub.
-  if not NAME.fullmatch(str(name)) or path.parent.exists():
+  if not NAME.fullmatch(name) or path.parent.exists():
     raise InputError(f"{path}: no such folder; a model folder is needed.{_organisation(name)}")
   try:
     import huggingface_hub.errors
@@ -48,7 +49,7 @@ def checked_name(name: PathLike) -> PathLike:
 
 def _organisation(name):
   """What to do where `name` may be the short name of a model of the hub, such as LaBSE."""
-  if not SHORT_NAME.fullmatch(str(name)):
+  if not SHORT_NAME.fullmatch(name):
     return ""
   return (
     " If you mean the model of the Hugging Face hub, its name has an organisation, such as "
