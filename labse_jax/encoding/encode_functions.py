@@ -55,7 +55,7 @@ def encode_function(
 
 
 def encode_distinct(
-  pairs: Iterable[tuple[Sequence[str], Sequence[str]]], encode: Encode
+  pairs: Iterable[Iterable[Sequence[str]]], encode: Encode
 ) -> tuple[dict[str, int], np.ndarray]:
   """Encodes each distinct text of pairs of texts once; returns ({text: row}, vectors [N, D]).
 

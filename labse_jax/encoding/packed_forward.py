@@ -59,7 +59,7 @@ class PackedForward:
       members_n = np.flatnonzero((lengths_N > shorter) & (lengths_N <= length))
       shorter = length
       if len(members_n):
-        items = [(tokens[member],) for member in members_n]
+        items = [(tokens[member],) for member in members_n.tolist()]
         vectors_ND[members_n] = self._of_rows(items, length, tokens_per_device, moved)
     return vectors_ND
 

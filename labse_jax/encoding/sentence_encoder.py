@@ -55,6 +55,8 @@ class SentenceEncoder(ChunkedEncoder):
   machine are used. Threads may share an encoder. docs/sentence_transformers.md says what differs.
   """
 
+  _origin: Origin | None
+
   @calls.checked("SentenceEncoder", other_names=OPENING_NAMES)
   def __init__(
     self,
@@ -135,7 +137,7 @@ class SentenceEncoder(ChunkedEncoder):
 
   def _assemble(self, module, tokenizer, **settings):
     super().__init__(module, tokenizer, **settings)
-    self._origin: Origin | None = None
+    self._origin = None
     self._told_of_role = False
 
   def __repr__(self) -> str:

@@ -46,7 +46,7 @@ def encode_file(
   if not lines:
     raise InputError(f"{source}: is empty; there is nothing to encode.")
   chunk_size = encoder.chunk_size()
-  about = _about(source, identity | {"chunk": chunk_size})
+  about = _about(source, {**identity, "chunk": chunk_size})
   with files.naming(output):
     cuts = _resume(partial, note, about, (lines, encoder.dimension), chunk_size)
 

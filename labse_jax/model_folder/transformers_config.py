@@ -108,8 +108,7 @@ def config_of(model: Mapping[str, Any], *, head: bool, dtype: str, pad: int) -> 
 
 def model_of(config: Mapping[str, Any], path: PathLike) -> dict[str, Any]:
   """The `model` section of a config.json's content; raises for what is not one of the four."""
-  kind = config.get("model_type")
-  known(f"model_type in {path}:", kind, KEYS)
+  kind = known(f"model_type in {path}:", config.get("model_type"), KEYS)
   keys = KEYS[kind]
   missing = [theirs for theirs in keys.values() if theirs not in config]
   if missing:

@@ -31,11 +31,11 @@ class RelativeBias(nn.Module):
 
   buckets: int
   heads: int
-  init: nn.initializers.Initializer
+  initializer: nn.initializers.Initializer
 
   @nn.compact
   def __call__(self, L: int) -> jax.Array:
-    bias_RH = self.param("bias", self.init, (self.buckets, self.heads))
+    bias_RH = self.param("bias", self.initializer, (self.buckets, self.heads))
     places_L = jnp.arange(L)
     bucket_LL = buckets_of(places_L[None, :] - places_L[:, None], self.buckets)
     return jnp.moveaxis(bias_RH[bucket_LL], -1, 0)

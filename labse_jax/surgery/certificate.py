@@ -42,9 +42,11 @@ def certify(
   wanted_N = ~same_N if exact else ~same_N | sampled(same_N)
   cosine_N = np.full(len(same_N), np.nan)
   if wanted_N.any():
-    encoders = map(SentenceEncoder.load, folders)
+    full_encoder, trimmed_encoder = map(SentenceEncoder.load, folders)
     lines = (line for (_, line), wanted in zip(text(), wanted_N, strict=True) if wanted)
-    cosine_N[wanted_N] = cosines(*encoders, progress(lines, unit="lines", doing="encoding"))
+    cosine_N[wanted_N] = cosines(
+      full_encoder, trimmed_encoder, progress(lines, unit="lines", doing="encoding")
+    )
   return {
     "lines": len(same_N),
     "identical": {"lines": int(same_N.sum()), "share": float(same_N.mean())},

@@ -173,7 +173,7 @@ def longest_match(
   `inside` says that `word` goes on with a longer one.
   """
   prefix = content["model"]["continuing_subword_prefix"]
-  pieces = []
+  pieces: list[str] = []
   start = 0
   while start < len(word):
     before = prefix if start or inside else ""
