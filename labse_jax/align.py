@@ -84,7 +84,7 @@ def _parsed(argv):
   add("--gold", metavar="FILE", help="the right alignment, to score the found one against")
   parser.add_dtype()
   parser.add_prompt()
-  args = parser.parse_args(argv)
+  args = parser.parse(argv)
   args.source_language = sides.language_of(args.source_language, args.source)
   args.target_language = sides.language_of(args.target_language, args.target)
   args.format = sides.format_of(args.format, args.output)

@@ -120,7 +120,7 @@ def _parse(argv):
   add("--activation", choices=("gelu", "gelu_new", "relu"), help=activation)
   add("--max-length", type=int, metavar="N", help="in tokens, the special ones included")
   add("--check", metavar="FILE.jsonl", help="texts and the vectors that they should have")
-  args = parser.parse_args(argv)
+  args = parser.parse(argv)
   if args.max_length is not None and args.max_length < 3:
     raise InputError(f"--max-length {args.max_length}: at least 3 is needed.")
   return args

@@ -36,7 +36,7 @@ def _parsed(argv):
   parser.add("--output", required=True, metavar="FILE.npy", help="where the vectors are written")
   parser.add_dtype()
   parser.add_prompt()
-  args = parser.parse_args(argv)
+  args = parser.parse(argv)
   check_output(args.output, args.input)  # Before a large model is opened.
   return args
 

@@ -245,7 +245,7 @@ def _parse(argv):
   add("--min-pairs", old=["--minimum"], type=int, default=0, metavar="N", help=fewer)
   option = "an option of the suite, such as pivot, margin or k of xsim; may be repeated"
   add("--option", action="append", default=[], metavar="NAME=VALUE", help=option)
-  return parser.parse_args(argv)
+  return parser.parse(argv)
 
 
 if __name__ == "__main__":

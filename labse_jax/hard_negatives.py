@@ -52,7 +52,7 @@ def _parsed(argv):
   add("--candidates", type=int, default=CANDIDATES, metavar="N", help=looked_at)
   parser.add_prompt()
   parser.add_dtype()
-  return parser.parse_args(argv)
+  return parser.parse(argv)
 
 
 if __name__ == "__main__":

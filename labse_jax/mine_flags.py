@@ -47,7 +47,7 @@ SEARCHES = (*DTYPES, "faiss")
 
 def parsed(argv):
   """The arguments of a command line; raises InputError for what is wrong with them."""
-  args = _parser().parse_args(argv)
+  args = _parser().parse(argv)
   if args.k < 1:
     raise InputError(f"--k {args.k}: 1 or more is allowed.")
   if args.threshold is not None and not math.isfinite(args.threshold):

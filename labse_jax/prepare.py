@@ -51,7 +51,7 @@ PIVOT_PAIRS = 10
 
 def main(argv):
   """Runs the command; raises InputError for wrong input."""
-  flags = parser().parse_args(argv)
+  flags = parser().parse(argv)
   for name in ("source_language", "target_language", "pivot"):
     if getattr(flags, name):
       setattr(flags, name, asked_language(getattr(flags, name)))

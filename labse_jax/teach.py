@@ -21,7 +21,7 @@ def main(argv):
   parser.add_dtype(
     default=None, help=f"{PRODUCTS} (default: that of the vectors there, or float32)"
   )
-  args = parser.parse_args(argv)
+  args = parser.parse(argv)
   # Late: `--help` does not wait for JAX.
   from labse_jax.data.dataset import open_dataset
   from labse_jax.supervision.vector_store import Store

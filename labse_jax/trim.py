@@ -204,7 +204,7 @@ def _parsed(argv):
   size = "most megabytes of model.safetensors"
   add("--megabytes", group=budget, type=float, metavar="X", help=size)
   add("--storage", choices=STORAGE, help="of the weights (default: as they are)")
-  args = parser.parse_args(argv)
+  args = parser.parse(argv)
   for name in ("pieces", "megabytes"):
     value = getattr(args, name)
     if value is not None and not 0 < value < math.inf:  # NaN is in no range.

@@ -80,7 +80,7 @@ def _parsed(argv):
   )
   add("--output", required=True, metavar="FOLDER", help="the folder to write")
   add("--sentences", type=int, default=200_000, metavar="N", help="size of the sample")
-  args = parser.parse_args(argv)
+  args = parser.parse(argv)
   if args.sentences < 1 or not 0 <= args.exponent <= 1:
     raise InputError(
       f"--sentences {args.sentences} --exponent {args.exponent}: at least 1, and 0 "
