@@ -1,5 +1,6 @@
 """`python -m labse_jax.teach`: a teacher's vectors of a dataset, ahead of training."""
 
+from collections.abc import Sequence
 import time
 
 from labse_jax.base.command import PRODUCTS, Command
@@ -13,7 +14,7 @@ same first.
   labse-jax teach --model FOLDER --data runs/data --dtype bfloat16"""
 
 
-def main(argv):
+def main(argv: Sequence[str]) -> None:
   parser = Command("teach", DESCRIPTION)
   parser.add_model()
   parser.add_data()

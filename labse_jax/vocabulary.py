@@ -1,5 +1,7 @@
 """`labse-jax vocabulary`: a dataset's text to a tokenizer."""
 
+import argparse
+from collections.abc import Sequence
 import pathlib
 import time
 
@@ -21,7 +23,7 @@ MARKER = "vocabulary.json"
 OTHERS = ("config.json", "modules.json", "model.safetensors", "dataset_info.json")
 
 
-def main(argv):
+def main(argv: Sequence[str]) -> None:
   """Trains a vocabulary; nothing is written where anything fails."""
   args = _parsed(argv)
   # Late: --help does not wait for JAX.
@@ -64,7 +66,7 @@ def main(argv):
       print(f"  {sentence!r}")
 
 
-def _parsed(argv):
+def _parsed(argv: Sequence[str]) -> argparse.Namespace:
   parser = Command("vocabulary", DESCRIPTION)
   parser.add_data()
   add = parser.add
@@ -92,7 +94,7 @@ def _parsed(argv):
   return args
 
 
-def _check_output(folder):
+def _check_output(folder: pathlib.Path) -> None:
   check_replaceable(folder, marker=MARKER)
   for name in OTHERS:  # A model may have been saved beside its tokenizer.
     if (folder / name).exists():
