@@ -39,8 +39,8 @@ def main(argv: Sequence[str]) -> None:
   if args.gold:  # Read before the model is, since a person may have to mend it.
     gold = alignment_scores.read_gold(args.gold, [document.lines for document in documents])
   encode = load_encode(args.model, dtype=args.dtype, prompt=args.prompt)
-  texts = embed(documents, encode, largest=args.max_sentences)
-  links = alignment.align(*texts, lengths_of(documents), largest=args.max_sentences)
+  x, y = embed(documents, encode, largest=args.max_sentences)
+  links = alignment.align(x, y, lengths_of(documents), largest=args.max_sentences)
 
   pairs = [pair_of(link, documents) for link in links if link.score is not None]
   languages = (args.source_language, args.target_language)

@@ -92,7 +92,7 @@ def main(argv: Sequence[str]) -> None:
   alone = next(iter(results.values())) if len(results) == 1 else None
   if args.output:
     write_json(args.output, alone or {"models": results, "comparisons": comparisons})
-  if args.report:
+  if page is not None:
     with replacing(args.report) as file:
       file.write(page)
   print(table(alone) if alone and not published else _beside(results, comparisons, published))

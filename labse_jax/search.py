@@ -165,8 +165,8 @@ def _write(rows: Sequence[Row], output: str | None) -> None:
 def _row(row: Row) -> str:
   """A row as a line of the table."""
   score, *cells = row
-  cells = [str(cell).translate(TO_SPACES) for cell in cells]
-  return "\t".join([f"{score:z.4f}", *cells]) + "\n"  # z: no -0.0000.
+  shown = [str(cell).translate(TO_SPACES) for cell in cells]
+  return "\t".join([f"{score:z.4f}", *shown]) + "\n"  # z: no -0.0000.
 
 
 def _parsed(argv: Sequence[str]) -> argparse.Namespace:

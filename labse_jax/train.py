@@ -228,7 +228,7 @@ def loop(run: Run, state: State, data: grain.DatasetIterator, key: jax.Array) ->
       state, metrics = stage.step(state, to_devices(batch, sharding), key)
       # The devices are at work on this step: time to fetch the metrics of the one before.
       log.flush()
-      log.hold(step, metrics | stage.label, batch)
+      log.hold(step, {**metrics, **stage.label}, batch)
 
       done = step + 1
       stop = run.stopper.asked(step)

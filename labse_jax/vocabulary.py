@@ -2,6 +2,7 @@
 
 import argparse
 from collections.abc import Sequence
+import functools
 import pathlib
 import time
 
@@ -36,9 +37,9 @@ def main(argv: Sequence[str]) -> None:
   sample = list(sampling.smoothed_sample(dataset, exponent=args.exponent, size=args.sentences))
   is_unigram = args.kind == "unigram"
   if is_unigram:
-    model = unigram.train_unigram(sample, args.pieces)
+    export = functools.partial(unigram.export, unigram.train_unigram(sample, args.pieces))
   else:
-    model = wordpiece.train(sample, args.pieces)
+    export = functools.partial(wordpiece.export, wordpiece.train(sample, args.pieces))
   summary = {
     "kind": args.kind,
     "data": args.data,
@@ -48,12 +49,10 @@ def main(argv: Sequence[str]) -> None:
     "languages": len(dataset.indices_by_language),
   }
   with replacing_folder(args.output, marker=MARKER) as folder:
+    export(folder)
     if is_unigram:
-      unigram.export(model, folder)
       wrong = unigram.disagreements(folder, sample)
       summary["disagreements"] = len(wrong)
-    else:
-      wordpiece.export(model, folder)
     summary["seconds"] = round(time.monotonic() - start, 1)
     write_json(folder / MARKER, summary)
   print(

@@ -45,10 +45,10 @@ def run(main: Main, argv: Sequence[str] | None = None) -> typing.NoReturn:
     where = f"{error.filename}: " if error.filename else ""
     status = _say(f"{where}{error.strerror}", 2)
   except ModuleNotFoundError as error:
-    words = extras.explanation(error)
-    if words is None:
+    advice = extras.explanation(error)
+    if advice is None:
       raise
-    status = _say(words, 2)
+    status = _say(advice, 2)
   except FloatingPointError as error:
     status = _say(error, 1)
   if interrupted and argv is None:

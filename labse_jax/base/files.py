@@ -178,13 +178,13 @@ def write_json(path: PathLike, value: object, *, indent: int | None = 2) -> None
 @typing.overload
 def replacing(
   path: PathLike, mode: Literal["w"] = "w"
-) -> contextlib.AbstractContextManager[typing.TextIO]: ...
+) -> contextlib.AbstractContextManager[typing.IO[str]]: ...
 
 
 @typing.overload
 def replacing(
   path: PathLike, mode: Literal["wb"]
-) -> contextlib.AbstractContextManager[typing.BinaryIO]: ...
+) -> contextlib.AbstractContextManager[typing.IO[bytes]]: ...
 
 
 @contextlib.contextmanager

@@ -101,7 +101,7 @@ def cache_compilations() -> None:
   if jax.default_backend() == "cpu" and jax.device_count() > 1:
     jax.config.update("jax_enable_compilation_cache", False)
     return
-  if not jax.config.jax_compilation_cache_dir:
+  if not jax.config.jax_compilation_cache_dir:  # type: ignore[attr-defined]  # Set at run time.
     home = pathlib.Path(os.environ.get("XDG_CACHE_HOME", pathlib.Path.home() / ".cache"))
     jax.config.update("jax_compilation_cache_dir", str(home / "labse_jax" / "compiled"))
   jax.config.update("jax_persistent_cache_min_compile_time_secs", 1.0)

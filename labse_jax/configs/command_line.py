@@ -85,7 +85,8 @@ def _split(argv: Sequence[str]) -> tuple[list[str], list[loss_options.Change]]:
     if not FIELD.match(word):
       own.append(word)
       continue
-    flag, equals, value = word.partition("=")
+    flag, equals, text = word.partition("=")
+    value: str | None = text
     if not equals:
       value = words.pop(0) if words and not words[0].startswith("--") else None
     # A path may be within the home folder; the shell leaves a "~" within a word as it is.

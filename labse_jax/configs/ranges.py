@@ -3,6 +3,7 @@
 import functools
 import math
 import numbers
+from typing import Any
 
 import jax
 
@@ -77,10 +78,11 @@ def in_shares(config: Config) -> bool:
   return any(isinstance(length, float) for _, length in pairs)
 
 
-def _within(value: object, low: float, high: float | None) -> bool:
+def _within(value: Any, low: float, high: float | None) -> bool:
   """Whether a value is a number from `low` to `high`; NaN is in no range."""
   most = math.inf if high is None else high
-  return isinstance(value, numbers.Real) and low <= value <= most
+  is_number = isinstance(value, numbers.Real)
+  return is_number and low <= value <= most
 
 
 def _check_freeze(config: Config) -> None:

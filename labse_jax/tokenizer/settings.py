@@ -51,7 +51,7 @@ def tokenizer_class(folder: pathlib.Path) -> str:
   name = (
     config.get("tokenizer_class")
     or model.get("tokenizer_class")
-    or CLASSES.get(model.get("model_type"), "BertTokenizer")
+    or CLASSES.get(model.get("model_type", ""), "BertTokenizer")
   )
   return str(name).removesuffix("Fast")
 
