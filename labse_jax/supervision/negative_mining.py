@@ -25,7 +25,7 @@ def mine(dataset: Dataset, encode: Encode, rule: Rule) -> tuple[np.ndarray, dict
   source_N, first_S = number_distinct(sources)
   x_SD = encode([sources[record] for record in first_S])
   negatives_NK = np.full((len(dataset), rule.k), -1, np.int32)
-  counts = Counter()
+  counts: Counter[str] = Counter()
   bar = console.progress(sorted(set(languages)), unit="languages")
   # Language by language: negatives are of the target's language, and one at a time fits memory.
   for language in bar:

@@ -103,7 +103,7 @@ def anchor_sides(dataset: Dataset, order: Sequence[str]) -> np.ndarray:
 
   Codes are compared without script. Raises InputError where `order` lacks one of the dataset.
   """
-  place_of = {}
+  place_of: dict[str, int] = {}
   for place, code in enumerate(order):
     place_of.setdefault(_language(code), place)
   # One pair of each two languages tells for all pairs of them.

@@ -124,7 +124,7 @@ class Task(EncoderTask):
       f"{config.data}: {len(drawn):,} pairs in {len(languages)} pairs of languages; "
       f"{share:.2%} of sentences are cut at {config.length} tokens."
     )
-    if self.other_models:
+    if self.teacher and self.other_models:
       teachers.check_same_tokens(self.teacher, tokenizer, self.prompt, config.length)
     negatives = hard_negatives.look_up(dataset, **self.hard) if self.hard else None
     tokenise_first = config.get("tokenise_first", False)
@@ -163,7 +163,7 @@ class Task(EncoderTask):
 
     With `params`, they are mined now, by the model that the run has come to.
     """
-    if not self.refresh_every:
+    if not self.hard or not self.refresh_every:
       return data
     dataset = open_dataset(self.config.data)
     run = workdir / "hard_negatives"
@@ -295,7 +295,7 @@ def encode(
     rngs = None if key is None else {"dropout": jax.random.fold_in(key, number)}
     # All sides of a row lie together: the reshape moves nothing.
     inputs_BL = [a_RIL.reshape(rows_here * count, L) for a_RIL in inputs_RIL]
-    z_BSD = module.apply(
+    z_BSD: jax.Array = module.apply(  # type: ignore[assignment]  # Flax gives more if `mutable`.
       {"params": params},
       *inputs_BL,
       slots=batch["mask"].shape[1],

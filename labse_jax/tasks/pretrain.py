@@ -134,15 +134,7 @@ class Task(EncoderTask):
     self, params: Params, batch: dict[str, jax.Array], key: jax.Array
   ) -> tuple[jax.Array, dict[str, jax.Array]]:
     """(loss, metrics) of a global batch: the mean over all predictions of all devices."""
-    x_RMD, bias_V = self.predictor.apply(
-      {"params": params},
-      batch["tokens"],
-      batch["segments"],
-      batch["positions"],
-      batch["predicted"],
-      train=True,
-      rngs={"dropout": key},
-    )
+    x_RMD, bias_V = self._predictions(params, batch, key)
     # The table's padding rows are no word pieces.
     V = self.model["vocab_size"]
     bias_V = jnp.where(jnp.arange(table_rows(V)) < V, bias_V, NEVER)
@@ -167,6 +159,20 @@ class Task(EncoderTask):
       "tlm_loss": only(tlm_RM),
       "tokens": (batch["segments"] > 0).sum(),
     }
+
+  def _predictions(
+    self, params: Params, batch: dict[str, jax.Array], key: jax.Array
+  ) -> tuple[jax.Array, jax.Array]:
+    """(x_RMD, bias_V): a vector for each prediction, and the bias of the logits."""
+    return self.predictor.apply(  # type: ignore[return-value]  # Flax gives more if `mutable`.
+      {"params": params},
+      batch["tokens"],
+      batch["segments"],
+      batch["positions"],
+      batch["predicted"],
+      train=True,
+      rngs={"dropout": key},
+    )
 
   def _cross_entropy(self, x_RMD, labels_RM, table_VD, bias_V):
     R, M, D = x_RMD.shape

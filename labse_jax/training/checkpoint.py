@@ -62,8 +62,8 @@ class Checkpoints:
         self._set_aside(*failure)
       return loaded["state"]
     if failures:
-      step, error = failures[0]
-      raise InputError(f"{self.directory}: no checkpoint can be read; of step {step}: {error}")
+      step, reason = failures[0]
+      raise InputError(f"{self.directory}: no checkpoint can be read; of step {step}: {reason}")
     return None
 
   def _set_aside(self, step, error):

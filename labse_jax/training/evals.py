@@ -79,7 +79,7 @@ def evaluate(
     return {}
   # Every host takes part in this, or the others would wait for it forever.
   params = whole(stage.settle(state), mesh)
-  values = {}
+  values: dict[str, float] = {}
   if is_main():
     for evaluation in due:
       values |= evaluation.run(stage.task.encoder(params))

@@ -189,7 +189,7 @@ class StepLog:
     if not np.isfinite(metrics["loss"] + metrics["grad_norm"]):
       path = self.workdir / f"not_finite_{step}_host_{jax.process_index()}.npz"
       with files.replacing(path, "wb") as file:
-        np.savez(file, **batch)
+        np.savez(file, **batch)  # type: ignore[arg-type]  # No array is called allow_pickle.
       raise FloatingPointError(
         f"step {step}: loss {metrics['loss']}, gradient norm {metrics['grad_norm']}; its batch is "
         f"{path}. The checkpoints from before it are kept."

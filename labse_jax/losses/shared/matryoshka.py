@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 
+import jax
+
 from labse_jax.base.errors import InputError
 from labse_jax.losses.shared.contract import Loss
 from labse_jax.models.heads import unit
@@ -22,8 +24,8 @@ def matryoshka(loss: Loss, dims: Sequence[int], width: int) -> Loss:
     )
 
   def total(**arguments):
-    values = {}
-    metrics = {}
+    values: dict[str, jax.Array] = {}
+    metrics: dict[str, jax.Array] = {}
     for d in dims:
       cut = {}
       for name in VECTORS:

@@ -17,6 +17,7 @@ the number of devices.
 
 from collections.abc import Callable
 import functools
+import operator
 from typing import NamedTuple
 
 import jax
@@ -178,12 +179,9 @@ _tiled_sums.defvjp(_forward, _backward)
 
 def _tile(query, key):
   """(similarities, whether they count, those of the labels or None), each [queries, keys]."""
-  same = None
   # One "or" after another, no reduction over an axis: these fuse with what uses them.
-  for x_a in query["ids"].T:
-    for y_b in key["ids"].T:
-      equal = x_a[:, None] == y_b
-      same = equal if same is None else same | equal
+  equal = [x_a[:, None] == y_b for x_a in query["ids"].T for y_b in key["ids"].T]
+  same = functools.reduce(operator.or_, equal)
   counts = query["mask"][:, None] & key["mask"] & ~same
   labels = _matmul(query["label"], key["label"]) if "label" in query else None
   return _matmul(query["vector"], key["vector"]), counts, labels
