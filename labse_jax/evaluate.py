@@ -1,13 +1,13 @@
 """Model folders or stored vectors -> their results on a benchmark, as a table, JSON and a page."""
 
 import argparse
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 import dataclasses
 import inspect
 import pathlib
 import shlex
 import time
-from typing import Any
+import typing
 
 import numpy as np
 
@@ -22,7 +22,10 @@ from labse_jax.encoding import vector_files
 from labse_jax.encoding.encode_functions import load_encode
 from labse_jax.evaluation import comparison
 from labse_jax.evaluation.evaluator import Evaluator
-from labse_jax.evaluation.result_table import aligned, notes, side_by_side, table
+from labse_jax.evaluation.result_table import Report, aligned, notes, side_by_side, table
+
+if typing.TYPE_CHECKING:
+  from labse_jax.evaluation.multilingual import Look
 
 EXAMPLE = """examples:
   labse-jax evaluate --model runs/quickstart/model --suite tatoeba \\
@@ -43,9 +46,9 @@ the data, the command, the machine and the seconds stand beside them. Of several
 class Evaluated:
   """One model's report, what paired tests need of it, and what the page shows of it."""
 
-  report: dict[str, Any]
+  report: Report
   paired: comparison.Paired | None
-  shown: dict[str, Any]
+  shown: "Look"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -102,10 +105,10 @@ def main(argv: Sequence[str]) -> None:
 
 
 def _page(
-  results: Mapping[str, Any],
-  shown: Mapping[str, Any],
-  comparisons: Sequence[Any],
-  published: Mapping[str, Any],
+  results: dict[str, Report],
+  shown: "dict[str, Look]",
+  comparisons: list[comparison.Comparison],
+  published: dict[str, comparison.Published],
 ) -> str:
   # Late: drawing is not waited for where none is asked.
   from labse_jax.pages import evaluation as evaluation_page
@@ -114,9 +117,9 @@ def _page(
 
 
 def _beside(
-  results: Mapping[str, Any],
-  comparisons: Sequence[Any],
-  published: Mapping[str, Any],
+  results: dict[str, Report],
+  comparisons: list[comparison.Comparison],
+  published: dict[str, comparison.Published],
 ) -> str:
   """The table of models side by side, with published figures, and the tests of each two."""
   below = [*notes(next(iter(results.values()))), *comparison.summary_lines(comparisons)]
@@ -190,7 +193,7 @@ def _evaluate_one(
     "version": __version__,
     "seconds": round(time.monotonic() - begin, 1),
   }
-  shown = {}
+  shown: Look = {}
   if pairs:
     from labse_jax.evaluation import multilingual  # Late, as the page is.
 

@@ -3,13 +3,13 @@
 import argparse
 from collections.abc import Mapping, Sequence
 import pathlib
-from typing import Any
 
 from labse_jax.base.command import Command
 from labse_jax.base.errors import InputError, run
 from labse_jax.base.files import replacing
 from labse_jax.encoding.encode_functions import load_encode
 from labse_jax.evaluation.example_queries import accuracy, show
+from labse_jax.evaluation.result_table import Report
 from labse_jax.pages import example_queries, html
 from labse_jax.pages import run as run_sections
 from labse_jax.pages.run_files import (
@@ -63,7 +63,7 @@ def _write_images(folder: pathlib.Path, images: Mapping[str, bytes]) -> None:
 
 def _at_work(
   model: pathlib.Path,
-  evaluation: Mapping[str, Any],
+  evaluation: Report,
   data: str | None,
   images: dict[str, bytes],
 ) -> list[str]:

@@ -197,7 +197,7 @@ def _write_tokenizer(folder, content):
     if token:
       config[name] = token
   write_json(folder / "tokenizer_config.json", config)
-  return added.get(config.get("pad_token"), 0)
+  return added.get(config.get("pad_token", ""), 0)
 
 
 def _special_token(setting, spellings, added):
