@@ -4,11 +4,15 @@
 """
 
 import sys
+import typing
 
 from labse_jax.base.version import __version__ as __version__
 
+if typing.TYPE_CHECKING:
+  from labse_jax.encoding.sentence_encoder import SentenceEncoder as SentenceEncoder
 
-def __getattr__(name):
+
+def __getattr__(name: str) -> object:
   # Lazily, so that `labse-jax --help` does not wait for JAX.
   if name == "SentenceEncoder":
     from labse_jax.encoding.sentence_encoder import SentenceEncoder
@@ -17,7 +21,7 @@ def __getattr__(name):
   raise AttributeError(f"module 'labse_jax' has no attribute {name!r}")
 
 
-def __dir__():
+def __dir__() -> list[str]:
   return [*globals(), "SentenceEncoder"]
 
 

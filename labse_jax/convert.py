@@ -1,8 +1,11 @@
 """A TensorFlow BERT checkpoint -> a model folder."""
 
+import argparse
+from collections.abc import Mapping, Sequence
 import functools
 import pathlib
 import tempfile
+from typing import Any
 
 from labse_jax import model_folder
 from labse_jax.base import files
@@ -42,7 +45,7 @@ EPILOG = """What is not asked for is decided, and said:
 length 1. Where a number is more than 1e-4 off nothing is written, and the exit status is 2."""
 
 
-def main(argv):
+def main(argv: Sequence[str]) -> None:
   """Converts a checkpoint; nothing is written where anything fails."""
   args = _parse(argv)
   prefix, places = locate(pathlib.Path(args.input))
@@ -81,18 +84,18 @@ def main(argv):
   _say(args.output, content.model, decisions)
 
 
-def _encoder(content):
+def _encoder(content: model_folder.ModelFolder) -> SentenceEncoder:
   module = heads.build(content.model, content.head)
   return SentenceEncoder.of_parts(
     module, content.params, Tokenizer(content.tokenizer_file), max_length=content.max_length
   )
 
 
-def _counts(left_out):
+def _counts(left_out: Mapping[str, int]) -> str:
   return ", ".join(f"{kind} ({count})" for kind, count in sorted(left_out.items()))
 
 
-def _say(output, model, decisions):
+def _say(output: str, model: Mapping[str, Any], decisions: Mapping[str, str]) -> None:
   print(
     f"{output}: a sentence-transformers folder; {model['depth']} layers of {model['width']}, "
     f"{model['heads']} heads, {model['vocab_size']:,} word pieces."
@@ -102,7 +105,7 @@ def _say(output, model, decisions):
       print(f"  {name:<12} {text}")
 
 
-def _parse(argv):
+def _parse(argv: Sequence[str]) -> argparse.Namespace:
   parser = Command("convert", DESCRIPTION, epilog=EPILOG)
   add = parser.add
   checkpoint = "a checkpoint's prefix or folder, or a SavedModel"
@@ -120,7 +123,7 @@ def _parse(argv):
   add("--activation", choices=("gelu", "gelu_new", "relu"), help=activation)
   add("--max-length", type=int, metavar="N", help="in tokens, the special ones included")
   add("--check", metavar="FILE.jsonl", help="texts and the vectors that they should have")
-  args = parser.parse_args(argv)
+  args = parser.parse(argv)
   if args.max_length is not None and args.max_length < 3:
     raise InputError(f"--max-length {args.max_length}: at least 3 is needed.")
   return args

@@ -1,5 +1,7 @@
 """A run -> one self-contained HTML page with its curves, its results and what the model finds."""
 
+import argparse
+from collections.abc import Mapping, Sequence
 import pathlib
 
 from labse_jax.base.command import Command
@@ -7,6 +9,7 @@ from labse_jax.base.errors import InputError, run
 from labse_jax.base.files import replacing
 from labse_jax.encoding.encode_functions import load_encode
 from labse_jax.evaluation.example_queries import accuracy, show
+from labse_jax.evaluation.result_table import Report
 from labse_jax.pages import example_queries, html
 from labse_jax.pages import run as run_sections
 from labse_jax.pages.run_files import (
@@ -23,7 +26,7 @@ Reads metrics.jsonl, config.json, evaluation.json and model/ of the folder, and 
 and plots/*.png there. What is absent, the page says."""
 
 
-def main(argv):
+def main(argv: Sequence[str]) -> None:
   """Writes the page of one run; raises InputError where there is no run to show."""
   args = _parsed(argv)
   workdir = pathlib.Path(args.workdir)
@@ -34,7 +37,7 @@ def main(argv):
   evaluation = read_evaluation(workdir / "evaluation.json")
   phases = read_phases(workdir / "phases.tsv")
   name = workdir.resolve().name
-  images = {}
+  images: dict[str, bytes] = {}
   body = [html.element("h1", name), *run_sections.overview(rows, evaluation)]
   body += run_sections.training(rows, torn, images)
   body += run_sections.evaluated(evaluation, images)
@@ -48,7 +51,7 @@ def main(argv):
   print(f"written: {workdir / 'report.html'}")
 
 
-def _write_images(folder, images):
+def _write_images(folder: pathlib.Path, images: Mapping[str, bytes]) -> None:
   """Writes what the sections drew for the page as files too, for slides."""
   for name in ("training", "languages", "directions", "similarity"):
     path = folder / f"{name}.png"
@@ -58,7 +61,12 @@ def _write_images(folder, images):
         file.write(images[name])
 
 
-def _at_work(model, evaluation, data, images):
+def _at_work(
+  model: pathlib.Path,
+  evaluation: Report,
+  data: str | None,
+  images: dict[str, bytes],
+) -> list[str]:
   """What the model finds among the test's sentences, or why nothing can be shown."""
   data = data or evaluation.get("data")
   if not model.is_dir():
@@ -74,7 +82,7 @@ def _at_work(model, evaluation, data, images):
   return example_queries.at_work(shown, images)
 
 
-def _parsed(argv):
+def _parsed(argv: Sequence[str]) -> argparse.Namespace:
   # argparse would show the two ways to name the run as if both could be left out.
   usage = "%(prog)s [-h] [--version] [--data FOLDER] (FOLDER | --workdir FOLDER)"
   parser = Command("report", __doc__, usage=usage, epilog=EXAMPLE)
@@ -84,7 +92,7 @@ def _parsed(argv):
   add("--workdir", dest="flag", group=group, metavar="FOLDER", help="the same, as `train` has it")
   filled = "the folder that a training run filled"
   add("workdir", nargs="?", group=group, metavar="FOLDER", help=filled)
-  args = parser.parse_args(argv)
+  args = parser.parse(argv)
   args.workdir = args.workdir or args.flag
   return args
 

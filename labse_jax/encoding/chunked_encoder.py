@@ -8,11 +8,11 @@ import numpy as np
 
 from labse_jax.base import console
 from labse_jax.base.types import Params
-from labse_jax.base.unit_vectors import unit
 from labse_jax.encoding.encoder_settings import EncoderSettings, checked_count
 from labse_jax.encoding.packed_forward import TOKENS_PER_DEVICE, PackedForward
 from labse_jax.encoding.texts import listed
 from labse_jax.models.heads import SentenceModel
+from labse_jax.neighbours.unit_vectors import unit
 from labse_jax.tokenizer.tokenizer import Tokenizer
 
 CHUNK = 2048  # Sentences that are packed together.

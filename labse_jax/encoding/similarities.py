@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from labse_jax.base.errors import InputError
-from labse_jax.base.unit_vectors import unit
+from labse_jax.neighbours.unit_vectors import unit
 
 
 def of_all(name: str, x: ArrayLike, y: ArrayLike) -> np.ndarray:

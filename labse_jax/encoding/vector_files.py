@@ -9,7 +9,7 @@ import numpy as np
 from labse_jax.base.errors import InputError
 from labse_jax.base.files import COMPRESSIONS, read_lines, replacing
 from labse_jax.base.types import Encode, PathLike
-from labse_jax.base.unit_vectors import unit
+from labse_jax.neighbours.unit_vectors import unit
 
 ENDING = ".npy"
 

@@ -14,7 +14,6 @@ import numpy as np
 from labse_jax.base.errors import InputError
 from labse_jax.base.files import read_lines
 from labse_jax.base.types import Encode, PathLike
-from labse_jax.base.unit_vectors import unit
 from labse_jax.data.text_hash import text_hash
 from labse_jax.evaluation.comparison import Outcomes
 from labse_jax.evaluation.evaluator import Pairs, Result
@@ -29,6 +28,7 @@ from labse_jax.evaluation.result_table import Metrics
 from labse_jax.evaluation.suite_files import choose, large_enough
 from labse_jax.evaluation.text_vectors import distinct
 from labse_jax.neighbours.exact import top_k_both
+from labse_jax.neighbours.unit_vectors import unit
 
 LINES = 1 << 16  # Encoded at a time: 192 MiB of 768 dimensions.
 

@@ -22,9 +22,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from labse_jax.base.unit_vectors import unit
 from labse_jax.mining.alignment_costs import Band, Lengths, Step, costs
 from labse_jax.mining.joined_texts import Texts, encoded
+from labse_jax.neighbours.unit_vectors import unit
 
 EXACT = 1000  # Up to so many sentences, of both documents together, every point is looked at.
 REACH = 12  # Points on either side of a coarse path that are looked at in longer documents.

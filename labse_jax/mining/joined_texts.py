@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from labse_jax.base.unit_vectors import unit
+from labse_jax.neighbours.unit_vectors import unit
 
 
 class Texts(NamedTuple):

@@ -11,10 +11,10 @@ from labse_jax import model_folder
 from labse_jax.base.console import say
 from labse_jax.base.errors import InputError, known, listed
 from labse_jax.base.types import Config, PathLike
-from labse_jax.base.unit_vectors import unit
 from labse_jax.data.dataset import Dataset
 from labse_jax.data.languages import standard_language
 from labse_jax.models import heads
+from labse_jax.neighbours.unit_vectors import unit
 from labse_jax.supervision import settings, vector_store
 from labse_jax.tokenizer.tokenizer import Tokenizer
 

@@ -8,9 +8,9 @@ import numpy as np
 from labse_jax import model_folder
 from labse_jax.base.console import progress
 from labse_jax.base.types import PathLike
-from labse_jax.base.unit_vectors import unit
 from labse_jax.data.lines import chunks
 from labse_jax.encoding.sentence_encoder import SentenceEncoder
+from labse_jax.neighbours.unit_vectors import unit
 from labse_jax.tokenizer.tokenizer import Tokenizer
 
 SAMPLE = 2000  # So many lines show what a type of storage does to the vectors.

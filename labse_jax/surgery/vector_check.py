@@ -9,8 +9,8 @@ import numpy as np
 from labse_jax.base import files
 from labse_jax.base.errors import InputError
 from labse_jax.base.types import PathLike
-from labse_jax.base.unit_vectors import unit
 from labse_jax.encoding.sentence_encoder import SentenceEncoder
+from labse_jax.neighbours.unit_vectors import unit
 
 LIMIT = 1e-4  # How far any number of a vector of length 1 may be off.
 

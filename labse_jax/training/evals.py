@@ -1,6 +1,6 @@
 """Evaluators that run between the steps of training: the sections of config.evals."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 import dataclasses
 from typing import Any, Protocol
 
@@ -10,11 +10,11 @@ from labse_jax.base.console import is_main
 from labse_jax.base.errors import InputError
 from labse_jax.base.plugins import part
 from labse_jax.base.sharding import whole
-from labse_jax.base.types import Config, Encode, Params
+from labse_jax.base.types import Config, Encode
 from labse_jax.encoding.encode_functions import encode_function
 from labse_jax.encoding.sentence_encoder import SentenceEncoder
-from labse_jax.training.encoder_task import EncoderTask
 from labse_jax.training.optim import State
+from labse_jax.training.stage import Stage
 
 
 class Result(Protocol):
@@ -30,18 +30,6 @@ class Evaluator(Protocol):
 
   def run(self, encode: Encode) -> Result:
     """Evaluates a model."""
-
-
-class Stage(Protocol):
-  """What is needed of the stage that the run is in."""
-
-  @property
-  def task(self) -> EncoderTask:
-    """The task, which makes an encoder of parameters."""
-
-  @property
-  def settle(self) -> Callable[[State], Params]:
-    """The state -> the parameters as they are to be used."""
 
 
 @dataclasses.dataclass
