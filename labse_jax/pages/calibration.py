@@ -63,7 +63,8 @@ def score_chart(found: Calibration, lowest: float, *, width: float = plots.WIDTH
   axes = figure.add_subplot()
   decoys = np.concatenate(found.decoys)
   both = [found.score_P, decoys[np.isfinite(decoys)]]  # -inf is a decoy that found nothing.
-  bins = np.linspace(*np.quantile(np.concatenate(both), [0, 1]), 60)
+  every_score = np.concatenate(both)
+  bins = np.linspace(every_score.min(), every_score.max(), 60).tolist()
   for scores, colour, label in zip(both, plots.MORE, ("mined pairs", "decoys"), strict=False):
     axes.hist(scores, bins, color=colour, alpha=0.55, label=label)
   if np.isfinite(lowest):

@@ -1,6 +1,6 @@
 """HTML pages from the templates beside this module: a page is one file that needs nothing else.
 
-Every text is escaped: the templates say so in no place, and no text may be marked as safe.
+Every text is escaped, and no template marks one as safe.
 """
 
 import base64

@@ -112,7 +112,7 @@ def dots(series: Mapping[str, Mapping[str, Value]], *, metric: str, width: float
   The first label's best name is on top.
   """
   figure = Figure(layout="constrained")
-  every_value = []
+  every_value: list[Value] = []
   for values in series.values():
     every_value += values.values()
   low, high = _limits(every_value, metric)
@@ -188,9 +188,8 @@ def _bar_column(axes: Axes, values: Mapping[str, Value]) -> None:
   width = [number(value) for value in values.values()]
   axes.barh(rows, width, height=0.68, color=PALE)
   for row, value in enumerate(values.values()):
-    end = value
+    end = value["high"] if isinstance(value, dict) else value
     if isinstance(value, dict):
-      end = value["high"]
       axes.plot([value["low"], end], [row, row], color=ACCENT, linewidth=1.8)
     axes.annotate(
       f"{number(value):.2f}",
@@ -201,10 +200,10 @@ def _bar_column(axes: Axes, values: Mapping[str, Value]) -> None:
       fontsize=8,
       color=INK,
     )
-  _name_rows(axes, values)
+  _name_rows(axes, list(values))
 
 
-def _name_rows(axes: Axes, names: Iterable[str]) -> None:
+def _name_rows(axes: Axes, names: Sequence[str]) -> None:
   axes.set_yticks(range(len(names)), [plain(name) for name in names], fontsize=8.5)
   quiet(axes, "x")
   axes.tick_params(axis="y", length=0, labelcolor=INK)
@@ -225,8 +224,10 @@ def projection(
     here_N = np.asarray(group_N) == group
     colour = GROUPS[group % len(GROUPS)]
     axes.plot(*points_N2[here_N].T, "o", color=colour, markersize=5, alpha=0.75)
-    middle = np.median(points_N2[here_N], axis=0)
-    axes.text(*middle, group + 1, fontsize=17, color=colour, weight="bold", alpha=0.55)
+    middle_2 = np.median(points_N2[here_N], axis=0)
+    axes.text(
+      middle_2[0], middle_2[1], str(group + 1), fontsize=17, color=colour, weight="bold", alpha=0.55
+    )
   for point_2, group, label in zip(points_N2, group_N, label_N, strict=True):
     axes.annotate(
       plain(label),
@@ -266,8 +267,8 @@ def heat_map(
     size = min(8, 22 * width / len(s_BB))  # So that numbers of many columns do not touch.
     axes.text(column, row, text, ha="center", va="center", fontsize=size, color=colour)
   ticks = np.arange(len(s_BB))
-  labels = ticks + 1
-  fontsize = 9
+  labels = [str(tick + 1) for tick in ticks]
+  fontsize = 9.0
   rotation = 0
   if names is not None:
     labels = [plain(name) for name in names]

@@ -40,7 +40,7 @@ def read_metrics(path: pathlib.Path) -> tuple[list[Row], bool]:
     raise InputError(f"{path}: no such file; train the run first.")
   # As bytes: a line that was cut short may end within a character.
   lines = path.read_bytes().rstrip().split(b"\n")
-  rows = []
+  rows: list[Row] = []
   for number_of_line, line in enumerate(lines, 1):
     if not line.strip():
       continue
