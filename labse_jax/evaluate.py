@@ -67,7 +67,7 @@ def main(argv: Sequence[str]) -> None:
   args = _parse(argv)
   _check_outputs(args)
   if args.report:
-    extras.check("matplotlib")
+    extras.check("report")
   evaluator = _evaluator(args)
   if args.write_texts:
     count = vector_files.write_texts(args.write_texts, evaluator.texts())

@@ -169,7 +169,7 @@ def _check_output(args: argparse.Namespace) -> None:
   languages = (args.source_language, args.target_language)
   outputs = pair_files.paths(args.output, args.format, languages)
   if args.report:
-    extras.check("matplotlib")
+    extras.check("report")
     outputs.append(args.report)
   inputs = [args.source, args.target]
   if args.gold:

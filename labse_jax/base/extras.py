@@ -9,6 +9,7 @@ EXTRAS = {  # Module of the library: the extra that brings it. pyproject.toml ha
   "faiss": "faiss",
   "grain": "train",
   "huggingface_hub": "hub",
+  "jinja2": "report",
   "matplotlib": "report",
   "ml_collections": "train",
   "mteb": "mteb",
@@ -29,7 +30,8 @@ def explanation(error: ImportError) -> str | None:
   return f"{library} is missing, which the extra {extra!r} brings: pip install 'labse_jax[{extra}]'"
 
 
-def check(library: str) -> None:
-  """Raises ModuleNotFoundError where a library is missing, before work is done in vain."""
-  if importlib.util.find_spec(library) is None:
-    raise ModuleNotFoundError(f"No module named {library!r}", name=library)
+def check(extra: str) -> None:
+  """Raises ModuleNotFoundError where a library of an extra is missing, before work is in vain."""
+  for library, brought_by in EXTRAS.items():
+    if brought_by == extra and importlib.util.find_spec(library) is None:
+      raise ModuleNotFoundError(f"No module named {library!r}", name=library)

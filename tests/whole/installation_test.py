@@ -73,7 +73,7 @@ def test_none_is_imported_by(verb, python):
     (["labse_jax.train", "--config", "quickstart"], "absl", "train"),
     (["labse_jax", "train", "--config", "quickstart"], "absl", "train"),
     (["labse_jax.plan", "--config", "quickstart"], "absl", "train"),
-    (["labse_jax.report", "--workdir", "run"], "matplotlib", "report"),
+    (["labse_jax.report", "--workdir", "run"], "jinja2", "report"),
   ],
 )
 def test_which_extra_is_missing_is_one_line(words, library, extra, python):
