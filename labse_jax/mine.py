@@ -13,6 +13,7 @@ from labse_jax.mining.allowed_pairs import AllowedPairs
 from labse_jax.mining.texts import Text, read_gold, read_text
 
 if typing.TYPE_CHECKING:
+  from labse_jax.mining.calibration import Calibration
   from labse_jax.mining.scoring import Calibrated
 
 NOT_REACHED = 3  # The exit status where the precision that was asked for was not given.
@@ -51,7 +52,9 @@ def main(argv: Sequence[str]) -> int:
       filters={"retrieval": args.retrieval, "threshold": args.threshold, "allowed": allowed},
     )
     # The page is made before anything is written, so that a failure leaves no file.
-    page = _page(found, args.precision, paths) if args.report and found.found else None
+    page = None
+    if args.report and found.found:
+      page = _page(found.found, found.lowest, args.precision, paths)
     pair_files.write(args.output, args.format, languages, found.pairs)
     if page:
       _write_page(args.report, page)
@@ -170,12 +173,12 @@ def _print_steps(pairs: Sequence[pair_files.ScoredPair]) -> None:
   print("Read the pairs around a score; give the score above which most are right as --threshold.")
 
 
-def _page(found: "Calibrated", precision: float, paths: Sequence[str]) -> str:
-  """The HTML page of what was Calibrated for a precision."""
+def _page(found: "Calibration", lowest: float, precision: float, paths: Sequence[str]) -> str:
+  """The HTML page of a Calibration and the threshold that it gave for a precision."""
   from labse_jax.pages import calibration  # Late: drawing is not waited for where none is asked.
 
   title = " and ".join(pathlib.Path(path).name for path in paths)
-  return calibration.page_of(found.found, found.lowest, precision, title)
+  return calibration.page_of(found, lowest, precision, title)
 
 
 def _write_page(path: str, page: str) -> None:

@@ -8,7 +8,7 @@ from labse_jax.base.command import Command
 from labse_jax.base.errors import InputError, run
 from labse_jax.base.files import replacing
 from labse_jax.encoding.encode_functions import load_encode
-from labse_jax.evaluation.example_queries import accuracy, show
+from labse_jax.evaluation.example_queries import Shown, accuracy, show
 from labse_jax.pages import run as run_page
 from labse_jax.pages.run_files import read_run
 
@@ -47,7 +47,7 @@ def _write_images(folder: pathlib.Path, images: dict[str, bytes]) -> None:
 
 def _at_work(
   model: pathlib.Path, evaluation: dict[str, Any], data: str | None
-) -> tuple[dict[str, Any] | None, str]:
+) -> tuple[Shown | None, str]:
   """What the model finds among the test's sentences; or None, and why nothing can be shown."""
   data = data or evaluation.get("data")
   if not model.is_dir():

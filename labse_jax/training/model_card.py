@@ -5,6 +5,7 @@ import contextlib
 import json
 import pathlib
 import re
+from typing import Any
 
 import numpy as np
 
@@ -70,7 +71,7 @@ def _data(folder):
 
 def _measured(config: Config, metrics: pathlib.Path) -> Iterator[tuple[str, str, str]]:
   """The last result of each of the run's evaluators: what, result, on which data."""
-  last = {}
+  last: dict[str, Any] = {}
   if metrics.is_file():
     for line in metrics.read_text(encoding="utf-8", errors="replace").splitlines():
       with contextlib.suppress(ValueError):  # A line that a crash cut short.
