@@ -9,6 +9,7 @@ from labse_jax.base.errors import InputError
 from labse_jax.encoding.sentence_encoder import SentenceEncoder
 from labse_jax.models import heads
 from labse_jax.tasks.dual_encoder import Task
+from labse_jax.training.encoder_task import EncoderTask
 from tests.support import tiny
 
 
@@ -69,3 +70,8 @@ def test_a_missing_dataset_is_named(config, tmp_path):
   other.data = str(tmp_path / "nowhere")
   with pytest.raises(InputError, match="nowhere: not a dataset folder .there is no such folder"):
     Task(other).fingerprints()
+
+
+def test_a_task_must_have_what_the_trainer_calls(config):
+  with pytest.raises(TypeError, match="abstract methods? .*'batch_shapes', .*'init', .*'loss_fn'"):
+    EncoderTask(config)
