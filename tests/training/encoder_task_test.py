@@ -73,5 +73,5 @@ def test_a_missing_dataset_is_named(config, tmp_path):
 
 
 def test_a_task_must_have_what_the_trainer_calls(config):
-  with pytest.raises(TypeError, match="abstract methods? .*'batch_shapes', .*'init', .*'loss_fn'"):
+  with pytest.raises(TypeError, match="abstract .*batch_shapes.*batches.*init.*loss_fn"):
     EncoderTask(config)
