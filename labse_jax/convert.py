@@ -2,6 +2,7 @@
 
 import argparse
 from collections.abc import Mapping, Sequence
+import dataclasses
 import functools
 import pathlib
 import tempfile
@@ -13,6 +14,7 @@ from labse_jax.base.command import Command
 from labse_jax.base.errors import InputError, run
 from labse_jax.encoding.sentence_encoder import SentenceEncoder
 from labse_jax.models import heads
+from labse_jax.surgery import cards
 from labse_jax.surgery.conversion import (
   CONFIG,
   VOCABULARY,
@@ -71,7 +73,8 @@ def main(argv: Sequence[str]) -> None:
       max_length=args.max_length,
     )
     report = compare(_encoder(content), *check) if check else ""
-    model_folder.write(args.output, content)
+    about = cards.converted(args.input, pooling, report)
+    model_folder.write(args.output, dataclasses.replace(content, about=about))
   decisions = {
     "pooling": pooling,
     "letter case": case,

@@ -44,7 +44,7 @@ def extend(model: str, files: Sequence[str], count: int, output: str) -> dict[st
   # Late: --help does not wait for JAX.
   from labse_jax import model_folder
   from labse_jax.data import lines
-  from labse_jax.surgery import new_pieces, tokenizer_edits, word_rows
+  from labse_jax.surgery import cards, new_pieces, tokenizer_edits, word_rows
 
   def text() -> Iterator[str]:
     return (line for _, line in lines.of_files(files))
@@ -73,6 +73,7 @@ def extend(model: str, files: Sequence[str], count: int, output: str) -> dict[st
     grown = word_rows.grow(content, first, [piece.parts for piece in pieces])
     word_rows.write(partial, grown, new)
     write_json(partial / MARKER, facts)
+    model_folder.write_card(partial, cards.extended(facts))
   return facts
 
 

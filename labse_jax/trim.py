@@ -67,7 +67,7 @@ def main(argv: Sequence[str]) -> None:
   args = _parsed(argv)
   # Late: --help does not wait for JAX.
   from labse_jax import model_folder
-  from labse_jax.surgery import certificate
+  from labse_jax.surgery import cards, certificate
 
   full = model_folder.describe(args.model)
   text = _text(args.input, args.data, args.languages)
@@ -85,6 +85,7 @@ def main(argv: Sequence[str]) -> None:
     }
     facts |= certificate.certify((args.model, partial), kept, text, exact=exact)
     write_json(partial / MARKER, facts)
+    model_folder.write_card(partial, cards.trimmed(facts))
   print(f"{args.output}: {said(facts)}")
 
 

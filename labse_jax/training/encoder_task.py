@@ -57,7 +57,7 @@ class EncoderTask(abc.ABC):
       unroll=config.get("unroll", False),
     )
     prompts = dict(config.get("prompts", {}))
-    name = config.get("default_prompt")
+    name = config.get("default_prompt") or None
     self.prompt = prompts[known("default_prompt", name, prompts)] if name else ""
     self.limits = Limits(
       max_length=config.get("max_length", config.length), prompts=prompts, default_prompt=name

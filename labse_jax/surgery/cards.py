@@ -1,0 +1,61 @@
+"""What the cards of model folders say that trim, extend and convert made."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from labse_jax.model_folder.card import About, shown
+from labse_jax.model_folder.hub import located
+
+
+def trimmed(facts: Mapping[str, Any]) -> About:
+  """About a model that was cut to a text; `facts` are those of certificate.json."""
+  rows = facts["rows"]
+  lines = facts["lines"]
+  same = facts["identical"]["lines"]
+  measured = [("lines that keep their ids", f"{same:,} of {lines:,}", "the text")]
+  for name, found in (("storage", facts["drift"]), ("fewer pieces", facts["others"])):
+    if found and found["lines"]:
+      least = f"{found['worst_cosine']:.6f}, of {found['lines']:,} lines"
+      measured.append((f"least cosine to the full model, by {name}", least, "the text"))
+  return About(
+    made=(
+      f"labse_jax cut it from {shown(facts['model'])}: of {rows['before']:,} word pieces it keeps "
+      f"the {rows['after']:,} that a text needs.",
+    ),
+    data=(_text(facts["text"], "The text: "), "Of other words there may be no pieces but letters."),
+    measured=tuple(measured),
+    base=located(facts["model"]),
+  )
+
+
+def extended(facts: Mapping[str, Any]) -> About:
+  """About a model with new word pieces; `facts` are those of new_pieces.json."""
+  measured = []
+  for when in ("before", "after"):
+    found = facts[when]
+    result = f"{found['tokens_per_line']:.2f}, {found['unknown_share']:.2%} of them unknown"
+    measured.append((f"tokens of a line, {when}", result, "the text"))
+  return About(
+    made=(
+      f"labse_jax added {len(facts['pieces']):,} word pieces to {shown(facts['model'])}. Each began "
+      "as the mean of the pieces that it was spelled with: train it before you use it.",
+    ),
+    data=(_text(facts["text"], "The new pieces are of the text: "),),
+    measured=tuple(measured),
+    base=located(facts["model"]),
+  )
+
+
+def converted(checkpoint: str, pooling: str, check: str) -> About:
+  """About a model read from TensorFlow; `check` is what a comparison of vectors gave, if any."""
+  return About(
+    made=(
+      f"labse_jax read it from the TensorFlow checkpoint {shown(checkpoint)}.",
+      f"Pooling: {pooling}.",
+    ),
+    measured=(("vectors beside those given", check, "the texts of --check"),) if check else (),
+  )
+
+
+def _text(files: Sequence[str], words: str) -> str:
+  return f"{words}{', '.join(map(shown, files))}."
