@@ -91,7 +91,7 @@ def page_of(
     by_language={name: result_sections.by_language(result) for name, result in results.items()},
     maps=maps,
     looks=looks,
-    measured=[result_sections.measured(result) for result in results.values()],
+    measured={name: result_sections.measured(result) for name, result in results.items()},
   )
 
 

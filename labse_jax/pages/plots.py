@@ -259,7 +259,7 @@ def heat_map(
   colours = LinearSegmentedColormap.from_list("accent", stops)
   axes.imshow(s_BB, cmap=colours)
   # Numbers are white where the square behind them is dark.
-  dark = np.min(s_BB) + 0.68 * np.ptp(s_BB)
+  dark = np.min(s_BB) + 0.78 * np.ptp(s_BB)
   for row, column in np.ndindex(s_BB.shape):
     value = s_BB[row, column]
     text = f"{value:z.2f}".replace("0.", ".", 1)
