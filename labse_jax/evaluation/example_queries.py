@@ -150,8 +150,8 @@ def script(texts: Sequence[str]) -> str:
   for text in texts[:100]:
     counts += letters(text)
   # Japanese is the kana beside its characters: without this it would count as Chinese.
-  if counts["HIRAGANA"] > counts.total() / 10:
-    return "HIRAGANA"
+  if counts["Hiragana"] > counts.total() / 10:
+    return "Hiragana"
   return counts.most_common(1)[0][0] if counts else "?"
 
 

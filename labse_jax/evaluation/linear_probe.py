@@ -1,5 +1,6 @@
 """Logistic regression on fixed vectors, many at a time: what a linear probe finds in them."""
 
+from collections.abc import Sequence
 import typing
 
 import jax
@@ -13,7 +14,7 @@ STEPS = 500
 TOLERANCE = 1e-4
 
 
-def stratified_folds(label_N, key):
+def stratified_folds(label_N: np.ndarray, key: int) -> np.ndarray:
   """The fold of each row, from 0 to FOLDS - 1, with each label dealt out evenly, [N]."""
   shuffled_N = np.random.default_rng(key).permutation(len(label_N))
   order_N = shuffled_N[np.argsort(label_N[shuffled_N], kind="stable")]
@@ -22,7 +23,7 @@ def stratified_folds(label_N, key):
   return fold_N
 
 
-def cross_validated(x_ND, label_N, fold_N):
+def cross_validated(x_ND: np.ndarray, label_N: np.ndarray, fold_N: np.ndarray) -> np.ndarray:
   """The label of each row by a probe fitted without its fold, [N].
 
   The strength is chosen anew without each fold, on INNER parts of the others.
@@ -38,7 +39,9 @@ def cross_validated(x_ND, label_N, fold_N):
   return predicted_N
 
 
-def held_out(x_ND, label_N, part_N, fold_N=None):
+def held_out(
+  x_ND: np.ndarray, label_N: np.ndarray, part_N: np.ndarray, fold_N: np.ndarray | None = None
+) -> np.ndarray:
   """The labels of the rows of part "test" by a probe fitted on "train".
 
   The strength is chosen on "dev", or by the folds of "train" where `fold_N` is given.
@@ -57,7 +60,9 @@ def held_out(x_ND, label_N, part_N, fold_N=None):
   return found_N[part_N == "test"]
 
 
-def _best_strength(x_ND, label_N, part_N, scored_parts):
+def _best_strength(
+  x_ND: np.ndarray, label_N: np.ndarray, part_N: np.ndarray, scored_parts: Sequence[int]
+) -> float:
   """The strength with which most rows of `scored_parts` get their right label.
 
   Each part is labelled by a probe fitted on all other parts from 0 on.
@@ -73,7 +78,7 @@ def _best_strength(x_ND, label_N, part_N, scored_parts):
   return STRENGTHS[len(STRENGTHS) - 1 - count_S[::-1].argmax()]
 
 
-def principal_axes(x_ND):
+def principal_axes(x_ND: np.ndarray) -> np.ndarray:
   """The rows centred, turned to their principal axes and scaled to a mean variance of one.
 
   This changes nothing that a probe can find, but what a strength means. The turn makes fitting
@@ -85,7 +90,9 @@ def principal_axes(x_ND):
   return (x_ND / max(np.sqrt((x_ND**2).mean()), 1e-12)).astype(np.float32)
 
 
-def predictions(x_ND, label_N, fitted_MN, strength_M):
+def predictions(
+  x_ND: np.ndarray, label_N: np.ndarray, fitted_MN: np.ndarray, strength_M: np.ndarray
+) -> np.ndarray:
   """The labels of all rows by M probes, each fitted on the rows that fitted_MN marks, [M, N]."""
   target_NC = np.eye(label_N.max() + 1, dtype=np.float32)[label_N]
   weights_DMC, bias_MC = fit(x_ND, target_NC, fitted_MN, strength_M)
@@ -93,7 +100,9 @@ def predictions(x_ND, label_N, fitted_MN, strength_M):
   return logits_NMC.argmax(2).T
 
 
-def fit(x_ND, target_NC, fitted_MN, strength_M):
+def fit(
+  x_ND: np.ndarray, target_NC: np.ndarray, fitted_MN: np.ndarray, strength_M: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
   """Fits M softmax regressions with the penalty strength / 2 |weights|^2.
 
   Returns (weights [D, M, C], biases [M, C]).
@@ -117,8 +126,8 @@ class _State(typing.NamedTuple):
   weights_DMC: jax.Array
   ahead_DMC: jax.Array
   age_M: jax.Array
-  count: jax.Array
-  largest_move: jax.Array
+  count: jax.Array | int
+  largest_move: jax.Array | float
 
 
 @jax.jit

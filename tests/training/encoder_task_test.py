@@ -75,3 +75,11 @@ def test_a_missing_dataset_is_named(config, tmp_path):
 def test_a_task_must_have_what_the_trainer_calls(config):
   with pytest.raises(TypeError, match="abstract .*batch_shapes.*batches.*init.*loss_fn"):
     EncoderTask(config)
+
+
+def test_an_empty_name_of_the_default_prompt_is_none(config):
+  changed = config.copy_and_resolve_references()
+  with changed.unlocked():
+    changed.prompts, changed.default_prompt = {"query": "ask: "}, ""
+  task = Task(changed)
+  assert (task.prompt, task.limits["default_prompt"]) == ("", None)
