@@ -35,7 +35,8 @@ from labse_jax.configs.command_line import load_config
 from labse_jax.configs.machine_rows import settle_rows
 from labse_jax.configs.ranges import check_ranges
 from labse_jax.data.batches.streams import to_devices
-from labse_jax.training import model_card, optim, stacking
+from labse_jax.pages import model_card
+from labse_jax.training import optim, stacking
 from labse_jax.training.budget import Plan, expected, length_in_words, steps_within, time_left
 from labse_jax.training.checkpoint import Checkpoints
 from labse_jax.training.encoder_task import EncoderTask

@@ -4,10 +4,10 @@ import collections
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 import dataclasses
 import pathlib
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from labse_jax.data.language_names import named
-from labse_jax.evaluation import comparison
+from labse_jax.evaluation import comparison, multilingual
 from labse_jax.evaluation.result_table import (
   LOWER_IS_BETTER,
   best_first,
@@ -63,9 +63,9 @@ class Square(NamedTuple):
 
 def page_of(
   results: Mapping[str, Report],
-  shown: Mapping[str, dict[str, Any]],
-  comparisons: Iterable[dict[str, Any]],
-  published: dict[str, Any],
+  shown: Mapping[str, multilingual.Look],
+  comparisons: Iterable[comparison.Comparison],
+  published: dict[str, comparison.Published],
 ) -> str:
   """The HTML page of an evaluation.
 
@@ -116,7 +116,9 @@ def _averages(results: Mapping[str, Report]) -> Iterator[tuple[str, str]]:
 
 
 def models_side_by_side(
-  results: dict[str, Report], comparisons: Sequence[dict[str, Any]], published: dict[str, Any]
+  results: dict[str, Report],
+  comparisons: Sequence[comparison.Comparison],
+  published: dict[str, comparison.Published],
 ) -> Beside:
   """Models side by side, and `published` figures beside them."""
   metric = main_metric(next(iter(results.values())))
@@ -136,11 +138,11 @@ def models_side_by_side(
   )
 
 
-def _title(one: dict[str, Any]) -> str:
+def _title(one: comparison.Comparison) -> str:
   return " − ".join(one["models"])
 
 
-def _test_table(name: str, tests: dict[str, Any]) -> Table:
+def _test_table(name: str, tests: Mapping[str, comparison.PairedTest]) -> Table:
   rows = [[named(of), *comparison.test_cells(test)] for of, test in tests.items()]
   return Table([name, "difference", "p"], rows)
 
@@ -165,7 +167,7 @@ def language_map(result: Report, scripts: Mapping[str, str]) -> dict[str, list[S
   return dict(sorted(groups.items(), key=lambda item: (-len(item[1]), item[0])))
 
 
-def look_of(name: str, shown: dict[str, Any]) -> Look:
+def look_of(name: str, shown: multilingual.Look) -> Look:
   """What `multilingual.look` gave of a model, as charts and tables."""
   heat = shown["heat"]
   languages = heat["languages"]
@@ -182,7 +184,7 @@ def look_of(name: str, shown: dict[str, Any]) -> Look:
   )
 
 
-def hubs(found: dict[str, dict[str, Any]]) -> Table:
+def hubs(found: Mapping[str, multilingual.Hubs]) -> Table:
   """The languages whose skewness is largest, and of each the sentence that is found most."""
   worst = sorted(found, key=lambda language: (-found[language]["forward"], language))[:SHOWN_HUBS]
   lines = []

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 import dataclasses
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 from labse_jax.data.language_names import named
 from labse_jax.evaluation.result_table import (
@@ -21,7 +21,7 @@ from labse_jax.pages.html import Table
 from labse_jax.pages.plots import Chart, Value
 
 Report = dict[str, Any]  # What `evaluate` writes of one model, as JSON holds it.
-DIRECTIONS = ("forward", "backward")
+DIRECTIONS: tuple[Literal["forward"], Literal["backward"]] = ("forward", "backward")
 T = TypeVar("T")
 
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from labse_jax.base.version import __version__
 from labse_jax.data.language_names import named
+from labse_jax.evaluation.example_queries import Shown
 from labse_jax.evaluation.result_table import main_metric, metric_text, number
 from labse_jax.pages import html, plots
 from labse_jax.pages.html import Table
@@ -34,7 +35,7 @@ class Page(NamedTuple):
   images: dict[str, bytes]
 
 
-def page_of(name: str, run: Run, shown: dict[str, Any] | None, missing: str = "") -> Page:
+def page_of(name: str, run: Run, shown: Shown | None, missing: str = "") -> Page:
   """The page of a run; `shown` is what `example_queries.show` gives of its model.
 
   Where that is None, `missing` says why nothing can be shown.
@@ -75,7 +76,7 @@ def series(log: Sequence[Row], key: str) -> tuple[list[int], list[float]]:
   steps = []
   values = []
   for row in log:
-    value = number(row.get(key))
+    value = number(row[key]) if key in row else None
     if isinstance(value, int | float) and math.isfinite(value):
       steps.append(row["step"])
       values.append(value)
@@ -166,7 +167,7 @@ def _tests(log: Sequence[Row]) -> list[str]:
   return (accuracies or in_order)[: len(plots.MORE)]
 
 
-def similarity_chart(shown: dict[str, Any]) -> Chart:
+def similarity_chart(shown: Shown) -> Chart:
   """The heat map of sentences and their translations."""
   language = named(shown["language"])
   return plots.both_widths(plots.heat_map, shown["similarity"], down=language, across="English")

@@ -37,8 +37,8 @@ def extended(facts: Mapping[str, Any]) -> About:
     measured.append((f"tokens of a line, {when}", result, "the text"))
   return About(
     made=(
-      f"labse_jax added {len(facts['pieces']):,} word pieces to {shown(facts['model'])}. Each began "
-      "as the mean of the pieces that it was spelled with: train it before you use it.",
+      f"labse_jax added {len(facts['pieces']):,} word pieces to {shown(facts['model'])}.",
+      "Each began as the mean of the pieces that it was spelled with: train it before you use it.",
     ),
     data=(_text(facts["text"], "The new pieces are of the text: "),),
     measured=tuple(measured),

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from labse_jax.training import model_card
+from labse_jax.pages import model_card
 from tests.support import tiny
 
 
