@@ -64,14 +64,14 @@ def test_a_distribution_encodes_in_a_clean_environment(kind, built, tiny_folder,
   bin = tmp_path / "clean" / "bin"
   pins = ROOT / "launch" / "requirements.txt"
   install = [bin / "python", "-m", "pip", "install", "-q", "-c", pins, file]
-  subprocess.run(install, check=True, capture_output=True)
+  env = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+  subprocess.run(install, check=True, capture_output=True, env=env)
   (tmp_path / "lines.txt").write_text("open the file\na new page\n")
   words = ["--model", tiny_folder, "--input", "lines.txt", "--output", "vectors.npy"]
-  env = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
   subprocess.run([bin / "labse-jax", "encode", *words], check=True, cwd=tmp_path, env=env)
   assert np.load(tmp_path / "vectors.npy").shape[0] == 2
   listed = [bin / "python", "-m", "pip", "list", "--format=freeze"]
-  names = subprocess.run(listed, check=True, capture_output=True, text=True).stdout.lower()
+  names = subprocess.run(listed, check=True, capture_output=True, text=True, env=env).stdout.lower()
   for absent in ("tensorflow", "grain", "matplotlib", "jinja2", "torch"):
     assert absent not in names
   train = [bin / "labse-jax", "train", "--config", "quickstart", "--workdir", "run"]
