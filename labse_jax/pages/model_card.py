@@ -28,10 +28,13 @@ def about(config: Config, workdir: pathlib.Path, steps: int) -> About:
     codes, found = _data(pathlib.Path(folder).expanduser())
     languages |= codes
     sentences += found
+  measured = tuple(_measured(config, workdir / "metrics.jsonl"))
+  if measured:
+    sentences.append("A result below is in-domain if its test text has the same source.")
   return About(
     made=tuple(_made(config, steps)),
     data=tuple(sentences),
-    measured=tuple(_measured(config, workdir / "metrics.jsonl")),
+    measured=measured,
     base=config.get("init") or None,
     languages=tuple(sorted(languages)),
   )
