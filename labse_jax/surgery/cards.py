@@ -64,7 +64,7 @@ def converted(checkpoint: str, pooling: str, check: str) -> About:
       f"labse_jax read it from the TensorFlow checkpoint {shown(checkpoint)}.",
       f"Pooling: {pooling}.",
     ),
-    measured=(("vectors beside those that were expected", check, "the texts of --check"),) if check else (),
+    measured=(("vectors beside those expected", check, "the texts of --check"),) if check else (),
   )
 
 
