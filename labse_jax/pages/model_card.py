@@ -28,10 +28,13 @@ def about(config: Config, workdir: pathlib.Path, steps: int) -> About:
     codes, found = _data(pathlib.Path(folder).expanduser())
     languages |= codes
     sentences += found
+  measured = tuple(_measured(config, workdir / "metrics.jsonl"))
+  if measured:
+    sentences.append("What was measured on text of the same source is in-domain.")
   return About(
     made=tuple(_made(config, steps)),
     data=tuple(sentences),
-    measured=tuple(_measured(config, workdir / "metrics.jsonl")),
+    measured=measured,
     base=config.get("init") or None,
     languages=tuple(sorted(languages)),
   )
