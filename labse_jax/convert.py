@@ -41,7 +41,7 @@ EPILOG = """What is not asked for is decided, and said:
                one and no head of pretraining beside it; else mean
   letter case  what a SavedModel says; else by whether the word pieces have capitals
   activation   gelu_new for gelu: TensorFlow's code has the tanh form in its place
-  length       256 tokens, as sentence-transformers' LaBSE has it (recalled, not checked)
+  length       256 tokens, as sentence-transformers' LaBSE has it
 
 --check takes lines of {"text": ..., "vector": [...]}, encodes the texts and compares vectors of
 length 1. Where a number is more than 1e-4 off nothing is written, and the exit status is 2."""

@@ -55,9 +55,10 @@ def main(argv: Sequence[str]) -> None:
       summary["disagreements"] = len(wrong)
     summary["seconds"] = round(time.monotonic() - start, 1)
     write_json(folder / MARKER, summary)
+  groups = "languages" if dataset.monolingual else "pairs of languages"
   print(
     f"{args.output}: {args.pieces:,} {args.kind} pieces from {len(sample):,} sentences in "
-    f"{summary['languages']} languages, {summary['seconds']} s."
+    f"{summary['languages']} {groups}, {summary['seconds']} s."
   )
   if is_unigram:
     print(f"tokenizer.json and sentencepiece disagree on {len(wrong)} of them.")

@@ -19,7 +19,9 @@ _LICENSE = re.compile(r"^license:[ \t]*([\w.+-]+)[ \t]*$", re.MULTILINE)
 _HEAD = re.compile(r"\A---\n(.*?)\n---\n", re.DOTALL)
 _CODE = re.compile(r"[a-z]{2,3}")
 _CACHED = "models--"  # How the hub's cache begins the name of a model's folder.
-_USE = """```python
+_USE = """With sentence-transformers (`pip install sentence-transformers`):
+
+```python
 from sentence_transformers import SentenceTransformer
 
 model = SentenceTransformer("path/to/this/folder")
@@ -99,14 +101,14 @@ def _body(folder: pathlib.Path, content: "ModelFolder", about: About) -> list[st
   title = transformers_config.title(content.model)
   lines = [f"# A {title} encoder of sentences", ""]
   lines += [
-    "It maps a sentence to a vector. Sentences of one meaning lie near each other, whatever their "
-    "language, as far as the model has learned it.",
+    "It turns a sentence into a vector. Sentences that mean the same get similar vectors, in the "
+    "languages that the model has learned.",
     "",
   ]
   lines += _table(["what", "value"], _facts(folder, content))
-  made = about.made or ("labse_jax wrote this folder; how the model was made, it was not told.",)
+  made = about.made or ("labse_jax wrote this folder. It does not know how the model was made.",)
   lines += ["## How it was made", "", *_paragraphs(made)]
-  data = about.data or ("Nothing is known here of the text that it learned from.",)
+  data = about.data or ("labse_jax does not know what text the model learned from.",)
   lines += ["## Data", "", *_paragraphs(data)]
   lines += ["## How to use it", "", _INT8 + _USE_HERE if _is_int8(content) else _USE + _USE_HERE]
   lines += ["## What was measured", ""]

@@ -30,7 +30,7 @@ def about(config: Config, workdir: pathlib.Path, steps: int) -> About:
     sentences += found
   measured = tuple(_measured(config, workdir / "metrics.jsonl"))
   if measured:
-    sentences.append("What was measured on text of the same source is in-domain.")
+    sentences.append("A result below is in-domain if its test text has the same source.")
   return About(
     made=tuple(_made(config, steps)),
     data=tuple(sentences),

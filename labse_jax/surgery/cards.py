@@ -12,17 +12,27 @@ def trimmed(facts: Mapping[str, Any]) -> About:
   rows = facts["rows"]
   lines = facts["lines"]
   same = facts["identical"]["lines"]
-  measured = [("lines that keep their ids", f"{same:,} of {lines:,}", "the text")]
+  equal = "lines with the same word pieces as in the full model"
+  if not facts["drift"]:
+    equal += ", and so with the same vectors"
+  measured = [(equal, f"{same:,} of {lines:,}", "the text")]
   for name, found in (("storage", facts["drift"]), ("fewer pieces", facts["others"])):
     if found and found["lines"]:
       least = f"{found['worst_cosine']:.6f}, of {found['lines']:,} lines"
-      measured.append((f"least cosine to the full model, by {name}", least, "the text"))
+      measured.append((f"lowest cosine to the full model's vectors, by {name}", least, "the text"))
+  full = shown(facts["model"])
   return About(
     made=(
-      f"labse_jax cut it from {shown(facts['model'])}: of {rows['before']:,} word pieces it keeps "
-      f"the {rows['after']:,} that a text needs.",
+      f"labse_jax cut it from {full}: of {rows['before']:,} word pieces it keeps "
+      f"the {rows['after']:,} that a text needs. Nothing was trained.",
     ),
-    data=(_text(facts["text"], "The text: "), "Of other words there may be no pieces but letters."),
+    data=(
+      _text(facts["text"], "The text that it was cut to: "),
+      "Other text may be split into smaller pieces, even into letters, or hold letters that are "
+      "unknown here. Its vectors then differ from the full model's, and were not measured.",
+      f"What the full model learned from, only {full} can say.",
+      "certificate.json has the details.",
+    ),
     measured=tuple(measured),
     base=located(facts["model"]),
   )
@@ -38,9 +48,10 @@ def extended(facts: Mapping[str, Any]) -> About:
   return About(
     made=(
       f"labse_jax added {len(facts['pieces']):,} word pieces to {shown(facts['model'])}.",
-      "Each began as the mean of the pieces that it was spelled with: train it before you use it.",
+      "The vector of each began as the mean of the pieces that it was split into before.",
+      "The new pieces are untrained: train the model before you use it.",
     ),
-    data=(_text(facts["text"], "The new pieces are of the text: "),),
+    data=(_text(facts["text"], "The new pieces were learned from the text: "),),
     measured=tuple(measured),
     base=located(facts["model"]),
   )
@@ -53,7 +64,7 @@ def converted(checkpoint: str, pooling: str, check: str) -> About:
       f"labse_jax read it from the TensorFlow checkpoint {shown(checkpoint)}.",
       f"Pooling: {pooling}.",
     ),
-    measured=(("vectors beside those given", check, "the texts of --check"),) if check else (),
+    measured=(("vectors beside those that were expected", check, "the texts of --check"),) if check else (),
   )
 
 
