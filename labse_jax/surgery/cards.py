@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from labse_jax.model_folder.card import About, shown
-from labse_jax.model_folder.hub import located
 
 
 def trimmed(facts: Mapping[str, Any]) -> About:
@@ -24,7 +23,7 @@ def trimmed(facts: Mapping[str, Any]) -> About:
     ),
     data=(_text(facts["text"], "The text: "), "Of other words there may be no pieces but letters."),
     measured=tuple(measured),
-    base=located(facts["model"]),
+    base=facts["model"],
   )
 
 
@@ -42,7 +41,7 @@ def extended(facts: Mapping[str, Any]) -> About:
     ),
     data=(_text(facts["text"], "The new pieces are of the text: "),),
     measured=tuple(measured),
-    base=located(facts["model"]),
+    base=facts["model"],
   )
 
 
