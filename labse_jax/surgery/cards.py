@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from labse_jax.base.errors import listed
 from labse_jax.model_folder.card import About, shown
 
 
@@ -57,4 +58,4 @@ def converted(checkpoint: str, pooling: str, check: str) -> About:
 
 
 def _text(files: Sequence[str], words: str) -> str:
-  return f"{words}{', '.join(map(shown, files))}."
+  return f"{words}{listed(map(shown, files))}."
