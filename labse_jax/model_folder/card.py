@@ -131,7 +131,6 @@ def _body(folder: pathlib.Path, content: "ModelFolder", about: About) -> list[st
   lines += ["## What was measured", ""]
   if about.measured:
     lines += _table(["what", "result", "on"], about.measured)
-    lines += ["Where training and test text have the same source, a figure is in-domain.", ""]
   else:
     lines += ["Nothing, when this folder was written.", ""]
   return lines

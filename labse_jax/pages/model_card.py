@@ -37,10 +37,13 @@ def about(config: Config, datasets: Sequence[PathLike], workdir: pathlib.Path, s
       codes, found = set(), [f"It learned from {shown(folder)}."]
     languages |= codes
     sentences += found
+  measured = tuple(_measured(config, _last_row(workdir / "metrics.jsonl", steps)))
+  if measured:
+    sentences.append("What was measured on text of the same source is in-domain.")
   return About(
     made=tuple(_made(config, steps)),
     data=tuple(sentences),
-    measured=tuple(_measured(config, _last_row(workdir / "metrics.jsonl", steps))),
+    measured=measured,
     base=config.get("init") or None,
     languages=tuple(sorted(languages - {UNKNOWN})),
   )
