@@ -113,7 +113,8 @@ def fit(
   """
   # The bias is the weight of a last column of ones, and carries no penalty.
   x_ND = np.concatenate([x_ND, np.ones_like(x_ND[:, :1])], 1)
-  penalty_DM1 = np.ones((x_ND.shape[1], 1, 1), np.float32) * np.asarray(strength_M, np.float32)[:, None]
+  strength_M1 = np.asarray(strength_M, np.float32)[:, None]
+  penalty_DM1 = np.ones((x_ND.shape[1], 1, 1), np.float32) * strength_M1
   penalty_DM1[-1] = 0
   bound_DM1 = (x_ND**2).sum(0)[:, None, None] / 2 + penalty_DM1 + 1e-6
   weights_DMC = _descend(x_ND, target_NC, np.float32(fitted_MN.T), penalty_DM1, bound_DM1)

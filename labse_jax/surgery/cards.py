@@ -59,12 +59,13 @@ def extended(facts: Mapping[str, Any]) -> About:
 
 def converted(checkpoint: str, pooling: str, check: str) -> About:
   """About a model read from TensorFlow; `check` is what a comparison of vectors gave, if any."""
+  measured = ("vectors beside those that were expected", check, "the texts of --check")
   return About(
     made=(
       f"labse_jax read it from the TensorFlow checkpoint {shown(checkpoint)}.",
       f"Pooling: {pooling}.",
     ),
-    measured=(("vectors beside those that were expected", check, "the texts of --check"),) if check else (),
+    measured=(measured,) if check else (),
   )
 
 
