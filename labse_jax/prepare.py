@@ -8,6 +8,7 @@ import sys
 import time
 from typing import Any, TypeVar
 
+from labse_jax.base import extras
 from labse_jax.base.command import Command
 from labse_jax.base.console import on_terminal, progress
 from labse_jax.base.errors import InputError, run
@@ -57,6 +58,7 @@ T = TypeVar("T")
 def main(argv: Sequence[str]) -> None:
   """Runs the command; raises InputError for wrong input."""
   flags = parser().parse(argv)
+  extras.check("data")  # Or it would be missed only when all has been read.
   for name in ("source_language", "target_language", "pivot"):
     if getattr(flags, name):
       setattr(flags, name, asked_language(getattr(flags, name)))

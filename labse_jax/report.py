@@ -72,7 +72,7 @@ def _parsed(argv):
   add("--workdir", dest="flag", group=group, metavar="FOLDER", help="the same, as `train` has it")
   filled = "the folder that a training run filled"
   add("workdir", nargs="?", group=group, metavar="FOLDER", help=filled)
-  args = parser.parse_args(argv)
+  args = parser.parse(argv)
   args.workdir = args.workdir or args.flag
   return args
 

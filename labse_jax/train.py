@@ -262,7 +262,9 @@ def export(run: Run, state: State) -> None:
   if is_main():
     folder = run.workdir / "model"
     stage.task.export(params, folder)
-    model_folder.write_card(folder, model_card.about(run.config, run.workdir, int(state["step"])))
+    steps = int(state["step"])
+    about = model_card.about(run.config, stage.task.datasets(), run.workdir, steps)
+    model_folder.write_card(folder, about)
     say(f"{folder}: a sentence-transformers folder.")
 
 

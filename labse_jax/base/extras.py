@@ -22,12 +22,20 @@ EXTRAS = {  # Module of the library: the extra that brings it. pyproject.toml ha
 
 
 def explanation(error: ImportError) -> str | None:
-  """What to install, where `error` is of a library that an extra brings; else None."""
+  """What to install, where `error` is of a library that an extra brings and that is not there."""
   library = (error.name or "").partition(".")[0]
   extra = EXTRAS.get(library)
   if extra is None or not isinstance(error, ModuleNotFoundError):
     return None
+  if error.name != library and _is_there(library):
+    return None  # A part of it is missing: it is broken, or of another version.
   return f"{library} is missing, which the extra {extra!r} brings: pip install 'labse_jax[{extra}]'"
+
+
+def _is_there(library):
+  # Several packages share a folder such as orbax: only what has a file of its own is one library.
+  spec = importlib.util.find_spec(library)
+  return spec is not None and spec.origin is not None
 
 
 def check(extra: str) -> None:

@@ -21,9 +21,10 @@ def names(folder: str) -> list[str]:
   return sorted(path.stem for path in (PACKAGE / folder).glob("[a-z]*.py"))
 
 
-def is_file(name: str) -> bool:
+def is_file(name: object) -> bool:
   """Whether a plug-in is given as a file of a person's own, as "my_loss.py" or "losses/mine"."""
-  return name.endswith(".py") or "/" in name or os.sep in name
+  text = str(name)  # A config may hold anything: what is no name is refused by `chosen`.
+  return text.endswith(".py") or "/" in text or os.sep in text
 
 
 def stem(name: str) -> str:

@@ -57,7 +57,7 @@ def _usual_script(code: str, region: str = "") -> str:
 
   is_region = len(region) == 2 or region.isdigit()  # Not a style, as in de_Informal.
   tag = f"{code}-{region}" if is_region else code
-  return langcodes.Language.get(tag).maximize().script
+  return langcodes.Language.get(tag).maximize().script or ""
 
 
 def check_code(code: str) -> str:

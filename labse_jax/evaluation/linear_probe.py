@@ -51,7 +51,7 @@ def held_out(
   if fold_N is None:
     # Part 0 scores the strengths and part 1 fits them; -1 is neither.
     inner_N = np.select([train_N, part_N == "dev"], [1, 0], -1)
-    scored_parts = [0]
+    scored_parts: Sequence[int] = [0]
   else:
     inner_N = np.where(train_N, fold_N, -1)
     scored_parts = range(FOLDS)
@@ -113,7 +113,8 @@ def fit(
   """
   # The bias is the weight of a last column of ones, and carries no penalty.
   x_ND = np.concatenate([x_ND, np.ones_like(x_ND[:, :1])], 1)
-  penalty_DM1 = np.ones((x_ND.shape[1], 1, 1), np.float32) * np.float32(strength_M)[:, None]
+  strength_M1 = np.asarray(strength_M, np.float32)[:, None]
+  penalty_DM1 = np.ones((x_ND.shape[1], 1, 1), np.float32) * strength_M1
   penalty_DM1[-1] = 0
   bound_DM1 = (x_ND**2).sum(0)[:, None, None] / 2 + penalty_DM1 + 1e-6
   weights_DMC = _descend(x_ND, target_NC, np.float32(fitted_MN.T), penalty_DM1, bound_DM1)
@@ -126,7 +127,7 @@ class _State(typing.NamedTuple):
   weights_DMC: jax.Array
   ahead_DMC: jax.Array
   age_M: jax.Array
-  count: jax.Array | int
+  steps: jax.Array | int
   largest_move: jax.Array | float
 
 
@@ -151,19 +152,19 @@ def _descend(x_ND, target_NC, fitted_NM, penalty_DM1, bound_DM1):
       weights_DMC=new_DMC,
       ahead_DMC=new_DMC + momentum_M[:, None] * move_DMC,
       age_M=jnp.where(uphill_M, 1, next_M),
-      count=state.count + 1,
+      steps=state.steps + 1,
       largest_move=abs(move_DMC).max(),
     )
 
   def unfinished(state):
-    return (state.count < STEPS) & (state.largest_move > TOLERANCE)
+    return (state.steps < STEPS) & (state.largest_move > TOLERANCE)
 
   shape = (*penalty_DM1.shape[:2], target_NC.shape[1])
   start = _State(
     weights_DMC=jnp.zeros(shape),
     ahead_DMC=jnp.zeros(shape),
     age_M=jnp.ones(shape[1]),
-    count=0,
+    steps=0,
     largest_move=jnp.inf,
   )
   return jax.lax.while_loop(unfinished, step, start).weights_DMC

@@ -160,7 +160,7 @@ def hubs(
   return {
     "forward": skewness(forward_C),
     "backward": skewness(backward_B),
-    "hub": candidates[int(forward_C.argmax())],
+    "hub": candidates[int(np.argmax(forward_C))],
     "found": int(forward_C.max()),
     "queries": len(x_BD),
   }

@@ -206,7 +206,7 @@ def best_threshold(score_P: np.ndarray, gold_P: np.ndarray, gold: int) -> float:
   f1_P = 2 * found_P / (np.arange(1, len(score_P) + 1) + gold)
   below_P = np.append(score_P[1:], -np.inf)
   f1_P[score_P == below_P] = -1  # Equal scores are all in or all out.
-  last = f1_P.argmax()
+  last = np.argmax(f1_P)
   if last + 1 == len(score_P):
     return float(score_P[last])
   return float((score_P[last] + below_P[last]) / 2)

@@ -209,7 +209,7 @@ def exceedance(score_P: np.ndarray, decoys_G: np.ndarray) -> tuple[np.ndarray, n
   the shape.
   """
   ordered_G = np.sort(decoys_G)[::-1]
-  tail = min(max(TAIL_FEWEST, int(TAIL * len(ordered_G))), np.isfinite(ordered_G).sum() - 1)
+  tail = min(max(TAIL_FEWEST, int(TAIL * len(ordered_G))), int(np.isfinite(ordered_G).sum()) - 1)
   border = ordered_G[tail]
   scale = max(np.mean(ordered_G[:tail] - border), 1e-9)
   distance_P = np.maximum(score_P - border, 0) / scale

@@ -84,7 +84,8 @@ def write(folder: PathLike, content: ModelFolder) -> None:
 
 def write_card(folder: pathlib.Path, about: card.About) -> None:
   """Writes the card of a model folder anew, when more is known of its model than before."""
-  card.write(folder, describe(folder), about)
+  stored = weights.stored_as(Tensors(folder))
+  card.write(folder, dataclasses.replace(describe(folder), dtype=stored), about)
 
 
 def read(folder: PathLike, *, pretraining: bool = False) -> ModelFolder:

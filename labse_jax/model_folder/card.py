@@ -6,18 +6,25 @@ import pathlib
 import re
 import typing
 
+from labse_jax.base.errors import InputError
 from labse_jax.base.types import PathLike
 from labse_jax.model_folder import transformers_config
+from labse_jax.model_folder.hub import located
 from labse_jax.model_folder.tensor_file import Tensors
+from labse_jax.model_folder.tensor_names import ROWS_INT8
 
 if typing.TYPE_CHECKING:
   from labse_jax.model_folder import ModelFolder
 
 NAME = "README.md"
 MOST_LANGUAGES = 150  # That the head of a card lists.
-_LICENSE = re.compile(r"^license:[ \t]*([\w.+-]+)[ \t]*$", re.MULTILINE)
+_LICENSE = re.compile(r"^license:[ \t]*(['\"]?)([\w.+-]+)\1[ \t]*(?:#.*)?$", re.MULTILINE)
 _HEAD = re.compile(r"\A---\n(.*?)\n---\n", re.DOTALL)
 _CODE = re.compile(r"[a-z]{2,3}")
+_SIGNS = re.compile(r"[\\|<&*~$`\[\]]")
+_EDGES = re.compile(
+  r"(?<![^\W_])_|_(?![^\W_])"
+)  # Within a word an underscore is one to Markdown too.
 _CACHED = "models--"  # How the hub's cache begins the name of a model's folder.
 _USE = """With sentence-transformers (`pip install sentence-transformers`):
 
@@ -61,26 +68,38 @@ class About:
 def write(folder: pathlib.Path, content: "ModelFolder", about: About) -> None:
   """Writes the card of a folder that holds the tensors of `content`."""
   text = "\n".join([*_head(about), *_body(folder, content, about)])
-  (folder / NAME).write_text(text, encoding="utf-8")
+  # What is no UTF-8 in the name of a file becomes "?".
+  (folder / NAME).write_text(text, encoding="utf-8", errors="replace")
 
 
 def shown(path: PathLike) -> str:
-  """A model or a dataset as a card may name it: the hub's name, or no more than a path's end."""
+  """A model or a dataset as a card may name it: the hub's name, or a path below this folder.
+
+  Of any other path it is no more than the end.
+  """
   path = pathlib.Path(path)
   for part in path.parts:
     if part.startswith(_CACHED):
       return part.removeprefix(_CACHED).replace("--", "/")
-  return "/".join(path.parts[-2:]) if path.is_absolute() else path.as_posix()
+  names = [part for part in path.parts if part not in (path.anchor, "~", "..")]
+  below = names == [*path.parts]
+  return "/".join(names if below else names[-2:]) or path.resolve().name
 
 
 def license_of(folder: PathLike) -> str | None:
-  """The licence that the card of a model folder names in its head; None where it names none."""
-  path = pathlib.Path(folder) / NAME
+  """The licence that the card of a model names in its head; None without one, or without a card.
+
+  `folder` is as in `model_folder.read`.
+  """
+  try:
+    path = located(folder) / NAME
+  except InputError:  # It was there when the model was made from it.
+    return None
   if not path.is_file():
     return None
   head = _HEAD.match(path.read_text(encoding="utf-8", errors="replace"))
   found = head and _LICENSE.search(head[1])
-  return found[1] if found else None
+  return found[2] if found else None
 
 
 def _head(about: About) -> list[str]:
@@ -99,7 +118,7 @@ def _head(about: About) -> list[str]:
 
 def _body(folder: pathlib.Path, content: "ModelFolder", about: About) -> list[str]:
   title = transformers_config.title(content.model)
-  lines = [f"# A {title} encoder of sentences", ""]
+  lines = [f"# Encoder of sentences: {title}", ""]
   lines += [
     "It turns a sentence into a vector. Sentences that mean the same get similar vectors, in the "
     "languages that the model has learned.",
@@ -122,7 +141,10 @@ def _body(folder: pathlib.Path, content: "ModelFolder", about: About) -> list[st
 def _facts(folder, content):
   model = content.model
   tensors = Tensors(folder)
-  parameters = sum(math.prod(place.shape) for place in tensors.places.values())
+  parameters = 0
+  for name, place in tensors.places.items():
+    if not name.endswith(ROWS_INT8[1]):  # Scales of rows are how parameters are stored.
+      parameters += math.prod(place.shape)
   pooling = content.head["pooling"]
   dense = content.head.get("dense")
   head = [f"{pooling} pooling", *([f"a dense layer of {dense}"] if dense else [])]
@@ -162,4 +184,4 @@ def _paragraphs(sentences):
 def _plain(text):
   """Text that neither ends a cell of a table nor begins anything of Markdown's or HTML's."""
   words = " ".join(str(text).split())
-  return re.sub(r"([\\|<*`\[\]])", r"\\\1", words)
+  return _EDGES.sub(r"\\_", _SIGNS.sub(r"\\\g<0>", words))

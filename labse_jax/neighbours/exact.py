@@ -216,7 +216,7 @@ def read_block(
   if check:
     finite_N = np.isfinite(block_ND).all(axis=1)
     if not finite_N.all():
-      raise InputError(f"The vector of {name} {start + int(finite_N.argmin()):,} is not finite.")
+      raise InputError(f"The vector of {name} {start + int(np.argmin(finite_N)):,} is not finite.")
   missing = size - len(block_ND)
   if missing:
     block_ND = np.pad(block_ND, ((0, missing), (0, 0)))

@@ -3,8 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from labse_jax.base.errors import listed
 from labse_jax.model_folder.card import About, shown
-from labse_jax.model_folder.hub import located
 
 
 def trimmed(facts: Mapping[str, Any]) -> About:
@@ -34,7 +34,7 @@ def trimmed(facts: Mapping[str, Any]) -> About:
       "certificate.json has the details.",
     ),
     measured=tuple(measured),
-    base=located(facts["model"]),
+    base=facts["model"],
   )
 
 
@@ -53,20 +53,21 @@ def extended(facts: Mapping[str, Any]) -> About:
     ),
     data=(_text(facts["text"], "The new pieces were learned from the text: "),),
     measured=tuple(measured),
-    base=located(facts["model"]),
+    base=facts["model"],
   )
 
 
 def converted(checkpoint: str, pooling: str, check: str) -> About:
   """About a model read from TensorFlow; `check` is what a comparison of vectors gave, if any."""
+  measured = ("vectors beside those that were expected", check, "the texts of --check")
   return About(
     made=(
       f"labse_jax read it from the TensorFlow checkpoint {shown(checkpoint)}.",
       f"Pooling: {pooling}.",
     ),
-    measured=(("vectors beside those expected", check, "the texts of --check"),) if check else (),
+    measured=(measured,) if check else (),
   )
 
 
 def _text(files: Sequence[str], words: str) -> str:
-  return f"{words}{', '.join(map(shown, files))}."
+  return f"{words}{listed(map(shown, files))}."

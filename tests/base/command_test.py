@@ -3,6 +3,7 @@ import pytest
 from labse_jax.base.command import Command
 from labse_jax.base.errors import InputError
 from labse_jax.base.version import __version__
+from tests.support.places import ROOT
 
 
 def parser():
@@ -129,3 +130,8 @@ def test_a_value_may_look_like_a_flag():
 
 def test_the_beginning_of_a_flag_is_enough():
   assert parser().parse(["--inp", "a"]).input == "a"
+
+
+def test_commands_parse_by_what_names_the_nearest_flag():
+  for path in (ROOT / "labse_jax").glob("*.py"):
+    assert "parse_args(" not in path.read_text("utf-8"), path

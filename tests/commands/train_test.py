@@ -57,6 +57,7 @@ def test_a_run_leaves_what_it_promises(straight):
   assert (straight / "model" / "modules.json").exists()
   card = (straight / "model" / "README.md").read_text("utf-8")
   assert f"labse_jax trained it in {STEPS} steps by the loss margin_softmax" in card
+  assert " pairs of a text and its translation, of the dataset " in card
   assert json.loads((straight / "config.json").read_text())["loss"] == "margin_softmax"
 
 

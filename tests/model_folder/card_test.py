@@ -29,7 +29,7 @@ def test_a_card_says_what_the_model_is_and_how_to_use_it(written, tiny_content):
   text = written()
   width = tiny_content.vector_width
   assert text.startswith("---\nlibrary_name: sentence-transformers\n")
-  for said in (f"| vector | {width} dimensions", "# A BERT encoder of sentences"):
+  for said in (f"| vector | {width} dimensions", "# Encoder of sentences: BERT"):
     assert said in text
   assert "SentenceTransformer(" in text and "from labse_jax import SentenceEncoder" in text
   assert "Nothing, when this folder was written." in text and "license" not in text
@@ -60,13 +60,25 @@ def test_text_of_a_person_is_no_markup(written):
   assert "\\<script>" in text and "\\[x\\](y) # Title" in text
 
 
+def test_names_stay_as_they_are_written(written):
+  text = written(made=("From a_b/__data__ by &lt; and ~~x~~.",))
+  assert r"From a_b/\_\_data\_\_ by \&lt; and \~\~x\~\~." in text
+
+
+def test_a_name_that_is_no_utf_8_breaks_no_card(written):
+  assert "From ?.txt." in written(made=("From \udcff.txt.",))
+
+
 def test_the_licence_of_the_base_is_passed_on(written, tmp_path):
   base = tmp_path / "base"
   base.mkdir()
   (base / card.NAME).write_text("---\nlicense: apache-2.0\ntags: []\n---\nlicense: other\n")
   assert "license: apache-2.0\n" in written(base=base)
+  (base / card.NAME).write_text("---\nlicense: 'mit' # as it was\n---\n")
+  assert "license: mit\n" in written(base=base)
   (base / card.NAME).write_text("license: other\n")
   assert "license:" not in written(base=base)
+  assert "license:" not in written(base=tmp_path / "gone")
 
 
 @pytest.mark.parametrize(
@@ -74,6 +86,9 @@ def test_the_licence_of_the_base_is_passed_on(written, tmp_path):
   [
     ("runs/quickstart/model", "runs/quickstart/model"),
     ("/home/someone/secret/run/model", "run/model"),
+    ("/model", "model"),
+    ("../../home/someone/model", "someone/model"),
+    ("~/secret/run/model", "run/model"),
     ("/c/hub/models--org--LaBSE/snapshots/0a1b", "org/LaBSE"),
   ],
 )
@@ -82,9 +97,15 @@ def test_a_path_is_shown_without_the_machine_s_folders(path, shown):
 
 
 def test_int8_rows_are_for_labse_jax_alone(tiny_content, tmp_path):
+  model_folder.write(tmp_path / "full", tiny_content)
   content = dataclasses.replace(tiny_content, dtype="int8_rows")
   model_folder.write(tmp_path / "model", content)
-  assert "SentenceTransformer(" not in text_of(tmp_path / "model")
+  first = text_of(tmp_path / "model")
+  assert "SentenceTransformer(" not in first and "stored as int8_rows" in first
+  parameters = re.compile(r"\| parameters \| ([\d,]+),")
+  assert parameters.search(first)[1] == parameters.search(text_of(tmp_path / "full"))[1]
+  model_folder.write_card(tmp_path / "model", card.About())  # As `trim --storage` does.
+  assert text_of(tmp_path / "model") == first
 
 
 def test_a_card_is_written_anew_when_more_is_known(tiny_folder, tmp_path, tiny_content):

@@ -95,3 +95,9 @@ def test_a_dataset_needs_its_extra(python, tiny_folder, tmp_path):
   words = ("--model", tiny_folder, "--data", tmp_path / "data")
   status, _, errors = python("labse_jax.teach", *words)
   assert (status, len(errors.splitlines())) == (2, 1) and "labse_jax[data]" in errors
+
+
+def test_prepare_says_what_it_lacks_before_it_reads(python, tmp_path):
+  words = ("--input", tmp_path / "absent.tsv", "--output", tmp_path / "data")
+  status, _, errors = python("labse_jax.prepare", *words)
+  assert (status, len(errors.splitlines())) == (2, 1) and "labse_jax[data]" in errors

@@ -340,6 +340,18 @@ def test_the_newest_python_has_an_environment_of_its_own(checkout):
   assert status == 0 and "absent" not in errors  # The environment is there by now.
 
 
+def test_a_newest_environment_that_was_broken_off_is_made_again_with_that_python(checkout):
+  checkout.write("our_python", FAKE_PYTHON)
+  newest = {"NEWEST": "our_python", "LABSE_PYTHON": "absent"}
+  assert checkout.run("test_newest.sh", "-k", "name", **newest)[0] == 0
+  venv = checkout.root.resolve() / ".venv-newest"
+  (venv / "installing").touch()
+  (venv / "old").touch()
+  (checkout.bin / "python3").unlink()
+  assert checkout.run("test_newest.sh", "-k", "name", **newest)[0] == 0
+  assert not (venv / "old").exists() and checkout.log().count(f"-m venv {venv}") == 2
+
+
 def test_a_newest_python_that_is_not_there_is_told(checkout):
   status, _, errors = checkout.run("test_newest.sh", NEWEST="absent")
   assert status == 2

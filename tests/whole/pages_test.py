@@ -55,13 +55,13 @@ def test_the_pages_have_commands():
 
 @pytest.mark.parametrize(("page", "words"), COMMANDS, ids=ids)
 def test_a_command_is_parsed_by_its_verb(page, words, monkeypatch):
-  parse = Command.parse_args
+  parse = Command.parse
 
   def parse_and_stop(self, words):
     parse(self, words)
     raise Parsed
 
-  monkeypatch.setattr(Command, "parse_args", parse_and_stop)
+  monkeypatch.setattr(Command, "parse", parse_and_stop)
   verb, *rest = words
   assert verb in VERBS
   with pytest.raises(Parsed):

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 import dataclasses
 import fnmatch
 import sys
+from typing import TypeVar
 import zlib
 
 import grain
@@ -13,6 +14,7 @@ import numpy as np
 from labse_jax.base.errors import InputError, known
 from labse_jax.data import sampling
 
+T = TypeVar("T")
 TABLE = 1 << 16  # Places after which the languages' turns come again.
 GOLDEN = (5**0.5 - 1) / 2
 
@@ -138,23 +140,21 @@ def _spread(turns_L):
   return language_T[np.argsort(when_T, kind="stable")]
 
 
-def chosen_languages(
-  indices_by_language: Mapping[str, np.ndarray], patterns: Sequence[str]
-) -> dict[str, np.ndarray]:
+def chosen_languages(by_language: Mapping[str, T], patterns: Sequence[str]) -> dict[str, T]:
   """The pairs of languages that one of the patterns names ("eng-fra", "eng-*"); all for none.
 
   Raises InputError where a pattern names none.
   """
   if not patterns:
-    return dict(indices_by_language)
+    return dict(by_language)
   named = set()
   for pattern in patterns:
-    names = [name for name in indices_by_language if fnmatch.fnmatchcase(name, pattern)]
+    names = [name for name in by_language if fnmatch.fnmatchcase(name, pattern)]
     if not names:
-      known("pair of languages in config.language_pairs", pattern, indices_by_language)
+      known("pair of languages in config.language_pairs", pattern, by_language)
     named.update(names)
   # In the dataset's order, not the patterns': the seeds of the languages follow their places.
-  return {name: indices for name, indices in indices_by_language.items() if name in named}
+  return {name: value for name, value in by_language.items() if name in named}
 
 
 def in_this_thread(chunks: grain.MapDataset) -> grain.IterDataset:

@@ -13,6 +13,7 @@ Result = tuple[jax.Array, dict[str, jax.Array]]  # The loss and the metrics.
 Loss = Callable[..., Result]
 
 DIFFERS = "out_specs which require replication"  # In JAX's message.
+DIFFER_ERROR = "_RepError"  # What it is raised for; jax 0.12 can fail to write the message.
 HELP = "see docs/a_loss_of_your_own.md"
 
 
@@ -34,7 +35,7 @@ def on_every_device(
     try:
       return whole(vectors, learned)
     except ValueError as error:
-      if DIFFERS not in str(error):
+      if DIFFERS not in str(error) and not type(error.__context__).__name__ == DIFFER_ERROR:
         raise
       raise InputError(
         f"{name}: the loss or a metric differs between devices, for each has its own pairs; use "
