@@ -13,7 +13,6 @@ EXTRAS = {  # Module of the library: the extra that brings it. pyproject.toml ha
   "matplotlib": "report",
   "ml_collections": "train",
   "mteb": "mteb",
-  "optax": "train",
   "orbax": "train",
   "py3langid": "langid",
   "tensorflow": "tensorflow",
