@@ -1,4 +1,4 @@
-"""Logistic regression on fixed vectors, many at a time: what a linear probe finds in them."""
+"""Logistic regression on fixed vectors: what a linear probe finds in them."""
 
 from collections.abc import Callable, Sequence
 
@@ -70,7 +70,7 @@ def _best_strength(
   """
   scored_FN = part_N == np.array(scored_parts)[:, None]
   fitted_FN = (part_N >= 0) & ~scored_FN
-  # All strengths of all parts at once: S probes beside each other for each of F parts.
+  # All in one call, which is compiled once: S probes for each of F parts.
   strength_M = np.tile(STRENGTHS, len(fitted_FN))
   found_MN = predictions(x_ND, label_N, fitted_FN.repeat(len(STRENGTHS), 0), strength_M)
   right_FSN = (label_N == found_MN).reshape(len(fitted_FN), len(STRENGTHS), -1)

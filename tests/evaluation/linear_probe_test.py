@@ -1,4 +1,4 @@
-"""Many logistic regressions at once against scipy, one at a time in float64."""
+"""Logistic regressions against those of scipy in float64."""
 
 import numpy as np
 import pytest
