@@ -36,7 +36,7 @@ CONFIGS = {"train", "plan"}
 FOLDERS = ("FOLDER", "OTHER", "TEACHER", "LaBSE", "runs/quickstart/model")
 FOLDERS += ("runs/mine/model", "runs/mine/tuned/model")  # What the trainings make.
 # What suits a text of some hundred lines, and a model that knows nothing.
-SMALLER = {"16000": "300", "2000": "20", "500": "20", "1.06": "1.0"}
+SMALLER = {"16000": "250", "2000": "20", "500": "20", "1.06": "1.0"}
 MOST_COLUMNS = 100
 
 
