@@ -5,6 +5,7 @@ import pathlib
 
 from labse_jax.base.errors import InputError
 from labse_jax.base.types import PathLike
+from labse_jax.data.languages import reason_against
 from labse_jax.data.sources import Counts, Pair, two_languages
 from labse_jax.data.tfds_folders import check_features, open_folder
 
@@ -35,12 +36,17 @@ def read(
     if "train" in splits:
       splits = ["train"]
     for split in splits:
-      for example in _examples(path, builder, split):
+      for number, example in enumerate(_examples(path, builder, split)):
         counts.rows += 1
         pairs = pairs_of(example, origin=builder.name)
         if not pairs:
           counts.dropped["no such languages"] += 1
-        yield from pairs
+        for pair in pairs:
+          bad = reason_against(pair.source_language, pair.target_language)
+          if bad:
+            counts.bad_row(f"{path}:{split}:{number}", bad)
+          else:
+            yield pair
 
 
 def _builder(path):
