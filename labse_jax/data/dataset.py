@@ -17,6 +17,7 @@ from labse_jax.base.files import read_json, write_json
 from labse_jax.base.types import PathLike
 from labse_jax.data.languages import check_code
 from labse_jax.data.sources import ENDINGS, ORDER_OF_COLUMNS, Pair
+from labse_jax.data.tfds_folders import open_folder
 
 SHARD_EXAMPLES = 1_000_000
 MOST_LANGUAGE_PAIRS = 1 << 16  # As many as a uint16 numbers.
@@ -121,7 +122,7 @@ class Dataset:
     import tensorflow_datasets as tfds
 
     self.folder = pathlib.Path(folder)
-    builder = tfds.builder_from_directory(self.folder)
+    builder = open_folder(self.folder)
     # TFDS decodes by the general rules of its features, at three times the cost of the records.
     raw = tfds.decode.DeserializeMethod.RAW_BYTES
     self.source = TextSource(builder.as_data_source(split="train", deserialize_method=raw))

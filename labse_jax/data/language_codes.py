@@ -43,6 +43,11 @@ def three_letters() -> dict[str, str]:
   return codes | _KEPT
 
 
+def in_three_letters(code: str) -> str:
+  """A code of ISO 639-1 or of libraries as that of ISO 639-3; any other as it is."""
+  return three_letters().get(code) or library_codes().get(code, code)
+
+
 @functools.cache
 def library_codes() -> dict[str, str]:
   """{code that libraries catalogue by (ISO 639-2/B): that of ISO 639-3}, where they differ."""

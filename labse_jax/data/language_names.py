@@ -6,8 +6,8 @@ import re
 
 from labse_jax.base.errors import InputError, alike, listed
 from labse_jax.base.types import PathLike
-from labse_jax.data.language_codes import is_code, languages, library_codes, three_letters
-from labse_jax.data.languages import check_code, standard_language
+from labse_jax.data.language_codes import in_three_letters, languages, three_letters
+from labse_jax.data.languages import is_language, standard_language
 
 _LANGUAGE = re.compile(r"([a-z]{2,3})(?:[-_][A-Z][a-z]{3})?(?:[-_](?:[A-Z]{2}|\d{3}))?")
 
@@ -21,7 +21,7 @@ def named(code: str) -> str:
 def name_of(code: str) -> str | None:
   """`deu`, `de` and `deu_Latn` -> "German"; None where there is no name."""
   match = _LANGUAGE.fullmatch(code)
-  return names().get(three_letters().get(match[1], match[1])) if match else None
+  return names().get(in_three_letters(match[1])) if match else None
 
 
 @functools.cache
@@ -43,8 +43,8 @@ def asked_language(text: str) -> str:
   codes = _codes_of_names()
   if text.lower() in codes:
     return codes[text.lower()]
-  if is_code(standard_language(text).replace("_", "-").partition("-")[0].lower()):
-    return check_code(text)
+  if is_language(text):
+    return text
   near = _nearest(text)
   hint = f"; did you mean {named(near)}?" if near else "."
   raise InputError(
@@ -79,12 +79,11 @@ def _same_language(available: Sequence[str], asked: str) -> str | None:
 
 
 def _nearest(text: str) -> str | None:
-  """The code that a person may have meant by a name, an older code or a slip; None for none."""
+  """The code that a person may have meant by a name, a country or a slip; None for none."""
   text = text.lower().strip()
   primary = re.split("[-_]", text)[0]
-  meant = library_codes() | _COUNTRIES
-  if primary in meant:
-    return meant[primary]
+  if primary in _COUNTRIES:
+    return _COUNTRIES[primary]
   if primary in names():
     return primary
   if len(primary) == 3:  # Letters in a wrong order; in so short a word all else is chance.

@@ -4,7 +4,7 @@ import functools
 import re
 
 from labse_jax.base.errors import InputError
-from labse_jax.data.language_codes import three_letters
+from labse_jax.data.language_codes import in_three_letters, is_code
 
 UNKNOWN = "und"  # The code of a language that nobody named.
 # Codes of ISO 639-2 that name a family of languages, and those reserved for private use.
@@ -24,9 +24,11 @@ _SCRIPT_NAMES = {
   "hant": "Hant",
 }
 _LOCALE = re.compile(
-  r"([a-z]{2,3})(?:[-_]([A-Z][a-z]{3}))?(?:[-_]([A-Z]{2}|\d{3}|[A-Z][a-z]+|[a-z]{2}))?"
+  r"((?i:[a-z]{2,3}))(?:[-_]([A-Z][a-z]{3}))?(?:[-_]((?i:[a-z]{2})|\d{3}|[A-Z][a-z]+))?"
   r"(?:\.[\w-]+)?(?:@(\w+))?"
 )
+_CODE = re.compile(r"[A-Za-z]{2,8}([-_@][A-Za-z0-9]{1,8})*")
+_MOST_CODES = 1 << 12  # That are remembered: in a wrong column each row may have another.
 
 
 def language_of_locale(locale: str) -> str | None:
@@ -38,8 +40,9 @@ def language_of_locale(locale: str) -> str | None:
   if not match:
     return None
   code, script, region, modifier = match.groups(default="")
-  language = three_letters().get(code, code)
-  if len(language) != 3 or _NO_LANGUAGE.fullmatch(language):
+  code = code.lower()
+  language = in_three_letters(code)
+  if not is_code(language) or _NO_LANGUAGE.fullmatch(language):
     return None
   # What names the script most plainly has precedence.
   script = script or _SCRIPT_NAMES.get(modifier.lower()) or _usual_script(code, region)
@@ -62,7 +65,7 @@ def _usual_script(code: str, region: str = "") -> str:
 
 def check_code(code: str) -> str:
   """Returns the code if it may stand in a file's name; raises InputError if not."""
-  if not re.fullmatch(r"[A-Za-z]{2,8}([-_@][A-Za-z0-9]{1,8})*", code):
+  if not _CODE.fullmatch(code):
     raise InputError(
       f"Language code {code[:40]!r}: letters are allowed, with parts after a hyphen, as in eng "
       "or zho-Hans; are the columns right?"
@@ -70,11 +73,57 @@ def check_code(code: str) -> str:
   return code
 
 
-@functools.cache
+@functools.lru_cache(_MOST_CODES)
 def standard_language(code: str) -> str:
-  """`en`, `EN-US` -> "eng"; returns an unknown code, or one of three letters, as it is."""
-  primary, mark, rest = code.replace("_", "-").partition("-")
-  if len(primary) != 2:
+  """`en`, `EN-US`, `ENG` -> "eng", `fre` -> "fra"; returns a code that is none as it is.
+
+  Three letters alone say nothing of a script: `zh` is "zho-Hans", but `zho` is "zho".
+  """
+  primary, rest = _parted(code)
+  language = in_three_letters(primary)
+  if not is_code(language):
     return code
-  rest = rest.title() if len(rest) == 4 else rest
-  return language_of_locale(primary.lower() + mark + rest) or code
+  if not rest and len(primary) == 3:
+    return language
+  # What is no locale, as a dialect, keeps its parts.
+  return language_of_locale(primary + rest) or language + rest
+
+
+def _parted(code):
+  """`ZHO_hant` -> ("zho", "-Hant"): a language, and what follows it, both spelled as usual."""
+  match = re.fullmatch("([A-Za-z]+)([-_.@].*)?", code, re.DOTALL)
+  if not match:
+    return code, ""
+  primary, rest = match.groups(default="")
+  parts = re.split("[-_]", rest)
+  return primary.lower(), "-".join(part.title() if len(part) == 4 else part for part in parts)
+
+
+def is_language(code: str) -> bool:
+  """Whether a code names a language of ISO 639, however it is written."""
+  primary, _ = _parted(code)
+  is_well_formed = _CODE.fullmatch(standard_language(code)) is not None
+  return is_well_formed and is_code(in_three_letters(primary))
+
+
+@functools.lru_cache(_MOST_CODES)
+def reason_against(*codes: str) -> str | None:
+  """Why a row with these codes is bad: the first that names no language; None if all name one."""
+  for code in codes:
+    if not is_language(code.strip()):
+      return f"{code[:40]!r} is no language code of ISO 639."
+  return None
+
+
+@functools.lru_cache(_MOST_CODES)
+def is_wanted(code: str, wanted: str) -> bool:
+  """Whether a person who wants a language takes this one: `eng` takes en-US, `en-GB` does not.
+
+  Scripts are compared as such: `zho-Hant` takes zh-TW.
+  """
+  language, rest = _parted(wanted)
+  if re.fullmatch("-[A-Z][a-z]{3}", rest):
+    return standard_language(code) == standard_language(wanted)
+  own_language, own_rest = _parted(code)
+  is_same = in_three_letters(own_language) == in_three_letters(language)
+  return is_same and rest.lower() in ("", own_rest.lower())

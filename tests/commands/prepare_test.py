@@ -272,6 +272,19 @@ def test_bad_lines_are_skipped_where_allowed(tmp_path):
   assert report["bad_rows"] == 1 and "in.tsv:2: 1 columns" in report["first_bad_rows"][0]
 
 
+def test_a_language_is_one_however_it_is_written(tmp_path):
+  rows = [("ENG", "fre", "one", "un"), ("eng-GB", "FR", "two", "deux")]
+  rows += [("en_US", "fra_CA", "three", "trois"), ("eng", "fuv2", "four", "nay")]
+  path = tsv(tmp_path / "in.tsv", *rows)
+  words = ["--input", path, *COLUMNS, "--output", str(tmp_path / "d")]
+  with pytest.raises(InputError, match=r"in\.tsv:4: 'fuv2' is no language code of ISO 639"):
+    prepare.main(words)
+  assert os.listdir(tmp_path) == ["in.tsv"]
+  prepare.main([*words, "--allow-bad-lines", "0.25"])
+  report = json.loads((tmp_path / "d" / "report.json").read_text())
+  assert report["languages"] == {"eng-fra": 3} and report["bad_rows"] == 1
+
+
 def text_of(folder, files, *options):
   """Prepares {name: text} as text of one language; returns (rows, report)."""
   paths = [folder / name for name in files]

@@ -1,6 +1,12 @@
 import pytest
 
-from labse_jax.data.language_codes import is_code, languages, library_codes, three_letters
+from labse_jax.data.language_codes import (
+  in_three_letters,
+  is_code,
+  languages,
+  library_codes,
+  three_letters,
+)
 
 
 @pytest.mark.parametrize("code", ["aaa", "zzj", "deu", "xyy", "ber", "kzj", "und", "qaa", "qtz"])
@@ -34,3 +40,10 @@ def test_codes_of_libraries():
   assert len(library_codes()) >= 20
   assert {"ger": "deu", "chi": "zho", "fre": "fra"}.items() <= library_codes().items()
   assert not any(map(is_code, library_codes()))
+
+
+@pytest.mark.parametrize(
+  ("code", "three"), [("fr", "fra"), ("fre", "fra"), ("fra", "fra"), ("xx", "xx"), ("ber", "ber")]
+)
+def test_every_code_in_three_letters(code, three):
+  assert in_three_letters(code) == three

@@ -42,8 +42,3 @@ def test_it_is_said_at_the_first_row():
   messages = []
   next(watched(iter([Pair("und", "und", "", "a", "b")]), (None, None), messages.append))
   assert len(messages) == 1
-
-
-def test_codes_that_are_none_are_listed_at_the_end():
-  (message,) = told(("fuv2", "eng"), ("english", "eng"), ("fuv2", "deu"))
-  assert "none of ISO 639-3: english, fuv2." in message

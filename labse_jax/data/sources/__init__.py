@@ -11,6 +11,7 @@ from typing import NamedTuple
 from labse_jax.base.errors import InputError
 from labse_jax.base.files import without_compression
 from labse_jax.base.types import PathLike
+from labse_jax.data.languages import is_wanted, standard_language
 
 # The formats that are guessed from a file's ending; any other is named by --format.
 ENDINGS = {
@@ -140,13 +141,30 @@ def stem_and_language(path: PathLike) -> tuple[str, str]:
 def two_languages(
   names: Iterable[str], source: str | None, target: str | None
 ) -> tuple[str | None, str | None]:
-  """The languages of a translation: those given, or else the first of its names; None for none."""
-  left = [name for name in names if name not in (source, target)]
-  if not source:
-    source = left.pop(0) if left else None
-  if not target:
-    target = left.pop(0) if left else None
-  return source, target
+  """The names in a translation of the languages given, or else its first ones; None for none.
+
+  A language is found however it is written: eng finds en and en-US.
+  """
+  left = list(names)
+  # A language that was given is taken before the other side's is chosen from what is left.
+  sides: list[str | None] = [None, None]
+  for side, wanted in enumerate((source, target)):
+    if wanted:
+      sides[side] = _best(left, wanted)
+      left = [name for name in left if name != sides[side]]
+  for side, wanted in enumerate((source, target)):
+    if not wanted and left:
+      sides[side] = left.pop(0)
+  return sides[0], sides[1]
+
+
+def _best(names, wanted):
+  """The name that is wanted to the letter, or else with its script, or else at all."""
+
+  def distance(name):
+    return name != wanted, standard_language(name) != standard_language(wanted)
+
+  return min((name for name in names if is_wanted(name, wanted)), key=distance, default=None)
 
 
 def _accepted(reader, name, options):

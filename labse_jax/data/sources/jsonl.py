@@ -5,6 +5,7 @@ import json
 
 from labse_jax.base.files import read_lines
 from labse_jax.base.types import PathLike
+from labse_jax.data.languages import reason_against
 from labse_jax.data.sources import Counts, Pair, two_languages
 from labse_jax.data.sources.tsv import origin_of
 
@@ -16,7 +17,8 @@ def read(
   source_language: str | None = None,
   target_language: str | None = None,
 ) -> Iterator[Pair]:
-  """Yields the Pairs of JSON lines; a line that is not such an object counts as bad.
+  """Yields the Pairs of JSON lines; a line that is not such an object counts as bad,
+  and so does one with a code that is no language.
 
   From a "translation" it takes the languages given, or else the first two.
   """
@@ -33,6 +35,10 @@ def read(
         pair = _pair(json.loads(line), origin_of(path), source_language, target_language)
       except (ValueError, RecursionError) as error:
         bad_line(number, f"not a pair of texts in JSON: {error}")
+        continue
+      bad = reason_against(pair.source_language, pair.target_language)
+      if bad:
+        bad_line(number, bad)
         continue
       counts.rows += 1
       yield pair

@@ -6,6 +6,7 @@ import itertools
 from labse_jax.base.errors import InputError
 from labse_jax.base.files import read_lines
 from labse_jax.base.types import PathLike
+from labse_jax.data.languages import UNKNOWN, is_language
 from labse_jax.data.sources import Counts, Pair, stem_and_language
 from labse_jax.data.sources.tsv import origin_of
 
@@ -26,8 +27,8 @@ def read(
   """
   if len(paths) != 2:
     raise InputError(f"Moses text is two files, source then target; {len(paths)} were given.")
-  source_language = source_language or stem_and_language(paths[0])[1] or "und"
-  target_language = target_language or stem_and_language(paths[1])[1] or "und"
+  source_language = source_language or _language(paths[0], "--source-language")
+  target_language = target_language or _language(paths[1], "--target-language")
   origin = origin_of(paths[0])
   lines = [_lines(path, counts) for path in paths]
   aligned = itertools.zip_longest(*lines, fillvalue=_END)
@@ -41,6 +42,14 @@ def read(
       yield Pair(source_language, target_language, origin, source.strip(), target.strip())
     else:
       counts.dropped["empty"] += 1
+
+
+def _language(path, flag):
+  """The language that a file's ending names; that of a file without an ending is not known."""
+  ending = stem_and_language(path)[1] or UNKNOWN
+  if not is_language(ending):
+    raise InputError(f"{path}: its ending {ending!r} is no language; {flag} names it.")
+  return ending
 
 
 def _lines(path, counts):

@@ -5,7 +5,9 @@ import pathlib
 
 from labse_jax.base.errors import InputError
 from labse_jax.base.types import PathLike
+from labse_jax.data.languages import reason_against
 from labse_jax.data.sources import Counts, Pair, two_languages
+from labse_jax.data.tfds_folders import check_features, open_folder
 
 _BATCH = 1000  # Batched reads are thirty times faster than single ones.
 
@@ -34,27 +36,46 @@ def read(
     if "train" in splits:
       splits = ["train"]
     for split in splits:
-      for example in _examples(path, builder, split):
+      for number, example in enumerate(_examples(path, builder, split)):
         counts.rows += 1
         pairs = pairs_of(example, origin=builder.name)
         if not pairs:
           counts.dropped["no such languages"] += 1
-        yield from pairs
+        for pair in pairs:
+          bad = reason_against(pair.source_language, pair.target_language)
+          if bad:
+            counts.bad_row(f"{path}:{split}:{number}", bad)
+          else:
+            yield pair
 
 
 def _builder(path):
-  import tensorflow_datasets as tfds
-
   folder = pathlib.Path(path)
-  if folder.is_dir() and not (folder / "dataset_info.json").exists():
+  if not folder.is_dir():
+    return _named(str(path))
+  if not (folder / "dataset_info.json").exists():
     raise InputError(f"{path}: not a TFDS dataset (no dataset_info.json).")
+  return open_folder(folder)
+
+
+def _named(name):
+  """The TFDS builder of a dataset in TFDS's own folders, by its name."""
+  import tensorflow_datasets as tfds
+  from tensorflow_datasets.core import naming, read_only_builder
+  from tensorflow_datasets.core.utils import error_utils
+
   try:
-    if folder.is_dir():
-      return tfds.builder_from_directory(folder)
-    return tfds.builder(str(path), file_format="array_record")
+    if naming.parse_builder_name_kwargs(name)[0].namespace:
+      raise InputError("TFDS would download its code and run it; give a folder.")
+    # TFDS has no public way to ask where it would open a dataset.
+    with error_utils.record_error_context():
+      folder = read_only_builder._find_builder_dir(name)
+    if folder:
+      check_features(folder)
+    return tfds.builder(name, file_format="array_record")
   except (tfds.core.DatasetNotFoundError, ImportError, ValueError) as error:
     reason = str(error).strip().partition("\n")[0]
-    raise InputError(f"{path}: no TFDS dataset of this folder or name ({reason}).") from error
+    raise InputError(f"{name}: no TFDS dataset of this folder or name ({reason}).") from error
 
 
 def _examples(path, builder, split):

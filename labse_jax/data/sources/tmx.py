@@ -9,7 +9,7 @@ from defusedxml.ElementTree import DefusedXMLParser, iterparse
 from labse_jax.base.errors import InputError
 from labse_jax.base.files import open_binary
 from labse_jax.base.types import PathLike
-from labse_jax.data.languages import standard_language
+from labse_jax.data.languages import is_wanted, reason_against
 from labse_jax.data.sources import Counts, Pair
 from labse_jax.data.sources.tsv import origin_of
 
@@ -30,7 +30,7 @@ def read(
   en-US. XML that is broken, or that defines entities, is an InputError with file and line.
   """
   for path in paths:
-    for unit in _units(path):
+    for number, unit in enumerate(_units(path), 1):
       counts.rows += 1
       texts = [_variant(variant) for variant in unit.iter("tuv")]
       pairs = list(_pairs(texts, source_language, target_language))
@@ -38,7 +38,11 @@ def read(
         counts.dropped["no such languages"] += 1
       counts.rows += max(0, len(pairs) - 1)
       for (source_name, source), (target_name, target) in pairs:
-        yield Pair(source_name, target_name, origin_of(path), source, target)
+        reason = reason_against(source_name, target_name)
+        if reason:
+          counts.bad_row(f"{path}: unit {number}", reason)
+        else:
+          yield Pair(source_name, target_name, origin_of(path), source, target)
 
 
 def _units(path):
@@ -85,11 +89,11 @@ def _pairs(texts, source_language, target_language):
 
   def is_source(language):
     if source_language is not None:
-      return _same(language, source_language)
-    return not (target_language and _same(language, target_language))
+      return is_wanted(language, source_language)
+    return not (target_language and is_wanted(language, target_language))
 
   def is_target(language):
-    return target_language is None or _same(language, target_language)
+    return target_language is None or is_wanted(language, target_language)
 
   sources = [place for place, (language, _) in enumerate(texts) if is_source(language)]
   if not sources:
@@ -97,15 +101,3 @@ def _pairs(texts, source_language, target_language):
   for place, (language, _) in enumerate(texts):
     if place != sources[0] and is_target(language):
       yield texts[sources[0]], texts[place]
-
-
-def _same(language: str, wanted: str) -> bool:
-  """Whether a unit's language is the one wanted; "en" wants every English."""
-  if "-" in wanted.replace("_", "-"):
-    return language.lower().replace("_", "-") == wanted.lower().replace("_", "-")
-  return _primary(language) == _primary(wanted)
-
-
-def _primary(language: str) -> str:
-  primary = language.lower().replace("_", "-").partition("-")[0]
-  return standard_language(primary).partition("-")[0]

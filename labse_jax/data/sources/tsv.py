@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator
 from labse_jax.base.errors import InputError
 from labse_jax.base.files import read_lines
 from labse_jax.base.types import PathLike
+from labse_jax.data.languages import reason_against
 from labse_jax.data.sources import ORDER_OF_COLUMNS, Counts, Pair
 
 
@@ -18,9 +19,9 @@ def read(
 ) -> Iterator[Pair]:
   """Yields the Pairs of TSV files. `columns` names their columns, "-" one to skip.
 
-  A line with another number of columns, an empty side or bytes that are not UTF-8 is counted as
-  bad and skipped. A first line that has just these names is a header; it is dropped and counted.
-  A language without a column is the one given.
+  A line with another number of columns, an empty side, a code that is no language or bytes that are
+  not UTF-8 is counted as bad and skipped. A first line that has just these names is a header; it
+  is dropped and counted. A language without a column is the one given.
   """
   places, width = _places(columns)
   for path in paths:
@@ -42,11 +43,19 @@ def read(
         counts.dropped["header"] += 1
         continue
       pair = constant._replace(**named)
-      if pair.source and pair.target:
-        yield pair
+      bad = _reason_against(pair)
+      if bad:
+        counts.bad_row(f"{path}:{number}", bad)
       else:
-        side = "target" if pair.source else "source"
-        counts.bad_row(f"{path}:{number}", f"the {side} is empty.")
+        yield pair
+
+
+def _reason_against(pair):
+  if not pair.source:
+    return "the source is empty."
+  if not pair.target:
+    return "the target is empty."
+  return reason_against(pair.source_language, pair.target_language)
 
 
 def origin_of(path: PathLike) -> str:

@@ -42,3 +42,12 @@ def test_unequal_files_name_both_lengths(tmp_path, german, english, numbers):
 def test_two_files_are_needed(tmp_path):
   with pytest.raises(InputError, match="two files"):
     list(read(write(tmp_path, b"", b"")[:1], counts=Counts(), format="moses"))
+
+
+def test_an_ending_that_is_no_language_is_told(tmp_path):
+  paths = [tmp_path / "x.deu", tmp_path / "x.english"]
+  for path in paths:
+    path.write_text("word\n", "utf-8")
+  with pytest.raises(InputError, match=r"x\.english: its ending .* --target-language names it"):
+    list(read(paths, counts=Counts()))
+  assert len(list(read(paths, counts=Counts(), target_language="eng"))) == 1

@@ -35,6 +35,7 @@ def test_a_translation_feature(tmp_path):
   assert read_all(path)[0] == [Pair("de", "en", "tiny", "eins", "one")]
   pairs, counts = read_all(path, source_language="en", target_language="fr")
   assert pairs == [Pair("en", "fr", "tiny", "one", "un")] and counts.rows == 1
+  assert read_all(path, source_language="eng", target_language="fre")[0] == pairs
   pairs, counts = read_all(path, source_language="it")
   assert not pairs and counts.dropped["no such languages"] == 1
 
@@ -55,6 +56,18 @@ def test_texts_named_source_and_target(tmp_path):
   read, counts = read_all(tmp_path / "d")
   assert read == pairs and counts.rows == 1001
   assert "tensorflow" not in sys.modules
+
+
+def test_a_code_that_is_none_is_a_bad_row(tmp_path):
+  import tensorflow_datasets as tfds
+
+  names = ("source", "target", "target_language")
+  features = tfds.features.FeaturesDict(dict.fromkeys(names, tfds.features.Text()))
+  rows = [dict(zip(names, ("one", "eins", code), strict=True)) for code in ("DEU", "fuv2")]
+  path = build(tmp_path, features, rows)
+  pairs, counts = read_all(path)
+  assert [pair[:2] for pair in pairs] == [("und", "DEU")] and (counts.rows, counts.bad) == (2, 1)
+  assert counts.first_bad == [f"{path}:test:1: 'fuv2' is no language code of ISO 639."]
 
 
 def test_what_is_no_such_dataset_is_told(tmp_path):

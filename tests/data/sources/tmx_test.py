@@ -39,6 +39,8 @@ def test_the_first_variant_is_paired_with_the_others(tmp_path):
     ("fr", None, [("FR", "en-US"), ("FR", "de")]),
     (None, "en", [("de", "en-US")]),
     ("en-GB", "de", []),
+    ("eng-us", "ger", [("en-US", "de")]),
+    ("fr-Latn", "ENG", [("FR", "en-US")]),
     ("en", "it", []),
   ],
 )
@@ -79,3 +81,11 @@ def test_memory_does_not_grow_with_the_file(tmp_path):
     return size
 
   assert peak(4000) < 2 * peak(500)
+
+
+def test_a_code_that_is_none_is_a_bad_row_of_its_unit(tmp_path):
+  text = HEAD + UNIT + UNIT.replace('"FR"', '"fuv2"') + TAIL
+  pairs, counts = read_text(tmp_path, text)
+  assert [pair[1] for pair in pairs] == ["de", "FR", "de"] and (counts.rows, counts.bad) == (4, 1)
+  place = f"{tmp_path}/a.tmx: unit 2"
+  assert counts.first_bad == [f"{place}: 'fuv2' is no language code of ISO 639."]

@@ -42,7 +42,7 @@ def test_columns_name_their_order_and_pass_over(tmp_path):
 def test_a_header_of_the_columns_names_is_dropped_and_counted(tmp_path, columns):
   header, row = FIVE.replace(",", "\t"), "eng\tdeu\tbook\tsource\ttarget"
   for name in ("a.tsv", "b.tsv"):  # Only a first line is a header, in each file.
-    lines = [header, row, header.replace("source_language", "eng")]
+    lines = [header, row, header.replace("source_language\ttarget_language", "eng\tdeu")]
     (tmp_path / name).write_text("\ufeff" + "\n".join(lines) + "\n", "utf-8")
   pairs, counts = read_all(tmp_path / "a.tsv", tmp_path / "b.tsv", columns=columns)
   assert [pair[3:] for pair in pairs] == [("source", "target")] * 4
@@ -107,3 +107,11 @@ def test_an_option_of_another_format_is_refused(tmp_path):
   (tmp_path / "a.jsonl").write_text("")
   with pytest.raises(InputError, match="--columns does not apply to the format 'jsonl'"):
     read_all(tmp_path / "a.jsonl", columns="source,target")
+
+
+def test_a_code_that_is_none_is_a_bad_row(tmp_path):
+  path = tmp_path / "a.tsv"
+  path.write_text("eng-GB\tone\tdeu\teins\neng\ttwo\tfuv2\tbee\n", "utf-8")
+  pairs, counts = read_all(path, columns="source_language,source,target_language,target")
+  assert [pair[:2] for pair in pairs] == [("eng-GB", "deu")] and (counts.rows, counts.bad) == (2, 1)
+  assert counts.first_bad == [f"{path}:2: 'fuv2' is no language code of ISO 639."]
