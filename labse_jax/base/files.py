@@ -124,28 +124,36 @@ def read_lines(
 
   Bytes that are not UTF-8 raise InputError with file and line number; with `on_bad`, it is called
   with (number, reason) instead and the line left out, or given as None if `keep_bad`; if `latin`,
-  the line is taken for Latin-1.
+  the line is taken for Latin-1. A NUL is treated as bytes that are not UTF-8, also if `latin`: it
+  is no character of a text, and UTF-16 has one in nearly every line.
   Only "\\n" ends a line: str.splitlines would also cut at characters that stand inside sentences.
   """
   with open_binary(path) as file:
     for number, raw in enumerate(io.BufferedReader(file, 1 << 20), 1):
       if number <= skip:
         continue
-      line: str | None
-      try:
-        line = raw.decode("utf-8-sig" if number == 1 else "utf-8").rstrip("\r\n")
-      except UnicodeDecodeError as error:
-        reason = f"not UTF-8 (byte {error.start + 1} of the line)."
-        if latin:
-          line = raw.decode("latin-1").rstrip("\r\n")
-        elif on_bad is None:
-          raise InputError(f"{path}:{number}: {reason}") from error
-        else:
-          on_bad(number, reason)
-          if not keep_bad:
-            continue
-          line = None
+      line, reason = _decoded(raw, first=number == 1, latin=latin)
+      if reason is not None:
+        if on_bad is None:
+          raise InputError(f"{path}:{number}: {reason}")
+        on_bad(number, reason)
+        if not keep_bad:
+          continue
       yield number, line
+
+
+def _decoded(raw: bytes, *, first: bool, latin: bool) -> tuple[str | None, str | None]:
+  """Returns (the text of a line, None), or (None, what is wrong with its bytes)."""
+  place = raw.find(b"\0") + 1
+  if place:
+    return None, f"is no text: it has a NUL (byte {place} of the line). Convert UTF-16 to UTF-8."
+  try:
+    text = raw.decode("utf-8-sig" if first else "utf-8")
+  except UnicodeDecodeError as error:
+    if not latin:
+      return None, f"not UTF-8 (byte {error.start + 1} of the line)."
+    text = raw.decode("latin-1")
+  return text.rstrip("\r\n"), None
 
 
 @typing.overload

@@ -3,6 +3,7 @@ import gzip
 import lzma
 import os
 import pathlib
+import re
 
 import pytest
 import zstandard
@@ -58,6 +59,40 @@ def test_bytes_that_are_not_utf8(tmp_path):
   assert left == [(1, "good"), (3, "last")] and bad[0][0] == 2
   assert list(read_lines(path, on_bad=lambda *_: None, keep_bad=True))[1] == (2, None)
   assert list(read_lines(path, latin=True)) == [(1, "good"), (2, "ab\xff"), (3, "last")]
+
+
+@pytest.mark.parametrize(
+  ("raw", "place"),
+  [
+    (
+      "eins\nzwei\ndrei\n".encode("utf-16-le"),
+      "a.txt:1: is no text: it has a NUL (byte 2 of the line)",
+    ),
+    (
+      "eins\nzwei\ndrei\n".encode("utf-16-be"),
+      "a.txt:1: is no text: it has a NUL (byte 1 of the line)",
+    ),
+    (b"good\nb\0d\nlast", "a.txt:2: is no text: it has a NUL (byte 2 of the line)"),
+  ],
+  ids=["utf-16-le", "utf-16-be", "one"],
+)
+@pytest.mark.parametrize("latin", [False, True])
+def test_a_nul_is_no_text(tmp_path, raw, place, latin):
+  path = tmp_path / "a.txt"
+  path.write_bytes(raw)
+  message = re.escape(f"{place}. Convert UTF-16 to UTF-8.")
+  with pytest.raises(InputError, match=message):
+    list(read_lines(path, latin=latin))
+
+
+def test_a_line_with_a_nul_may_be_left_out(tmp_path):
+  path = tmp_path / "a.txt"
+  path.write_bytes(b"good\nb\0d\nlast")
+  bad = []
+  left = list(read_lines(path, on_bad=lambda *found: bad.append(found)))
+  assert left == [(1, "good"), (3, "last")]
+  assert bad == [(2, "is no text: it has a NUL (byte 2 of the line). Convert UTF-16 to UTF-8.")]
+  assert list(read_lines(path, on_bad=lambda *_: None, keep_bad=True))[1] == (2, None)
 
 
 def test_missing_files_and_folders_are_told(tmp_path):
