@@ -4,6 +4,7 @@ import lzma
 import os
 import pathlib
 import re
+import stat
 
 import pytest
 import zstandard
@@ -130,6 +131,34 @@ def test_a_file_is_replaced_at_the_end_or_not_at_all(tmp_path):
     raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
   assert path.read_text() == "first" and caught.value.filename == str(path)
   assert os.listdir(path.parent) == ["a.txt"]
+
+
+def test_a_pipe_is_not_replaced(tmp_path):
+  pipe = tmp_path / "a.txt"
+  os.mkfifo(pipe)
+  with pytest.raises(InputError, match=r"a\.txt: is a pipe; a file is needed"), replacing(pipe):
+    pass
+  assert pipe.is_fifo() and os.listdir(tmp_path) == ["a.txt"]
+
+
+def test_a_device_is_not_replaced(tmp_path):
+  device = tmp_path / "a.txt"
+  try:
+    os.mknod(device, stat.S_IFCHR | 0o600, os.makedev(1, 3))  # As /dev/null is.
+  except PermissionError:
+    pytest.skip("only root makes devices")
+  (tmp_path / "link").symlink_to(device)
+  for path in (device, tmp_path / "link"):
+    with pytest.raises(InputError, match="is a device; a file is needed"), replacing(path):
+      pass
+  assert device.is_char_device() and (tmp_path / "link").is_symlink()
+
+
+@pytest.mark.parametrize("path", ["/dev/stdout", "/dev/fd/1", "/proc/self/fd/1", "/dev/none.txt"])
+def test_nothing_is_written_among_devices(path):
+  # The check alone is called: it writes nothing, even where it is wrong.
+  with pytest.raises(InputError, match=f"{path}: is a (device|pipe)|is in a folder of devices"):
+    files.check_place(path)
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt(), OSError(errno.ENOSPC, "full")])
