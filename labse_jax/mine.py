@@ -43,7 +43,7 @@ def main(argv: Sequence[str]) -> int:
   score = MarginScore(k=args.k, margin=args.margin, search=search)
   encoding = load_encoding(args.model, dtype=args.dtype, prompt=args.prompt)
   # The vectors stay beside the output until all is written, for a run that goes on.
-  with vectors_beside(args.output, paths, (x, y), encoding, score_only=args.score_only) as vectors:
+  with vectors_beside(args.output, (x, y), encoding, score_only=args.score_only) as vectors:
     found = _found(
       (x, y, vectors, score),
       score_only=args.score_only,

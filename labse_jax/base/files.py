@@ -19,6 +19,8 @@ from labse_jax.base.errors import InputError
 from labse_jax.base.types import PathLike
 
 COMPRESSIONS = (".gz", ".xz", ".zst")
+DEVICES = ("/dev", "/dev/fd")
+OPEN_FILES = "/proc"  # /dev/fd/1 is here: the file that standard output goes to.
 DAMAGED = (EOFError, gzip.BadGzipFile, lzma.LZMAError, zlib.error, zstandard.ZstdError)
 
 Kind = typing.TypeVar("Kind")
@@ -124,28 +126,36 @@ def read_lines(
 
   Bytes that are not UTF-8 raise InputError with file and line number; with `on_bad`, it is called
   with (number, reason) instead and the line left out, or given as None if `keep_bad`; if `latin`,
-  the line is taken for Latin-1.
+  the line is taken for Latin-1. A NUL is treated as bytes that are not UTF-8, also if `latin`: it
+  is no character of a text, and UTF-16 has one in nearly every line.
   Only "\\n" ends a line: str.splitlines would also cut at characters that stand inside sentences.
   """
   with open_binary(path) as file:
     for number, raw in enumerate(io.BufferedReader(file, 1 << 20), 1):
       if number <= skip:
         continue
-      line: str | None
-      try:
-        line = raw.decode("utf-8-sig" if number == 1 else "utf-8").rstrip("\r\n")
-      except UnicodeDecodeError as error:
-        reason = f"not UTF-8 (byte {error.start + 1} of the line)."
-        if latin:
-          line = raw.decode("latin-1").rstrip("\r\n")
-        elif on_bad is None:
-          raise InputError(f"{path}:{number}: {reason}") from error
-        else:
-          on_bad(number, reason)
-          if not keep_bad:
-            continue
-          line = None
+      line, reason = _decoded(raw, first=number == 1, latin=latin)
+      if reason is not None:
+        if on_bad is None:
+          raise InputError(f"{path}:{number}: {reason}")
+        on_bad(number, reason)
+        if not keep_bad:
+          continue
       yield number, line
+
+
+def _decoded(raw: bytes, *, first: bool, latin: bool) -> tuple[str | None, str | None]:
+  """Returns (the text of a line, None), or (None, what is wrong with its bytes)."""
+  place = raw.find(b"\0") + 1
+  if place:
+    return None, f"is no text: it has a NUL (byte {place} of the line). Convert UTF-16 to UTF-8."
+  try:
+    text = raw.decode("utf-8-sig" if first else "utf-8")
+  except UnicodeDecodeError as error:
+    if not latin:
+      return None, f"not UTF-8 (byte {error.start + 1} of the line)."
+    text = raw.decode("latin-1")
+  return text.rstrip("\r\n"), None
 
 
 @typing.overload
@@ -189,8 +199,12 @@ def replacing(
 
 @contextlib.contextmanager
 def replacing(path: PathLike, mode: str = "w") -> Iterator[typing.IO[Any]]:
-  """Opens a neighbour of `path` for writing and moves it into place once all was written."""
+  """Opens a neighbour of `path` for writing and moves it into place once all was written.
+
+  Raises InputError where `path` is a folder or a device.
+  """
   path = pathlib.Path(path)
+  check_place(path)
   path.parent.mkdir(parents=True, exist_ok=True)
   partial = path.with_name(path.name + ".partial")
   encoding = None if "b" in mode else "utf-8"
@@ -258,10 +272,16 @@ def check_paths(inputs: Iterable[PathLike], output: PathLike, *, marker: str) ->
   for path in map(pathlib.Path, inputs):
     if not path.exists():
       raise InputError(f"{path}: no such file or folder.")
-    if not (path.is_file() or path.is_dir()):
+    if is_pipe(path):
       raise InputError(f"{path}: is read more than once; a file on disk is needed.")
     if path.resolve().is_relative_to(output.resolve()):
       raise InputError(f"{output}: is, or holds, the input {path}; name another folder.")
+
+
+def is_pipe(path: PathLike) -> bool:
+  """Whether `path` is a pipe or a device: what is read from it is gone then."""
+  path = pathlib.Path(path)
+  return path.exists() and not path.is_file() and not path.is_dir()
 
 
 def check_outputs(outputs: Sequence[PathLike], inputs: Iterable[PathLike]) -> None:
@@ -274,12 +294,26 @@ def check_outputs(outputs: Sequence[PathLike], inputs: Iterable[PathLike]) -> No
     if path.suffix in COMPRESSIONS:
       plain = without_compression(path)
       raise InputError(f"{path}: outputs are not compressed; write {plain}, and compress that.")
-    if path.exists() and not path.is_file():  # It would be replaced, even if it is a device.
-      raise InputError(f"{path}: is a {'folder' if path.is_dir() else 'device'}; a file is needed.")
+    check_place(path)
     if path.resolve() in inputs:
       raise InputError(f"{path}: is an input; name another file for the output.")
     if path.resolve() in {pathlib.Path(other).resolve() for other in outputs[:place]}:
       raise InputError(f"{path}: is named for two outputs; each needs a file of its own.")
+
+
+def check_place(path: PathLike) -> None:
+  """Raises InputError where a file to be written would replace a folder or a device.
+
+  Nothing is written among devices at all: /dev/stdout is a link, which would be replaced itself.
+  """
+  path = pathlib.Path(path)
+  if path.is_dir():
+    raise InputError(f"{path}: is a folder; a file is needed.")
+  if is_pipe(path):
+    raise InputError(f"{path}: is a {'pipe' if path.is_fifo() else 'device'}; a file is needed.")
+  parent = path.parent.resolve()
+  if str(parent) in DEVICES or parent.is_relative_to(OPEN_FILES):
+    raise InputError(f"{path}: is in a folder of devices; name a file elsewhere.")
 
 
 def without_compression(path: PathLike) -> pathlib.Path:

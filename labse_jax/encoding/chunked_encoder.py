@@ -12,7 +12,7 @@ from labse_jax.encoding.encoder_settings import EncoderSettings, checked_count
 from labse_jax.encoding.packed_forward import TOKENS_PER_DEVICE, PackedForward
 from labse_jax.encoding.texts import listed
 from labse_jax.models.heads import SentenceModel
-from labse_jax.neighbours.unit_vectors import unit
+from labse_jax.neighbours.unit_vectors import check_finite, unit
 from labse_jax.tokenizer.tokenizer import Tokenizer
 
 CHUNK = 2048  # Sentences that are packed together.
@@ -66,6 +66,7 @@ class ChunkedEncoder(EncoderSettings):
     """As `encode` with a list; returns (vectors [N, D], how many of the sentences were cut).
 
     `moved` is called with how many more sentences are done; without it a bar of its own is moved.
+    Raises InputError where a vector is not finite.
     """
     sentences = listed("encode", sentences)
     checked_count("batch_size", batch_size)
@@ -79,12 +80,15 @@ class ChunkedEncoder(EncoderSettings):
       for start in range(0, len(sentences), chunk_size):
         chunk = sentences[start : start + chunk_size]
         tokens, chunk_cut, longest = self._ids([prompt + sentence for sentence in chunk])
-        vectors_ND[start : start + chunk_size] = self._packed.vectors(
+        chunk_ND = self._packed.vectors(
           tokens,
           longest=longest,
           tokens_per_device=tokens_per_device,
           moved=moved or bar.update,
         )
+        # The weights were finite when they were read. Yet they may be so large that this is not.
+        check_finite(chunk_ND, chunk)
+        vectors_ND[start : start + chunk_size] = chunk_ND
         cut += chunk_cut
     # Cut first: only then are the dimensions that are kept of length 1.
     vectors_ND = vectors_ND[:, : truncate_dim or self.truncate_dim]

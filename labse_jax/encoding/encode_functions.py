@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from labse_jax.base.errors import InputError
 from labse_jax.base.types import Encode, PathLike
 from labse_jax.encoding import vector_files
+from labse_jax.neighbours.unit_vectors import check_finite
 
 if TYPE_CHECKING:  # Late where it runs: `--help` does not wait for JAX.
   from tqdm import tqdm
@@ -67,10 +67,7 @@ def encode_distinct(
       distinct.update(dict.fromkeys(side))
   texts = list(distinct)
   vectors_ND = np.asarray(encode(texts), np.float32)
-  finite_N = np.isfinite(vectors_ND).all(axis=1)
-  if not finite_N.all():
-    bad = texts[int(np.argmin(finite_N))]
-    raise InputError(f"The model's vector of {bad!r} is not finite: its weights are damaged.")
+  check_finite(vectors_ND, texts)
   row_of = {text: row for row, text in enumerate(texts)}
   return row_of, vectors_ND
 

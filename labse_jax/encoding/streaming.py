@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 import io
-import itertools
 import json
 import os
 import pathlib
@@ -10,9 +9,9 @@ import pathlib
 import numpy as np
 
 from labse_jax.base import console, files, interrupts
-from labse_jax.base.errors import InputError
 from labse_jax.base.types import PathLike
 from labse_jax.encoding import vector_files
+from labse_jax.encoding.counted_lines import counted_lines
 from labse_jax.encoding.sentence_encoder import SentenceEncoder
 
 FLOAT_BYTES = 4
@@ -33,55 +32,48 @@ def encode_file(
   Vectors gather in `output`.partial, beside a note that says what they are vectors of; `identity`
   names the model and its settings. A partial file of another input or model is started over, which
   is said. A run that goes on where one was killed writes the same bytes: both work in the same
-  chunks. `progress` draws a bar; None draws it on a terminal.
+  chunks. A pipe is first copied to a file beside `output`. `progress` draws a bar; None draws it on
+  a terminal. Raises InputError where the source changes meanwhile.
   """
   source = pathlib.Path(source)
   output = pathlib.Path(output)
   vector_files.check_output(output, source)
   prompt = encoder.prompt_of(prompt)  # Also checked, before there is a partial file.
+  with files.naming(output), counted_lines(source, output) as lines:
+    cuts = _encode(encoder, lines, output, identity=identity, prompt=prompt, progress=progress)
+    encoder.say_cut(sum(cuts), lines.count)
+    return lines.count, sum(cuts)
+
+
+def _encode(encoder, counted, output, *, identity, prompt, progress):
+  """Writes the vectors of CountedLines; returns how many sentences of each chunk were cut."""
   partial = output.with_name(output.name + ".partial")
   note = output.with_name(output.name + ".partial.note")
-  # The header of a .npy file says how many rows follow, so the lines are counted first.
-  lines = sum(1 for _ in files.read_lines(source))
-  if not lines:
-    raise InputError(f"{source}: is empty; there is nothing to encode.")
   chunk_size = encoder.chunk_size()
-  about = _about(source, {**identity, "chunk": chunk_size})
-  with files.naming(output):
-    cuts = _resume(partial, note, about, (lines, encoder.dimension), chunk_size)
+  about = json.dumps(counted.identity() | {**identity, "chunk": chunk_size}) + "\n"
+  # The header of a .npy file says how many rows follow.
+  lines = counted.count
+  cuts = _resume(partial, note, about, (lines, encoder.dimension), chunk_size)
 
-    def done():
-      return min(len(cuts) * chunk_size, lines)
+  def done():
+    return min(len(cuts) * chunk_size, lines)
 
-    with (
-      interrupts.kept(lambda: f"{done():,} of {lines:,} lines are kept. {GOES_ON}"),
-      open(partial, "ab") as vectors,
-      open(note, "a", encoding="utf-8") as log,
-      console.progress(unit="lines", total=lines, initial=done(), shown=progress) as bar,
-    ):
-      for chunk in _chunks(files.read_lines(source, skip=done()), chunk_size):
-        vectors_ND, cut = encoder.encode_counted(
-          chunk, prompt=prompt, normalize_embeddings=True, moved=bar.update
-        )
-        _append(vectors, log, vectors_ND, cut)
-        cuts.append(cut)
-      os.fsync(vectors.fileno())
-    os.replace(partial, output)
+  with (
+    interrupts.kept(lambda: f"{done():,} of {lines:,} lines are kept. {GOES_ON}"),
+    open(partial, "ab") as vectors,
+    open(note, "a", encoding="utf-8") as log,
+    console.progress(unit="lines", total=lines, initial=done(), shown=progress) as bar,
+  ):
+    for chunk in counted.chunks(chunk_size, skip=done()):
+      vectors_ND, cut = encoder.encode_counted(
+        chunk, prompt=prompt, normalize_embeddings=True, moved=bar.update
+      )
+      _append(vectors, log, vectors_ND, cut)
+      cuts.append(cut)
+    os.fsync(vectors.fileno())
+  os.replace(partial, output)
   note.unlink()
-  encoder.say_cut(sum(cuts), lines)
-  return lines, sum(cuts)
-
-
-def _about(source, identity):
-  """The line that tells whether a partial file is of the same input, model and chunks."""
-  stat = source.stat()
-  about = {
-    "input": str(source.resolve()),
-    "size": stat.st_size,
-    "modified": stat.st_mtime_ns,
-    **identity,
-  }
-  return json.dumps(about) + "\n"
+  return cuts
 
 
 def _resume(partial, note, about, shape, chunk_size):
@@ -139,8 +131,3 @@ def _whole_chunks(size, shape, chunk_size):
 def _cuts(lines):
   """The numbers of a note, without a last line that a killed run has torn."""
   return [int(line) for line in lines if line.endswith("\n")]
-
-
-def _chunks(numbered_lines, chunk_size):
-  while chunk := list(itertools.islice(numbered_lines, chunk_size)):
-    yield [line for _, line in chunk]

@@ -7,7 +7,7 @@ import zipfile
 import numpy as np
 
 from labse_jax.base.errors import InputError
-from labse_jax.base.files import COMPRESSIONS, read_lines, replacing
+from labse_jax.base.files import COMPRESSIONS, check_place, read_lines, replacing
 from labse_jax.base.types import Encode, PathLike
 from labse_jax.neighbours.unit_vectors import unit
 
@@ -26,8 +26,7 @@ def check_output(path: PathLike, source: PathLike) -> None:
   """
   path = pathlib.Path(path)
   source = pathlib.Path(source)
-  if path.is_dir():
-    raise InputError(f"{path}: is a folder; --output names a .npy file.")
+  check_place(path)
   if source.exists() and path.exists() and source.samefile(path):
     raise InputError(f"{path}: is the input; name another file for the vectors.")
   if not is_stored(path):

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 import contextlib
 import dataclasses
+import hashlib
 import pathlib
 import shutil
 from typing import Any
@@ -46,7 +47,6 @@ def folder_of(output: PathLike) -> pathlib.Path:
 @contextlib.contextmanager
 def vectors_beside(
   output: PathLike,
-  paths: Sequence[PathLike],
   texts: Sequence[Text],
   encoding: Encoding,
   *,
@@ -54,9 +54,8 @@ def vectors_beside(
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
   """Gives the unit vectors of two Texts, mapped into memory; removes them if the block ends well.
 
-  `paths` are the files that the texts were read from, with blank lines if `score_only`. If a run of
-  the same inputs and settings was killed, this one goes on with the vectors that it left beside
-  `output`.
+  With `score_only`, the texts were read with their blank lines. If a run of the same texts and
+  settings was killed, this one goes on with the vectors that it left beside `output`.
   """
   folder = folder_of(output)
   files.check_replaceable(folder, marker=MARKER)
@@ -65,7 +64,8 @@ def vectors_beside(
     "precision": encoding.dtype,
     "prompt": encoding.prompt,
   }
-  _begin(folder, identity | _inputs(paths) | {"score_only": score_only})
+  hashes = {side: _hash(text) for side, text in zip(SIDES, texts, strict=True)}
+  _begin(folder, identity | hashes | {"score_only": score_only})
   maps = []
   for side, text in zip(SIDES, texts, strict=True):
     lines = folder / f"{side}.txt"
@@ -82,20 +82,23 @@ def vectors_beside(
 
 
 def _begin(folder: pathlib.Path, about: dict[str, Any]) -> None:
-  """Empties the folder, unless its vectors have the same inputs and settings."""
+  """Empties the folder, unless its vectors have the same texts and settings."""
   if files.read_json(folder / MARKER, {}) == about:
     return
   with files.replacing_folder(folder, marker=MARKER) as partial:
     files.write_json(partial / MARKER, about)
 
 
-def _inputs(paths: Sequence[PathLike]) -> dict[str, list[Any]]:
-  """What changes with each side's file: {side: [path, size, time]}."""
-  about = {}
-  for side, path in zip(SIDES, paths, strict=True):
-    stat = pathlib.Path(path).stat()
-    about[side] = [str(pathlib.Path(path).resolve()), stat.st_size, stat.st_mtime_ns]
-  return about
+def _hash(text: Text) -> str:
+  """A hash of the distinct lines of a Text.
+
+  The size and time of its file would not do: a file may change after it was read, and a pipe has
+  another time at each run.
+  """
+  digest = hashlib.blake2b(digest_size=16)
+  for line in text.lines:
+    digest.update(f"{line}\n".encode())
+  return digest.hexdigest()
 
 
 def _write_lines(path: pathlib.Path, text: Text) -> None:

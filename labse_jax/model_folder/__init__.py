@@ -13,7 +13,7 @@ from labse_jax.base.files import read_json, write_json
 from labse_jax.base.types import Params, PathLike
 from labse_jax.model_folder import card, prompts, sentence_modules, transformers_config, weights
 from labse_jax.model_folder.hub import located
-from labse_jax.model_folder.tensor_file import FLOATS, Tensors, save
+from labse_jax.model_folder.tensor_file import FLOATS, Tensors, is_finite, save
 from labse_jax.model_folder.tensor_names import NAMES, POOLER, TABLE
 from labse_jax.tokenizer import settings as tokenizer_settings
 from labse_jax.tokenizer.files import tokenizer_file
@@ -162,7 +162,7 @@ def _write_encoder(folder, content, pad):
   stored = DTYPES[content.dtype]
   for name, value in tensors.items():
     if value.dtype != np.int8:
-      tensors[name] = value.astype(stored, copy=False)
+      tensors[name] = _cast(name, value, stored)
   save(tensors, folder / "model.safetensors")
 
   dtype = np.dtype(stored).name
@@ -170,6 +170,16 @@ def _write_encoder(folder, content, pad):
   if content.dtype == INT8_ROWS:  # Or transformers would open it, with a table of random rows.
     config["quantization_config"] = {"quant_method": INT8_ROWS}
   write_json(folder / "config.json", config)
+
+
+def _cast(name, value, dtype):
+  """A tensor as another type; InputError where it holds larger numbers than that type has."""
+  with np.errstate(over="ignore"):  # It is said below, and as an error.
+    cast = value.astype(dtype, copy=False)
+  if cast is not value and is_finite(value) and not is_finite(cast):
+    dtype = np.dtype(dtype).name
+    raise InputError(f"{name} has a value that is too large for {dtype}; store it as float32.")
+  return cast
 
 
 def _pooler(content, kind):

@@ -25,6 +25,7 @@ FLOATS: dict[str, type[np.generic]] = {
 }
 DTYPES = FLOATS | {"I8": np.int8}
 BLOCK = 1 << 24  # Values that are converted at a time.
+CHECKED = 1 << 16  # Values that are looked at at a time: few enough for a processor's cache.
 ALIGNMENT = 64  # In bytes. JAX takes an array of the host without a copy where it begins so.
 OVERSIZE = 8  # A model that is so many times its file has a wrong config, and may fit no memory.
 
@@ -35,6 +36,19 @@ def aligned(shape: Sequence[int], dtype: DTypeLike = np.float32) -> np.ndarray:
   raw = np.empty(size + ALIGNMENT, np.uint8)
   start = -raw.ctypes.data % ALIGNMENT
   return raw[start : start + size].view(dtype).reshape(shape)
+
+
+def is_finite(values: np.ndarray) -> bool:
+  """Whether no value is NaN or infinite. For 470 MB of float32 this takes a tenth of a second."""
+  flat = values.reshape(-1)
+  parts = (flat[first : first + CHECKED] for first in range(0, len(flat), CHECKED))
+  return all(np.isfinite(part).all() for part in parts)
+
+
+def check_finite(path: pathlib.Path, name: str, values: np.ndarray) -> None:
+  """Raises InputError where a value of the tensor `name`, which `path` holds, is not finite."""
+  if not is_finite(values):
+    raise InputError(f"{path}: {name} has a value that is not finite; the weights are damaged.")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -59,8 +73,9 @@ S = TypeVar("S", bound=Stored)
 class TensorSource(abc.ABC, Generic[S]):
   """The tensors of a model by their names; `path` is for messages.
 
-  `fill(name, out)` reads one into an array of float32. `finish` raises for the tensors that were
-  missing, had another shape, or were never asked for; one message names them all.
+  `fill(name, out)` reads one into an array of float32, and raises where a value is not finite.
+  `finish` raises for the tensors that were missing, had another shape, or were never asked for; one
+  message names them all.
   """
 
   def __init__(self, path: pathlib.Path) -> None:
@@ -150,16 +165,16 @@ class Tensors(TensorSource[Place]):
     if place.shape != out.shape or place.kind not in kinds:
       self.wrong.append(f"{name} is {place.kind} {place.shape}; {kinds[0]} {out.shape} is needed")
     elif out.flags.c_contiguous:
-      _read(place, out)
+      _read(name, place, out)
     else:
       # Bytes can only be read into memory that has no gaps.
       whole = np.empty(place.shape, np.float32)
-      _read(place, whole)
+      _read(name, place, whole)
       out[...] = whole
     return out
 
 
-def _read(place, out):
+def _read(name, place, out):
   """Reads a tensor into `out`, contiguous and float32."""
   flat = out.reshape(-1)
   dtype = DTYPES[place.kind]
@@ -176,13 +191,20 @@ def _read(place, out):
         got += len(part)
   if got != len(flat):
     raise InputError(f"{place.path}: ends in the middle of a tensor.")
+  check_finite(place.path, name, flat)
 
 
 def save(tensors: Mapping[str, np.ndarray], path: pathlib.Path) -> None:
-  """Writes a safetensors file as PyTorch's users expect it, with the usual file permissions."""
+  """Writes a safetensors file as PyTorch's users expect it, with the usual file permissions.
+
+  Raises FloatingPointError where a value is NaN or infinite, as after a training that diverged.
+  """
+  contiguous = {name: np.ascontiguousarray(tensor) for name, tensor in tensors.items()}
+  for name, tensor in contiguous.items():
+    if not is_finite(tensor):
+      raise FloatingPointError(f"{name} has a value that is not finite; no model is written.")
   path.touch()
   mode = path.stat().st_mode
-  contiguous = {name: np.ascontiguousarray(tensor) for name, tensor in tensors.items()}
   save_file(contiguous, path, metadata={"format": "pt"})
   path.chmod(mode)  # The library makes a file that only its owner may read.
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from labse_jax.base.types import Params
-from labse_jax.model_folder.tensor_file import Tensors, TensorSource, aligned
+from labse_jax.model_folder.tensor_file import Tensors, TensorSource, aligned, check_finite
 from labse_jax.model_folder.tensor_names import (
   OLD_NAMES,
   POOLER,
@@ -196,7 +196,9 @@ def _fill_from_int8(tensors, prefix, table_VD):
   rows, scales = ROWS_INT8
   scale_V = tensors.fill(prefix + scales, aligned(table_VD.shape[:1]))
   tensors.fill(prefix + rows, table_VD, kinds=("I8",))
-  table_VD *= scale_V[:, None]
+  with np.errstate(over="ignore"):  # It is said below, and as an error.
+    table_VD *= scale_V[:, None]
+  check_finite(tensors.path, prefix + rows, table_VD)
 
 
 def quantised(table_VD: np.ndarray) -> dict[str, np.ndarray]:

@@ -60,6 +60,10 @@ class Store:
     for number in np.unique(shard_N):
       here_N = shard_N == number
       vectors_N2P[here_N] = self._open(int(number))[row_N[here_N]]
+    if not np.isfinite(vectors_N2P).all():
+      raise InputError(
+        f"{self.folder}: has a vector that is not finite; remove the folder to make them anew."
+      )
     return vectors_N2P
 
   def missing(self) -> list[int]:

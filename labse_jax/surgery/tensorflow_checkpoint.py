@@ -13,7 +13,7 @@ import re
 import numpy as np
 
 from labse_jax.base.errors import InputError
-from labse_jax.model_folder.tensor_file import Stored, TensorSource
+from labse_jax.model_folder.tensor_file import Stored, TensorSource, check_finite
 
 # Each row below has transformers' name, google-research/bert's (TF1) and the model garden's (TF2).
 # These are single variables,
@@ -161,7 +161,9 @@ class Variables(TensorSource[Variable]):
     if place.shape != expected:
       self.wrong.append(f"{name} is {place.shape}; {expected} is needed")
       return out
-    view[...] = self.read(place.key).reshape(view.shape)
+    values = self.read(place.key)
+    check_finite(self.path, place.key, values)
+    view[...] = values.reshape(view.shape)
     return out
 
   def _with_heads(self, name, shape):

@@ -3,6 +3,8 @@ import gzip
 import lzma
 import os
 import pathlib
+import re
+import stat
 
 import pytest
 import zstandard
@@ -60,6 +62,40 @@ def test_bytes_that_are_not_utf8(tmp_path):
   assert list(read_lines(path, latin=True)) == [(1, "good"), (2, "ab\xff"), (3, "last")]
 
 
+@pytest.mark.parametrize(
+  ("raw", "place"),
+  [
+    (
+      "eins\nzwei\ndrei\n".encode("utf-16-le"),
+      "a.txt:1: is no text: it has a NUL (byte 2 of the line)",
+    ),
+    (
+      "eins\nzwei\ndrei\n".encode("utf-16-be"),
+      "a.txt:1: is no text: it has a NUL (byte 1 of the line)",
+    ),
+    (b"good\nb\0d\nlast", "a.txt:2: is no text: it has a NUL (byte 2 of the line)"),
+  ],
+  ids=["utf-16-le", "utf-16-be", "one"],
+)
+@pytest.mark.parametrize("latin", [False, True])
+def test_a_nul_is_no_text(tmp_path, raw, place, latin):
+  path = tmp_path / "a.txt"
+  path.write_bytes(raw)
+  message = re.escape(f"{place}. Convert UTF-16 to UTF-8.")
+  with pytest.raises(InputError, match=message):
+    list(read_lines(path, latin=latin))
+
+
+def test_a_line_with_a_nul_may_be_left_out(tmp_path):
+  path = tmp_path / "a.txt"
+  path.write_bytes(b"good\nb\0d\nlast")
+  bad = []
+  left = list(read_lines(path, on_bad=lambda *found: bad.append(found)))
+  assert left == [(1, "good"), (3, "last")]
+  assert bad == [(2, "is no text: it has a NUL (byte 2 of the line). Convert UTF-16 to UTF-8.")]
+  assert list(read_lines(path, on_bad=lambda *_: None, keep_bad=True))[1] == (2, None)
+
+
 def test_missing_files_and_folders_are_told(tmp_path):
   with pytest.raises(InputError, match="no such file"):
     list(read_lines(tmp_path / "none"))
@@ -95,6 +131,34 @@ def test_a_file_is_replaced_at_the_end_or_not_at_all(tmp_path):
     raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
   assert path.read_text() == "first" and caught.value.filename == str(path)
   assert os.listdir(path.parent) == ["a.txt"]
+
+
+def test_a_pipe_is_not_replaced(tmp_path):
+  pipe = tmp_path / "a.txt"
+  os.mkfifo(pipe)
+  with pytest.raises(InputError, match=r"a\.txt: is a pipe; a file is needed"), replacing(pipe):
+    pass
+  assert pipe.is_fifo() and os.listdir(tmp_path) == ["a.txt"]
+
+
+def test_a_device_is_not_replaced(tmp_path):
+  device = tmp_path / "a.txt"
+  try:
+    os.mknod(device, stat.S_IFCHR | 0o600, os.makedev(1, 3))  # As /dev/null is.
+  except PermissionError:
+    pytest.skip("only root makes devices")
+  (tmp_path / "link").symlink_to(device)
+  for path in (device, tmp_path / "link"):
+    with pytest.raises(InputError, match="is a device; a file is needed"), replacing(path):
+      pass
+  assert device.is_char_device() and (tmp_path / "link").is_symlink()
+
+
+@pytest.mark.parametrize("path", ["/dev/stdout", "/dev/fd/1", "/proc/self/fd/1", "/dev/none.txt"])
+def test_nothing_is_written_among_devices(path):
+  # The check alone is called: it writes nothing, even where it is wrong.
+  with pytest.raises(InputError, match=f"{path}: is a (device|pipe)|is in a folder of devices"):
+    files.check_place(path)
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt(), OSError(errno.ENOSPC, "full")])

@@ -246,7 +246,7 @@ def test_ids_are_padded(tiny_encoder):
     assert set(ids[mask == 0]) <= {tiny_encoder.tokenizer.special_ids["pad"]}
   assert tiny_encoder.tokenize([])["input_ids"].shape == (0, 0)
   assert tiny_encoder.tokenize("one")["input_ids"].shape[0] == 1
-  with pytest.raises(InputError, match="tokenize: '.ud800' is not Unicode text"):
+  with pytest.raises(InputError, match=r"tokenize: element 0 .* '.ud800' is not Unicode text"):
     tiny_encoder.tokenize(["\ud800"])
 
 
@@ -386,3 +386,17 @@ def test_an_encoder_shows_what_it_is(tiny_folder, tiny_encoder, tiny_content):
   module = heads.build(tiny_content.model, tiny_content.head, dtype="bfloat16")
   parts = SentenceEncoder.of_parts(module, None, tiny_encoder.tokenizer, max_length=9)
   assert "folder=None" in repr(parts) and "dtype='bfloat16'" in repr(parts)
+
+
+def test_a_vector_that_is_not_finite_is_refused(tiny_content):
+  tokenizer = Tokenizer(tiny_content.tokenizer_file)
+  tokens, _ = tokenizer.encode(["7"], 64)
+  table_VD = tiny_content.params["bert"]["word_embedding"].copy()
+  table_VD[tokens[0][1:-1]] = np.nan
+  bert = tiny_content.params["bert"] | {"word_embedding": table_VD}
+  module = heads.build(tiny_content.model, tiny_content.head)
+  params = tiny_content.params | {"bert": bert}
+  encoder = SentenceEncoder.of_parts(module, params, tokenizer, max_length=64)
+  assert np.isfinite(encoder.encode("")).all()
+  with pytest.raises(InputError, match="vector of '7 7' is not finite: its weights are damaged"):
+    encoder.encode(["7 7"])

@@ -2,6 +2,8 @@
 
 import gzip
 import itertools
+import os
+import threading
 import weakref
 
 import numpy as np
@@ -111,6 +113,29 @@ def test_lines_are_not_held(tiny_encoder, text, tmp_path, monkeypatch):
   )
   encode_file(tiny_encoder, text, tmp_path / "o.npy")
   assert len(most) == 30 and max(most) <= 21
+
+
+def test_a_file_that_gets_shorter_gives_no_output(tiny_encoder, text, tmp_path, monkeypatch):
+  whole = text.read_bytes()
+  plain = tiny_encoder.encode_counted
+
+  def cutting(sentences, **options):
+    text.write_bytes(whole[:200])
+    return plain(sentences, **options)
+
+  monkeypatch.setitem(vars(tiny_encoder), "encode_counted", cutting)
+  with pytest.raises(InputError, match="in.txt: was changed while it was read"):
+    encode_file(tiny_encoder, text, tmp_path / "out.npy")
+  assert not (tmp_path / "out.npy").exists()
+
+
+def test_a_pipe_gives_the_same_bytes(tiny_encoder, text, tmp_path):
+  encode_file(tiny_encoder, text, tmp_path / "a.npy")
+  pipe = tmp_path / "pipe"
+  os.mkfifo(pipe)
+  threading.Thread(target=pipe.write_bytes, args=(text.read_bytes(),), daemon=True).start()
+  assert encode_file(tiny_encoder, pipe, tmp_path / "b.npy")[0] == 72
+  assert (tmp_path / "a.npy").read_bytes() == (tmp_path / "b.npy").read_bytes()
 
 
 class Killed(BaseException):

@@ -1,6 +1,7 @@
 """Vectors of another system in the place of a model."""
 
 import gzip
+import os
 
 import numpy as np
 import pytest
@@ -139,3 +140,10 @@ def test_a_text_of_two_lines_cannot_be_written(tmp_path):
   with pytest.raises(InputError, match="has a line break"):
     vector_files.write_texts(tmp_path / "v.txt", ["a", "a\nb"])
   assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, os.mkdir])
+def test_only_a_file_is_written_over(tmp_path, make):
+  make(tmp_path / "v.npy")
+  with pytest.raises(InputError, match="v.npy: is a (pipe|folder); a file is needed"):
+    vector_files.check_output(tmp_path / "v.npy", tmp_path / "in.txt")

@@ -34,7 +34,7 @@ def beside(tmp_path, paths, tiny_folder, tiny_encoder):
       prompt=options.get("prompt"),
     )
     score_only = options.get("score_only", False)
-    return vectors_beside(tmp_path / "out", paths, texts, encoding, score_only=score_only)
+    return vectors_beside(tmp_path / "out", texts, encoding, score_only=score_only)
 
   return call
 
@@ -77,6 +77,23 @@ def test_what_a_run_of_another_text_left_is_not_used(beside, paths):
   paths[0].write_text("one\ntwo\n")
   with beside() as (x_ND, _):
     assert len(x_ND) == 2
+
+
+def test_a_text_that_changed_after_it_was_read_is_not_used(
+  tmp_path, paths, tiny_folder, tiny_encoder
+):
+  encoding = Encoding(tiny_encoder, tiny_folder, dtype="float32", prompt=None)
+
+  def vectors_of(texts):
+    return vectors_beside(tmp_path / "out", texts, encoding, score_only=False)
+
+  texts = [read_text(path) for path in paths]
+  paths[0].write_text("one\ntwo\n")
+  with pytest.raises(Broken), vectors_of(texts):
+    raise Broken
+  with vectors_of([read_text(path) for path in paths]) as (x_ND, _):
+    wanted = tiny_encoder.encode(["one", "two"], normalize_embeddings=True)
+    np.testing.assert_allclose(x_ND, wanted, atol=1e-6)
 
 
 def test_strangers_files_are_not_removed(beside, tmp_path):

@@ -155,6 +155,18 @@ def test_half_precision_weights_are_read_as_float32(copy):
   }
 
 
+def test_a_weight_that_half_precision_cannot_hold_is_refused(tiny_content, tmp_path):
+  bert = tiny_content.params["bert"]
+  position_LD = bert["position_embedding"].copy()
+  position_LD[3, 4] = 70_000
+  params = tiny_content.params | {"bert": bert | {"position_embedding": position_LD}}
+  content = dataclasses.replace(tiny_content, params=params, dtype="float16")
+  with pytest.raises(InputError, match="position.*has a value that is too large for float16"):
+    model_folder.write(tmp_path / "new", content)
+  model_folder.write(tmp_path / "new", dataclasses.replace(content, dtype="float32"))
+  assert model_folder.read(tmp_path / "new").params["bert"]["position_embedding"][3, 4] == 70_000
+
+
 def test_layers_and_tensors_are_each_other_s_inverse(tiny_content):
   tensors = weights.views(tiny_content.params, tiny_content.model, NAMES["bert"])
   # As PyTorch has it: [out, in]; query, key and value apart; heads side by side.

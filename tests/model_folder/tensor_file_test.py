@@ -184,3 +184,25 @@ def test_who_may_read_the_folder_may_read_the_weights(tmp_path):
   assert (tmp_path / "model.safetensors").stat().st_mode == (tmp_path / "other").stat().st_mode
   out = aligned((3, 5))
   np.testing.assert_array_equal(Tensors(tmp_path).fill("a", out), VALUES["a"].T)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float16, ml_dtypes.bfloat16])
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("place", [(0, 0), (2, 1), (4, 2)])
+@pytest.mark.parametrize("turned", [False, True])
+def test_a_value_that_is_not_finite_is_refused(tmp_path, monkeypatch, dtype, bad, place, turned):
+  monkeypatch.setattr(tensor_file, "CHECKED", 4)
+  values = VALUES["a"].copy()
+  values[place] = bad
+  save_file({"a": values.astype(dtype)}, tmp_path / "model.safetensors")
+  out = np.zeros((3, 5), np.float32).T if turned else aligned((5, 3))
+  with pytest.raises(InputError, match="model.safetensors: a has a value that is not finite"):
+    Tensors(tmp_path).fill("a", out)
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_what_is_not_finite_is_not_written(tmp_path, bad):
+  path = tmp_path / "model.safetensors"
+  with pytest.raises(FloatingPointError, match="b has a value that is not finite; no model is wri"):
+    tensor_file.save({"a": VALUES["a"], "b": np.array([1, bad], np.float32)}, path)
+  assert not path.exists()

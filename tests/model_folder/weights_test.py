@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
+from labse_jax.base.errors import InputError
 from labse_jax.model_folder import weights
 from labse_jax.model_folder.tensor_file import Tensors
 from labse_jax.model_folder.tensor_names import NAMES, ROWS_INT8, TABLE
@@ -100,3 +101,17 @@ def test_int8_rows_are_off_by_half_a_step_at_most(tmp_path):
     del tree["bert"]["word_embedding"]
   jax.tree.map(np.testing.assert_array_equal, again, params)
   assert pooler == {} and weights.stored_as(Tensors(tmp_path)) == "int8_rows"
+
+
+def test_a_scale_that_gives_infinite_rows_is_refused(tmp_path):
+  _, found = filled("bert")
+  rows = weights.quantised(found.pop("bert." + TABLE))
+  _, scales = ROWS_INT8
+  rows[scales][5] = 3e38  # Itself still finite.
+  found |= {"bert." + name: value for name, value in rows.items()}
+  save_file(
+    {name: np.ascontiguousarray(value) for name, value in found.items()},
+    tmp_path / "model.safetensors",
+  )
+  with pytest.raises(InputError, match="word_embeddings.* has a value that is not finite"):
+    weights.read(Tensors(tmp_path), MODEL, NAMES["bert"], pretraining=True)

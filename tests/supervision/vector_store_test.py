@@ -135,3 +135,16 @@ def test_a_projection_keeps_products_as_well_as_any_can(data, tiny_folder):
   np.testing.assert_array_equal(vector_store.Store(data, tiny_folder).projection(5), axes)
   assert (store.folder / "projection_5.npy").stat().st_mtime_ns == before
   assert store.projection(32).shape == (32, 32)
+
+
+def test_a_stored_vector_that_is_not_finite_is_refused(data, small, tiny_folder):
+  store = vector_store.Store(data, tiny_folder)
+  store.compute()
+  path = store.folder / "00001.npy"
+  vectors_N2P = np.load(path)
+  vectors_N2P[3, 1, 2] = np.nan
+  np.save(path, vectors_N2P)
+  store = vector_store.Store(open_dataset(data.folder), tiny_folder)
+  assert np.isfinite(store[[0, 8, 10, 12]]).all()
+  with pytest.raises(InputError, match="has a vector that is not finite; remove the folder"):
+    store[[0, 11]]

@@ -175,3 +175,10 @@ def test_a_damaged_checkpoint_is_one_line(tmp_path):
   (tmp_path / "ckpt.index").write_bytes(b"no index")
   with pytest.raises(InputError, match="no TensorFlow checkpoint"):
     open_checkpoint(prefix)
+
+
+def test_a_value_that_is_not_finite_is_refused():
+  key = "bert/embeddings/LayerNorm/gamma"
+  variables = Variables("x.ckpt", {key: (key, (2,))}, lambda _: np.array([1, np.inf], np.float32))
+  with pytest.raises(InputError, match=f"x.ckpt: {key} has a value that is not finite"):
+    variables.fill("embeddings.LayerNorm.weight", np.zeros(2, np.float32))

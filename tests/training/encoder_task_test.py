@@ -83,3 +83,13 @@ def test_an_empty_name_of_the_default_prompt_is_none(config):
     changed.prompts, changed.default_prompt = {"query": "ask: "}, ""
   task = Task(changed)
   assert (task.prompt, task.limits["default_prompt"]) == ("", None)
+
+
+def test_weights_that_are_not_finite_give_no_folder(config, tmp_path):
+  task = Task(config)
+  shapes = jax.eval_shape(lambda key: heads.init(task.module, key), jax.random.key(0))
+  params = jax.tree.map(lambda leaf: np.zeros(leaf.shape, leaf.dtype), shapes)
+  params["bert"]["blocks"]["up"]["bias"][1, 5] = np.nan
+  with pytest.raises(FloatingPointError, match="layer.1.*bias has a value that is not finite"):
+    task.export(params, tmp_path / "model")
+  assert not list(tmp_path.iterdir())

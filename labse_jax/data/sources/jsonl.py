@@ -62,4 +62,6 @@ def _pair(row, origin, source_language, target_language):
     if not isinstance(text, str) or not text.strip():
       raise ValueError(f"{name} is {text!r}, not a text.")
     text.encode()  # A lone surrogate, which JSON can spell, is a ValueError here.
+    if "\0" in text:
+      raise ValueError(f"{name} has a NUL.")
   return pair

@@ -47,6 +47,7 @@ def test_languages_choose_from_a_translation(tmp_path, given, got):
     '{"source": "a"}',
     '{"source": "a", "target": 3}',
     '{"source": "a", "target": "\\ud800"}',
+    '{"source": "a", "target": "b\\u0000"}',
     '{"translation": {"en": "a"}}',
     "[" * 100_000,
   ],
