@@ -8,8 +8,9 @@ from labse_jax.base.errors import run
 from labse_jax.encoding.vector_files import check_output
 
 DESCRIPTION = """Writes a .npy file of float32 [N, D]: one L2-normalised vector for each line, in
-the input's order. The input may be .gz, .xz or .zst, or a pipe such as /dev/stdin, whose text is
-copied beside the output first. A run that was killed goes on where it was.
+the input's order. A line without text has a row, too: what the model gives for it. The input may
+be .gz, .xz or .zst, or a pipe such as /dev/stdin, whose text is copied beside the output first. A
+run that was killed goes on where it was.
 
   labse-jax encode --model runs/quickstart/model --input lines.txt --output lines.npy"""
 

@@ -11,6 +11,7 @@ import numpy as np
 from labse_jax.base import files
 from labse_jax.base.command import Command
 from labse_jax.base.errors import InputError, run, unicode_text
+from labse_jax.data.visible_text import stripped
 from labse_jax.encoding.encode_functions import encode_function
 from labse_jax.encoding.vector_files import is_stored, rows_of, texts_beside
 from labse_jax.mining.texts import Text, read_text
@@ -104,7 +105,7 @@ def _vectors(path, text, encoder, prompt, role):
 
 def _given(queries: Iterable[str]) -> Text:
   """The Text of queries of the command line."""
-  queries = list(dict.fromkeys(query.strip() for query in queries))
+  queries = list(dict.fromkeys(stripped(query) for query in queries))
   for query in queries:
     if not query:
       raise InputError("--query is empty; a text is needed.")

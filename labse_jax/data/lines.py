@@ -8,6 +8,7 @@ from labse_jax.base import files
 from labse_jax.base.types import PathLike
 from labse_jax.data.dataset import Dataset
 from labse_jax.data.language_names import language_in
+from labse_jax.data.visible_text import is_blank
 
 CHUNK = 2048  # Lines that are tokenised at a time, and records that are read.
 SIDES = ("source", "target")
@@ -18,7 +19,7 @@ def of_files(paths: Iterable[PathLike]) -> Iterator[tuple[str, str]]:
   """Yields ("file:number", line) for the lines of text files; blank ones are left out."""
   for path in paths:
     for number, line in files.read_lines(path):
-      if line.strip():
+      if not is_blank(line):
         yield f"{path}:{number}", line
 
 
@@ -58,7 +59,7 @@ def _languages_of(example):
 def _lines_of(example, sides, *, place):
   for side in sides:
     for line in example[side].split("\n"):  # A document has several.
-      if line.strip():
+      if not is_blank(line):
         yield f"{place}:{side}", line
 
 

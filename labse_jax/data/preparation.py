@@ -26,6 +26,7 @@ from labse_jax.data.pivot import pivoted
 from labse_jax.data.sources import Counts, Pair
 from labse_jax.data.spool import ENGLISH, Progress, Spool
 from labse_jax.data.text_hash import comparison_key
+from labse_jax.data.visible_text import folded
 
 
 @dataclasses.dataclass(frozen=True)
@@ -83,7 +84,7 @@ def _passing(
 ) -> Iterator[tuple[int, Pair]]:
   """Yields (number of its record, row) of the rows that no filter drops, and counts the others."""
   for number, row in _rows(records):
-    row = Pair(*_labels(*row[:3]), _folded(row.source), _folded(row.target))
+    row = Pair(*_labels(*row[:3]), folded(row.source), folded(row.target))
     reason = next((name for name, drops in filters if drops(row)), None)
     if reason:
       dropped[reason] += 1
@@ -94,14 +95,9 @@ def _passing(
 @functools.lru_cache(maxsize=1 << 12)
 def _labels(source_language: str, target_language: str, origin: str) -> tuple[str, str, str]:
   """The three as a row has them; most rows have the labels of another."""
-  source_language = standard_language(_folded(source_language))
-  target_language = standard_language(_folded(target_language))
-  return source_language, target_language, _folded(origin)
-
-
-def _folded(text: str) -> str:
-  """A text with single spaces, also for tabs and line ends: every file here has one row a line."""
-  return " ".join(text.split())
+  source_language = standard_language(folded(source_language))
+  target_language = standard_language(folded(target_language))
+  return source_language, target_language, folded(origin)
 
 
 def _rows(records: Iterable[Pair]) -> Iterator[tuple[int, Pair]]:

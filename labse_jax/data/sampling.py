@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from labse_jax.data.dataset import Dataset
+from labse_jax.data.visible_text import is_blank
 
 PART = 4096  # Records that are read at a time.
 
@@ -54,4 +55,4 @@ def smoothed_sample(
 
 def _lines(example):
   lines = example["source"].split("\n") + example["target"].split("\n")
-  return [line for line in lines if line]
+  return [line for line in lines if not is_blank(line)]

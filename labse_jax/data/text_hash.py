@@ -5,6 +5,8 @@ import hashlib
 import re
 import unicodedata
 
+from labse_jax.data.visible_text import INVISIBLE, stripped
+
 
 def text_hash(text: str) -> int:
   """The first 64 bits of a text's BLAKE2b; the same on every machine."""
@@ -12,7 +14,8 @@ def text_hash(text: str) -> int:
 
 
 def comparison_key(text: str) -> str:
-  """A text after NFKC and case-folding, without punctuation and space."""
+  """A text after NFKC and case-folding, without punctuation, space and invisible characters."""
+  text = stripped(text)
   if text.isascii():  # Such a text is in NFKC; half of all are of this kind, and this is faster.
     text = text.lower()
     key = text.translate(_ascii_punctuation())
@@ -31,11 +34,11 @@ def _ascii_punctuation():
 
 @functools.cache
 def _punctuation():
-  """Matches runs of punctuation, separators and control characters."""
+  """Matches runs of punctuation, separators, control and other invisible characters."""
   dropped = ""
   for character in map(chr, range(0x20000)):
     category = unicodedata.category(character)
     # No text has surrogates; what has no name yet, or a private one, may be a letter.
     if category[0] in "PZC" and category not in ("Cs", "Cn", "Co"):
       dropped += character
-  return re.compile(f"[{re.escape(dropped)}]+")
+  return re.compile(f"[{re.escape(dropped)}{INVISIBLE}]+")

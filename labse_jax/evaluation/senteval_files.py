@@ -9,6 +9,7 @@ import numpy as np
 from labse_jax.base.errors import InputError
 from labse_jax.base.files import read_lines
 from labse_jax.base.types import PathLike
+from labse_jax.data.visible_text import is_blank
 
 TASKS = ("MR", "CR", "SUBJ", "MPQA", "SST2", "TREC", "MRPC")
 OPINIONS = {  # A file a label, 0 first; without a test of their own.
@@ -89,7 +90,7 @@ def _examples(data: pathlib.Path, name: str) -> Iterator[tuple[str, ...]]:
 def _lines(path: pathlib.Path) -> list[tuple[int, str]]:
   """Returns [(number, line)] of the lines with text; some files are Latin-1, not UTF-8."""
   lines = list(read_lines(path, latin=True))
-  found = [(number, line) for number, line in lines if line.strip()]
+  found = [(number, line) for number, line in lines if not is_blank(line)]
   if not found:
     raise InputError(f"{path}: has {len(lines)} lines, none of them with text.")
   return found

@@ -10,6 +10,7 @@ import numpy as np
 from labse_jax.base.errors import InputError
 from labse_jax.base.files import read_lines
 from labse_jax.base.types import Encode, PathLike
+from labse_jax.data.visible_text import is_blank, stripped
 from labse_jax.evaluation.comparison import Draws
 from labse_jax.evaluation.evaluator import Pairs, Result
 from labse_jax.evaluation.resampling import interval, mean_of, resampled
@@ -128,7 +129,7 @@ def unscored_lines(path: pathlib.Path) -> int:
   gold = _gold(path)
   if gold is None:
     return 0
-  return sum(not line.strip() for _, line in read_lines(gold))
+  return sum(is_blank(line) for _, line in read_lines(gold))
 
 
 def _gold(path: pathlib.Path) -> pathlib.Path | None:
@@ -145,7 +146,7 @@ def _lines(path: pathlib.Path) -> Iterator[tuple[int, str]]:
     return
   scores, lines = read_aligned(gold, path)
   for number, (score, line) in enumerate(zip(scores, lines, strict=True), 1):
-    if score.strip():
+    if not is_blank(score):
       yield number, "\t".join([score, *line.split("\t")[:2]])
 
 
@@ -157,7 +158,7 @@ def read_pairs(path: PathLike) -> tuple[list[str], list[str], np.ndarray]:
   second_texts = []
   scores = []
   for number, line in _lines(path):
-    cells = [cell.strip() for cell in line.split("\t")]
+    cells = [stripped(cell) for cell in line.split("\t")]
     # The first line tells the columns, and is a pair unless it is a header.
     if columns is None:
       columns = _columns(cells, f"{path}:{number}")

@@ -6,6 +6,7 @@ import re
 from labse_jax.base.errors import InputError
 from labse_jax.base.files import read_lines
 from labse_jax.base.types import PathLike
+from labse_jax.data.visible_text import is_blank
 
 # (source places, target places) of sentences that are translations of each other.
 Places = tuple[tuple[int, ...], tuple[int, ...]]
@@ -21,7 +22,7 @@ def read_gold(path: PathLike, sizes: Sequence[int]) -> list[Places]:
   """
   links: list[Places] = []
   for number, line in read_lines(path):
-    if not line.strip():
+    if is_blank(line):
       continue
     match = _LINE.fullmatch(line)
     if match is None:

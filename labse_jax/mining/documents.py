@@ -8,6 +8,7 @@ import numpy as np
 from labse_jax.base import console, files
 from labse_jax.base.errors import InputError
 from labse_jax.base.types import Encode, PathLike
+from labse_jax.data.visible_text import folded
 from labse_jax.encoding.encode_functions import encode_distinct
 from labse_jax.mining.alignment import Link, near_best
 from labse_jax.mining.alignment_scores import Places
@@ -36,7 +37,7 @@ def read_document(path: PathLike) -> Document:
   count = 0
   for number, line in files.read_lines(path):
     count = number
-    sentence = " ".join(line.split())  # A tab would be another column of a TSV file.
+    sentence = folded(line)  # A tab would be another column of a TSV file.
     if sentence:
       sentences.append(sentence)
       places.append(number - 1)

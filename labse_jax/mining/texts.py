@@ -9,6 +9,7 @@ from labse_jax.base import files
 from labse_jax.base.errors import InputError
 from labse_jax.base.types import PathLike
 from labse_jax.data.text_hash import comparison_key, text_hash
+from labse_jax.data.visible_text import stripped
 
 SIDES = ("source", "target")
 
@@ -31,7 +32,7 @@ def read_text(path: PathLike, *, blanks: bool = False) -> Text:
   numbers = []
   rows = []
   for number, line in files.read_lines(path):
-    line = line.strip()
+    line = stripped(line)
     if not line and not blanks:
       continue
     if line not in row_of:
@@ -60,7 +61,7 @@ def read_gold(path: PathLike, x: Text, y: Text) -> np.ndarray:
   row_of_target = _rows(y)
   pairs: dict[tuple[int, int], None] = {}  # In the order of the file, each once.
   for number, line in files.read_lines(path):
-    cells = [cell.strip() for cell in line.split("\t")]
+    cells = [stripped(cell) for cell in line.split("\t")]
     if len(cells) != 2:
       raise InputError(f"{path}:{number}: columns: {len(cells)}; source, tab, target is needed.")
     source, target = cells

@@ -132,7 +132,7 @@ def test_a_threshold_drops_what_is_below(command, queries):
 
 
 def test_blank_and_equal_lines_count_once_and_numbers_are_of_the_file(command, tmp_path):
-  text = "\nline 0\n \nline 1\nline 0\nline 2"
+  text = "\nline 0\n\u200b\nline 1\nline 0\u200e\nline 2"
   (tmp_path / "few.txt.gz").write_bytes(gzip.compress(text.encode()))
   _, rows, _ = command("--model", "m", "--input", "few.txt.gz", "--query", "who", "--k", 3)
   assert {row[2:] for row in rows} == {("line 0", "2"), ("line 1", "4"), ("line 2", "6")}

@@ -12,7 +12,7 @@ from tests.support.tiny import write_dataset
 
 
 def test_lines_of_files_with_their_places(tmp_path):
-  (tmp_path / "a").write_text("one\n\n \ntwo", "utf-8")
+  (tmp_path / "a").write_text("one\n\n \u200b\ntwo", "utf-8")
   (tmp_path / "b.gz").write_bytes(gzip.compress("drei\u2028\n".encode()))
   assert list(lines.of_files([tmp_path / "a", tmp_path / "b.gz"])) == [
     (f"{tmp_path}/a:1", "one"),

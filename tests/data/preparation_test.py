@@ -39,6 +39,15 @@ def test_the_first_filter_that_drops_a_row_counts_it(tmp_path):
   assert list(report["dropped_by_filter"]) == list(dropped)
 
 
+def test_an_invisible_side_is_empty_and_a_byte_order_mark_makes_no_other_row(tmp_path):
+  empty = ("empty side", lambda row: not (row.source and row.target))
+  rows = [pair("\ufeffGood day", "Guten Tag"), pair("Good day", "Guten Tag\u200b")]
+  rows += [pair("\u3164", "eins"), pair("one", "\u200b\u2060 \u200f")]
+  found, report = prepared(tmp_path, rows, empty)
+  assert found == [pair("Good day", "Guten Tag")]
+  assert report["dropped_by_filter"] == {"empty side": 2, "duplicate": 1}
+
+
 def test_codes_become_standard(tmp_path):
   found, report = prepared(tmp_path, [pair("one", "eins", ("en-US", "de"))])
   assert found == [pair("one", "eins")] and report["languages"] == {"eng-deu": 1}

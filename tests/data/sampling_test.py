@@ -62,6 +62,13 @@ def test_a_small_language_gives_all_it_has():
   assert {f"{side}{i}" for side in "st" for i in range(3)} <= set(sample)
 
 
+def test_blank_text_is_not_in_a_sample(tmp_path):
+  pairs = [Pair("eng", "deu", "-", "one", "\u3164"), Pair("eng", "deu", "-", "\ufeff", "zwei")]
+  write_dataset(tmp_path / "d", pairs)
+  sample = smoothed_sample(open_dataset(tmp_path / "d"), exponent=0.3, size=4)
+  assert sorted(sample) == ["one", "zwei"]
+
+
 def test_an_empty_dataset_gives_an_empty_sample():
   assert list(smoothed_sample(fake_dataset(), exponent=0.3, size=100)) == []
 

@@ -20,6 +20,11 @@ def test_it_is_blake2b_and_tells_texts_apart():
     ("हिंदी", "हदी", False),  # Vowel signs are no punctuation.
     ("???", "!!!", False),
     ("naïve", "naive", False),
+    ("\ufeffGood day", "Good day", True),
+    ("Good\u3164 day\u034f", "good day", True),
+    ("\u2764\ufe0f", "\u2764", True),
+    ("!\u200b", "\u3164 !", True),
+    ("\u200b", "\u3164", True),
     ("5 + 3", "5 3", False),
   ],
 )

@@ -50,6 +50,15 @@ def test_a_file_gives_its_lines_vectors(tiny_encoder, text, lines, tmp_path, cap
   assert list(output.parent.iterdir()) == [output]
 
 
+def test_blank_lines_have_rows_too(tiny_encoder, tmp_path):
+  lines = ["one", "", "\u200b", "\u3164 \ufeff", "two"]
+  (tmp_path / "in.txt").write_text("\n".join(lines), "utf-8")
+  assert encode_file(tiny_encoder, tmp_path / "in.txt", tmp_path / "out.npy") == (5, 0)
+  got = np.load(tmp_path / "out.npy")
+  np.testing.assert_allclose(got, tiny_encoder.encode(lines), atol=1e-6)
+  np.testing.assert_allclose(np.linalg.norm(got, axis=1), 1, atol=1e-6)
+
+
 def test_a_compressed_file_gives_the_same_bytes(tiny_encoder, text, tmp_path):
   with gzip.open(tmp_path / "in.txt.gz", "wb") as file:
     file.write(text.read_bytes())

@@ -8,7 +8,7 @@ from tests.support.suites import write_senteval
 
 FILES = {
   "MR/rt-polarity.pos": "good\ncaf\u00e9\n".encode("latin-1"),
-  "MR/rt-polarity.neg": "bad\n\n \n",
+  "MR/rt-polarity.neg": "bad\n\u200b\n \n",
   "SST/binary/sentiment-train": "a\tb c\t1\nd\t0\n",
   "SST/binary/sentiment-dev": "e\t1\n",
   "SST/binary/sentiment-test": "f\t0\n",

@@ -116,7 +116,7 @@ def test_columns_come_by_name_and_more_of_them_do_no_harm(tmp_path):
 def test_semevals_own_files_are_read_in_pairs(tmp_path):
   texts = "a cat\ta tom\nno\tscore\na cat\ta dog\tsource\tother\none\ttwo\n"
   (tmp_path / "STS.input.track5.en-en.txt").write_text(texts)
-  (tmp_path / "STS.gs.track5.en-en.txt").write_text("4.5\n\n0\n2.25\n")
+  (tmp_path / "STS.gs.track5.en-en.txt").write_text("4.5\n\u200b\n0\n2.25\n", "utf-8")
   for data in (tmp_path, tmp_path / "STS.input.track5.en-en.txt"):
     evaluator = sts.Evaluator(data=data)
     ((name, (first, second, gold_B)),) = evaluator.sets.items()

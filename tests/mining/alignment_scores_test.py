@@ -28,7 +28,7 @@ def test_nothing_in_common_is_zero():
 
 def test_gold_is_read_as_vecalign_writes_it(tmp_path):
   path = tmp_path / "gold"
-  path.write_text("[0, 1]:[0]\n\n[]:[1,2]:0.123456\n [ 2 ] : [] \n")
+  path.write_text("[0, 1]:[0]\n\u200b\n[]:[1,2]:0.123456\n [ 2 ] : [] \n", "utf-8")
   links = [((0, 1), (0,)), ((), (1, 2)), ((2,), ())]
   assert alignment_scores.read_gold(path, (3, 3)) == links
 

@@ -16,13 +16,13 @@ LINKS = [Link((0, 1), (1,), 0.5), Link((2,), (), None), Link((), (0,), None)]
 
 def test_a_document_keeps_the_places_of_its_sentences(tmp_path):
   path = tmp_path / "a"
-  path.write_text("x\n\nyy\tz  w\n \nx\n\n", "utf-8")
+  path.write_text("x\n\u200b\n\u200eyy\tz  w\n \nx\u2060\n\u3164\n", "utf-8")
   assert documents.read_document(path) == (["x", "yy z w", "x"], [0, 2, 4], 6)
 
 
-@pytest.mark.parametrize("text", ["", "\n \n"])
+@pytest.mark.parametrize("text", ["", "\n \n", "\u200b\n\u3164\n"])
 def test_a_document_without_a_sentence_is_refused(tmp_path, text):
-  (tmp_path / "a").write_text(text)
+  (tmp_path / "a").write_text(text, "utf-8")
   with pytest.raises(InputError, match="a: has no sentence; there is nothing to align"):
     documents.read_document(tmp_path / "a")
 

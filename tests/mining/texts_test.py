@@ -31,8 +31,17 @@ def test_blank_lines_stay_where_lines_are_counted(text):
   np.testing.assert_array_equal(found.row_N, [0, 1, 2, 1])
 
 
+def test_invisible_characters_make_no_line_and_no_other_line(text):
+  content = "Good day\n\u200b\n\u200eGood day\u2060\n\u3164\n"
+  found = text(content, blanks=False)
+  assert (found.lines, found.numbers, found.row_N.tolist()) == (["Good day"], [1], [0, 0])
+  assert text(content, blanks=True).row_N.tolist() == [0, 1, 0, 1]
+  x, y = found, text("Guten Tag", blanks=False)
+  assert read_gold(text("\ufeffGood day\tGuten Tag\u200b\n"), x, y).tolist() == [[0], [0]]
+
+
 def test_no_line_is_refused(text):
-  path = text(" \n\n")
+  path = text(" \n\u200b\n")
   with pytest.raises(InputError, match="0.txt: is empty; one sentence a line is needed."):
     read_text(path)
 

@@ -15,6 +15,7 @@ from labse_jax.data.batches.masking import Masking
 from labse_jax.data.batches.pairs import CHUNK
 from labse_jax.data.batches.tokenizers import Tokenizer
 from labse_jax.data.dataset import Dataset, TextSource
+from labse_jax.data.visible_text import is_blank
 
 ROWS = ("documents", "sentences")
 DOCUMENTS = 64  # Of a chunk: as many as make some hundred thousand tokens.
@@ -56,7 +57,7 @@ def sentences(
   lines = []
   for example in examples:
     for side in ("source", "target"):
-      lines += [line for line in example[side].split("\n") if line]
+      lines += [line for line in example[side].split("\n") if not is_blank(line)]
   tokens, _ = tokenizer.encode(lines, length)
   return [Item(ids, np.arange(len(ids))) for ids in tokens]
 

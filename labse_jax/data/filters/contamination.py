@@ -14,6 +14,7 @@ from labse_jax.base.types import PathLike
 from labse_jax.data.filters import Filter
 from labse_jax.data.sources import Pair
 from labse_jax.data.text_hash import comparison_key, text_hash
+from labse_jax.data.visible_text import is_blank
 
 LEAST = 5  # Characters of a field of a table; shorter ones are scores, genres and numbers.
 MARKUP = (".xml", ".sgm", ".sgml", ".tmx", ".html")  # Lines of these are not sentences.
@@ -45,7 +46,8 @@ def _hashes(path: pathlib.Path) -> set[int]:
     files = sorted(file for file in path.rglob("*") if file.is_file())
   hashes: set[int] = set()
   for file in files:
-    hashes.update(text_hash(comparison_key(text)) for text in _texts(file))
+    texts = [text for text in _texts(file) if not is_blank(text)]
+    hashes.update(text_hash(comparison_key(text)) for text in texts)
   if not hashes:
     raise InputError(f"{path}: holds no text; a benchmark to keep out is a file or a folder.")
   return hashes
@@ -106,7 +108,7 @@ def _long_enough(fields: Iterable[str]) -> list[str]:
 def _in_json(path: pathlib.Path, values: Iterable[str]) -> Iterator[str]:
   """Every string in them."""
   for number, value in enumerate(values, 1):
-    if not value.strip():
+    if is_blank(value):
       continue
     try:
       yield from _strings(json.loads(value))

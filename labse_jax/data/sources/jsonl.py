@@ -8,6 +8,7 @@ from labse_jax.base.types import PathLike
 from labse_jax.data.languages import reason_against
 from labse_jax.data.sources import Counts, Pair, two_languages
 from labse_jax.data.sources.tsv import origin_of
+from labse_jax.data.visible_text import is_blank
 
 
 def read(
@@ -29,7 +30,7 @@ def read(
       counts.bad_row(f"{path}:{number}", reason)
 
     for number, line in read_lines(path, on_bad=bad_line):
-      if not line.strip():
+      if is_blank(line):
         continue
       try:
         pair = _pair(json.loads(line), origin_of(path), source_language, target_language)
@@ -59,7 +60,7 @@ def _pair(row, origin, source_language, target_language):
     row.get("target"),
   )
   for name, text in pair._asdict().items():
-    if not isinstance(text, str) or not text.strip():
+    if not isinstance(text, str) or is_blank(text):
       raise ValueError(f"{name} is {text!r}, not a text.")
     text.encode()  # A lone surrogate, which JSON can spell, is a ValueError here.
     if "\0" in text:

@@ -9,6 +9,7 @@ from labse_jax.base.types import PathLike
 from labse_jax.data.languages import UNKNOWN, is_language
 from labse_jax.data.sources import Counts, Pair, stem_and_language
 from labse_jax.data.sources.tsv import origin_of
+from labse_jax.data.visible_text import stripped
 
 _END = object()
 
@@ -38,8 +39,10 @@ def read(
     counts.rows += 1
     if source is None or target is None:  # Counted as bad already.
       continue
-    if source.strip() and target.strip():
-      yield Pair(source_language, target_language, origin, source.strip(), target.strip())
+    source = stripped(source)
+    target = stripped(target)
+    if source and target:
+      yield Pair(source_language, target_language, origin, source, target)
     else:
       counts.dropped["empty"] += 1
 

@@ -8,6 +8,7 @@ from labse_jax.base.types import PathLike
 from labse_jax.data.languages import check_code, language_of_locale, standard_language
 from labse_jax.data.sources import Counts, Pair, stem_and_language
 from labse_jax.data.sources.tsv import origin_of
+from labse_jax.data.visible_text import folded
 
 # Some 2,500 tokens, several of the longest rows; a file without a blank line still streams.
 DOCUMENT_CHARACTERS = 10_000
@@ -53,7 +54,7 @@ def _documents(path, counts):
   lines: list[str] = []
   size = 0
   for _, line in read_lines(path, on_bad=bad_line):
-    line = " ".join(line.split())
+    line = folded(line)
     if lines and (not line or size + len(line) > DOCUMENT_CHARACTERS):
       yield lines
       lines = []

@@ -7,6 +7,7 @@ from labse_jax.base.files import read_lines
 from labse_jax.base.types import PathLike
 from labse_jax.data.languages import reason_against
 from labse_jax.data.sources import ORDER_OF_COLUMNS, Counts, Pair
+from labse_jax.data.visible_text import stripped
 
 
 def read(
@@ -38,7 +39,7 @@ def read(
         reason = f"{len(cells)} columns, not the {width} of --columns {columns}."
         counts.bad_row(f"{path}:{number}", reason)
         continue
-      named = {name: cells[place].strip() for name, place in places.items()}
+      named = {name: stripped(cells[place]) for name, place in places.items()}
       if number == 1 and all(name == cell for name, cell in named.items()):
         counts.dropped["header"] += 1
         continue

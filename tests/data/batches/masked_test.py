@@ -137,6 +137,11 @@ def test_documents_fill_rows_and_lose_nothing(tokenizer, text):
   assert all(ids[0] == 2 and ids[-1] == 3 for ids, _ in items)
 
 
+def test_blank_lines_are_no_sentences(tokenizer):
+  example = {"source": "one\n\u200b\n\ntwo", "target": "\u3164"}
+  assert len(masked.sentences([example], tokenizer, 48)) == 2
+
+
 def test_sentences_are_lines_and_both_sides_of_pairs(tokenizer, text, pairs):
   lines = masked.sentences(text.source.__getitems__([0, 1]), tokenizer, 48)
   assert len(lines) == 20

@@ -102,9 +102,10 @@ def test_mined_pairs_become_a_dataset_without_the_benchmarks(folder, tmp_path, c
   ]
 
 
-@pytest.mark.parametrize("name", ["nowhere", "empty"])
+@pytest.mark.parametrize("name", ["nowhere", "empty", "blank"])
 def test_a_benchmark_without_text_is_refused(tmp_path, name):
   (tmp_path / "empty").mkdir()
+  (tmp_path / "blank").write_text("\n \n\u200b\n", "utf-8")
   with pytest.raises(InputError, match=name):
     contamination.filters([tmp_path / name])
 

@@ -15,7 +15,7 @@ def read_lines(tmp_path, *lines, **options):
 def test_both_forms(tmp_path):
   plain = {"source": "one", "target": "eins", "source_language": "eng", "origin": "book"}
   nested = {"translation": {"en": "two", "de": "zwei", "fr": "deux"}}
-  pairs, counts = read_lines(tmp_path, json.dumps(plain), "", json.dumps(nested))
+  pairs, counts = read_lines(tmp_path, json.dumps(plain), "", "\u200b", json.dumps(nested))
   assert pairs == [
     Pair("eng", "und", "book", "one", "eins"),
     Pair("en", "de", "a", "two", "zwei"),
@@ -46,6 +46,7 @@ def test_languages_choose_from_a_translation(tmp_path, given, got):
     "[1]",
     '{"source": "a"}',
     '{"source": "a", "target": 3}',
+    '{"source": "a", "target": "\\u3164 "}',
     '{"source": "a", "target": "\\ud800"}',
     '{"source": "a", "target": "b\\u0000"}',
     '{"translation": {"en": "a"}}',

@@ -21,6 +21,13 @@ def test_lines_are_aligned_and_endings_name_the_languages(tmp_path):
   assert counts.rows == 3 and counts.dropped["empty"] == 1
 
 
+def test_invisible_characters_alone_are_an_empty_line(tmp_path):
+  counts = Counts()
+  paths = write(tmp_path, "\u200b\n\ufeffzwei\u200e\ndrei\n".encode(), "a\ntwo\n\u3164".encode())
+  assert [pair[3:] for pair in read(paths, counts=counts)] == [("zwei", "two")]
+  assert counts.rows == 3 and counts.dropped["empty"] == 2
+
+
 def test_a_line_that_is_not_utf8_does_not_shift_the_rest(tmp_path):
   counts = Counts()
   paths = write(tmp_path, b"eins\n\xff\ndrei\n", b"one\ntwo\nthree\n")

@@ -26,6 +26,7 @@ def write(path, raw):
     (b"\xef\xbb\xbf  one \t and\xe2\x80\xa8more\n", ["one and more"], 1),
     (b"", [], 0),
     (b"\n\r\n", [], 0),
+    ("one\n\u200b\n\u200etwo\n\u3164\ufeff".encode(), ["one", "two"], 2),
   ],
 )
 def test_a_blank_line_ends_a_document(tmp_path, raw, expected, rows):

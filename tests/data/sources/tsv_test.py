@@ -69,6 +69,8 @@ def test_columns_are_checked(tmp_path, columns):
     (b"one\ttwo\tthree", "3 columns, not the 2"),
     (b"one\t ", "target is empty"),
     (b"\ttwo", "source is empty"),
+    ("\u200b\ttwo".encode(), "source is empty"),
+    ("one\t\u3164\ufeff".encode(), "target is empty"),
     (b"\xff\ttwo", "not UTF-8"),
   ],
 )

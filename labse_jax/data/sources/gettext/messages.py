@@ -2,6 +2,8 @@
 
 import re
 
+from labse_jax.data.visible_text import folded, is_blank
+
 # Every placeholder becomes the same two characters: its name is equal on both sides of a
 # translation, and a model could match by it instead of by the meaning.
 PLACEHOLDER = "{}"
@@ -53,12 +55,13 @@ def clean_pair(source: str, target: str) -> tuple[str, str]:
     if source.count(mark) == 1 and _accelerator_at(source, mark):
       source = _without_accelerator(source)
       target = _without_accelerator(target)
-  return " ".join(source.split()), " ".join(target.split())
+  return folded(source), folded(target)
 
 
 def has_words(text: str) -> bool:
   """Whether more than placeholders, digits and punctuation is left of a text."""
-  return any(map(str.isalpha, text))
+  # Unicode counts the invisible fillers of Hangul among its letters.
+  return any(letter.isalpha() and not is_blank(letter) for letter in text)
 
 
 def _without_markup(text):

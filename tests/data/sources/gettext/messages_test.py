@@ -43,3 +43,8 @@ def test_accelerators(source, target, cleaned):
 
 def test_words():
   assert has_words("{} 年") and not has_words("{}: 12 %")
+  assert not has_words("{}: \u3164\u200b")  # A letter to Unicode, and yet it shows nothing.
+
+
+def test_a_message_of_invisible_characters_is_empty():
+  assert clean_pair("<b>\u200b</b> Save\u2060", "\ufeff \u3164") == ("Save", "")
