@@ -28,8 +28,10 @@ from labse_jax.data.sources.gettext.messages import clean_pair, has_words
 
 PART_BYTES = 1 << 18  # A worker reads about as much at a time.
 FEW_BYTES = 1 << 21  # So little is read before the workers have started.
-_IDENTIFIER = re.compile(r"[\w-]+(?:[_.:/][\w-]+)+", re.A)
-_LOCALE_FOLDER = re.compile(r"([^/]+)/LC_MESSAGES/[^/]+$")
+# Parts with a separator between them. "_" separates too, but stands in a part as well: the second
+# alternative stops at the first "_", since with two ways to read each "_" the time would double.
+_IDENTIFIER = re.compile(r"[\w-]+(?:[.:/][\w-]+)+|[\w-][A-Za-z0-9-]*_[\w-]+", re.A)
+_LOCALE_FOLDER = re.compile(r"(?:^|/)([^/]+)/LC_MESSAGES/[^/]+$")
 _ARCHIVES = (".whl", ".zip")
 # Its language, and the (source, target) of its messages.
 _Catalogue = tuple[str, list[tuple[str, str]]]

@@ -1,5 +1,6 @@
 import subprocess
 import sys
+import time
 import zipfile
 
 import polib
@@ -82,6 +83,41 @@ def test_identifiers_are_replaced_by_their_default_text(tmp_path):
   entry = {"msgid": "label_on", "msgstr": "An", "comment": 'Default: "Turn \\"it\\"\non"'}
   path = save(tmp_path / "de.po", catalogue(entry))
   assert read_all(path)[0][0][3:] == ('Turn "it" on', "An")
+
+
+@pytest.mark.parametrize(
+  ("text", "is_identifier"),
+  [
+    *(("label_is_on", True), ("a.b", True), ("a:b/c_d", True), ("a-b", False), ("_a", False)),
+    *(
+      ("a_", False),
+      ("__a", True),
+      ("ab..c", False),
+      (".a", False),
+      ("a.", False),
+      ("word", False),
+    ),
+    ("_".join("a" * 60), True),
+    # With an "_" that can be read in two ways, each part doubles the time.
+    ("_".join("a" * 60) + "!", False),
+    ("_" * 100_000 + "!", False),
+    ("a." * 100_000 + "!", False),
+  ],
+)
+def test_identifiers(tmp_path, text, is_identifier):
+  path = save(tmp_path / "de.po", catalogue({"msgid": text, "msgstr": "Ein Text"}))
+  start = time.perf_counter()
+  _, counts = read_all(path)
+  assert time.perf_counter() - start < 2
+  assert counts.dropped["identifier"] == is_identifier
+
+
+def test_a_long_name_in_an_archive_takes_no_time(tmp_path):
+  name = "a" * 60_000 + "/de.po"
+  path = wheel(tmp_path / "x.whl", **{name: b'msgid "A text"\nmsgstr "Ein Text"\n'})
+  start = time.perf_counter()
+  assert read_all(path)[0][0].target_language == "deu"
+  assert time.perf_counter() - start < 2
 
 
 METADATA = "License-Expression: MIT\nClassifier: License :: OSI :: BSD"
