@@ -2,8 +2,8 @@
 
 import re
 
-# All patterns here take time in proportion to the text, whatever it is: a search that begins at each
-# place of a long run, and fails at the end of each, would take the square of that.
+# All patterns here take time in proportion to the text, whatever it is. A search that begins at
+# each place of a long run, and fails at the end of each, would take the square of that.
 
 # Every placeholder becomes the same two characters: its name is equal on both sides of a
 # translation, and a model could match by it instead of by the meaning.
