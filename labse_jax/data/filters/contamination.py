@@ -10,6 +10,7 @@ from typing import Any
 
 from labse_jax.base.errors import InputError
 from labse_jax.base.files import read_lines, without_compression
+from labse_jax.base.reading.limits import limits
 from labse_jax.base.types import PathLike
 from labse_jax.data.filters import Filter
 from labse_jax.data.sources import Pair
@@ -61,9 +62,9 @@ def _texts(path: pathlib.Path) -> Iterator[str]:
   if ending == ".jsonl":
     return _in_json(path, lines)
   if ending == ".json":
-    return _in_json(path, ["\n".join(lines)])
+    return _in_json(path, ["\n".join(_bounded(path, lines))])
   if ending == ".csv":
-    return _in_csv(path, lines)
+    return _in_csv(path, _bounded(path, lines))
   return _in_lines(lines)
 
 
@@ -72,6 +73,16 @@ def _lines(path: pathlib.Path) -> Iterator[str]:
   for number, line in read_lines(path, latin=True):
     if "\0" in line:  # Anything can be read as Latin-1; so this is all that shows what is no text.
       raise InputError(f"{path}:{number}: is no text; name files that are, without this one.")
+    yield line
+
+
+def _bounded(path: pathlib.Path, lines: Iterable[str]) -> Iterator[str]:
+  """The lines of a file that are all kept in memory, which must not be too many."""
+  size = 0
+  for line in lines:
+    size += len(line) + 1
+    if size > limits.member:
+      raise InputError(limits.too_large(path))
     yield line
 
 
