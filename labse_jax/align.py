@@ -87,6 +87,7 @@ def _parsed(argv: Sequence[str]) -> argparse.Namespace:
   add("--gold", metavar="FILE", help="the right alignment, to score the found one against")
   parser.add_dtype()
   parser.add_prompt()
+  parser.add_limits()
   args = parser.parse(argv)
   args.source_language = sides.language_of(args.source_language, args.source)
   args.target_language = sides.language_of(args.target_language, args.target)

@@ -41,6 +41,7 @@ def _parsed(argv: Sequence[str]) -> argparse.Namespace:
   parser.add("--output", required=True, metavar="FILE.npy", help="where the vectors are written")
   parser.add_dtype()
   parser.add_prompt()
+  parser.add_limits()
   args = parser.parse(argv)
   check_output(args.output, args.input)  # Before a large model is opened.
   return args

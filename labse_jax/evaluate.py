@@ -277,6 +277,7 @@ def _parse(argv: Sequence[str]) -> argparse.Namespace:
   add("--min-pairs", old=["--minimum"], type=int, default=0, metavar="N", help=fewer)
   option = "an option of the suite, such as pivot, margin or k of xsim; may be repeated"
   add("--option", action="append", default=[], metavar="NAME=VALUE", help=option)
+  parser.add_limits()
   return parser.parse(argv)
 
 

@@ -103,6 +103,7 @@ def _parsed(argv: Sequence[str]) -> argparse.Namespace:
   add("--input", old=["--text"], required=True, nargs="+", metavar="FILE", help=text)
   add("--pieces", required=True, type=int, metavar="N", help="new pieces, at most")
   add("--output", required=True, metavar="FOLDER", help="the folder to write")
+  parser.add_limits()
   args = parser.parse(argv)
   if args.pieces < 1:
     raise InputError(f"--pieces {args.pieces}: at least 1 is needed.")

@@ -85,6 +85,7 @@ def _parser() -> Command:
     "an approximate index for many millions of lines, whose recall is printed",
   )
   parser.add_prompt()
+  parser.add_limits()
   return parser
 
 

@@ -87,6 +87,7 @@ def main(argv: Sequence[str]) -> None:
   )
   with contextlib.closing(read):  # Its reader may have worker processes, which end here.
     report = preparation.prepare(pairs, output, rules, counts=counts, progress=_progress)
+  _warn_of_bad_rows(counts)
   print(table(report))
   if judge and judge.unknown:
     print(f"{judge.unknown:,} rows are of languages that py3langid does not know; not judged.")
@@ -126,6 +127,7 @@ def parser() -> Command:
   add("--max-ratio", type=float, default=6.0, metavar="X", help=ratio)
   bad = "share of lines that may be unreadable; they are skipped"
   add("--allow-bad-lines", type=float, default=0.01, metavar="SHARE", help=bad)
+  command.add_limits(archives=True)
   return command
 
 
@@ -209,6 +211,15 @@ def _check_output(flags: argparse.Namespace, output: pathlib.Path) -> None:
     if path.is_file() or path.is_dir():
       on_disk.append(path)
   check_paths(on_disk, output, marker="language_pairs.json")
+
+
+def _warn_of_bad_rows(counts: sources.Counts) -> None:
+  # A row may be a whole catalogue.
+  for row in counts.first_bad:
+    _warn(f"skipped {row}")
+  more = counts.bad - len(counts.first_bad)
+  if more:
+    _warn(f"skipped {more:,} more bad rows.")
 
 
 def _warn(text: str) -> None:

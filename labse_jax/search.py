@@ -193,6 +193,7 @@ def _parsed(argv: Sequence[str]) -> argparse.Namespace:
   add("--prompt", type=unicode_text, metavar="TEXT", help=of_lines)
   of_queries = "put before each query, instead of the folder's prompt 'query', or else its default"
   add("--query-prompt", type=unicode_text, metavar="TEXT", help=of_queries)
+  parser.add_limits()
   args = parser.parse(argv)
   _check(args)
   return args

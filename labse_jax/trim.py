@@ -222,6 +222,7 @@ def _parsed(argv: Sequence[str]) -> argparse.Namespace:
   size = "most megabytes of model.safetensors"
   add("--megabytes", group=budget, type=float, metavar="X", help=size)
   add("--storage", choices=STORAGE, help="of the weights (default: as they are)")
+  parser.add_limits()
   args = parser.parse(argv)
   for name in ("pieces", "megabytes"):
     value = getattr(args, name)

@@ -7,6 +7,7 @@ import re
 import typing
 
 from labse_jax.base.errors import InputError, alike, unicode_text
+from labse_jax.base.reading.limits import Limits, limits
 from labse_jax.base.version import __version__
 
 DTYPES = ("float32", "bfloat16")
@@ -115,13 +116,32 @@ class Command(argparse.ArgumentParser):
     help = "format of the output (default: the one that its name ends in, or else tsv)"
     self.add("--format", choices=formats, help=help)
 
+  def add_limits(self, *, archives: bool = False) -> None:
+    """Adds --max-line-mb, and for a command that reads archives also --max-member-mb."""
+    usual = Limits()
+    line = "the longest line that is read, in MB"
+    self.add("--max-line-mb", type=int, default=usual.line_mb, metavar="N", help=line)
+    if archives:
+      member = "the largest gettext catalogue that is read, unpacked, in MB"
+      self.add("--max-member-mb", type=int, default=usual.member_mb, metavar="N", help=member)
+
   def parse(self, words: Sequence[str]) -> argparse.Namespace:
-    """The arguments; raises InputError, for a flag that there is not with the nearest that is."""
+    """The arguments; raises InputError, for a flag that there is not with the nearest that is.
+
+    Flags of `add_limits` hold for all that this process reads from then on.
+    """
     # First of all: argparse would rather tell which flags are missing.
     self._check_flags(words)
     args, extra = self.parse_known_args(words)
     if extra:
       self.error(f"Unknown argument{'s' * (len(extra) > 1)} {', '.join(map(repr, extra))}")
+    for name in ("max_line_mb", "max_member_mb"):
+      if getattr(args, name, 1) < 1:
+        raise InputError(f"--{name.replace('_', '-')} {getattr(args, name)}: 1 or more is allowed.")
+    if "max_line_mb" in args:
+      limits.line_mb = args.max_line_mb
+    if "max_member_mb" in args:
+      limits.member_mb = args.max_member_mb
     return args
 
   def _check_flags(self, words: Sequence[str]) -> None:

@@ -16,6 +16,8 @@ import zlib
 import zstandard
 
 from labse_jax.base.errors import InputError
+from labse_jax.base.reading.limits import bounded_lines, limits
+from labse_jax.base.reading.zstd_file import ZstdFile
 from labse_jax.base.types import PathLike
 
 COMPRESSIONS = (".gz", ".xz", ".zst")
@@ -49,47 +51,8 @@ def _opened(path: pathlib.Path) -> io.BufferedIOBase:
   if path.suffix == ".xz":
     return lzma.open(path, "rb")
   if path.suffix == ".zst":
-    return io.BufferedReader(_ZstdFile(path))
+    return io.BufferedReader(ZstdFile(path))
   return open(path, "rb")
-
-
-class _ZstdFile(io.RawIOBase):
-  """A .zst file for reading; unlike zstandard.open, it raises EOFError where the file is cut."""
-
-  def __init__(self, path: pathlib.Path) -> None:
-    self._file = open(path, "rb")  # noqa: SIM115 (closed by close)
-    # The decompressor of the frame that is read.
-    self._frame: zstandard.ZstdDecompressionObj | None = None
-    self._left = b""  # What it gave and nobody has read yet.
-    self._begun = False  # Whether any of the frame has come.
-
-  def readable(self):
-    return True
-
-  def readinto(self, buffer):
-    while not self._left:
-      raw = b""
-      # A file may be several frames, one after another: each needs a decompressor of its own.
-      if self._frame is None or self._frame.eof:
-        if self._frame is not None:
-          raw = self._frame.unused_data
-        self._frame = zstandard.ZstdDecompressor().decompressobj()
-        self._begun = bool(raw)
-      raw = raw or self._file.read(1 << 17)
-      if not raw:
-        if self._begun:
-          raise EOFError("the last frame is not complete")
-        return 0
-      self._begun = True
-      self._left = self._frame.decompress(raw)
-    size = min(len(buffer), len(self._left))
-    buffer[:size] = self._left[:size]
-    self._left = self._left[size:]
-    return size
-
-  def close(self):
-    self._file.close()
-    super().close()
 
 
 @typing.overload
@@ -129,9 +92,10 @@ def read_lines(
   the line is taken for Latin-1. A NUL is treated as bytes that are not UTF-8, also if `latin`: it
   is no character of a text, and UTF-16 has one in nearly every line.
   Only "\\n" ends a line: str.splitlines would also cut at characters that stand inside sentences.
+  A line that is longer than `limits` allow raises InputError.
   """
   with open_binary(path) as file:
-    for number, raw in enumerate(io.BufferedReader(file, 1 << 20), 1):
+    for number, raw in enumerate(bounded_lines(file, limits, path), 1):
       if number <= skip:
         continue
       line, reason = _decoded(raw, first=number == 1, latin=latin)

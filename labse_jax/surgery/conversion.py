@@ -42,7 +42,7 @@ def _newest(folder):
   note = folder / "checkpoint"
   if note.is_file():
     text = note.read_text("utf-8", "replace")
-    newest = re.search(r'^model_checkpoint_path: "(?:.*/)?(.+)"', text, re.MULTILINE)
+    newest = re.search(r'^model_checkpoint_path: "(?:[^"\n]*/)?([^"/\n]+)"', text, re.MULTILINE)
     if newest and newest[1] in names:
       return folder / newest[1]
   if len(names) != 1:

@@ -2,6 +2,7 @@ import pytest
 
 from labse_jax.base.command import Command
 from labse_jax.base.errors import InputError
+from labse_jax.base.reading.limits import limits
 from labse_jax.base.version import __version__
 from tests.support.places import ROOT
 
@@ -37,6 +38,20 @@ def test_the_help_says_the_verb_and_each_default_once():
   assert "(default: float32)" in shown
   assert "(default: None)" not in shown
   assert "(default: False)" not in shown
+
+
+def test_flags_set_the_limits_of_the_process(monkeypatch):
+  monkeypatch.setattr(limits, "line_mb", 16)
+  monkeypatch.setattr(limits, "member_mb", 1000)
+  command = Command("mend", "Mends things.")
+  command.add_limits(archives=True)
+  command.parse(["--max-line-mb", "3", "--max-member-mb", "4"])
+  assert (limits.line, limits.member) == (3_000_000, 4_000_000)
+  command.parse([])
+  assert (limits.line_mb, limits.member_mb) == (16, 1000)
+  for flag in ("--max-line-mb", "--max-member-mb"):
+    with pytest.raises(InputError, match=f"{flag} 0: 1 or more is allowed"):
+      command.parse([flag, "0"])
 
 
 def test_the_version(capsys):

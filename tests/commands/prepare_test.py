@@ -264,10 +264,21 @@ def test_wrong_input_is_told_and_leaves_nothing(tmp_path, content, arguments, me
   assert os.listdir(tmp_path) == ["in.tsv"]
 
 
-def test_bad_lines_are_skipped_where_allowed(tmp_path):
+def test_a_long_line_is_refused_unless_a_flag_allows_it(tmp_path):
+  arguments = ["--input", tsv(tmp_path / "a.tsv", ("a", "b"), ("a" * (2 * 10**6), "b"))]
+  arguments += ["--output", str(tmp_path / "out")]
+  with pytest.raises(InputError, match=r"a.tsv:2: has more than 1 MB; --max-line-mb"):
+    prepare.main([*arguments, "--max-line-mb", "1"])
+  assert not (tmp_path / "out").exists()
+  prepare.main(arguments)
+  assert len(rows_of(tmp_path / "out")) == 1
+
+
+def test_bad_lines_are_skipped_where_allowed(tmp_path, capsys):
   (tmp_path / "in.tsv").write_bytes(b"a\tb\nc\n")
   arguments = ["--input", str(tmp_path / "in.tsv"), "--output", str(tmp_path / "d")]
   prepare.main([*arguments, "--allow-bad-lines", "0.5"])
+  assert "labse-jax: warning: skipped" in capsys.readouterr().err
   report = json.loads((tmp_path / "d" / "report.json").read_text())
   assert report["bad_rows"] == 1 and "in.tsv:2: 1 columns" in report["first_bad_rows"][0]
 

@@ -1,6 +1,7 @@
 """What a checkpoint's files, its variables and a person's wishes decide about a model."""
 
 import json
+import time
 
 import pytest
 
@@ -33,6 +34,14 @@ def test_where_a_checkpoint_lies(tmp_path, names, given, prefix):
   note = 'model_checkpoint_path: "/far/away/ckpt-2"\nall_model_checkpoint_paths: "ckpt-1"\n'
   (tmp_path / "checkpoint").write_text(note)
   assert conversion.locate(tmp_path / given)[0] == tmp_path / prefix
+
+
+def test_a_note_of_the_newest_checkpoint_that_never_ends(tmp_path):
+  touch(tmp_path, "a.index")
+  (tmp_path / "checkpoint").write_text('model_checkpoint_path: "' + "/" * 100_000)
+  start = time.perf_counter()
+  assert conversion.locate(tmp_path)[0] == tmp_path / "a"
+  assert time.perf_counter() - start < 2
 
 
 def test_of_several_checkpoints_one_is_to_be_named(tmp_path):

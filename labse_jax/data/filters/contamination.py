@@ -10,6 +10,7 @@ from typing import Any
 
 from labse_jax.base.errors import InputError
 from labse_jax.base.files import read_lines, without_compression
+from labse_jax.base.reading.limits import limits
 from labse_jax.base.types import PathLike
 from labse_jax.data.filters import Filter
 from labse_jax.data.sources import Pair
@@ -63,15 +64,25 @@ def _texts(path: pathlib.Path) -> Iterator[str]:
   if ending == ".jsonl":
     return _in_json(path, lines)
   if ending == ".json":
-    return _in_json(path, ["\n".join(lines)])
+    return _in_json(path, ["\n".join(_bounded(path, lines))])
   if ending == ".csv":
-    return _in_csv(path, lines)
+    return _in_csv(path, _bounded(path, lines))
   return _in_lines(lines)
 
 
 def _lines(path: pathlib.Path) -> Iterator[str]:
   """The lines of a file of UTF-8 or, as some of SentEval's are, of Latin-1."""
   return (line for _, line in read_lines(path, latin=True))
+
+
+def _bounded(path: pathlib.Path, lines: Iterable[str]) -> Iterator[str]:
+  """The lines of a file that are all kept in memory, which must not be too many."""
+  size = 0
+  for line in lines:
+    size += len(line) + 1
+    if size > limits.member:
+      raise InputError(limits.too_large(path))
+    yield line
 
 
 def _in_lines(lines: Iterable[str]) -> Iterator[str]:

@@ -8,12 +8,14 @@ from defusedxml.ElementTree import DefusedXMLParser, iterparse
 
 from labse_jax.base.errors import InputError
 from labse_jax.base.files import open_binary
+from labse_jax.base.reading.limits import Bounded, limits
 from labse_jax.base.types import PathLike
 from labse_jax.data.languages import is_wanted, reason_against
 from labse_jax.data.sources import Counts, Pair
 from labse_jax.data.sources.tsv import origin_of
 
 _XML_LANG = "{http://www.w3.org/XML/1998/namespace}lang"
+_MOST_NESTED = 100  # Elements in one another; a TMX file has fewer than ten.
 _CODES = ("bpt", "ept", "it", "ph", "ut")  # Inline elements that hold markup, not words.
 
 
@@ -47,25 +49,48 @@ def read(
 
 def _units(path):
   parser = DefusedXMLParser(target=TreeBuilder())
+  has_body = False
   with open_binary(path) as file:
+    bounded = Bounded(
+      file, limits.line, lambda: limits.too_long(f"{path}:{_line(parser)}: a unit that ends here")
+    )
+    opened: list[Element] = []  # The elements that have not ended, from the outermost.
+    units = 0  # How many of them are units.
     try:
-      body = None
-      for event, element in iterparse(file, ("start", "end"), parser):
-        if event == "start" and element.tag == "body":
-          body = element
-        elif event == "end" and element.tag == "tu":
+      for event, element in iterparse(bounded, ("start", "end"), parser):
+        if event == "start":
+          has_body = has_body or element.tag == "body"
+          units += element.tag == "tu"
+          opened.append(element)
+          _check_nesting(path, parser, opened)
+          continue
+        opened.pop()
+        if element.tag == "tu":
           yield element
-          if body is not None:
-            body.clear()  # Or the whole file would gather in memory.
+          units -= 1
+        if units == 0:
+          if element.tag == "tu":
+            bounded.reset()
+          if opened:
+            opened[-1].clear()  # Or the whole file would gather in memory.
     except ParseError as error:
       raise InputError(f"{path}:{error.position[0]}: broken XML ({error}).") from error
     except DefusedXmlException as error:
-      line = parser.parser.CurrentLineNumber
       raise InputError(
-        f"{path}:{line}: XML that defines entities is not read ({type(error).__name__})."
+        f"{path}:{_line(parser)}: XML that defines entities is not read ({type(error).__name__})."
       ) from error
-  if body is None:
+  if not has_body:
     raise InputError(f"{path}: no TMX: it has no <body>.")
+
+
+def _check_nesting(path, parser, opened):
+  if len(opened) > _MOST_NESTED:
+    raise InputError(f"{path}:{_line(parser)}: over {_MOST_NESTED} elements stand in one another.")
+
+
+def _line(parser):
+  """The number of the line where the parser stands."""
+  return parser.parser.CurrentLineNumber
 
 
 def _variant(variant: Element) -> tuple[str, str]:

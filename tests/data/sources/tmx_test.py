@@ -5,6 +5,7 @@ import tracemalloc
 import pytest
 
 from labse_jax.base.errors import InputError
+from labse_jax.base.reading.limits import limits
 from labse_jax.data.sources import Counts, read
 
 HEAD = (
@@ -70,17 +71,43 @@ def test_broken_xml_and_a_bomb_are_told_with_their_line(tmp_path, text, message)
     read_text(tmp_path, text)
 
 
-def test_memory_does_not_grow_with_the_file(tmp_path):
+LARGE = "a" * (10**6 + 40_000)
+
+
+@pytest.mark.parametrize(
+  ("text", "message"),
+  [
+    (HEAD + UNIT + f"<tu><tuv><seg>\n{LARGE}</seg></tuv></tu>", r"a\.tmx:\d+: a unit that ends"),
+    (HEAD + f"<tu x='{LARGE}'></tu>", "has more than 1 MB; --max-line-mb"),
+    (HEAD + "<tu>" + f"<tu a='{LARGE[:1000]}'></tu>" * 1100, "has more than 1 MB"),
+    ("<tmx>" + f"<header a='{LARGE[:1000]}'/>" * 1100, "has more than 1 MB"),
+    (HEAD + UNIT + "\n" + "<hi>" * 5000, r"a\.tmx:\d+: over 100 elements stand in one another"),
+  ],
+)
+def test_what_does_not_end_is_refused(tmp_path, monkeypatch, text, message):
+  monkeypatch.setattr(limits, "line_mb", 1)
+  with pytest.raises(InputError, match=message):
+    read_text(tmp_path, text)
+
+
+def test_a_file_may_have_many_units(tmp_path, monkeypatch):
+  monkeypatch.setattr(limits, "line_mb", 1)
+  unit = UNIT.replace("<seg>", "<seg>" + "a" * 300_000, 1)
+  assert len(read_text(tmp_path, HEAD + unit * 6 + TAIL)[0]) == 12
+
+
+@pytest.mark.parametrize("between", ["", "<prop/></body><body>"])
+def test_memory_does_not_grow_with_the_file(tmp_path, between):
   def peak(units):
     path = tmp_path / f"{units}.tmx"
-    path.write_text(HEAD + UNIT * units + TAIL, "utf-8")
+    path.write_text(HEAD + (UNIT + between) * units + TAIL, "utf-8")
     tracemalloc.start()
     assert sum(1 for _ in read([str(path)], counts=Counts())) == 2 * units
     size = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     return size
 
-  assert peak(4000) < 2 * peak(500)
+  assert peak(2000) < 2 * peak(250)
 
 
 def test_a_code_that_is_none_is_a_bad_row_of_its_unit(tmp_path):

@@ -3,6 +3,8 @@
 from collections.abc import Callable, Iterable, Iterator
 import contextlib
 import email.parser
+import functools
+import io
 import itertools
 import os
 import pathlib
@@ -14,6 +16,7 @@ import zlib
 from labse_jax.base import workers
 from labse_jax.base.errors import InputError
 from labse_jax.base.files import open_binary, without_compression
+from labse_jax.base.reading.limits import Bounded, Limits, bounded_lines, limits
 from labse_jax.base.types import PathLike
 from labse_jax.data.languages import language_of_locale
 from labse_jax.data.sources import Counts, Pair
@@ -28,11 +31,16 @@ from labse_jax.data.sources.gettext.messages import clean_pair, has_words
 
 PART_BYTES = 1 << 18  # A worker reads about as much at a time.
 FEW_BYTES = 1 << 21  # So little is read before the workers have started.
-_IDENTIFIER = re.compile(r"[\w-]+(?:[_.:/][\w-]+)+", re.A)
-_LOCALE_FOLDER = re.compile(r"([^/]+)/LC_MESSAGES/[^/]+$")
+# Parts with a separator between them. "_" separates too, but stands in a part as well: the second
+# alternative stops at the first "_", since with two ways to read each "_" the time would double.
+_IDENTIFIER = re.compile(r"[\w-]+(?:[.:/][\w-]+)+|[\w-][A-Za-z0-9-]*_[\w-]+", re.A)
+_LOCALE_FOLDER = re.compile(r"(?:^|/)([^/]+)/LC_MESSAGES/[^/]+$")
 _ARCHIVES = (".whl", ".zip")
+_METADATA_BYTES = 1 << 20  # The headers of METADATA are at its beginning.
 # Its language, and the (source, target) of its messages.
 _Catalogue = tuple[str, list[tuple[str, str]]]
+# Opens a catalogue by its name in the input.
+_Open = Callable[[str], contextlib.AbstractContextManager[io.BufferedReader]]
 
 
 def read(paths: Iterable[PathLike], *, counts: Counts) -> Iterator[Pair]:
@@ -40,7 +48,8 @@ def read(paths: Iterable[PathLike], *, counts: Counts) -> Iterator[Pair]:
 
   Where a catalogue stands as .po and as .mo, the .po is read. Fuzzy, untranslated and empty
   entries, messages without words and English variants are dropped and counted. `counts.packages`
-  gets each wheel's version and licence. Worker processes read where there is much to read.
+  gets each wheel's version and licence. Worker processes read where there is much to read. Raises
+  InputError for a catalogue that is larger than `limits` allow.
   """
   parts = _parts(paths, counts)
   first = []
@@ -51,7 +60,8 @@ def read(paths: Iterable[PathLike], *, counts: Counts) -> Iterator[Pair]:
   # One part, however large, is read by one process.
   is_much = len(first) > 1 and sum(part.size for part in first) > FEW_BYTES
   number = workers.number_of_workers() if is_much else 1
-  results = workers.in_order(part_reader, itertools.chain(first, parts), workers=number)
+  start = functools.partial(part_reader, limits)
+  results = workers.in_order(start, itertools.chain(first, parts), workers=number)
   for part_counts, origin, catalogues in results:
     counts.add(part_counts)
     for language, texts in catalogues:
@@ -78,6 +88,9 @@ def _parts(paths: Iterable[PathLike], counts: Counts) -> Iterator[_Part]:
       names = list(_without_compiled_twins(sizes))
       if not names:
         raise InputError(f"{path}: no .po or .mo file in it.")
+      for name in names:
+        if sizes[name] > limits.member:
+          raise InputError(limits.too_large(f"{path}/{name}" if name else path))
     except InputError as error:
       yield _Part(path, error=error)
       return
@@ -121,14 +134,15 @@ def _listing(path):
 
 
 @contextlib.contextmanager
-def part_reader() -> Iterator[Callable[[_Part], tuple[Counts, str, list[_Catalogue]]]]:
+def part_reader(
+  limits: Limits,
+) -> Iterator[Callable[[_Part], tuple[Counts, str, list[_Catalogue]]]]:
   """Gives read_part(part), which keeps the last input open for its next part.
 
   read_part returns (Counts, origin, its catalogues).
   """
   with contextlib.ExitStack() as stack:
-    # {path: its read_bytes}, of one path.
-    opened: dict[PathLike, Callable[[str], bytes]] = {}
+    opened: dict[PathLike, _Open] = {}  # Of one path.
 
     def read_part(part):
       if part.error:
@@ -136,22 +150,23 @@ def part_reader() -> Iterator[Callable[[_Part], tuple[Counts, str, list[_Catalog
       if part.path not in opened:
         stack.close()
         opened.clear()
-        opened[part.path] = stack.enter_context(_opened(part.path))
+        opened[part.path] = stack.enter_context(_opened(part.path, limits))
       counts = Counts()
-      catalogues = list(_catalogues(part, opened[part.path], counts))
+      catalogues = list(_catalogues(part, opened[part.path], counts, limits))
       return counts, part.origin, catalogues
 
     yield read_part
 
 
 def _catalogues(
-  part: _Part, read_bytes: Callable[[str], bytes], counts: Counts
+  part: _Part, open_catalogue: _Open, counts: Counts, limits: Limits
 ) -> Iterator[_Catalogue]:
   """Yields each catalogue that has any message of use."""
   for name in part.names:
     place = f"{part.path}/{name}" if name else str(part.path)
-    # A broken file among many is counted; a broken file that a person named is an error.
-    catalogue = _parse(place, read_bytes(name), counts, strict=not name)
+    with open_catalogue(name) as file:
+      # A broken file among many is counted; a broken file that a person named is an error.
+      catalogue = _parse(place, file, counts, limits, strict=not name)
     if catalogue:
       language = _language(catalogue, place)
       texts = list(_texts(catalogue, language, counts))
@@ -160,26 +175,30 @@ def _catalogues(
 
 
 @contextlib.contextmanager
-def _opened(given: PathLike) -> Iterator[Callable[[str], bytes]]:
-  """Gives read_bytes(name) for the catalogues of an input."""
+def _opened(given: PathLike, limits: Limits) -> Iterator[_Open]:
+  """Gives what opens the catalogues of an input."""
   path = pathlib.Path(given)
   if path.is_dir():
-    yield lambda name: (path / name).read_bytes()
+    yield lambda name: (path / name).open("rb")
   elif path.suffix in _ARCHIVES and path.exists():
     with _archive(path) as archive:
-
-      def read_bytes(name):
-        with _damage_told(path):
-          return archive.read(name)
-
-      yield read_bytes
+      yield functools.partial(_open_member, path, archive)
   else:
+    yield lambda _: _open_file(path, limits)
 
-    def read_file(_):
-      with open_binary(path) as file:
-        return file.read()
 
-    yield read_file
+@contextlib.contextmanager
+def _open_member(
+  path: pathlib.Path, archive: zipfile.ZipFile, name: str
+) -> Iterator[io.BufferedReader]:
+  with _damage_told(path), archive.open(name) as file:  # It gives no more than the listed size.
+    yield io.BufferedReader(file)  # type: ignore[arg-type]  # It has readinto.
+
+
+@contextlib.contextmanager
+def _open_file(path: pathlib.Path, limits: Limits) -> Iterator[io.BufferedReader]:
+  with open_binary(path) as file:
+    yield io.BufferedReader(Bounded(file, limits.member, lambda: limits.too_large(path)))
 
 
 @contextlib.contextmanager
@@ -205,23 +224,28 @@ def _without_compiled_twins(names):
       yield name
 
 
-def _parse(place: str, raw: bytes, counts: Counts, *, strict: bool) -> Catalogue | None:
-  """The Catalogue in these bytes; None where there is none, or a broken one, which is counted.
+def _parse(
+  place: str, file: io.BufferedReader, counts: Counts, limits: Limits, *, strict: bool
+) -> Catalogue | None:
+  """The Catalogue in a file; None where there is none, or a broken one, which is counted.
 
   If `strict`, a broken one raises InputError.
   """
-  if not raw:
+  first = file.peek(4)[:4]
+  if not first:
     return None
   try:
-    if raw[:4] in BYTE_ORDERS:
-      return parse_mo(raw)
-    return parse_po(raw)
+    if first in BYTE_ORDERS:
+      return parse_mo(file.read())
+    return parse_po(bounded_lines(file, limits, place))
+  except InputError:
+    raise
   except ValueError as error:
     reason = f"not a gettext catalogue: {error}."
     if strict:
       raise InputError(f"{place}: {reason}") from error
     counts.rows += 1
-    counts.bad_row(place, reason)
+    counts.bad_row(place, f"{reason} All of it is left out.")
     return None
 
 
@@ -277,7 +301,8 @@ def _package(archive, names):
   metadata = [name for name in names if name.endswith(".dist-info/METADATA")]
   if not metadata:
     return {}
-  text = archive.read(metadata[0]).decode("utf-8", "replace")
+  with archive.open(metadata[0]) as file:
+    text = file.read(_METADATA_BYTES).decode("utf-8", "replace")
   headers = email.parser.HeaderParser().parsestr(text)
   licence = headers["License-Expression"] or "; ".join(_licences(headers))
   return {

@@ -1,14 +1,16 @@
 """Reads the entries of gettext catalogues: .po text and compiled .mo files."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 import functools
 import gettext
+import itertools
 import re
 import struct
 from typing import NamedTuple
 
 from labse_jax.data.sources.gettext.po_text import PoEntry, entries_and_header
 
+_HEADER_BYTES = 20_000  # The header, with the charset, stands in the first lines of so many bytes.
 _CHARSET = re.compile(rb"charset=([\w-]+)")
 # By the first bytes of a .mo file.
 BYTE_ORDERS = {b"\xde\x12\x04\x95": "<", b"\x95\x04\x12\xde": ">"}
@@ -31,9 +33,9 @@ class Catalogue(NamedTuple):
   empty: int
 
 
-def parse_po(raw: bytes) -> Catalogue:
-  """Parses the bytes of a .po file; raises ValueError with the line where it is broken."""
-  found, header = entries_and_header(_po_text(raw))
+def parse_po(lines: Iterable[bytes]) -> Catalogue:
+  """Parses the lines of a .po file; raises ValueError with the line where it is broken."""
+  found, header = entries_and_header(_po_lines(iter(lines)))
   entries = []
   fuzzy = 0
   empty = 0
@@ -52,17 +54,38 @@ def parse_po(raw: bytes) -> Catalogue:
   return Catalogue(header, entries, fuzzy, empty)
 
 
-def _po_text(raw: bytes) -> str:
-  charset = _charset(raw[:20000])  # The header comes first.
-  try:
-    return raw.decode(charset).removeprefix("\ufeff")
-  except LookupError as error:
-    raise ValueError(str(error)) from error
+def _po_lines(lines):
+  """Yields the lines of a .po file as text. Only a line feed ends one, as msgfmt has it."""
+  first = []
+  size = 0
+  for line in lines:
+    first.append(line)
+    size += len(line)
+    if size >= _HEADER_BYTES:
+      break
+  charset = _charset(b"".join(first)[:_HEADER_BYTES])
+  for number, raw in enumerate(itertools.chain(first, lines), 1):
+    try:
+      line = raw.decode(charset)
+    except UnicodeError as error:
+      raise ValueError(f"line {number}: {error}") from error
+    if number == 1:
+      line = line.removeprefix("\ufeff")
+      if "\n" not in line:  # The whole file: on old Macs a carriage return ended a line.
+        yield from line.split("\r")
+        return
+    yield line
 
 
 def _charset(header: bytes) -> str:
+  """The charset that a header names; raises ValueError for one that Python does not know."""
   match = _CHARSET.search(header)
-  return match[1].decode() if match else "utf-8"
+  charset = match[1].decode() if match else "utf-8"
+  try:
+    b" ".decode(charset)  # Of no bytes at all, Python does not look for the charset.
+  except LookupError as error:
+    raise ValueError(str(error)) from error
+  return charset
 
 
 def _english(entry: PoEntry) -> tuple[str, ...]:
@@ -104,7 +127,7 @@ def _forms_in(raw: bytes, charset: str) -> tuple[str, ...]:
 
 def _fields(header: str) -> dict[str, str]:
   fields = {}
-  for line in header.splitlines():
+  for line in header.split("\n"):
     name, _, value = line.partition(":")
     fields[name] = value.strip()
   return fields
@@ -116,8 +139,15 @@ def _mo_strings(raw: bytes) -> Iterator[tuple[bytes, bytes]]:
   if order is None:
     raise ValueError("not a .mo file")
   count, messages, translated = struct.unpack_from(order + "3I", raw, 8)
+  left = len(raw)
   for index in range(count):
-    yield _mo_string(raw, order, messages, index), _mo_string(raw, order, translated, index)
+    message = _mo_string(raw, order, messages, index)
+    translation = _mo_string(raw, order, translated, index)
+    # Without this, a small file could name the whole of itself a million times.
+    left -= len(message) + len(translation)
+    if left < 0:
+      raise ValueError("its strings overlap")
+    yield message, translation
 
 
 def _mo_string(raw: bytes, order: str, table: int, index: int) -> bytes:

@@ -4,12 +4,15 @@ import re
 
 from labse_jax.data.visible_text import folded, is_blank
 
+# All patterns here take time in proportion to the text, whatever it is. A search that begins at
+# each place of a long run, and fails at the end of each, would take the square of that.
+
 # Every placeholder becomes the same two characters: its name is equal on both sides of a
 # translation, and a model could match by it instead of by the meaning.
 PLACEHOLDER = "{}"
 _PLACEHOLDERS = re.compile(
-  r"\$?\{\{.*?\}\}"  # {{ count }}
-  r"|\{%.*?%\}"  # {% url 'x' %}
+  r"\$?\{\{(?:(?!\{\{).)*?\}\}"  # {{ count }}
+  r"|\{%(?:(?!\{%).)*?%\}"  # {% url 'x' %}
   r"|[$%#]\{[^{}]*\}"  # ${name} %{name} #{name}
   r"|(?<!\w)\$[A-Za-z_]\w*"  # $name
   r"|\{[\w.\[\]]*(?:![rsa])?(?::[^{}]*)?\}"  # {name!r:>10} {0} {}
@@ -41,7 +44,7 @@ _ENTITY_TEXT = {
   "laquo": "«",
   "raquo": "»",
 }
-_CJK_ACCELERATOR = re.compile(r"\s*[(（][_&][A-Za-z0-9][)）]")
+_CJK_ACCELERATOR = re.compile(r"(?<!\s)\s*[(（][_&][A-Za-z0-9][)）]")
 _LEADING_ACCELERATOR = re.compile(r"(?<![\w&])[_&](?=[^\W\d_])")
 _INNER_ACCELERATOR = re.compile(r"(?<=[^\W\d_])[_&](?=[^\W\d_])")
 _TITLE_OF_PAGE = re.compile(r"[a-z]_[A-Z]")  # Merge_Sources, not E_xit.

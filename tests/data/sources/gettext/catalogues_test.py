@@ -1,14 +1,20 @@
 """Entries of .po and .mo files: the same messages, whatever the charset, context or byte order."""
 
+import io
 import struct
 
 import polib
 import pytest
 
-from labse_jax.data.sources.gettext.catalogues import Entry, parse_mo, parse_po, translations
+from labse_jax.data.sources.gettext import catalogues
+from labse_jax.data.sources.gettext.catalogues import Entry, parse_mo, translations
 
 POLISH = "nplurals=3; plural=(n==1 ? 0 : n%10>=2 && n%10<=4 && (n%100<10 || n%100>=20) ? 1 : 2);"
 LATVIAN = "nplurals=3; plural=(n%10==1 && n%100!=11 ? 0 : n != 0 ? 1 : 2);"
+
+
+def parse_po(raw):
+  return catalogues.parse_po(io.BytesIO(raw))
 
 
 def catalogue(*entries, charset="UTF-8"):
@@ -32,6 +38,13 @@ FILES = {
   "msgid_plural": "files",
   "msgstr_plural": {2: "plik\u00f3w", 0: "plik", 1: "pliki"},
 }
+
+
+# The same million bytes, a thousand times: a gigabyte out of a megabyte.
+OVERLAPPING = struct.pack("<7I", 0x950412DE, 0, 1000, 28, 28, 0, 0) + 1000 * struct.pack(
+  "<2I", 1_000_000, 0
+)
+OVERLAPPING += bytes(1_000_000)
 
 
 @pytest.mark.parametrize("charset", ["UTF-8", "ISO-8859-2"])
@@ -65,6 +78,31 @@ def test_an_identifier_gives_way_to_the_default_text_in_its_comment():
   assert parse_po(po(entry)).entries == [Entry(('Turn "it" on',), ("An",))]
 
 
+# Of these, Python's splitlines makes two lines; \r alone was the end of one on old Macs.
+@pytest.mark.parametrize("sign", [*"\u2028\u2029\x85\x0b\x0c\x1c\x1d\x1e\r"])
+def test_only_a_line_feed_ends_a_line(sign):
+  header = f'msgid ""\nmsgstr "Translator: A{sign}B\\nLanguage: pl\\n"\n'
+  text = f'#. a{sign}b\nmsgid "One{sign}two"\nmsgstr "Raz{sign}dwa"\n'
+  after = 'msgid "Three"\nmsgstr "Trzy"\n'
+  expected = [Entry((f"One{sign}two",), (f"Raz{sign}dwa",)), Entry(("Three",), ("Trzy",))]
+  for raw in (
+    (header + text + after).encode(),
+    (header + text + after).replace("\n", "\r\n").encode(),
+  ):
+    found = parse_po(raw)
+    assert found.entries == expected
+    assert found.header == {"Translator": f"A{sign}B", "Language": "pl"}
+  assert sorted(parse_mo(polib_of(expected)).entries) == sorted(expected)
+
+
+def polib_of(entries):
+  return mo(*({"msgid": entry.english[0], "msgstr": entry.translated[0]} for entry in entries))
+
+
+def test_a_file_of_an_old_mac_is_read():
+  assert parse_po(b'# A\rmsgid "a"\rmsgstr "b"\r').entries == [Entry(("a",), ("b",))]
+
+
 def test_a_mo_file_of_the_other_byte_order():
   texts = [b"", b"Content-Type: text/plain; charset=UTF-8\n", b"menu\x04Open", b"Otw\xc3\xb3rz"]
   tables = []
@@ -82,7 +120,10 @@ def test_a_mo_file_of_the_other_byte_order():
   [
     (parse_po, b'msgid "cut\nmsgstr ', "line"),
     (parse_po, b'msgid ""\nmsgstr "charset=no-such-one\\n"\n', "no-such-one"),
+    (parse_po, b'msgid "a"\nmsgstr "\xff"\n', "line 2: 'utf-8' codec"),
     (parse_mo, b"no catalogue at all", "not a .mo file"),
+    (parse_mo, mo(SAVE).replace(b"UTF-8", b"utf-9"), "utf-9"),
+    (parse_mo, OVERLAPPING, "its strings overlap"),
     (parse_mo, b"\xde\x12\x04\x95\0\0\0\0\x05\0\0\0", "cut short"),
   ],
 )

@@ -1,5 +1,7 @@
+import gzip
 import subprocess
 import sys
+import time
 import zipfile
 
 import polib
@@ -7,6 +9,7 @@ import pytest
 
 from labse_jax.base import workers
 from labse_jax.base.errors import InputError
+from labse_jax.base.reading.limits import limits
 from labse_jax.data.sources import Counts, gettext, read
 
 SLAVIC = (
@@ -84,6 +87,41 @@ def test_identifiers_are_replaced_by_their_default_text(tmp_path):
   assert read_all(path)[0][0][3:] == ('Turn "it" on', "An")
 
 
+@pytest.mark.parametrize(
+  ("text", "is_identifier"),
+  [
+    *(("label_is_on", True), ("a.b", True), ("a:b/c_d", True), ("a-b", False), ("_a", False)),
+    *(
+      ("a_", False),
+      ("__a", True),
+      ("ab..c", False),
+      (".a", False),
+      ("a.", False),
+      ("word", False),
+    ),
+    ("_".join("a" * 60), True),
+    # With an "_" that can be read in two ways, each part doubles the time.
+    ("_".join("a" * 60) + "!", False),
+    ("_" * 100_000 + "!", False),
+    ("a." * 100_000 + "!", False),
+  ],
+)
+def test_identifiers(tmp_path, text, is_identifier):
+  path = save(tmp_path / "de.po", catalogue({"msgid": text, "msgstr": "Ein Text"}))
+  start = time.perf_counter()
+  _, counts = read_all(path)
+  assert time.perf_counter() - start < 2
+  assert counts.dropped["identifier"] == is_identifier
+
+
+def test_a_long_name_in_an_archive_takes_no_time(tmp_path):
+  name = "a" * 60_000 + "/de.po"
+  path = wheel(tmp_path / "x.whl", **{name: b'msgid "A text"\nmsgstr "Ein Text"\n'})
+  start = time.perf_counter()
+  assert read_all(path)[0][0].target_language == "deu"
+  assert time.perf_counter() - start < 2
+
+
 METADATA = "License-Expression: MIT\nClassifier: License :: OSI :: BSD"
 
 
@@ -157,6 +195,53 @@ def test_a_broken_file_is_told(tmp_path, name, raw, message):
   (tmp_path / name).write_bytes(raw)
   with pytest.raises(InputError, match=message):
     read_all(tmp_path / name)
+
+
+def test_one_odd_message_loses_no_catalogue_of_a_wheel(tmp_path):
+  places = {}
+  for number, text in enumerate(["one\u2028two", "one\x85two", "one\x0btwo", "one\x1ctwo"]):
+    raw = f'#.a comment\n#,c-format\nmsgid "{text}"\nmsgstr "eins {number}"\n'
+    places[f"locale/de/LC_MESSAGES/{number}.po"] = raw.encode()
+  pairs, counts = read_all(wheel(tmp_path / "x.whl", **places))
+  assert [pair[3:] for pair in pairs] == [("one two", f"eins {number}") for number in range(4)]
+  assert counts.bad == 0
+
+
+@pytest.mark.parametrize("ending", [".po", ".mo"])
+def test_a_catalogue_that_unpacks_to_too_much_is_refused(tmp_path, monkeypatch, ending):
+  monkeypatch.setattr(limits, "member_mb", 1)
+  raw = save(tmp_path / f"de{ending}", catalogue({"msgid": "One", "msgstr": "Eins"})).read_bytes()
+  raw += (b"#" * 999 + b"\n") * 1000
+  message = "has more than 1 MB .unpacked.; --max-member-mb of `prepare` allows more"
+  (tmp_path / f"de{ending}.gz").write_bytes(gzip.compress(raw))
+  (tmp_path / "folder").mkdir()
+  (tmp_path / "folder" / f"de{ending}").write_bytes(raw)
+  with zipfile.ZipFile(tmp_path / "x.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+    archive.writestr(f"de{ending}", raw)
+  for path in (f"de{ending}.gz", "folder", "x.zip"):
+    with pytest.raises(InputError, match=f"{path}.*{message}"):
+      read_all(tmp_path / path)
+  monkeypatch.setattr(limits, "member_mb", 2)
+  for path in (f"de{ending}.gz", "folder", "x.zip"):
+    assert len(read_all(tmp_path / path)[0]) == 1
+
+
+def test_a_long_line_of_a_catalogue_is_refused(tmp_path, monkeypatch):
+  monkeypatch.setattr(limits, "line_mb", 1)
+  raw = b'msgid "a"\nmsgstr "b"\n#' + b"a" * 10**6
+  (tmp_path / "de.po").write_bytes(raw)
+  with pytest.raises(InputError, match="de.po:3: has more than 1 MB; --max-line-mb"):
+    read_all(tmp_path / "de.po")
+  with pytest.raises(InputError, match="x.whl/a/de.po:3: has more than 1 MB"):
+    read_all(wheel(tmp_path / "x.whl", **{"a/de.po": raw}))
+
+
+def test_only_the_beginning_of_metadata_is_read(tmp_path, monkeypatch):
+  monkeypatch.setattr(gettext, "_METADATA_BYTES", 60)
+  file = save(tmp_path / "de.po", catalogue({"msgid": "Save it", "msgstr": "Los"}))
+  metadata = "License: MIT\nSummary: " + "a" * 1000 + "\nLicense-Expression: BSD"
+  path = wheel(tmp_path / "p.whl", metadata, **{"de/LC_MESSAGES/x.po": file.read_bytes()})
+  assert read_all(path)[1].packages["Pack"] == {"version": "1.2", "licence": "MIT"}
 
 
 def test_a_container_without_catalogues_is_told(tmp_path):

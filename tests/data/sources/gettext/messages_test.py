@@ -1,3 +1,5 @@
+import time
+
 import pytest
 
 from labse_jax.data.sources.gettext.messages import clean_pair, has_words
@@ -48,3 +50,22 @@ def test_words():
 
 def test_a_message_of_invisible_characters_is_empty():
   assert clean_pair("<b>\u200b</b> Save\u2060", "\ufeff \u3164") == ("Save", "")
+
+
+def seconds(function, *args):
+  start = time.perf_counter()
+  function(*args)
+  return time.perf_counter() - start
+
+
+# Each is the beginning of something that never ends. With a pattern that reads to the end of the
+# text from each of them, the time would be 10 seconds and more.
+@pytest.mark.parametrize("run", ["{{", "{%", "{{a", "${", "{a", "%(", "%1", " ", "<a ", "&#1", "$"])
+def test_the_time_is_in_proportion_to_the_text(run):
+  text = "_a" + run * (100_000 // len(run)) + "!"
+  assert seconds(clean_pair, text, text) < 2
+
+
+def test_a_placeholder_ends_at_the_first_closing_sign():
+  message = "{{ a }} and {% b %} and ${{ c }} }} of {{ d"
+  assert clean_pair(message, message)[0] == "{} and {} and {} }} of {{ d"

@@ -1,6 +1,7 @@
-"""The entries, the header and the errors are those of polib, for sound files and broken ones."""
+"""The entries, the header and the errors are those of polib, but where msgfmt reads more."""
 
 import random
+import re
 
 import polib
 import pytest
@@ -48,10 +49,12 @@ msgid ""
 msgstr "Leer"
 """
 ODD_LINES = (
-  *("#", "##x", "#.", "#:", "#,", "#,fuzzy", "#~", "#|", "#~|x", '#| "y"', '#| msgid "x"'),
+  *("#", "##x", "#.", "#:", "#,", "#, fuzzy", '#| "y"', '#| msgid "x"'),
   *('#| no "x"', "#| msgid", "msgid", "msgstr[", 'msgstr[0] "x"', 'msgstr[x] "y"', 'msgid ""'),
-  *('msgstr ""', '"', '"a"b"', r'msgid "a\"', 'msgctxt "c"', 'msgid_plural "p"', "word", "\u2028"),
+  *('msgstr ""', '"', '"a"b"', r'msgid "a\"', 'msgctxt "c"', 'msgid_plural "p"', "word"),
 )
+# What polib does not read: an obsolete comment or nothing obsolete, and nothing earlier.
+READ_BY_MSGFMT = re.compile(r"#~\s*(#.*)?|#\|")
 
 
 def of_polib(text):
@@ -68,7 +71,7 @@ def of_polib(text):
 
 def of_ours(text):
   try:
-    entries, header = entries_and_header(text)
+    entries, header = entries_and_header(text.split("\n"))
   except ValueError as error:
     return str(error)
   return [tuple(getattr(entry, name) for name in entry.__slots__) for entry in entries], header
@@ -92,6 +95,8 @@ def changed(lines, rng):
       lines[place] = f"#~ {lines[place]}"
     else:
       lines.insert(place, rng.choice(ODD_LINES))
+    if READ_BY_MSGFMT.fullmatch(lines[place].strip()):
+      lines[place] = ""
   return lines
 
 
@@ -106,11 +111,36 @@ def test_a_changed_file_gives_the_entries_or_the_error_of_polib():
   rng = random.Random(0)
   broken = 0
   for _ in range(3000):
-    text = "\n".join(changed(SAMPLE.split("\n"), rng))
+    # Of a file that ends in a comment polib may lose the last entry; so another comes after it.
+    text = "\n".join([*changed(SAMPLE.split("\n"), rng), 'msgid "last"', 'msgstr "letzte"'])
     found = of_ours(text)
     assert found == of_polib(text), text
     broken += isinstance(found, str)
   assert 500 < broken < 2500
+
+
+def glued(text):
+  """The text without the spaces after the signs of its comments."""
+  return re.sub(r"^(#[.:,|~]|#~\||#+) ", r"\1", text, flags=re.MULTILINE)
+
+
+def test_a_comment_needs_no_space_after_its_sign():
+  assert glued(SAMPLE).count("#.Default") == 1 and "# " not in glued(SAMPLE)
+  assert of_ours(glued(SAMPLE)) == of_ours(SAMPLE) == of_polib(SAMPLE)
+
+
+@pytest.mark.parametrize(
+  "comment", ["#note", "#!", "#= fuzzy", "#~", "#|", '#|"x"', '#~|msgid "x"']
+)
+def test_comments_that_polib_does_not_read_lose_nothing(comment):
+  text = f'#| msgid "x"\n{comment}\nmsgid "a"\nmsgstr "b"\n{comment}\n'
+  if '"' in comment:  # What goes on must have begun.
+    text = text.removesuffix(f"{comment}\n")
+  assert [entry[1:4] for entry in of_ours(text)[0]] == [("a", "", "b")]
+
+
+def test_an_entry_before_a_last_comment_is_kept():
+  assert len(of_ours('msgid "a"\nmsgstr "b"\n#~| msgid "x"')[0]) == 1
 
 
 @pytest.mark.parametrize(
@@ -123,4 +153,4 @@ def test_a_changed_file_gives_the_entries_or_the_error_of_polib():
 )
 def test_an_error_names_the_line(text, message):
   with pytest.raises(ValueError, match=f"Syntax error in po file {message}"):
-    entries_and_header(text)
+    entries_and_header(text.split("\n"))
