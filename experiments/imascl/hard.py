@@ -14,11 +14,12 @@ is in docs/losses.md; `:runlocal` takes 4 steps from the quickstart's model, on 
 """
 
 import pathlib
+from typing import Any
 
 from labse_jax.base.files import read_json
 from labse_jax.configs.arguments import parse_arg, sibling
 
-OPTIONS = dict(
+OPTIONS: dict[str, Any] = dict(
   model="",
   teacher="",
   data="",
@@ -77,5 +78,5 @@ def with_teacher(arg, *, labels, loss, **loss_options):
 
 def languages(data):
   """English and the other languages of a dataset."""
-  pairs = read_json(pathlib.Path(data) / "language_pairs.json", [], list)
+  pairs = read_json(pathlib.Path(data) / "language_pairs.json", [], kind=list)
   return ("eng", *sorted({code for pair in pairs for code in pair.split("-")} - {"eng"}))
