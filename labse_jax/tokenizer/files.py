@@ -23,7 +23,7 @@ from tokenizers import (
 from labse_jax.base import files
 from labse_jax.base.errors import InputError
 from labse_jax.base.types import PathLike
-from labse_jax.tokenizer import settings
+from labse_jax.tokenizer import growth, settings
 
 NAMES = ("tokenizer.json", "vocab.txt", "sentencepiece.bpe.model")  # The first that is there.
 BERT = {
@@ -67,6 +67,7 @@ def backend(path: pathlib.Path) -> Tokenizer:
   settings.check(settings.read(path.parent), path.parent)
   readers = {".txt": _from_vocabulary, ".model": _from_sentencepiece}
   tokenizer = readers.get(path.suffix, _from_json)(path)
+  growth.check(tokenizer, path)
   return tokenizer
 
 
