@@ -1,7 +1,6 @@
 """The one model format: a folder that sentence-transformers opens as it is."""
 
 import dataclasses
-import math
 import pathlib
 from typing import Any
 
@@ -11,7 +10,14 @@ from labse_jax.base import files, fingerprint
 from labse_jax.base.errors import InputError, known
 from labse_jax.base.files import read_json, write_json
 from labse_jax.base.types import Params, PathLike
-from labse_jax.model_folder import card, prompts, sentence_modules, transformers_config, weights
+from labse_jax.model_folder import (
+  card,
+  limits,
+  prompts,
+  sentence_modules,
+  transformers_config,
+  weights,
+)
 from labse_jax.model_folder.hub import located
 from labse_jax.model_folder.tensor_file import FLOATS, Tensors, is_finite, save
 from labse_jax.model_folder.tensor_names import NAMES, POOLER, TABLE
@@ -29,8 +35,6 @@ TOKEN_NAMES = {
   "bos_token": "cls",
   "eos_token": "sep",
 }
-# sentence-transformers' first releases named the file of limits by the model's type.
-OLD_TYPES = ("bert", "distilbert", "xlm-roberta")
 INT8_ROWS = "int8_rows"
 DTYPES = {np.dtype(kind).name: kind for kind in FLOATS.values()} | {INT8_ROWS: np.float32}
 
@@ -134,7 +138,7 @@ def describe(folder: PathLike) -> ModelFolder:
     head=head,
     params={},
     tokenizer_file=tokenizer_file(encoder),
-    max_length=_read_max_length(encoder, model),
+    max_length=limits.read(encoder, model),
     prompts=own_prompts,
     default_prompt=default_prompt,
     similarity=similarity,
@@ -206,10 +210,12 @@ def _write_tokenizer(folder, content):
   added = {token.content: i for i, token in tokenizer.backend.get_added_tokens_decoder().items()}
   settings = tokenizer_settings.read(content.tokenizer_file.parent)
   # Any other class, or none, makes transformers build a tokenizer of its own with other ids.
-  config = {
+  config: dict[str, Any] = {
     "tokenizer_class": "PreTrainedTokenizerFast",
     "model_max_length": content.max_length,
   }
+  if tokenizer.truncation_side != "right":
+    config["truncation_side"] = tokenizer.truncation_side
   for name, ours in TOKEN_NAMES.items():
     token = _special_token(settings.get(name), SPECIAL[ours], added)
     if token:
@@ -230,31 +236,5 @@ def _special_token(setting, spellings, added):
 
 def _write_modules(folder, content):
   sentence_modules.write(folder, content.head, content.params.get("dense"), content.model["width"])
-  write_json(
-    folder / "sentence_bert_config.json",
-    {"max_seq_length": content.max_length, "do_lower_case": False},
-  )
+  limits.write(folder, content.max_length)
   prompts.write(folder, content.prompts, content.default_prompt, content.similarity)
-
-
-def _read_max_length(encoder, model):
-  """The most tokens of a text: as the folder says, and no more than the model has positions."""
-  path = _limits_file(encoder)
-  limits = read_json(path, {})
-  if limits.get("do_lower_case"):
-    raise InputError(
-      f"{path}: do_lower_case is not supported; put a Lowercase normalizer into tokenizer.json."
-    )
-  tokenizer = read_json(encoder / "tokenizer_config.json", {})
-  length = limits.get("max_seq_length") or tokenizer.get("model_max_length") or math.inf
-  if not isinstance(length, int | float) or not length >= 3:  # NaN is not >= 3.
-    raise InputError(f"{encoder}: max_seq_length is {length!r}; at least 3 is needed.")
-  return int(min(length, model["positions"] - model["position_offset"]))
-
-
-def _limits_file(encoder):
-  for kind in OLD_TYPES:
-    path = encoder / f"sentence_{kind}_config.json"
-    if path.is_file():
-      return path
-  return encoder / "sentence_bert_config.json"

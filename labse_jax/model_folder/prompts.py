@@ -9,6 +9,7 @@ from labse_jax.base.files import read_json, write_json
 NAME = "config_sentence_transformers.json"
 # What folders call the prompt of a text that is searched for, and of one that is searched in.
 ROLES = {"query": ("query",), "document": ("document", "passage", "corpus")}
+MODEL_TYPE = "SentenceTransformer"  # What sentence-transformers calls a model that gives a vector.
 SIMILARITIES = ("cosine", "dot", "euclidean", "manhattan")
 
 
@@ -38,6 +39,8 @@ def read(folder: pathlib.Path) -> tuple[dict[str, str], str | None, str]:
   similarity = config.get("similarity_fn_name")
   if similarity not in SIMILARITIES:  # sentence-transformers too passes over what it does not know.
     similarity = SIMILARITIES[0]
+  if config.get("model_type") not in (None, MODEL_TYPE):
+    raise InputError(f"{path}: model_type is {config['model_type']!r}; {MODEL_TYPE} is needed.")
   if config.get("truncate_dim") is not None:
     raise InputError(
       f"{path}: truncate_dim is not supported. Take it away, and ask for truncate_dim where the "

@@ -131,7 +131,8 @@ def _check_together(model, config, path):
   known(f"activation in {path}:", model["activation"], ACTIVATIONS)
   if model["width"] % model["heads"]:
     raise InputError(f"{path}: {model['heads']} heads do not divide {model['width']}.")
-  if config.get("position_embedding_type", "absolute") != "absolute" or config.get("is_decoder"):
+  decoder = config.get("is_decoder") or config.get("add_cross_attention")
+  if config.get("position_embedding_type", "absolute") != "absolute" or decoder:
     raise InputError(f"{path}: relative positions and decoders are not read.")
   if model["positions"] - model["position_offset"] < 3:
     raise InputError(f"{path}: {model['positions']} positions are too few.")

@@ -164,7 +164,10 @@ class Bert(nn.Module):
   ) -> jax.Array:
     word_VD = self.param("word_embedding", INIT, (table_rows(self.vocab_size), self.width))
     position_PD = self.param("position_embedding", INIT, (self.positions, self.width))
-    x_BLD = rows_of(word_VD, tokens_BL) + position_PD[positions_BL + self.position_offset]
+    rows_BL = positions_BL
+    if self.position_offset:
+      rows_BL = position_rows(tokens_BL, positions_BL, self.position_offset)
+    x_BLD = rows_of(word_VD, tokens_BL) + position_PD[rows_BL]
     if self.types:  # A sentence is always of the first.
       x_BLD += self.param("type_embedding", INIT, (self.types, self.width))[0]
     x_BLD = nn.LayerNorm(epsilon=self.epsilon, name="embedding_norm")(x_BLD)
@@ -194,6 +197,20 @@ class Bert(nn.Module):
       unroll=self.depth if self.unroll else 1,
     )(*fields, name="blocks")(x_BLD, mask_BLL, bias_HLL, train)
     return x_BLD
+
+
+def position_rows(tokens_BL: jax.Array, positions_BL: jax.Array, offset: int) -> jax.Array:
+  """The rows of XLM-R's and MPNet's position table, where sentences begin with row `offset`.
+
+  They do not count the padding token, whose id is `offset` - 1, even where a text spells it. It has
+  the row before the first.
+  """
+  pads_BL = tokens_BL == offset - 1
+  before_BL = jnp.cumsum(pads_BL, axis=1) - pads_BL
+  # The sums grow along a row, so the last one that a sentence began with is the largest so far.
+  at_start_BL = jax.lax.cummax(jnp.where(positions_BL == 0, before_BL, 0), axis=1)
+  counted_BL = positions_BL - (before_BL - at_start_BL)
+  return jnp.where(pads_BL, offset - 1, counted_BL + offset)
 
 
 def unstack(params: Params, dtype: str) -> Params:

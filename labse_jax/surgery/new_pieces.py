@@ -15,13 +15,14 @@ from labse_jax.base.errors import InputError
 from labse_jax.surgery import piece_usage, tokenizer_edits
 from labse_jax.tokenizer import wordpiece
 from labse_jax.tokenizer.tokenizer import Tokenizer
-from labse_jax.tokenizer.unigram import reason_of
+from labse_jax.tokenizer.unigram import reason_of, split_long
 
 # So many candidates are learned for each piece that is wanted: some are known, some of little use.
 CANDIDATES = 4
 # And so many more: WordPiece merges a long word from many pieces that are of no other use.
 STEPS_BETWEEN = 1000
 STEP = 0.1  # How much more a new piece of Unigram scores than its parts.
+MOST_BYTES = 4192  # Of a line that SentencePiece learns from; it leaves out longer ones.
 NORMAL = sentencepiece_model_pb2.ModelProto.SentencePiece.NORMAL
 
 
@@ -126,7 +127,7 @@ def _unigram(lines, size):
   model = io.BytesIO()
   try:
     sentencepiece.SentencePieceTrainer.train(
-      sentence_iterator=lines,
+      sentence_iterator=split_long(lines, MOST_BYTES),
       model_writer=model,
       vocab_size=size,
       hard_vocab_limit=False,
@@ -134,6 +135,7 @@ def _unigram(lines, size):
       normalization_rule_name="identity",
       character_coverage=0.9995,
       num_threads=2,
+      max_sentence_length=MOST_BYTES,
       minloglevel=2,
     )
   except RuntimeError as error:

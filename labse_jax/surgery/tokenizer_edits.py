@@ -25,7 +25,10 @@ def load(tokenizer: Tokenizer) -> dict[str, Any]:
   else:
     text = tokenizer.content
   content = {"added_tokens": [], "post_processor": None} | json.loads(text)
-  content |= {"padding": None, "truncation": None}
+  content["padding"] = None
+  # Of a truncation only its direction counts, which is the usual one without it.
+  if tokenizer.truncation_side == "right":
+    content["truncation"] = None
   kind = type(tokenizer.backend.model).__name__
   content["model"]["type"] = kind
   if kind not in ("WordPiece", "Unigram"):

@@ -23,7 +23,7 @@ from tokenizers import (
 from labse_jax.base import files
 from labse_jax.base.errors import InputError
 from labse_jax.base.types import PathLike
-from labse_jax.tokenizer import settings
+from labse_jax.tokenizer import growth, settings
 
 NAMES = ("tokenizer.json", "vocab.txt", "sentencepiece.bpe.model")  # The first that is there.
 BERT = {
@@ -64,15 +64,46 @@ def backend(path: pathlib.Path) -> Tokenizer:
   """The tokenizers.Tokenizer of one of the files NAMES; raises InputError for a damaged one."""
   if not path.is_file():
     raise InputError(f"{path}: no such file; a model folder needs its tokenizer.json.")
+  settings.check(settings.read(path.parent), path.parent)
   readers = {".txt": _from_vocabulary, ".model": _from_sentencepiece}
-  return readers.get(path.suffix, _from_json)(path)
+  tokenizer = readers.get(path.suffix, _from_json)(path)
+  growth.check(tokenizer, path)
+  return tokenizer
 
 
 def _from_json(path: pathlib.Path) -> Tokenizer:
   try:
-    return Tokenizer.from_file(str(path))
+    tokenizer = Tokenizer.from_file(str(path))
   except Exception as error:  # The library raises bare Exception.
     raise InputError(f"{path}: not a tokenizer.json ({error}).") from error
+  named = settings.named_tokens(settings.read(path.parent), path.parent)
+  added = {token.content for token in tokenizer.get_added_tokens_decoder().values()}
+  if named - added:
+    raise InputError(
+      f"{path}: its added tokens lack {sorted(named - added)}, which tokenizer_config.json or "
+      "special_tokens_map.json beside it names. Save the folder anew with transformers, which "
+      "writes them there."
+    )
+  return tokenizer
+
+
+def check_frame(tokenizer: Tokenizer, path: pathlib.Path) -> None:
+  """Raises InputError unless a text alone stands once in its ids, and all are of the first type.
+
+  The tokenizer neither pads nor cuts.
+  """
+  framed = tokenizer.encode("a")
+  processor = tokenizer.post_processor
+  # A template counts even where no special tokens are asked for.
+  tokenizer.post_processor = None
+  tokens = len(tokenizer.encode("a"))
+  tokenizer.post_processor = processor
+  added = tokenizer.num_special_tokens_to_add(False)
+  if len(framed) != tokens + added or any(framed.type_ids):
+    raise InputError(
+      f"{path}: its post-processor repeats a text, or gives it token types other than 0; "
+      "that is not supported."
+    )
 
 
 def _from_vocabulary(path: pathlib.Path) -> Tokenizer:

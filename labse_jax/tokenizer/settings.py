@@ -21,7 +21,16 @@ NORMALISER: dict[str, tuple[str, bool | None]] = {
   "tokenize_chinese_chars": ("handle_chinese_chars", True),
 }
 NAMED = ("bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token")
+MORE = ("additional_special_tokens", "extra_special_tokens", "model_specific_special_tokens")
 CLASSES = {"mpnet": "MPNetTokenizer", "xlm-roberta": "XLMRobertaTokenizer"}  # By model_type.
+SIDES = ("right", "left")
+# Keys that change ids in transformers, and the value of each that changes nothing.
+ONLY = {
+  "split_special_tokens": False,
+  "add_bos_token": None,
+  "add_eos_token": None,
+  "add_prefix_space": True,
+}
 FLAGS = ("single_word", "lstrip", "rstrip", "normalized")
 
 
@@ -54,6 +63,38 @@ def tokenizer_class(folder: pathlib.Path) -> str:
     or CLASSES.get(model.get("model_type", ""), "BertTokenizer")
   )
   return str(name).removesuffix("Fast")
+
+
+def truncation_side(folder: pathlib.Path, direction: str | None) -> str:
+  """Where a text that is too long loses its tokens, "right" or "left".
+
+  `direction` is what tokenizer.json says, which counts where tokenizer_config.json is silent.
+  """
+  path = folder / "tokenizer_config.json"
+  side = read_json(path, {}).get("truncation_side", direction or "right")
+  if side not in SIDES:
+    raise InputError(f"{path}: truncation_side is {side!r}; 'right' or 'left' is needed.")
+  return side
+
+
+def check(config: Mapping[str, Any], folder: pathlib.Path) -> None:
+  """Raises InputError where a tokenizer_config.json asks for ids that are not made here."""
+  for key, only in ONLY.items():
+    # Only the class of XLM-R builds its words by this key; a null is as good as silence.
+    of_other_class = key == "add_prefix_space" and tokenizer_class(folder) != CLASSES["xlm-roberta"]
+    value = config.get(key)
+    if value is not None and value != only and not of_other_class:
+      raise InputError(
+        f"{folder}/tokenizer_config.json: {key} is {value!r}, which is not supported; "
+        "what tokenizer.json says is read."
+      )
+
+
+def named_tokens(config: Mapping[str, Any], folder: PathLike) -> set[str]:
+  """The texts of all tokens that a folder's settings name, special or added."""
+  tokens = [*added_tokens(config, folder).values(), *more_special_tokens(config, folder)]
+  tokens += [_token(config[name], folder) for name in NAMED if config.get(name)]
+  return {token.content for token in tokens}
 
 
 def normaliser(config: Mapping[str, Any], folder: PathLike) -> dict[str, Any]:
@@ -95,11 +136,16 @@ def added_tokens(config: Mapping[str, Any], folder: PathLike) -> dict[int, Added
 
 
 def more_special_tokens(config: Mapping[str, Any], folder: PathLike) -> list[AddedToken]:
-  """The AddedTokens of additional_special_tokens."""
-  values = config.get("additional_special_tokens") or []
-  if not isinstance(values, list):
-    raise InputError(f"{folder}: additional_special_tokens is {values!r}; a list is needed.")
-  return [_special(value, folder) for value in values]
+  """The AddedTokens of additional_special_tokens, and of the names that transformers 5 has."""
+  found = []
+  for key in MORE:
+    values = config.get(key) or []
+    if key != MORE[0] and isinstance(values, dict):
+      values = list(values.values())
+    if not isinstance(values, list):
+      raise InputError(f"{folder}: {key} is {values!r}; a list is needed.")
+    found += [_special(value, folder) for value in values]
+  return found
 
 
 def _special(value: Any, folder: PathLike) -> AddedToken:

@@ -13,7 +13,7 @@ from tokenizers import Tokenizer as Backend
 
 from labse_jax.base.errors import InputError, unicode_text
 from labse_jax.base.types import PathLike
-from labse_jax.tokenizer import files
+from labse_jax.tokenizer import files, settings
 
 # As BERT and as XLM-R spell them.
 SPECIAL = {
@@ -30,13 +30,17 @@ class Tokenizer:
 
   `path` is a tokenizer.json, a vocab.txt or a sentencepiece.bpe.model. The last two are read with
   the settings that lie beside them. `files.tokenizer_file` finds the one of a folder.
+  `truncation_side` is where a sentence is cut that is too long, "right" or "left".
   """
 
   def __init__(self, path: PathLike) -> None:
     self.path = pathlib.Path(path)
     self.backend = files.backend(self.path)
+    direction = (self.backend.truncation or {}).get("direction")
+    self.truncation_side = settings.truncation_side(self.path.parent, direction)
     self.backend.no_padding()
     self.backend.no_truncation()
+    files.check_frame(self.backend, self.path)
 
   def __len__(self) -> int:
     """One more than the highest id."""
@@ -59,7 +63,7 @@ class Tokenizer:
     """
     # The library cuts before it adds the special tokens, as transformers does.
     if (self.backend.truncation or {}).get("max_length") != length:
-      self.backend.enable_truncation(length)
+      self.backend.enable_truncation(length, direction=self.truncation_side)
     encodings = _encoded(self.backend, sentences)
     cut = sum(bool(encoding.overflowing) for encoding in encodings)
     return _id_arrays(encodings), cut

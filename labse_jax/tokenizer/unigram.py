@@ -1,15 +1,17 @@
 """Training a Unigram vocabulary with SentencePiece, and writing it as a tokenizer.json."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 import io
 import itertools
 import pathlib
 from typing import Any
+import unicodedata
 
 import sentencepiece
 from sentencepiece import sentencepiece_model_pb2
 from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors
 
+from labse_jax.base import console
 from labse_jax.base.errors import InputError
 from labse_jax.base.files import write_json
 from labse_jax.base.types import PathLike
@@ -22,6 +24,8 @@ NORMALISER = normalizers.Sequence(
 )
 # Scores are multiples of this, so that sums down to -65,536 are exact in float32 and float64.
 SCORE_STEP = 2.0**-8
+# SentencePiece leaves out longer lines without a word.
+MOST_BYTES = 2048
 
 
 def normalise(text: str) -> str:
@@ -41,10 +45,11 @@ def train_unigram(sentences: Iterable[str], size: int) -> bytes:
   first = next(normalised, None)
   if first is None:
     raise InputError("There is no text to train a vocabulary on.")
+  lines = split_long(itertools.chain([first], normalised), MOST_BYTES)
   model = io.BytesIO()
   try:
     sentencepiece.SentencePieceTrainer.train(
-      sentence_iterator=itertools.chain([first], normalised),
+      sentence_iterator=lines,
       model_writer=model,
       vocab_size=size,
       model_type="unigram",
@@ -60,13 +65,50 @@ def train_unigram(sentences: Iterable[str], size: int) -> bytes:
       bos_piece=SPECIAL["cls"],
       eos_piece=SPECIAL["sep"],
       num_threads=2,
-      max_sentence_length=2048,
+      max_sentence_length=MOST_BYTES,
       minloglevel=2,
     )
   except RuntimeError as error:
     reason = reason_of(error)
     raise InputError(f"A vocabulary of {size} pieces cannot be trained here: {reason}") from error
   return with_exact_scores(model.getvalue())
+
+
+def split_long(lines: Iterable[str], most: int) -> Iterator[str]:
+  """Yields the lines, those of over `most` bytes in parts; says on stderr how many were split."""
+  split = 0
+  for line in lines:
+    parts = _parts(line, most)
+    split += len(parts) > 1
+    yield from parts
+  if split:
+    console.note(f"{split:,} lines are longer than {most:,} bytes and were split to learn from.")
+
+
+def _parts(line, most):
+  """A line in parts of at most `most` bytes, cut at spaces where it has them."""
+  parts = []
+  start = 0
+  while True:
+    ahead = line[start : start + most].encode()
+    if start + most >= len(line) and len(ahead) <= most:
+      return [*parts, line[start:]]
+    # Bytes may end in a part of a character, which is not taken.
+    end = _cut(line, start, start + len(ahead[:most].decode(errors="ignore")))
+    parts.append(line[start:end])
+    start = end + line.startswith(" ", end)
+
+
+def _cut(line, start, end):
+  """Where to cut line[start:], at `end` or before: at the last space, or else between letters."""
+  space = line.rfind(" ", start + 1, end + 1)
+  if space >= 0:
+    return space
+  for place in range(end, start, -1):
+    # A mark belongs to the letter before it.
+    if not unicodedata.category(line[place]).startswith("M"):
+      return place
+  return end
 
 
 def reason_of(error: Exception) -> str:

@@ -236,3 +236,21 @@ def test_the_first_layers_can_learn(bare):
 def test_a_model_without_layers_has_no_arrays_of_them(bare):
   assert "blocks" not in bare["bert"]
   assert bert.unstack(bare["bert"], "float32").keys() == bare["bert"].keys()
+
+
+def test_xlm_r_and_mpnet_do_not_count_a_spelled_padding_token():
+  """transformers' rule, sentence by sentence: a running count of the other tokens."""
+  rng = np.random.default_rng(0)
+  offset = 2
+  tokens_BL = rng.integers(0, 4, (6, 30))  # The id 1 is the padding.
+  positions_BL = np.zeros((6, 30), int)
+  expected_BL = np.zeros((6, 30), int)
+  for row in range(6):
+    cuts = np.sort(rng.choice(np.arange(1, 30), 3, replace=False))
+    for start, end in zip([0, *cuts], [*cuts, 30], strict=True):
+      positions_BL[row, start:end] = np.arange(end - start)
+      counts_L = tokens_BL[row, start:end] != 1
+      expected_BL[row, start:end] = np.where(counts_L, counts_L.cumsum() + 1, 1)
+  got_BL = bert.position_rows(jnp.asarray(tokens_BL), jnp.asarray(positions_BL), offset)
+  np.testing.assert_array_equal(got_BL, expected_BL)
+  assert (expected_BL != positions_BL + offset).sum() > 50

@@ -116,3 +116,13 @@ def test_nothing_to_learn_from_is_said_or_gives_nothing(tokenizer):
     assert new_pieces.learn(tokenizer, lambda: iter([]), 5) == []
   except InputError as error:
     assert "No pieces can be learned from this text" in str(error)
+
+
+def test_long_lines_give_pieces_too(tokenizer, capsys):
+  text = [" ".join(lines(100))] * 4
+  assert len(text[0].encode()) > new_pieces.MOST_BYTES
+  pieces, grown = learn_and_open(tokenizer, text, 60)
+  assert {piece.characters for piece in pieces} >= CHARACTERS
+  assert not any(1 in ids for ids in grown.encode_whole(text))
+  told = capsys.readouterr().err
+  assert ("4 lines are longer than 4,192 bytes" in told) == (not is_wordpiece(tokenizer))

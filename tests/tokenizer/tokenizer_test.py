@@ -6,6 +6,7 @@ import shutil
 import numpy as np
 import pytest
 from tokenizers import Tokenizer as Backend
+from tokenizers import processors
 
 from labse_jax.base.errors import InputError
 from labse_jax.tokenizer.tokenizer import Tokenizer
@@ -219,3 +220,57 @@ def test_what_is_not_unicode_is_said_in_one_line(tokenizer):
       encode(["a", "b\ud800"])
     with pytest.raises(TypeError):
       encode(["a", 3])
+
+
+@pytest.mark.parametrize("where", ["tokenizer_config.json", "tokenizer.json"])
+def test_sentences_are_cut_at_the_side_that_the_folder_names(
+  tmp_path, tiny_vocabulary, where, real_lines
+):
+  shutil.copy(tiny_vocabulary / "tokenizer.json", tmp_path)
+  if where == "tokenizer.json":
+    backend = Backend.from_file(str(tmp_path / where))
+    backend.enable_truncation(20, direction="left")
+    backend.save(str(tmp_path / where))
+  else:
+    (tmp_path / where).write_text('{"truncation_side": "left"}')
+  tokenizer = Tokenizer(tmp_path / "tokenizer.json")
+  whole = tokenizer.encode_whole(real_lines[:300])
+  ids, cut = tokenizer.encode(real_lines[:300], 8)
+  assert cut == sum(len(w) > 8 for w in whole) > 0
+  for got, w in zip(ids, whole, strict=True):
+    assert got.tolist() == (w.tolist() if len(w) <= 8 else [2, *w[-7:].tolist()])
+
+
+def test_the_settings_count_before_tokenizer_json(tmp_path, tiny_vocabulary):
+  backend = Backend.from_file(str(tiny_vocabulary / "tokenizer.json"))
+  backend.enable_truncation(20, direction="left")
+  backend.save(str(tmp_path / "tokenizer.json"))
+  (tmp_path / "tokenizer_config.json").write_text('{"truncation_side": "right"}')
+  assert Tokenizer(tmp_path / "tokenizer.json").truncation_side == "right"
+
+
+@pytest.mark.parametrize(
+  ("settings", "said"),
+  [
+    ({"truncation_side": "middle"}, "truncation_side is 'middle'; 'right' or 'left'"),
+    ({"mask_token": "<new>"}, "added tokens lack .'<new>'., which tokenizer_config.json"),
+    ({"split_special_tokens": True}, "split_special_tokens is True, which is not supported"),
+    ({"extra_special_tokens": {"image": "<i>"}}, "added tokens lack .'<i>'."),
+  ],
+)
+def test_settings_that_are_not_followed_are_refused(tmp_path, tiny_vocabulary, settings, said):
+  shutil.copy(tiny_vocabulary / "tokenizer.json", tmp_path)
+  (tmp_path / "tokenizer_config.json").write_text(json.dumps(settings))
+  with pytest.raises(InputError, match=said):
+    Tokenizer(tmp_path / "tokenizer.json")
+
+
+@pytest.mark.parametrize("single", ["[CLS] $A $A [SEP]", "[CLS] $A:1 [SEP]"])
+def test_a_frame_that_a_model_cannot_take_is_refused(tmp_path, tiny_vocabulary, single):
+  backend = Backend.from_file(str(tiny_vocabulary / "tokenizer.json"))
+  backend.post_processor = processors.TemplateProcessing(
+    single=single, special_tokens=[("[CLS]", 2), ("[SEP]", 3)]
+  )
+  backend.save(str(tmp_path / "tokenizer.json"))
+  with pytest.raises(InputError, match="repeats a text, or gives it token types other than 0"):
+    Tokenizer(tmp_path / "tokenizer.json")

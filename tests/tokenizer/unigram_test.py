@@ -95,3 +95,44 @@ def test_a_size_that_cannot_be_is_one_line(sentences, size, reason):
   with pytest.raises(InputError, match=reason) as caught:
     unigram.train_unigram(sentences, size)
   assert "\n" not in str(caught.value) and ".cc" not in str(caught.value)
+
+
+def test_long_lines_are_learned_from_too(capsys):
+  rng = np.random.default_rng(0)
+  thai = ["บ้าน", "คน", "เล็ก", "แม่น้ำ", "หนังสือ"]
+  rows = []
+  for _ in range(10):
+    rows.append(" ".join(rng.choice(["the", "house", "river", "book"], 60)))
+    rows.append(" ".join(rng.choice(thai, 290)))
+  assert min(len(row.encode()) for row in rows[1::2]) > unigram.MOST_BYTES
+  model = sentencepiece_model_pb2.ModelProto.FromString(unigram.train_unigram(rows, 42))
+  pieces = {piece.piece for piece in model.pieces}
+  assert pieces >= {f"▁{unigram.normalise(word)}" for word in thai}
+  assert "10 lines are longer than 2,048 bytes and were split" in capsys.readouterr().err
+
+
+def test_short_lines_are_not_split(real_lines, capsys):
+  short = [line for line in real_lines if len(line.encode()) <= 300]
+  assert list(unigram.split_long(short, 300)) == short
+  assert list(unigram.split_long(["é" * 150], 300)) == ["é" * 150]
+  assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize(
+  ("line", "joint", "count"),
+  [
+    ("word " * 100, " ", 10),  # At spaces, of which one falls away.
+    ("x" * 125, "", 3),
+    ("é" * 60, "", 3),  # Between characters,
+    ("น้ำ" * 20, "", 4),  # and not before a mark.
+    ("x" * 50 + " y", " ", 2),
+    ("\u0301" * 30, "", 2),
+    ("", "", 1),
+  ],
+)
+def test_where_a_long_line_is_cut(line, joint, count):
+  parts = list(unigram.split_long([line], 50))
+  assert joint.join(parts) == line and len(parts) == count
+  assert max(len(part.encode()) for part in parts) <= 50
+  if "น" in line:
+    assert all(part.startswith(("น", "ำ")) for part in parts)
