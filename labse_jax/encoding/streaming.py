@@ -9,6 +9,7 @@ import pathlib
 import numpy as np
 
 from labse_jax.base import console, files, interrupts
+from labse_jax.base.errors import InputError
 from labse_jax.base.types import PathLike
 from labse_jax.encoding import vector_files
 from labse_jax.encoding.counted_lines import counted_lines
@@ -52,8 +53,24 @@ def _encode(encoder, counted, output, *, identity, prompt, progress):
   chunk_size = encoder.chunk_size()
   about = json.dumps(counted.identity() | {**identity, "chunk": chunk_size}) + "\n"
   # The header of a .npy file says how many rows follow.
+  cuts = _resume(partial, note, about, (counted.count, encoder.dimension), chunk_size)
+  try:
+    _encode_rest(encoder, counted, (partial, note), cuts, prompt=prompt, progress=progress)
+  except InputError:
+    # The input changed, or the model is damaged: nothing could go on from what is there.
+    partial.unlink()
+    note.unlink()
+    raise
+  os.replace(partial, output)
+  note.unlink()
+  return cuts
+
+
+def _encode_rest(encoder, counted, paths, cuts, *, prompt, progress):
+  """Appends to (partial, note), and to `cuts`, the chunks that are not there yet."""
+  partial, note = paths
+  chunk_size = encoder.chunk_size()
   lines = counted.count
-  cuts = _resume(partial, note, about, (lines, encoder.dimension), chunk_size)
 
   def done():
     return min(len(cuts) * chunk_size, lines)
@@ -71,9 +88,6 @@ def _encode(encoder, counted, output, *, identity, prompt, progress):
       _append(vectors, log, vectors_ND, cut)
       cuts.append(cut)
     os.fsync(vectors.fileno())
-  os.replace(partial, output)
-  note.unlink()
-  return cuts
 
 
 def _resume(partial, note, about, shape, chunk_size):

@@ -87,7 +87,7 @@ def split_long(lines: Iterable[str], most: int) -> Iterator[str]:
 
 def _parts(line, most):
   """A line in parts of at most `most` bytes, cut at spaces where it has them."""
-  parts = []
+  parts: list[str] = []
   start = 0
   while True:
     ahead = line[start : start + most].encode()
