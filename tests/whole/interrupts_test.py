@@ -94,5 +94,6 @@ def test_ten_moments(tmp_path, verb, number):
     sides[side].write_text("\n".join(text[:600]), "utf-8")
   if verb == "encode":
     sides = {"input": sides["source"]}
+    output = tmp_path / "output.npy"
   model = real.folder("me5-small")
   goes_on(interrupts.words(verb, model=model, output=output, **sides), output, moments, number)
