@@ -23,7 +23,7 @@ def goes_on(command, output, moments, number, *, within=WITHIN, result=None):
   for moment in moments:
     row = interrupts.interrupted(command, moment, number)
     print(row, flush=True)
-    interrupts.check(row, output, within=within * busy())
+    interrupts.check(row, result, within=within * busy())
     if row.status == 0:
       rename(output)
   interrupts.finish(command)
