@@ -72,7 +72,7 @@ def get_config(arg=None):
   config.loss = "margin_softmax"
   # Scale: E5's temperature is 0.01 (Wang et al. 2022), LaBSE's official TensorFlow code has 100.
   # A margin of 0.3 at scale 20 asks for more room than E5's cosines have, 0.7 to 1, and helped less
-  # here, most of all in languages that the bitext lacks (README has the numbers).
+  # here, most of all in languages that the bitext lacks (docs/fine_tuning.md has the numbers).
   config.loss_options = dict(scale=100.0, margin=0.0)
   config.exchange = "gather"
   config.learned = ()

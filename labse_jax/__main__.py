@@ -1,6 +1,8 @@
 """`labse-jax VERB ...` is `python -m labse_jax.VERB ...`."""
 
+from collections.abc import Sequence
 import importlib
+import typing
 
 from labse_jax.base.command import VERSION, unknown_flag
 from labse_jax.base.errors import known, run
@@ -25,7 +27,7 @@ VERBS = {
 MORE = """`labse-jax VERB --help` tells more of a verb, `labse-jax --version` tells the version."""
 
 
-def main(argv):
+def main(argv: Sequence[str]) -> int | None:
   if not argv or argv[0] in ("-h", "--help"):
     lines = "\n".join(f"  {verb:<16}{purpose}" for verb, purpose in VERBS.items())
     print(f"usage: labse-jax VERB ...\n\n{lines}\n\n{MORE}")
@@ -39,7 +41,7 @@ def main(argv):
   return importlib.import_module(f"labse_jax.{argv[0]}").main(argv[1:])
 
 
-def console():
+def console() -> typing.NoReturn:
   run(main)
 
 

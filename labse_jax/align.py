@@ -1,5 +1,8 @@
 """Two documents that are translations, a sentence a line -> their pairs of sentences."""
 
+import argparse
+from collections.abc import Sequence
+
 from labse_jax.base import files
 from labse_jax.base.command import Command
 from labse_jax.base.errors import InputError, run
@@ -28,7 +31,7 @@ FORMATS = ("tsv", "jsonl", "tmx")
 LARGEST = range(2, 11)
 
 
-def main(argv):
+def main(argv: Sequence[str]) -> None:
   """Aligns two documents; nothing is written where anything fails."""
   args = _parsed(argv)
   documents = [read_document(path) for path in (args.source, args.target)]
@@ -36,8 +39,8 @@ def main(argv):
   if args.gold:  # Read before the model is, since a person may have to mend it.
     gold = alignment_scores.read_gold(args.gold, [document.lines for document in documents])
   encode = load_encode(args.model, dtype=args.dtype, prompt=args.prompt)
-  texts = embed(documents, encode, largest=args.max_sentences)
-  links = alignment.align(*texts, lengths_of(documents), largest=args.max_sentences)
+  x, y = embed(documents, encode, largest=args.max_sentences)
+  links = alignment.align(x, y, lengths_of(documents), largest=args.max_sentences)
 
   pairs = [pair_of(link, documents) for link in links if link.score is not None]
   languages = (args.source_language, args.target_language)
@@ -53,23 +56,23 @@ def main(argv):
     files.write_json(_scores_path(args.output), scores)
 
 
-def _alone(links, side):
+def _alone(links: Sequence[alignment.Link], side: int) -> str:
   """Words for the sentences of a side (0 source, 1 target) without a partner."""
   skipped, count = count_alone(links, side)
   return f"{skipped:,} of {count:,}"
 
 
-def _print_scores(scores):
+def _print_scores(scores: dict[str, dict[str, float]]) -> None:
   print("           strict    lax")
   for name in ("precision", "recall", "f1"):
     print(f"{name:<10}{scores['strict'][name]:7.4f}{scores['lax'][name]:7.4f}")
 
 
-def _scores_path(output):
+def _scores_path(output: str) -> str:
   return f"{output}.scores.json"
 
 
-def _parsed(argv):
+def _parsed(argv: Sequence[str]) -> argparse.Namespace:
   """The arguments of a command line; raises InputError for what is wrong with them."""
   parser = Command("align", __doc__, epilog=EXAMPLE)
   parser.add_model()
@@ -84,7 +87,7 @@ def _parsed(argv):
   add("--gold", metavar="FILE", help="the right alignment, to score the found one against")
   parser.add_dtype()
   parser.add_prompt()
-  args = parser.parse_args(argv)
+  args = parser.parse(argv)
   args.source_language = sides.language_of(args.source_language, args.source)
   args.target_language = sides.language_of(args.target_language, args.target)
   args.format = sides.format_of(args.format, args.output)
@@ -93,7 +96,7 @@ def _parsed(argv):
   return args
 
 
-def _check(args):
+def _check(args: argparse.Namespace) -> None:
   if args.max_sentences not in LARGEST:
     raise InputError(
       f"--max-sentences {args.max_sentences}: {LARGEST[0]} to {LARGEST[-1]} is allowed."

@@ -1,8 +1,12 @@
 """A TensorFlow BERT checkpoint -> a model folder."""
 
+import argparse
+from collections.abc import Mapping, Sequence
+import dataclasses
 import functools
 import pathlib
 import tempfile
+from typing import Any
 
 from labse_jax import model_folder
 from labse_jax.base import files
@@ -10,6 +14,7 @@ from labse_jax.base.command import Command
 from labse_jax.base.errors import InputError, run
 from labse_jax.encoding.sentence_encoder import SentenceEncoder
 from labse_jax.models import heads
+from labse_jax.surgery import cards
 from labse_jax.surgery.conversion import (
   CONFIG,
   VOCABULARY,
@@ -36,13 +41,13 @@ EPILOG = """What is not asked for is decided, and said:
                one and no head of pretraining beside it; else mean
   letter case  what a SavedModel says; else by whether the word pieces have capitals
   activation   gelu_new for gelu: TensorFlow's code has the tanh form in its place
-  length       256 tokens, as sentence-transformers' LaBSE has it (recalled, not checked)
+  length       256 tokens, as sentence-transformers' LaBSE has it
 
 --check takes lines of {"text": ..., "vector": [...]}, encodes the texts and compares vectors of
 length 1. Where a number is more than 1e-4 off nothing is written, and the exit status is 2."""
 
 
-def main(argv):
+def main(argv: Sequence[str]) -> None:
   """Converts a checkpoint; nothing is written where anything fails."""
   args = _parse(argv)
   prefix, places = locate(pathlib.Path(args.input))
@@ -68,7 +73,8 @@ def main(argv):
       max_length=args.max_length,
     )
     report = compare(_encoder(content), *check) if check else ""
-    model_folder.write(args.output, content)
+    about = cards.converted(args.input, pooling, report)
+    model_folder.write(args.output, dataclasses.replace(content, about=about))
   decisions = {
     "pooling": pooling,
     "letter case": case,
@@ -81,18 +87,18 @@ def main(argv):
   _say(args.output, content.model, decisions)
 
 
-def _encoder(content):
+def _encoder(content: model_folder.ModelFolder) -> SentenceEncoder:
   module = heads.build(content.model, content.head)
   return SentenceEncoder.of_parts(
     module, content.params, Tokenizer(content.tokenizer_file), max_length=content.max_length
   )
 
 
-def _counts(left_out):
+def _counts(left_out: Mapping[str, int]) -> str:
   return ", ".join(f"{kind} ({count})" for kind, count in sorted(left_out.items()))
 
 
-def _say(output, model, decisions):
+def _say(output: str, model: Mapping[str, Any], decisions: Mapping[str, str]) -> None:
   print(
     f"{output}: a sentence-transformers folder; {model['depth']} layers of {model['width']}, "
     f"{model['heads']} heads, {model['vocab_size']:,} word pieces."
@@ -102,7 +108,7 @@ def _say(output, model, decisions):
       print(f"  {name:<12} {text}")
 
 
-def _parse(argv):
+def _parse(argv: Sequence[str]) -> argparse.Namespace:
   parser = Command("convert", DESCRIPTION, epilog=EPILOG)
   add = parser.add
   checkpoint = "a checkpoint's prefix or folder, or a SavedModel"
@@ -120,7 +126,7 @@ def _parse(argv):
   add("--activation", choices=("gelu", "gelu_new", "relu"), help=activation)
   add("--max-length", type=int, metavar="N", help="in tokens, the special ones included")
   add("--check", metavar="FILE.jsonl", help="texts and the vectors that they should have")
-  args = parser.parse_args(argv)
+  args = parser.parse(argv)
   if args.max_length is not None and args.max_length < 3:
     raise InputError(f"--max-length {args.max_length}: at least 3 is needed.")
   return args

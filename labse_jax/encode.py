@@ -1,5 +1,8 @@
 """`python -m labse_jax.encode`: a file of lines into a .npy file of unit vectors."""
 
+import argparse
+from collections.abc import Sequence
+
 from labse_jax.base.command import Command
 from labse_jax.base.errors import run
 from labse_jax.encoding.vector_files import check_output
@@ -10,7 +13,7 @@ the input's order. The input may be .gz, .xz or .zst. A run that was killed goes
   labse-jax encode --model runs/quickstart/model --input lines.txt --output lines.npy"""
 
 
-def main(argv):
+def main(argv: Sequence[str]) -> None:
   args = _parsed(argv)
   # Late: `--help` does not wait for JAX.
   from labse_jax import model_folder
@@ -29,14 +32,14 @@ def main(argv):
   print(f"{args.output}: {lines:,} x {encoder.dimension} float32{with_prompt}.")
 
 
-def _parsed(argv):
+def _parsed(argv: Sequence[str]) -> argparse.Namespace:
   parser = Command("encode", DESCRIPTION)
   parser.add_model()
   parser.add("--input", old=["--text"], required=True, metavar="FILE", help="a sentence a line")
   parser.add("--output", required=True, metavar="FILE.npy", help="where the vectors are written")
   parser.add_dtype()
   parser.add_prompt()
-  args = parser.parse_args(argv)
+  args = parser.parse(argv)
   check_output(args.output, args.input)  # Before a large model is opened.
   return args
 

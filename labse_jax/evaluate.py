@@ -1,21 +1,31 @@
 """Model folders or stored vectors -> their results on a benchmark, as a table, JSON and a page."""
 
+import argparse
+from collections.abc import Callable, Iterable, Sequence
 import dataclasses
 import inspect
 import pathlib
 import shlex
 import time
+import typing
 
-from labse_jax.base import plugins
+import numpy as np
+
+from labse_jax.base import extras, plugins
 from labse_jax.base.command import Command
 from labse_jax.base.errors import InputError, known, run
 from labse_jax.base.files import check_outputs, replacing, write_json
 from labse_jax.base.machine import hardware
+from labse_jax.base.types import Encode, PathLike
 from labse_jax.base.version import __version__
 from labse_jax.encoding import vector_files
 from labse_jax.encoding.encode_functions import load_encode
 from labse_jax.evaluation import comparison
-from labse_jax.evaluation.result_table import aligned, notes, side_by_side, table
+from labse_jax.evaluation.evaluator import Evaluator
+from labse_jax.evaluation.result_table import Report, aligned, notes, side_by_side, table
+
+if typing.TYPE_CHECKING:
+  from labse_jax.evaluation.multilingual import Look
 
 EXAMPLE = """examples:
   labse-jax evaluate --model runs/quickstart/model --suite tatoeba \\
@@ -36,9 +46,9 @@ the data, the command, the machine and the seconds stand beside them. Of several
 class Evaluated:
   """One model's report, what paired tests need of it, and what the page shows of it."""
 
-  report: dict
+  report: Report
   paired: comparison.Paired | None
-  shown: dict
+  shown: "Look"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -52,10 +62,12 @@ class Settings:
   page: bool
 
 
-def main(argv):
+def main(argv: Sequence[str]) -> None:
   """Evaluates models; nothing is written where anything fails."""
   args = _parse(argv)
   _check_outputs(args)
+  if args.report:
+    extras.check("report")
   evaluator = _evaluator(args)
   if args.write_texts:
     count = vector_files.write_texts(args.write_texts, evaluator.texts())
@@ -83,7 +95,7 @@ def main(argv):
   alone = next(iter(results.values())) if len(results) == 1 else None
   if args.output:
     write_json(args.output, alone or {"models": results, "comparisons": comparisons})
-  if args.report:
+  if page is not None:
     with replacing(args.report) as file:
       file.write(page)
   print(table(alone) if alone and not published else _beside(results, comparisons, published))
@@ -92,14 +104,23 @@ def main(argv):
     print(f"\nwritten: {', '.join(written)}")
 
 
-def _page(results, shown, comparisons, published):
+def _page(
+  results: dict[str, Report],
+  shown: "dict[str, Look]",
+  comparisons: list[comparison.Comparison],
+  published: dict[str, comparison.Published],
+) -> str:
   # Late: drawing is not waited for where none is asked.
   from labse_jax.pages import evaluation as evaluation_page
 
   return evaluation_page.page_of(results, shown, comparisons, published)
 
 
-def _beside(results, comparisons, published):
+def _beside(
+  results: dict[str, Report],
+  comparisons: list[comparison.Comparison],
+  published: dict[str, comparison.Published],
+) -> str:
   """The table of models side by side, with published figures, and the tests of each two."""
   below = [*notes(next(iter(results.values()))), *comparison.summary_lines(comparisons)]
   below += [f"published: {name}: {one['source']}" for name, one in published.items()]
@@ -107,13 +128,13 @@ def _beside(results, comparisons, published):
   return aligned([head, *rows], totals, below)
 
 
-def _check_outputs(args):
+def _check_outputs(args: argparse.Namespace) -> None:
   check_outputs(_named(args.output, args.report, args.write_texts), _inputs(args))
 
 
-def _inputs(args):
+def _inputs(args: argparse.Namespace) -> list[PathLike]:
   """The files and folders that a run reads."""
-  inputs = _named(args.data, args.published)
+  inputs: list[PathLike] = [*_named(args.data, args.published)]
   for model in args.model or ():
     inputs.append(model)
     if vector_files.is_stored(model):
@@ -121,19 +142,23 @@ def _inputs(args):
   return inputs
 
 
-def _named(*paths):
+def _named(*paths: str | None) -> list[str]:
   """Those of the paths that were given."""
   return [path for path in paths if path]
 
 
-def _evaluator(args):
+def _evaluator(args: argparse.Namespace) -> Evaluator:
   suite = plugins.chosen("evaluators", args.suite).Evaluator
   languages = args.languages and args.languages.split(",")
   options = _options(args.option, args.suite, suite)
   return suite(data=args.data, languages=languages, minimum=args.min_pairs, **options)
 
 
-def _evaluate(models, evaluator, settings):
+def _evaluate(
+  models: Sequence[str],
+  evaluator: Evaluator,
+  settings: Settings,
+) -> dict[str, Evaluated]:
   """{name: Evaluated} of models."""
   names = model_names(models)
   # All are loaded before the first is evaluated, so that a wrong one is said at once.
@@ -146,11 +171,16 @@ def _evaluate(models, evaluator, settings):
   return evaluated
 
 
-def _evaluate_one(model, encode, evaluator, settings):
+def _evaluate_one(
+  model: str,
+  encode: Encode,
+  evaluator: Evaluator,
+  settings: Settings,
+) -> Evaluated:
   begin = time.monotonic()
   # Only the page needs the vectors, and only of suites that show sentences.
   pairs = evaluator.pairs() if settings.page else {}
-  vectors = {}
+  vectors: dict[str, np.ndarray] = {}
   result = evaluator.run(_remembering(encode, vectors) if pairs else encode)
   computed = not vector_files.is_stored(model)
   report = result.report | {
@@ -163,7 +193,7 @@ def _evaluate_one(model, encode, evaluator, settings):
     "version": __version__,
     "seconds": round(time.monotonic() - begin, 1),
   }
-  shown = {}
+  shown: Look = {}
   if pairs:
     from labse_jax.evaluation import multilingual  # Late, as the page is.
 
@@ -171,10 +201,10 @@ def _evaluate_one(model, encode, evaluator, settings):
   return Evaluated(report, result.paired, shown)
 
 
-def _remembering(encode, vectors):
+def _remembering(encode: Encode, vectors: dict[str, np.ndarray]) -> Encode:
   """`encode` that also puts what it returns into `vectors`, {text: vector}."""
 
-  def remember(texts):
+  def remember(texts: Sequence[str]) -> np.ndarray:
     vectors_ND = encode(texts)
     vectors.update(zip(texts, vectors_ND, strict=True))
     return vectors_ND
@@ -182,7 +212,7 @@ def _remembering(encode, vectors):
   return remember
 
 
-def model_names(models):
+def model_names(models: Sequence[str]) -> Sequence[str]:
   """What to call models: the last parts of their paths if they differ, else the whole paths."""
   if len(set(models)) < len(models):
     raise InputError(f"--model {max(models, key=models.count)} is given twice.")
@@ -192,14 +222,18 @@ def model_names(models):
   return short if len(set(short)) == len(models) else models
 
 
-def _short_name(path):
+def _short_name(path: pathlib.Path) -> str:
   return path.stem if vector_files.is_stored(path) else path.name
 
 
-def _options(given, name, suite):
+def _options(
+  given: Iterable[str],
+  name: str,
+  suite: Callable[..., Evaluator],
+) -> dict[str, int | str]:
   """{option: value} of a suite's own options, given as NAME=VALUE."""
   own = set(inspect.signature(suite).parameters) - {"data", "languages", "minimum"}
-  options = {}
+  options: dict[str, int | str] = {}
   for setting in given:
     option, _, value = setting.partition("=")
     known(f"option of {name}", option, own)
@@ -207,7 +241,7 @@ def _options(given, name, suite):
   return options
 
 
-def _parse(argv):
+def _parse(argv: Sequence[str]) -> argparse.Namespace:
   parser = Command("evaluate", __doc__, epilog=EXAMPLE)
   add = parser.add
   suites = plugins.names("evaluators")
@@ -243,7 +277,7 @@ def _parse(argv):
   add("--min-pairs", old=["--minimum"], type=int, default=0, metavar="N", help=fewer)
   option = "an option of the suite, such as pivot, margin or k of xsim; may be repeated"
   add("--option", action="append", default=[], metavar="NAME=VALUE", help=option)
-  return parser.parse_args(argv)
+  return parser.parse(argv)
 
 
 if __name__ == "__main__":

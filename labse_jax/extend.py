@@ -1,8 +1,15 @@
 """`labse-jax extend`: a model folder to one with new word pieces for a language."""
 
+import argparse
+from collections.abc import Callable, Iterable, Iterator, Sequence
+import typing
+
 from labse_jax.base.command import Command
 from labse_jax.base.errors import InputError, run
 from labse_jax.base.files import check_paths, replacing_folder, write_json
+
+if typing.TYPE_CHECKING:
+  from labse_jax.tokenizer.tokenizer import Tokenizer
 
 DESCRIPTION = """Adds at most N word pieces to a model's vocabulary, learned from a text in a
 language that the vocabulary does not know or splits into too many pieces: files with a sentence a
@@ -18,7 +25,7 @@ pieces with their parts.
 MARKER = "new_pieces.json"
 
 
-def main(argv):
+def main(argv: Sequence[str]) -> None:
   """Adds pieces to a model; nothing is written where anything fails."""
   args = _parsed(argv)
   facts = extend(args.model, args.input, args.pieces, args.output)
@@ -32,14 +39,14 @@ def main(argv):
     )
 
 
-def extend(model, files, count, output):
+def extend(model: str, files: Sequence[str], count: int, output: str) -> dict[str, typing.Any]:
   """Writes the model with at most `count` new pieces of the files' text; returns what it did."""
   # Late: --help does not wait for JAX.
   from labse_jax import model_folder
   from labse_jax.data import lines
-  from labse_jax.surgery import new_pieces, tokenizer_edits, word_rows
+  from labse_jax.surgery import cards, new_pieces, tokenizer_edits, word_rows
 
-  def text():
+  def text() -> Iterator[str]:
     return (line for _, line in lines.of_files(files))
 
   tokenizer = word_rows.tokenizer_of(model_folder.describe(model))
@@ -50,7 +57,7 @@ def extend(model, files, count, output):
   new = new_pieces.grown(old, pieces)
   first = tokenizer_edits.next_id(old)
   unknown = tokenizer_edits.unknown(old)
-  facts = {
+  facts: dict[str, typing.Any] = {
     "model": model,
     "text": files,
     "first_id": first,
@@ -66,10 +73,15 @@ def extend(model, files, count, output):
     grown = word_rows.grow(content, first, [piece.parts for piece in pieces])
     word_rows.write(partial, grown, new)
     write_json(partial / MARKER, facts)
+    model_folder.write_card(partial, cards.extended(facts))
   return facts
 
 
-def splits(tokenizer, unknown, text):
+def splits(
+  tokenizer: "Tokenizer",
+  unknown: int,
+  text: Callable[[], Iterable[str]],
+) -> dict[str, float]:
   """How a Tokenizer splits the lines of text(): tokens per line, and the share of unknown ones."""
   from labse_jax.surgery.piece_usage import count
 
@@ -83,7 +95,7 @@ def splits(tokenizer, unknown, text):
   return {"tokens_per_line": tokens / max(lines, 1), "unknown_share": unknowns / max(tokens, 1)}
 
 
-def _parsed(argv):
+def _parsed(argv: Sequence[str]) -> argparse.Namespace:
   parser = Command("extend", DESCRIPTION)
   parser.add_model()
   add = parser.add
@@ -91,7 +103,7 @@ def _parsed(argv):
   add("--input", old=["--text"], required=True, nargs="+", metavar="FILE", help=text)
   add("--pieces", required=True, type=int, metavar="N", help="new pieces, at most")
   add("--output", required=True, metavar="FOLDER", help="the folder to write")
-  args = parser.parse_args(argv)
+  args = parser.parse(argv)
   if args.pieces < 1:
     raise InputError(f"--pieces {args.pieces}: at least 1 is needed.")
   from labse_jax.model_folder.hub import located

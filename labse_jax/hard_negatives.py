@@ -1,5 +1,7 @@
 """`python -m labse_jax.hard_negatives`: hard negatives of a dataset, mined ahead of training."""
 
+import argparse
+from collections.abc import Sequence
 import time
 
 from labse_jax.base.command import Command
@@ -18,7 +20,7 @@ Where unrelated texts have cosines near 0.8, as those of multilingual E5, 0.05 d
 nearest texts, and --cosine-margin 0.01 is enough."""
 
 
-def main(argv):
+def main(argv: Sequence[str]) -> None:
   args = _parsed(argv)
   # Late: `--help` does not wait for JAX.
   from labse_jax.data.dataset import open_dataset
@@ -40,7 +42,7 @@ def main(argv):
   )
 
 
-def _parsed(argv):
+def _parsed(argv: Sequence[str]) -> argparse.Namespace:
   parser = Command("hard_negatives", DESCRIPTION)
   parser.add_model()
   parser.add_data()
@@ -52,7 +54,7 @@ def _parsed(argv):
   add("--candidates", type=int, default=CANDIDATES, metavar="N", help=looked_at)
   parser.add_prompt()
   parser.add_dtype()
-  return parser.parse_args(argv)
+  return parser.parse(argv)
 
 
 if __name__ == "__main__":

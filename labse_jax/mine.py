@@ -1,19 +1,25 @@
 """Two files of sentences -> the pairs among them that are translations."""
 
+from collections.abc import Sequence
 import functools
 import pathlib
+import typing
 
 from labse_jax.base import console, files
 from labse_jax.base.errors import InputError, run
 from labse_jax.mine_flags import parsed
 from labse_jax.mining import pair_files, score_steps
 from labse_jax.mining.allowed_pairs import AllowedPairs
-from labse_jax.mining.texts import read_gold, read_text
+from labse_jax.mining.texts import Text, read_gold, read_text
+
+if typing.TYPE_CHECKING:
+  from labse_jax.mining.calibration import Calibration
+  from labse_jax.mining.scoring import Calibrated
 
 NOT_REACHED = 3  # The exit status where the precision that was asked for was not given.
 
 
-def main(argv):
+def main(argv: Sequence[str]) -> int:
   """Mines or scores pairs; nothing is written where anything fails."""
   args = parsed(argv)
   languages = (args.source_language, args.target_language)
@@ -46,7 +52,9 @@ def main(argv):
       filters={"retrieval": args.retrieval, "threshold": args.threshold, "allowed": allowed},
     )
     # The page is made before anything is written, so that a failure leaves no file.
-    page = _page(found, args.precision, paths) if args.report and found.found else None
+    page = None
+    if args.report and found.found:
+      page = _page(found.found, found.lowest, args.precision, paths)
     pair_files.write(args.output, args.format, languages, found.pairs)
     if page:
       _write_page(args.report, page)
@@ -64,7 +72,13 @@ def main(argv):
   return NOT_REACHED if found.reason else 0
 
 
-def _read_texts(paths, needed, reason, *, score_only):
+def _read_texts(
+  paths: Sequence[str],
+  needed: int,
+  reason: str,
+  *,
+  score_only: bool,
+) -> list[Text]:
   """The Texts of both files; raises InputError where they have too few lines to mine or score.
 
   `needed` are the distinct lines that a file must have, and `reason` says what needs them.
@@ -84,7 +98,7 @@ def _read_texts(paths, needed, reason, *, score_only):
   return texts
 
 
-def _lines_needed(*, k, precision, search):
+def _lines_needed(*, k: int, precision: float | None, search: str) -> tuple[int, str]:
   """How many distinct lines a text must have, and words for what needs them."""
   needed = k
   reason = f"--k {k} needs"
@@ -130,7 +144,7 @@ def _found(sides, *, score_only, precision, gold_2G, filters):
   return calibrated(*sides, precision=precision, allowed=filters["allowed"], gold_2G=gold_2G)
 
 
-def _warn(found, precision, report):
+def _warn(found: "Calibrated", precision: float, report: str | None) -> None:
   """Tells on stderr why there is no threshold for the precision, and what was written instead."""
   written = f"All {len(found.pairs):,} pairs are written, best first"
   if found.found:
@@ -143,7 +157,7 @@ def _warn(found, precision, report):
   console.warn(reason)
 
 
-def _print_threshold(found, precision):
+def _print_threshold(found: "Calibrated", precision: float) -> None:
   """Prints the threshold for a precision, and the estimated precision of the pairs above it."""
   estimate = found.pairs[-1].precision
   print(
@@ -153,26 +167,31 @@ def _print_threshold(found, precision):
   )
 
 
-def _print_steps(pairs):
+def _print_steps(pairs: Sequence[pair_files.ScoredPair]) -> None:
   """Prints what helps a person to choose a threshold."""
   print("\n".join(["", *score_steps.table(pairs)]))
   print("Read the pairs around a score; give the score above which most are right as --threshold.")
 
 
-def _page(found, precision, paths):
-  """The HTML page of what was Calibrated for a precision."""
+def _page(found: "Calibration", lowest: float, precision: float, paths: Sequence[str]) -> str:
+  """The HTML page of a Calibration and the threshold that it gave for a precision."""
   from labse_jax.pages import calibration  # Late: drawing is not waited for where none is asked.
 
   title = " and ".join(pathlib.Path(path).name for path in paths)
-  return calibration.page_of(found.found, found.lowest, precision, title)
+  return calibration.page_of(found, lowest, precision, title)
 
 
-def _write_page(path, page):
+def _write_page(path: str, page: str) -> None:
   with files.replacing(path) as file:
     file.write(page)
 
 
-def _print_summary(output, pairs, texts, allowed):
+def _print_summary(
+  output: str,
+  pairs: Sequence[pair_files.ScoredPair],
+  texts: tuple[Text, Text],
+  allowed: AllowedPairs,
+) -> None:
   """Prints how many pairs were written, and how many each filter refused."""
   x, y = texts
   print(f"{output}: {len(pairs):,} pairs of {len(x.lines):,} and {len(y.lines):,} distinct lines.")

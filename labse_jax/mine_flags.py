@@ -3,9 +3,11 @@
 Apart from `mine`, whose file they would double.
 """
 
+import argparse
+from collections.abc import Callable, Sequence
 import math
 
-from labse_jax.base import files
+from labse_jax.base import extras, files
 from labse_jax.base.command import Command
 from labse_jax.base.errors import InputError
 from labse_jax.data.languages import UNKNOWN
@@ -41,13 +43,13 @@ written, and the exit status is 3; where it cannot be estimated at all, the colu
 If a run was killed, give the same command again and it goes on where it was: until the output is
 written, the vectors lie beside it, in OUTPUT.vectors."""
 # Not argparse's defaults: --score-only refuses these options only where a person gave them.
-DEFAULTS = {"retrieval": "max", "min_characters": 1, "max_ratio": 6.0}
+DEFAULTS: dict[str, str | int | float] = {"retrieval": "max", "min_characters": 1, "max_ratio": 6.0}
 SEARCHES = (*DTYPES, "faiss")
 
 
-def parsed(argv):
+def parsed(argv: Sequence[str]) -> argparse.Namespace:
   """The arguments of a command line; raises InputError for what is wrong with them."""
-  args = _parser().parse_args(argv)
+  args = _parser().parse(argv)
   if args.k < 1:
     raise InputError(f"--k {args.k}: 1 or more is allowed.")
   if args.threshold is not None and not math.isfinite(args.threshold):
@@ -68,7 +70,7 @@ def parsed(argv):
   return args
 
 
-def _parser():
+def _parser() -> Command:
   parser = Command("mine", DESCRIPTION)
   _add_files(parser)
   _add_scores(parser.add)
@@ -86,7 +88,7 @@ def _parser():
   return parser
 
 
-def _add_files(parser):
+def _add_files(parser: Command) -> None:
   parser.add_model()
   add = parser.add
   add("--source", required=True, metavar="FILE", help="text, a sentence a line; or .gz, .xz, .zst")
@@ -100,7 +102,7 @@ def _add_files(parser):
   parser.add_format(pair_files.FORMATS)
 
 
-def _add_scores(add):
+def _add_scores(add: Callable[..., argparse.Action]) -> None:
   add("--k", type=int, default=4, metavar="N", help="neighbours whose mean a score compares with")
   add(
     "--margin",
@@ -121,7 +123,7 @@ def _add_scores(add):
   add("--score-only", action="store_true", help="score line N with line N")
 
 
-def _add_filters(parser):
+def _add_filters(parser: Command) -> None:
   add = parser.add
   least = f"least length of the longer line (default: {DEFAULTS['min_characters']})"
   add("--min-characters", type=int, metavar="N", help=least)
@@ -134,7 +136,7 @@ def _add_filters(parser):
   parser.add_languages(help="for --language-id, tmx, jsonl and moses (default: the file's ending)")
 
 
-def _check_filters(args):
+def _check_filters(args: argparse.Namespace) -> None:
   if args.score_only:
     for name in ("threshold", "one_script", "language_id", *DEFAULTS):
       value = getattr(args, name)
@@ -148,7 +150,7 @@ def _check_filters(args):
         raise InputError(f"--language-id needs both languages; say --{side}-language.")
 
 
-def _check_precision(args):
+def _check_precision(args: argparse.Namespace) -> None:
   if args.precision is None:
     for name in ("gold", "report"):
       if getattr(args, name):
@@ -162,11 +164,12 @@ def _check_precision(args):
     raise InputError("--precision needs --retrieval max, which puts each line into one pair.")
 
 
-def _check_output(args):
+def _check_output(args: argparse.Namespace) -> None:
   """Raises InputError where an output is a folder, a device or an input."""
   languages = (args.source_language, args.target_language)
   outputs = pair_files.paths(args.output, args.format, languages)
   if args.report:
+    extras.check("report")
     outputs.append(args.report)
   inputs = [args.source, args.target]
   if args.gold:

@@ -1,15 +1,19 @@
 """What a config needs on a TPU slice; the TPU's own compiler says it on any CPU."""
 
+from collections.abc import Sequence
 import copy
 import importlib.metadata
 import pathlib
 import shlex
+from typing import Any
 
 import jax
 
+from labse_jax.base.command import Command
 from labse_jax.base.errors import InputError, run
 from labse_jax.base.files import check_outputs, write_json
 from labse_jax.base.sharding import batch_sharding, make_mesh
+from labse_jax.base.types import Config
 from labse_jax.configs.command_line import config_command, parse
 from labse_jax.configs.experiment_files import located
 from labse_jax.configs.machine_rows import settle_rows
@@ -21,6 +25,8 @@ from labse_jax.planning.flops import matrix_flops
 from labse_jax.planning.largest_batch import largest_fitting
 from labse_jax.planning.table import page
 from labse_jax.train import make_stages
+from labse_jax.training.encoder_task import EncoderTask
+from labse_jax.training.optim import State
 
 DESCRIPTION = """Compiles the very train step of an experiment for a TPU slice, on a machine
 without one, and says what each chip (one JAX device) needs: memory by kind and whether it fits,
@@ -30,7 +36,7 @@ It is an estimate: nothing is run.
 
   labse-jax plan --config experiments/quickstart.py --topology v3:4x4
 
-A slice needs the TPU compiler: pip install 'libtpu==0.0.42.*'."""
+A slice needs the TPU compiler: pip install 'labse_jax[plan]'."""
 EPILOG = """The output holds fits, bytes_per_chip, bytes_used_per_chip, memory, flops_per_step (all
 chips) and flops_per_chip, collective_bytes (sent by a chip in a step), largest_collectives,
 largest_batch and more."""
@@ -38,7 +44,7 @@ TOPOLOGY = """a slice, such as v3:4x4, v4:2x2x2, v5e:4x8, v5p:2x2x2, v6e:4x4 (ch
 of a v2 or v3 chip each of the two cores is a JAX device), or local: the devices of this machine"""
 
 
-def main(argv):
+def main(argv: Sequence[str]) -> None:
   """Prints a plan; nothing is written where anything fails."""
   config, args = parse(_parser(), argv)
   output = args.output and pathlib.Path(args.output)
@@ -58,7 +64,7 @@ def main(argv):
     print(f"\nwritten: {output}")
 
 
-def _parser():
+def _parser() -> Command:
   parser = config_command("plan", DESCRIPTION, epilog=EPILOG)
   add = parser.add
   add("--topology", default="local", metavar="SLICE", help=TOPOLOGY)
@@ -68,7 +74,7 @@ def _parser():
   return parser
 
 
-def plan(config, devices, *, search=True):
+def plan(config: Config, devices: Sequence[jax.Device], *, search: bool = True) -> dict[str, Any]:
   """The plan of a config, for JSON; says on stdout what it compiles."""
   mesh = make_mesh(config.mesh.fsdp, devices=devices)
   config = settle_rows(config, mesh)
@@ -76,7 +82,7 @@ def plan(config, devices, *, search=True):
   flops, compiled = compile_step(config, mesh)
   # A chip that stands in no table has no limit, and what fits is not known.
   one = chip(devices)
-  limit = one and one.usable
+  limit = one.usable if one else None
   fits = None
   batch = None
   if limit:
@@ -93,19 +99,19 @@ def plan(config, devices, *, search=True):
     "batch_rows": config.batch_rows,
     "rows_per_chip": config.batch_rows // mesh.size,
     "fits": fits,
-    "bytes_per_chip": one and one.memory,
+    "bytes_per_chip": one.memory if one else None,
     "bytes_usable_per_chip": limit,
     "bytes_used_per_chip": compiled.used,
     "memory": compiled.memory,
     "refused": compiled.refused,
-    **_arithmetic(flops, mesh.size, one and one.peak),
+    **_arithmetic(flops, mesh.size, one.peak if one else None),
     **_collectives(compiled.text),
     "largest_batch": batch,
-    "chip_source": one and one.source,
+    "chip_source": one.source if one else None,
   }
 
 
-def _arithmetic(flops, devices, peak):
+def _arithmetic(flops: dict[str, int], devices: int, peak: float | None) -> dict[str, Any]:
   total = sum(flops.values())
   return {
     "flops_per_step": total,
@@ -116,7 +122,7 @@ def _arithmetic(flops, devices, peak):
   }
 
 
-def _collectives(text):
+def _collectives(text: str | None) -> dict[str, Any]:
   if text is None:  # The compiler refused: there is no program to read.
     names = ("collective_bytes", "collectives_in_loops_of_unknown_length", "largest_collectives")
     return dict.fromkeys(names)
@@ -128,17 +134,23 @@ def _collectives(text):
   }
 
 
-def step_of(config, mesh):
+def step_of(
+  config: Config,
+  mesh: jax.sharding.Mesh,
+) -> tuple[EncoderTask, State, jax.stages.Wrapped]:
   """Returns (task, abstract state, train step) of a config's deepest stage."""
   deepest = make_stages(config, mesh)[-1]
   return deepest.task, deepest.abstract, deepest.train_step
 
 
-def trace_step(config, mesh):
+def trace_step(
+  config: Config,
+  mesh: jax.sharding.Mesh,
+) -> tuple[jax.stages.Traced, dict[str, int]]:
   """Traces one step of a config; returns (the trace, the bytes a chip of its arguments by kind)."""
   task, abstract, step = step_of(config, mesh)
 
-  def shaped(x, sharding):
+  def shaped(x: jax.ShapeDtypeStruct, sharding: jax.sharding.Sharding) -> jax.ShapeDtypeStruct:
     return jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=sharding)
 
   batch = jax.tree.map(lambda x: shaped(x, batch_sharding(mesh)), task.batch_shapes())
@@ -154,7 +166,7 @@ def trace_step(config, mesh):
     return step.trace(abstract, batch, key), held
 
 
-def compile_step(config, mesh):
+def compile_step(config: Config, mesh: jax.sharding.Mesh) -> tuple[dict[str, int], Compiled]:
   """Compiles one step of a config; returns (its matrix arithmetic by type, a Compiled)."""
   device = mesh.devices.flat[0]
   print(
@@ -177,12 +189,17 @@ def compile_step(config, mesh):
   return flops, Compiled(memory, sum(memory.values()), None, compiled.as_text())
 
 
-def search_batch(config, mesh, used, limit):
+def search_batch(
+  config: Config,
+  mesh: jax.sharding.Mesh,
+  used: int,
+  limit: int,
+) -> dict[str, int | None]:
   """The largest batch that fits, found by compiling others; that of the config takes `used`."""
   chunks = config.get("chunks", 1)
   unit = mesh.size * chunks  # A batch is a multiple of this.
 
-  def measure(units):
+  def measure(units: int) -> int:
     changed = copy.deepcopy(config)
     with changed.unlocked():
       changed.batch_rows = units * unit
@@ -197,7 +214,7 @@ def search_batch(config, mesh, used, limit):
   }
 
 
-def _version(name):
+def _version(name: str) -> str | None:
   try:
     return importlib.metadata.version(name)
   except importlib.metadata.PackageNotFoundError:

@@ -1,10 +1,14 @@
 """`labse-jax prepare`: text in any format -> a checked dataset folder."""
 
+import argparse
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 import contextlib
 import pathlib
 import sys
 import time
+from typing import Any, TypeVar
 
+from labse_jax.base import extras
 from labse_jax.base.command import Command
 from labse_jax.base.console import on_terminal, progress
 from labse_jax.base.errors import InputError, run
@@ -48,10 +52,13 @@ examples:
 """
 PIVOT_PAIRS = 10
 
+T = TypeVar("T")
 
-def main(argv):
+
+def main(argv: Sequence[str]) -> None:
   """Runs the command; raises InputError for wrong input."""
-  flags = parser().parse_args(argv)
+  flags = parser().parse(argv)
+  extras.check("data")  # Or it would be missed only when all has been read.
   for name in ("source_language", "target_language", "pivot"):
     if getattr(flags, name):
       setattr(flags, name, asked_language(getattr(flags, name)))
@@ -87,7 +94,7 @@ def main(argv):
   print(f"\n{output}: {report[kind]:,} {kind}; all numbers in {output / 'report.json'}")
 
 
-def parser():
+def parser() -> Command:
   """The command's argparse parser."""
   command = Command("prepare", DESCRIPTION, epilog=EXAMPLES)
   add = command.add
@@ -122,7 +129,7 @@ def parser():
   return command
 
 
-def table(report):
+def table(report: Mapping[str, Any]) -> str:
   """The report as a short table."""
   kind = _kind(report)
   lines = [
@@ -157,7 +164,7 @@ def table(report):
   return "\n".join(text)
 
 
-def _kind(report):
+def _kind(report: Mapping[str, Any]) -> str:
   return "documents" if "documents" in report else "pairs"
 
 
@@ -173,7 +180,7 @@ def _filters(flags):
   return filters
 
 
-def _check(flags, output):
+def _check(flags: argparse.Namespace, output: pathlib.Path) -> None:
   if flags.format == "text" and flags.held_out:
     raise InputError(f"--held-out {flags.held_out}: is for pairs; --format text has none.")
   if flags.format == "text" and flags.pivot:
@@ -193,7 +200,7 @@ def _check(flags, output):
   _check_output(flags, output)
 
 
-def _check_output(flags, output):
+def _check_output(flags: argparse.Namespace, output: pathlib.Path) -> None:
   """Raises InputError where the output, which replaces its folder, would cost someone files."""
   # A TFDS dataset may be given by name, and a pipe is read once: neither lies in a folder. What
   # is missing is told by its reader, which knows of names.
@@ -204,12 +211,12 @@ def _check_output(flags, output):
   check_paths(on_disk, output, marker="language_pairs.json")
 
 
-def _warn(text):
+def _warn(text: str) -> None:
   # Not by console.warn: it starts JAX, and with it a TPU that somebody may be training on.
   print(f"labse-jax: warning: {text}", file=sys.stderr, flush=True)
 
 
-def _progress(items):
+def _progress(items: Iterable[T]) -> Iterator[T]:
   """A bar on a terminal, a line every now and then elsewhere."""
   if on_terminal():
     return progress(items, unit="rows")
@@ -217,7 +224,7 @@ def _progress(items):
   return _with_lines(items)
 
 
-def _with_lines(items):
+def _with_lines(items: Iterable[T]) -> Iterator[T]:
   """Yields the items, and tells about every 15 seconds how many there were."""
   start = time.monotonic()
   told = start

@@ -1,20 +1,16 @@
 """A run -> one self-contained HTML page with its curves, its results and what the model finds."""
 
+from collections.abc import Sequence
 import pathlib
+from typing import Any
 
 from labse_jax.base.command import Command
 from labse_jax.base.errors import InputError, run
 from labse_jax.base.files import replacing
 from labse_jax.encoding.encode_functions import load_encode
-from labse_jax.evaluation.example_queries import accuracy, show
-from labse_jax.pages import example_queries, html
-from labse_jax.pages import run as run_sections
-from labse_jax.pages.run_files import (
-  read_evaluation,
-  read_metrics,
-  read_object,
-  read_phases,
-)
+from labse_jax.evaluation.example_queries import Shown, accuracy, show
+from labse_jax.pages import run as run_page
+from labse_jax.pages.run_files import read_run
 
 EXAMPLE = """example:
   labse-jax report runs/quickstart
@@ -23,32 +19,23 @@ Reads metrics.jsonl, config.json, evaluation.json and model/ of the folder, and 
 and plots/*.png there. What is absent, the page says."""
 
 
-def main(argv):
+def main(argv: Sequence[str]) -> None:
   """Writes the page of one run; raises InputError where there is no run to show."""
   args = _parsed(argv)
   workdir = pathlib.Path(args.workdir)
   if not workdir.is_dir():
     raise InputError(f"{workdir}: no such folder; give the --workdir of a training run.")
-  rows, torn = read_metrics(workdir / "metrics.jsonl")
-  config = read_object(workdir / "config.json")
-  evaluation = read_evaluation(workdir / "evaluation.json")
-  phases = read_phases(workdir / "phases.tsv")
-  name = workdir.resolve().name
-  images = {}
-  body = [html.element("h1", name), *run_sections.overview(rows, evaluation)]
-  body += run_sections.training(rows, torn, images)
-  body += run_sections.evaluated(evaluation, images)
-  body += run_sections.phases(phases)
-  body += _at_work(workdir / "model", evaluation or {}, args.data, images)
-  body += run_sections.provenance(config, evaluation)
+  found = read_run(workdir)
+  shown, missing = _at_work(workdir / "model", found.evaluation or {}, args.data)
+  page = run_page.page_of(workdir.resolve().name, found, shown, missing)
   # Nothing is written before every section is there.
-  _write_images(workdir / "plots", images)
+  _write_images(workdir / "plots", page.images)
   with replacing(workdir / "report.html") as file:
-    file.write(html.page(f"{name} · labse_jax", body))
+    file.write(page.text)
   print(f"written: {workdir / 'report.html'}")
 
 
-def _write_images(folder, images):
+def _write_images(folder: pathlib.Path, images: dict[str, bytes]) -> None:
   """Writes what the sections drew for the page as files too, for slides."""
   for name in ("training", "languages", "directions", "similarity"):
     path = folder / f"{name}.png"
@@ -58,20 +45,21 @@ def _write_images(folder, images):
         file.write(images[name])
 
 
-def _at_work(model, evaluation, data, images):
-  """What the model finds among the test's sentences, or why nothing can be shown."""
+def _at_work(
+  model: pathlib.Path, evaluation: dict[str, Any], data: str | None
+) -> tuple[Shown | None, str]:
+  """What the model finds among the test's sentences; or None, and why nothing can be shown."""
   data = data or evaluation.get("data")
   if not model.is_dir():
-    return example_queries.missing(f"The model is missing: there is no folder {model}.")
+    return None, f"The model is missing: there is no folder {model}."
   if not data:
-    return example_queries.missing("The test's sentences are missing: give their folder as --data.")
+    return None, "The test's sentences are missing: give their folder as --data."
   precision = evaluation.get("precision") or "float32"
   try:
     encode = load_encode(str(model), dtype=precision, prompt=evaluation.get("prompt"))
-    shown = show(data, accuracy(evaluation), encode)
+    return show(data, accuracy(evaluation), encode), ""
   except InputError as error:
-    return example_queries.missing(f"Nothing can be shown: {error}")
-  return example_queries.at_work(shown, images)
+    return None, f"Nothing can be shown: {error}"
 
 
 def _parsed(argv):
@@ -84,7 +72,7 @@ def _parsed(argv):
   add("--workdir", dest="flag", group=group, metavar="FOLDER", help="the same, as `train` has it")
   filled = "the folder that a training run filled"
   add("workdir", nargs="?", group=group, metavar="FOLDER", help=filled)
-  args = parser.parse_args(argv)
+  args = parser.parse(argv)
   args.workdir = args.workdir or args.flag
   return args
 

@@ -1,7 +1,10 @@
 """The nearest lines of each query, or the most similar pairs of lines within one file."""
 
+import argparse
+from collections.abc import Iterable, Sequence
 import math
 import sys
+import typing
 
 import numpy as np
 
@@ -11,6 +14,11 @@ from labse_jax.base.errors import InputError, run, unicode_text
 from labse_jax.encoding.encode_functions import encode_function
 from labse_jax.encoding.vector_files import is_stored, rows_of, texts_beside
 from labse_jax.mining.texts import Text, read_text
+
+if typing.TYPE_CHECKING:
+  from labse_jax.encoding.sentence_encoder import SentenceEncoder
+  from labse_jax.neighbours.exact import top_k as top_k
+  from labse_jax.neighbours.exact import top_k_both as top_k_both
 
 DESCRIPTION = """Finds the K lines of --input that are nearest to each query, best first, by the
 cosine of their vectors, and writes score<TAB>query<TAB>line<TAB>number. The queries come in their
@@ -35,11 +43,13 @@ Models of search put one prompt before a query and another before a line: the fo
 "query" and "document" or "passage", or else its default one. multilingual E5 needs --query-prompt
 "query: " and --prompt "passage: ". `encode` takes the default prompt: where the lines have another,
 give `encode` the same --prompt."""
+# A score and two texts, with the number of the second one or of both.
+Row = tuple[float, str, str, int] | tuple[float, str, str, int, int]
 # They would break a row or its columns.
 TO_SPACES = str.maketrans("\t\n\r", "   ")
 
 
-def __getattr__(name):
+def __getattr__(name: str) -> object:
   # Lazily, so that `--help` does not wait for JAX.
   if name in ("top_k", "top_k_both"):
     from labse_jax.neighbours import exact
@@ -48,7 +58,7 @@ def __getattr__(name):
   raise AttributeError(f"module 'labse_jax.search' has no attribute {name!r}")
 
 
-def main(argv):
+def main(argv: Sequence[str]) -> None:
   """Writes the table of what was found; nothing is written where anything fails."""
   args = _parsed(argv)
   text = _read(args.input)
@@ -71,14 +81,14 @@ def main(argv):
   _write(rows, args.output)
 
 
-def _load(model, dtype):
+def _load(model: str, dtype: str) -> "SentenceEncoder":
   # Late: `--help` does not wait for JAX.
   from labse_jax.encoding.sentence_encoder import SentenceEncoder
 
   return SentenceEncoder.load(model, dtype=dtype)
 
 
-def _read(path):
+def _read(path: str) -> Text:
   """The Text of a file, or of the lines beside a file of vectors."""
   return read_text(texts_beside(path) if is_stored(path) else path)
 
@@ -92,7 +102,7 @@ def _vectors(path, text, encoder, prompt, role):
   return encode_function(encoder, prompt=prompt, progress=True)(text.lines)
 
 
-def _given(queries):
+def _given(queries: Iterable[str]) -> Text:
   """The Text of queries of the command line."""
   queries = list(dict.fromkeys(query.strip() for query in queries))
   for query in queries:
@@ -102,7 +112,7 @@ def _given(queries):
   return Text(queries, [number + 1 for number in numbers], np.array(numbers))
 
 
-def _check_k(k, text, path, *, alone):
+def _check_k(k: int, text: Text, path: str, *, alone: bool) -> None:
   """Raises InputError where a Text has too few lines for k; `alone`, a line is not its own."""
   most = len(text.lines) - 1 if alone else len(text.lines)
   if alone and not most:
@@ -112,23 +122,29 @@ def _check_k(k, text, path, *, alone):
     raise InputError(f"--k {k}: 1 to {most:,} is allowed; {path} has {most:,} {others}.")
 
 
-def _nearest(queries, queries_QD, text, vectors_ND, k):
+def _nearest(
+  queries: Sequence[str],
+  queries_QD: np.ndarray,
+  text: Text,
+  vectors_ND: np.ndarray,
+  k: int,
+) -> list[Row]:
   """Rows (score, query, line, number), query by query."""
   from labse_jax.neighbours.exact import top_k  # Late, as JAX is.
 
   scores_QK, ids_QK = top_k(queries_QD, vectors_ND, k)
-  rows = []
+  rows: list[Row] = []
   for query, scores_K, ids_K in zip(queries, scores_QK, ids_QK, strict=True):
     for score, row in zip(scores_K, ids_K, strict=True):
       rows.append((score, query, text.lines[row], text.numbers[row]))
   return rows
 
 
-def _pairs(text, vectors_ND, k):
+def _pairs(text: Text, vectors_ND: np.ndarray, k: int) -> list[Row]:
   """Rows (score, line, line, number, number), best first."""
   from labse_jax.neighbours.similar_pairs import similar_pairs  # Late, as JAX is.
 
-  rows = []
+  rows: list[Row] = []
   for score, one, other in zip(*similar_pairs(vectors_ND, k), strict=True):
     lines = (text.lines[one], text.lines[other])
     numbers = (text.numbers[one], text.numbers[other])
@@ -136,7 +152,7 @@ def _pairs(text, vectors_ND, k):
   return rows
 
 
-def _write(rows, output):
+def _write(rows: Sequence[Row], output: str | None) -> None:
   """Writes the table to a file, or to stdout with nothing else."""
   if not output:
     sys.stdout.writelines(map(_row, rows))
@@ -146,14 +162,14 @@ def _write(rows, output):
   print(f"{output}: {len(rows):,} rows.")
 
 
-def _row(row):
+def _row(row: Row) -> str:
   """A row as a line of the table."""
   score, *cells = row
-  cells = [str(cell).translate(TO_SPACES) for cell in cells]
-  return "\t".join([f"{score:z.4f}", *cells]) + "\n"  # z: no -0.0000.
+  shown = [str(cell).translate(TO_SPACES) for cell in cells]
+  return "\t".join([f"{score:z.4f}", *shown]) + "\n"  # z: no -0.0000.
 
 
-def _parsed(argv):
+def _parsed(argv: Sequence[str]) -> argparse.Namespace:
   """The arguments of a command line; raises InputError for what is wrong with them."""
   parser = Command("search", DESCRIPTION)
   parser.add_model(required=False)
@@ -176,12 +192,12 @@ def _parsed(argv):
   add("--prompt", type=unicode_text, metavar="TEXT", help=of_lines)
   of_queries = "put before each query, instead of the folder's prompt 'query', or else its default"
   add("--query-prompt", type=unicode_text, metavar="TEXT", help=of_queries)
-  args = parser.parse_args(argv)
+  args = parser.parse(argv)
   _check(args)
   return args
 
 
-def _check(args):
+def _check(args: argparse.Namespace) -> None:
   """Raises InputError where flags do not fit each other, or a file would be overwritten."""
   asked = args.queries is not None or args.query is not None
   lines_stored = is_stored(args.input)

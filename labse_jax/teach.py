@@ -1,5 +1,6 @@
 """`python -m labse_jax.teach`: a teacher's vectors of a dataset, ahead of training."""
 
+from collections.abc import Sequence
 import time
 
 from labse_jax.base.command import PRODUCTS, Command
@@ -13,7 +14,7 @@ same first.
   labse-jax teach --model FOLDER --data runs/data --dtype bfloat16"""
 
 
-def main(argv):
+def main(argv: Sequence[str]) -> None:
   parser = Command("teach", DESCRIPTION)
   parser.add_model()
   parser.add_data()
@@ -21,7 +22,7 @@ def main(argv):
   parser.add_dtype(
     default=None, help=f"{PRODUCTS} (default: that of the vectors there, or float32)"
   )
-  args = parser.parse_args(argv)
+  args = parser.parse(argv)
   # Late: `--help` does not wait for JAX.
   from labse_jax.data.dataset import open_dataset
   from labse_jax.supervision.vector_store import Store

@@ -1,6 +1,6 @@
 """The one trainer: `python -m labse_jax.train --config experiments/NAME.py --workdir DIR`."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 import contextlib
 import dataclasses
 import functools
@@ -9,13 +9,14 @@ import pathlib
 import sys
 import threading
 import time
-from typing import Any
 
 from absl import logging
+import grain
 import jax
 import jax.numpy as jnp
 import optax
 
+from labse_jax import model_folder
 from labse_jax.base import files
 from labse_jax.base.console import is_main, note, say
 from labse_jax.base.errors import InputError
@@ -29,16 +30,21 @@ from labse_jax.base.sharding import (
   weight_sharding,
   whole,
 )
+from labse_jax.base.types import Config, PathLike
 from labse_jax.configs.command_line import load_config
 from labse_jax.configs.machine_rows import settle_rows
 from labse_jax.configs.ranges import check_ranges
 from labse_jax.data.batches.streams import to_devices
+from labse_jax.pages import model_card
 from labse_jax.training import optim, stacking
-from labse_jax.training.budget import expected, length_in_words, steps_within, time_left
+from labse_jax.training.budget import Plan, expected, length_in_words, steps_within, time_left
 from labse_jax.training.checkpoint import Checkpoints
+from labse_jax.training.encoder_task import EncoderTask
 from labse_jax.training.evals import Evaluation, evaluate, make_evals
 from labse_jax.training.metrics import StepLog
-from labse_jax.training.optimizers import optimizer_of
+from labse_jax.training.optim import State
+from labse_jax.training.optimizers import Dense, optimizer_of
+from labse_jax.training.stage import Stage
 from labse_jax.training.stopper import Stopper
 from labse_jax.training.warm_start import check_init, warm_start
 from labse_jax.training.workdir import (
@@ -60,33 +66,10 @@ XLA_FLAGS=--xla_force_host_platform_device_count=8 for eight simulated devices."
 
 
 @dataclasses.dataclass
-class Stage:
-  """A stretch of the run in which the model has one depth, and what is compiled for it."""
-
-  span: stacking.Span
-  task: Any
-  abstract: dict  # The state's shapes with their shardings.
-  init: Callable  # key -> the state at the start.
-  train_step: Callable  # state, batch, key -> state, metrics.
-  settle: Callable  # The state -> the parameters as they are to be used.
-  grow: Callable  # The state of the stage before -> that of this one.
-  label: dict  # What the metrics say of the stage.
-  compiled: bool = False  # Whether `step` has been called.
-
-  def step(self, state, batch, key):
-    """train_step; its first call compiles, and that is told when it begins."""
-    if not self.compiled:
-      self.compiled = True
-      of_stage = f" of stage {self.span.number}" if self.label else ""
-      say(f"compiling the step{of_stage}.")
-    return self.train_step(state, batch, key)
-
-
-@dataclasses.dataclass
 class Run:
   """What stays the same from the first step of a run to its last."""
 
-  config: Any
+  config: Config
   workdir: pathlib.Path
   mesh: jax.sharding.Mesh
   stages: list[Stage]
@@ -95,7 +78,7 @@ class Run:
   stopper: Stopper
 
 
-def train(config, workdir):
+def train(config: Config, workdir: PathLike) -> None:
   """Trains what `config` says in `workdir`, from its newest checkpoint on; writes workdir/model.
 
   The order in which a run starts matters:
@@ -149,7 +132,13 @@ def train(config, workdir):
       export(run, state)
 
 
-def begin(run, batches, data, key, started):
+def begin(
+  run: Run,
+  batches: grain.IterDataset,
+  data: grain.DatasetIterator,
+  key: jax.Array,
+  started: float,
+) -> State:
   """The state before the first step, saved as the first checkpoint.
 
   Fresh weights come first, then those of config.init in their place. The number of steps is fixed
@@ -161,7 +150,7 @@ def begin(run, batches, data, key, started):
   state = stage.init(key)
   state["params"] = warm_start(state["params"], stage.task)
   total = run.config.total_steps
-  seconds = []
+  seconds: list[float] = []
   if run.config.seconds:
     # Closed, so that its thread does not read on beside that of the run.
     with contextlib.closing(iter(batches)) as trial_data:
@@ -179,16 +168,22 @@ def begin(run, batches, data, key, started):
   return state
 
 
-def steps_in_time(run, state, data, key, started):
+def steps_in_time(
+  run: Run,
+  state: State,
+  data: grain.DatasetIterator,
+  key: jax.Array,
+  started: float,
+) -> Plan:
   """The Plan for the seconds of the config: some steps of each stage are timed."""
 
-  def trials():
+  def trials() -> Iterator[tuple[float, Callable[[], None]]]:
     for stage in run.stages:
       share = (stage.span.finish - stage.span.begin) / stacking.PARTS
       # Only the shapes of the state matter to the time that a step takes.
       first = stage is run.stages[0]
       own = jax.tree.map(jnp.copy, state) if first else stage.init(key)
-      step = trial_step(stage, own, data, key, run.mesh)
+      step = stage.trial(own, data, key, run.mesh)
       del own  # The steps give it up, each for the next one's.
       yield share, step
       del step
@@ -196,19 +191,7 @@ def steps_in_time(run, state, data, key, started):
   return steps_within(run.config.seconds, started, trials())
 
 
-def trial_step(stage, state, data, key, mesh):
-  """A function that makes one step from the state where the last one ended, and waits for it."""
-
-  def step():
-    nonlocal state
-    batch = to_devices(next(data), batch_sharding(mesh))
-    state, metrics = stage.step(state, batch, key)
-    jax.block_until_ready(metrics)
-
-  return step
-
-
-def loop(run, state, data, key):
+def loop(run: Run, state: State, data: grain.DatasetIterator, key: jax.Array) -> State:
   """Steps to the end and returns the last state; a signal before the last step ends the process."""
   first = int(state["step"])
   total = int(state["total"])
@@ -247,7 +230,7 @@ def loop(run, state, data, key):
       state, metrics = stage.step(state, to_devices(batch, sharding), key)
       # The devices are at work on this step: time to fetch the metrics of the one before.
       log.flush()
-      log.hold(step, metrics | stage.label, batch)
+      log.hold(step, {**metrics, **stage.label}, batch)
 
       done = step + 1
       stop = run.stopper.asked(step)
@@ -272,23 +255,32 @@ def loop(run, state, data, key):
   return state
 
 
-def export(run, state):
+def export(run: Run, state: State) -> None:
   """Writes the model folder, on the first host."""
   stage = run.stages[-1]
   params = whole(stage.settle(state), run.mesh)
   if is_main():
     folder = run.workdir / "model"
     stage.task.export(params, folder)
+    steps = int(state["step"])
+    about = model_card.about(run.config, stage.task.datasets(), run.workdir, steps)
+    model_folder.write_card(folder, about)
     say(f"{folder}: a sentence-transformers folder.")
 
 
-def make_stages(config, mesh):
+def make_stages(config: Config, mesh: jax.sharding.Mesh) -> list[Stage]:
   """The stages of a run; most have one. Nothing is compiled until it is called."""
   spans = stacking.spans(config)
   return [make_stage(config, mesh, span, several=len(spans) > 1) for span in spans]
 
 
-def make_stage(config, mesh, span, *, several):
+def make_stage(
+  config: Config,
+  mesh: jax.sharding.Mesh,
+  span: stacking.Span,
+  *,
+  several: bool,
+) -> Stage:
   """One stage: the config's task at the depth of `span`, and its compiled functions."""
   own = config.copy_and_resolve_references()
   own.model.depth = span.depth
@@ -319,14 +311,21 @@ def make_stage(config, mesh, span, *, several):
   )
 
 
-def stage_at(stages, step, total):
+def stage_at(stages: Sequence[Stage], step: int, total: int | None) -> Stage:
   """The stage that made the checkpoint of `step`: at a border, the one that ends there."""
-  if total is None and len(stages) > 1:
+  if len(stages) == 1:
+    return stages[0]
+  if total is None:
     raise InputError("The run's folder has checkpoints but no steps.json: its length is not known.")
-  return next(s for s in stages if len(stages) == 1 or step <= s.span.end(total))
+  return next(stage for stage in stages if step <= stage.span.end(total))
 
 
-def make_state(task, optimizer, mesh, freeze=()):
+def make_state(
+  task: EncoderTask,
+  optimizer: Dense,
+  mesh: jax.sharding.Mesh,
+  freeze: Sequence[str] = (),
+) -> tuple[State, Callable[[jax.Array], State]]:
   """The state's shapes with their shardings, and the function that makes it on its devices."""
 
   def init(key):
@@ -342,7 +341,13 @@ def make_state(task, optimizer, mesh, freeze=()):
   return abstract, jax.jit(init, out_shardings=shardings(abstract))
 
 
-def make_train_step(task, optimizer, abstract, schedule, freeze=()):
+def make_train_step(
+  task: EncoderTask,
+  optimizer: Dense,
+  abstract: State,
+  schedule: stacking.Schedule,
+  freeze: Sequence[str] = (),
+) -> jax.stages.Wrapped:
   """state, batch, key -> state, metrics; compiled once, the old state's memory is used again.
 
   What `freeze` names has no gradient and stays as it is.
@@ -376,7 +381,7 @@ def make_train_step(task, optimizer, abstract, schedule, freeze=()):
   return train_step
 
 
-def main(argv):
+def main(argv: Sequence[str]) -> None:
   config, workdir = load_config(argv, DESCRIPTION, EPILOG)
   if os.environ.get("LABSE_DISTRIBUTED") == "1":  # launch/tpu_vm.sh starts one process a host.
     jax.distributed.initialize()
@@ -386,7 +391,7 @@ def main(argv):
   train(config, workdir)
 
 
-def leave_to_main_thread(_):
+def leave_to_main_thread(_: threading.ExceptHookArgs) -> None:
   """Says nothing: Orbax hands a thread's error on to the main thread, which says it in one line."""
 
 

@@ -1,14 +1,22 @@
 """`labse-jax trim`: a model folder to a smaller one that knows the words of a text."""
 
+import argparse
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 import dataclasses
 import functools
 import math
+import pathlib
+import typing
+from typing import Any
 
 import numpy as np
 
 from labse_jax.base.command import Command
 from labse_jax.base.errors import InputError, run
 from labse_jax.base.files import check_paths, replacing_folder, write_json
+
+if typing.TYPE_CHECKING:
+  from labse_jax.model_folder import ModelFolder
 
 DESCRIPTION = """Writes a model folder with only the word pieces that a text needs, and a
 certificate.json of what that changed. Kept are the special tokens, each piece that the text uses,
@@ -38,8 +46,8 @@ class Use:
   """
 
   counts_V: np.ndarray
-  first: set
-  tokenizer: dict
+  first: set[int]
+  tokenizer: dict[str, Any]
 
 
 @dataclasses.dataclass
@@ -54,12 +62,12 @@ class Budget:
   storage: str | None
 
 
-def main(argv):
+def main(argv: Sequence[str]) -> None:
   """Trims a model; nothing is written where anything fails."""
   args = _parsed(argv)
   # Late: --help does not wait for JAX.
   from labse_jax import model_folder
-  from labse_jax.surgery import certificate
+  from labse_jax.surgery import cards, certificate
 
   full = model_folder.describe(args.model)
   text = _text(args.input, args.data, args.languages)
@@ -77,10 +85,15 @@ def main(argv):
     }
     facts |= certificate.certify((args.model, partial), kept, text, exact=exact)
     write_json(partial / MARKER, facts)
+    model_folder.write_card(partial, cards.trimmed(facts))
   print(f"{args.output}: {said(facts)}")
 
 
-def _text(files, data, languages):
+def _text(
+  files: Sequence[str] | None,
+  data: str,
+  languages: str | None,
+) -> Callable[[], Iterator[tuple[str, str]]]:
   """A function that gives (place, line) of all the text, from its beginning at each call."""
   from labse_jax.data import dataset, lines
 
@@ -90,7 +103,7 @@ def _text(files, data, languages):
   return functools.partial(lines.of_dataset, dataset.open_dataset(data), wanted)
 
 
-def _use(full, text):
+def _use(full: "ModelFolder", text: Callable[[], Iterator[tuple[str, str]]]) -> Use:
   """The `Use` of a ModelFolder's tokenizer by the lines of text()."""
   from labse_jax.base.console import progress
   from labse_jax.surgery import tokenizer_edits, word_rows
@@ -108,7 +121,12 @@ def _use(full, text):
   return Use(counts_V, first, content)
 
 
-def _write(partial, model, use, budget):
+def _write(
+  partial: pathlib.Path,
+  model: str,
+  use: Use,
+  budget: Budget,
+) -> tuple[np.ndarray, str, bool]:
   """Writes the trimmed model; returns (the ids kept, its storage, whether no weight changed)."""
   from labse_jax import model_folder
   from labse_jax.surgery import tokenizer_edits, word_rows
@@ -124,7 +142,7 @@ def _write(partial, model, use, budget):
   return kept, storage, exact
 
 
-def _limit(budget, content, least):
+def _limit(budget: Budget, content: "ModelFolder", least: int) -> int:
   """How many rows the budget allows; raises InputError if fewer than `least`."""
   from labse_jax.surgery.word_rows import byte_counts
 
@@ -141,18 +159,18 @@ def _limit(budget, content, least):
   return limit
 
 
-def chosen(counts_V, first, limit):
+def chosen(counts_V: np.ndarray, first: Collection[int], limit: int) -> np.ndarray:
   """The ids to keep, ascending: the set `first`, then the most used, at most `limit` in all."""
   used = np.setdiff1d(np.flatnonzero(counts_V), list(first))
   most = used[np.argsort(-counts_V[used], kind="stable")]
   return np.sort([*first, *most[: limit - len(first)]])
 
 
-def _bytes(folder):
+def _bytes(folder: pathlib.Path) -> int:
   return sum(path.stat().st_size for path in folder.glob("model*.safetensors"))
 
 
-def said(facts):
+def said(facts: Mapping[str, Any]) -> str:
   """The certificate in a few lines."""
   rows = facts["rows"]
   size = facts["bytes"]
@@ -174,7 +192,7 @@ def said(facts):
   return "\n  ".join(text)
 
 
-def _cosine_line(name, found):
+def _cosine_line(name: str, found: Mapping[str, Any]) -> list[str]:
   """A list of the one line on some lines' cosines; an empty list if there are no such lines."""
   if not found["lines"]:
     return []
@@ -184,7 +202,7 @@ def _cosine_line(name, found):
   ]
 
 
-def _parsed(argv):
+def _parsed(argv: Sequence[str]) -> argparse.Namespace:
   parser = Command("trim", DESCRIPTION)
   parser.add_model()
   add = parser.add
@@ -204,7 +222,7 @@ def _parsed(argv):
   size = "most megabytes of model.safetensors"
   add("--megabytes", group=budget, type=float, metavar="X", help=size)
   add("--storage", choices=STORAGE, help="of the weights (default: as they are)")
-  args = parser.parse_args(argv)
+  args = parser.parse(argv)
   for name in ("pieces", "megabytes"):
     value = getattr(args, name)
     if value is not None and not 0 < value < math.inf:  # NaN is in no range.

@@ -1,5 +1,8 @@
 """`labse-jax vocabulary`: a dataset's text to a tokenizer."""
 
+import argparse
+from collections.abc import Sequence
+import functools
 import pathlib
 import time
 
@@ -21,7 +24,7 @@ MARKER = "vocabulary.json"
 OTHERS = ("config.json", "modules.json", "model.safetensors", "dataset_info.json")
 
 
-def main(argv):
+def main(argv: Sequence[str]) -> None:
   """Trains a vocabulary; nothing is written where anything fails."""
   args = _parsed(argv)
   # Late: --help does not wait for JAX.
@@ -34,9 +37,9 @@ def main(argv):
   sample = list(sampling.smoothed_sample(dataset, exponent=args.exponent, size=args.sentences))
   is_unigram = args.kind == "unigram"
   if is_unigram:
-    model = unigram.train_unigram(sample, args.pieces)
+    export = functools.partial(unigram.export, unigram.train_unigram(sample, args.pieces))
   else:
-    model = wordpiece.train(sample, args.pieces)
+    export = functools.partial(wordpiece.export, wordpiece.train(sample, args.pieces))
   summary = {
     "kind": args.kind,
     "data": args.data,
@@ -46,17 +49,16 @@ def main(argv):
     "languages": len(dataset.indices_by_language),
   }
   with replacing_folder(args.output, marker=MARKER) as folder:
+    export(folder)
     if is_unigram:
-      unigram.export(model, folder)
       wrong = unigram.disagreements(folder, sample)
       summary["disagreements"] = len(wrong)
-    else:
-      wordpiece.export(model, folder)
     summary["seconds"] = round(time.monotonic() - start, 1)
     write_json(folder / MARKER, summary)
+  groups = "languages" if dataset.monolingual else "pairs of languages"
   print(
     f"{args.output}: {args.pieces:,} {args.kind} pieces from {len(sample):,} sentences in "
-    f"{summary['languages']} languages, {summary['seconds']} s."
+    f"{summary['languages']} {groups}, {summary['seconds']} s."
   )
   if is_unigram:
     print(f"tokenizer.json and sentencepiece disagree on {len(wrong)} of them.")
@@ -64,7 +66,7 @@ def main(argv):
       print(f"  {sentence!r}")
 
 
-def _parsed(argv):
+def _parsed(argv: Sequence[str]) -> argparse.Namespace:
   parser = Command("vocabulary", DESCRIPTION)
   parser.add_data()
   add = parser.add
@@ -80,7 +82,7 @@ def _parsed(argv):
   )
   add("--output", required=True, metavar="FOLDER", help="the folder to write")
   add("--sentences", type=int, default=200_000, metavar="N", help="size of the sample")
-  args = parser.parse_args(argv)
+  args = parser.parse(argv)
   if args.sentences < 1 or not 0 <= args.exponent <= 1:
     raise InputError(
       f"--sentences {args.sentences} --exponent {args.exponent}: at least 1, and 0 "
@@ -92,7 +94,7 @@ def _parsed(argv):
   return args
 
 
-def _check_output(folder):
+def _check_output(folder: pathlib.Path) -> None:
   check_replaceable(folder, marker=MARKER)
   for name in OTHERS:  # A model may have been saved beside its tokenizer.
     if (folder / name).exists():

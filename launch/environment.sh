@@ -1,9 +1,10 @@
 # Sourced by the other scripts: a Python with everything installed, as $PYTHON, and the settings for
 # work on a CPU. LABSE_PYTHON names a Python to use as it is, with nothing installed. LABSE_EXTRA
-# installs an extra of setup.py, such as tpu. As a command of its own it only installs.
+# installs one more extra of pyproject.toml, such as tpu. LABSE_VENV is another folder than .venv.
+# As a command of its own it only installs.
 
 ROOT="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)"
-VENV="$ROOT/.venv"
+VENV="${LABSE_VENV:-$ROOT/.venv}"
 source "$ROOT/launch/shell.sh"
 
 recent() { # PYTHON: whether it runs and is 3.11 or newer
@@ -21,7 +22,7 @@ find_python() {
   die 2 "no Python 3.11 or newer among python3, python3.11 to python3.14 and python; install one."
 }
 
-requirements_sum() { cat "$@" "$ROOT/setup.py" | cksum; }
+requirements_sum() { cat "$@" "$ROOT/pyproject.toml" | cksum; }
 
 make_venv() {
   local python marker="$VENV/installing"
@@ -69,7 +70,7 @@ install_project() {
     while_installing &
   fi
   install_once project "$ROOT/launch/requirements.txt" -- \
-    -r launch/requirements.txt -e ".${LABSE_EXTRA:+[$LABSE_EXTRA]}" ||
+    -r launch/requirements.txt -e ".[train,report${LABSE_EXTRA:+,$LABSE_EXTRA}]" ||
     die 1 "the installation failed; what pip said is above. The same command tries again."
   wait
 }

@@ -1,11 +1,13 @@
 #!/usr/bin/env bash
 # usage: bash launch/test.sh [--quick | ARGUMENTS OF PYTEST]
 #
-# Sets up and runs the tests: first ruff, then the tests that need no long compilation, then the
-# heavy ones. Files of tests are shared out to as many processes as there are cores, four at most.
+# Sets up and runs the tests: first ruff and the check of types, then the tests that need no long
+# compilation, then the heavy ones. Files of tests are shared out to as many processes as there are
+# cores, four at most.
 #
 #   --quick     stops before the heavy tests: under three minutes on two cores
-#   ARGUMENTS   go to pytest as they are, in one process: -k launch, -m slow, tests/losses
+#   ARGUMENTS   go to pytest as they are, in one process, and types are not checked: -k launch,
+#               -m slow, tests/losses
 #
 # Parity tests compare with PyTorch. Its CPU wheel comes from where pip looks, else from PyTorch's
 # own index; where neither has one they are skipped, but with CI=true that is an error.
@@ -62,6 +64,7 @@ fi
 if [ $# -gt 0 ]; then
   exec "$PYTHON" -m pytest "$@"
 fi
+"$PYTHON" -m mypy
 SHARED_OUT=(--numprocesses auto --maxprocesses 4 --dist loadfile)
 "$PYTHON" -m pytest "${SHARED_OUT[@]}" -m "not slow and not heavy"
 if $QUICK; then

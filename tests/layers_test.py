@@ -65,6 +65,15 @@ def test_every_folder_has_a_floor_and_no_command_has_its_name():
   assert not folders & commands()
 
 
+def test_the_picture_of_the_floors_is_right():
+  """CONTRIBUTING.md draws the highest floor first."""
+  page = (ROOT / "CONTRIBUTING.md").read_text("utf-8")
+  picture = page.split("```text\n")[1].split("```")[0]
+  drawn = [set(line.split()) for line in picture.splitlines() if line.strip() not in ("", "|")]
+  assert drawn == [{"the", "commands"}, *reversed(FLOORS)]
+  assert f"at most {MOST_FILES} files" in page
+
+
 def test_a_folder_holds_few_files():
   counts = {}
   for path in FILES:

@@ -10,15 +10,16 @@ paper trains on Tatoeba, GlobalVoices, TED and others of OPUS, 57,600 to 153,900
 pair (tab. 11). Numbers are of github.com/YAI12xLinq-B/IMASCL: train.sh ("sh"), train.py ("py") and,
 where those leave it to transformers, of its Trainer. A pair is a row of `length` tokens there; here
 `rows` of `slots` pairs each are packed, and slots = 1 is theirs. What came out on a smaller model
-is in README.md; `:runlocal` takes 4 steps from the quickstart's model, on its data.
+is in docs/losses.md; `:runlocal` takes 4 steps from the quickstart's model, on its data.
 """
 
 import pathlib
+from typing import Any
 
 from labse_jax.base.files import read_json
 from labse_jax.configs.arguments import parse_arg, sibling
 
-OPTIONS = dict(
+OPTIONS: dict[str, Any] = dict(
   model="",
   teacher="",
   data="",
@@ -77,5 +78,5 @@ def with_teacher(arg, *, labels, loss, **loss_options):
 
 def languages(data):
   """English and the other languages of a dataset."""
-  pairs = read_json(pathlib.Path(data) / "language_pairs.json", [], list)
+  pairs = read_json(pathlib.Path(data) / "language_pairs.json", [], kind=list)
   return ("eng", *sorted({code for pair in pairs for code in pair.split("-")} - {"eng"}))

@@ -13,13 +13,17 @@ nobody has run this config whole. `:runlocal` trains a tiny form on the quicksta
 minute.
 """
 
+from typing import Any
+
 import ml_collections
 
 from labse_jax.base.errors import known
 from labse_jax.configs.architectures import LABSE_HEAD, LABSE_MODEL, tiny
 from labse_jax.configs.arguments import parse_arg
 
-OPTIONS = dict(stage="pretrain", data="", text="", tokenizer="", init="", runlocal=False)
+OPTIONS: dict[str, Any] = dict(
+  stage="pretrain", data="", text="", tokenizer="", init="", runlocal=False
+)
 
 
 def get_config(arg=None):

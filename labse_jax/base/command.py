@@ -1,8 +1,10 @@
 """The command line of a verb: one builder, so that all of them look alike and fail alike."""
 
 import argparse
+from collections.abc import Iterable, Sequence
 import os
 import re
+import typing
 
 from labse_jax.base.errors import InputError, alike, unicode_text
 from labse_jax.base.version import __version__
@@ -34,7 +36,14 @@ class Command(argparse.ArgumentParser):
   that take a FILE or a FOLDER take "~" for the home folder, and no empty path.
   """
 
-  def __init__(self, verb, description, *, usage=None, epilog=None):
+  def __init__(
+    self,
+    verb: str,
+    description: str,
+    *,
+    usage: str | None = None,
+    epilog: str | None = None,
+  ) -> None:
     super().__init__(
       prog=f"labse-jax {verb}",
       usage=usage,
@@ -43,11 +52,18 @@ class Command(argparse.ArgumentParser):
       formatter_class=argparse.RawDescriptionHelpFormatter,
       add_help=False,
     )
-    self.flags = []
+    self.flags: list[str] = []
     self.add("-h", "--help", action="help", help="show this text and stop")
     self.add("--version", action="version", version=VERSION, help="show the version and stop")
 
-  def add(self, *names, old=(), group=None, help="", **options):
+  def add(
+    self,
+    *names: str,
+    old: Sequence[str] = (),
+    group: argparse._ArgumentGroup | None = None,
+    help: str = "",
+    **options: typing.Any,
+  ) -> argparse.Action:
     """Adds an argument; `old` are names that it had before, which work but are not shown.
 
     `group` is one of the parser's own groups, if the argument belongs into one.
@@ -64,36 +80,42 @@ class Command(argparse.ArgumentParser):
     self.flags.extend(name for name in (*names, *old) if name.startswith("-"))
     return action
 
-  def add_model(self, *, required=True):
+  def add_model(self, *, required: bool = True) -> argparse.Action:
     """Adds --model."""
     help = "a sentence-transformers folder, or its name on the Hugging Face hub"
     return self.add("--model", required=required, metavar="FOLDER", help=help)
 
-  def add_dtype(self, *, old=("--precision",), default="float32", help=PRODUCTS):
+  def add_dtype(
+    self,
+    *,
+    old: Sequence[str] = ("--precision",),
+    default: str | None = "float32",
+    help: str = PRODUCTS,
+  ) -> argparse.Action:
     """Adds --dtype, the type of numbers that a model computes in."""
     return self.add("--dtype", old=old, default=default, choices=DTYPES, help=help)
 
-  def add_prompt(self):
+  def add_prompt(self) -> argparse.Action:
     """Adds --prompt."""
     help = "put before each text, instead of the folder's own default prompt"
     return self.add("--prompt", type=unicode_text, metavar="TEXT", help=help)
 
-  def add_data(self, **options):
+  def add_data(self, **options: typing.Any) -> argparse.Action:
     """Adds --data, a dataset; required unless the options say else."""
     options = {"required": True, **options}
     return self.add("--data", metavar="FOLDER", help="a dataset that `prepare` wrote", **options)
 
-  def add_languages(self, *, help, **options):
+  def add_languages(self, *, help: str, **options: typing.Any) -> None:
     """Adds --source-language and --target-language."""
     self.add("--source-language", metavar="CODE", help=f"{LANGUAGE}; {help}", **options)
     self.add("--target-language", metavar="CODE", help="the same for the other side", **options)
 
-  def add_format(self, formats):
+  def add_format(self, formats: Iterable[str]) -> None:
     """Adds --format, one of these."""
     help = "format of the output (default: the one that its name ends in, or else tsv)"
     self.add("--format", choices=formats, help=help)
 
-  def parse_args(self, words):
+  def parse(self, words: Sequence[str]) -> argparse.Namespace:
     """The arguments; raises InputError, for a flag that there is not with the nearest that is."""
     # First of all: argparse would rather tell which flags are missing.
     self._check_flags(words)
@@ -102,7 +124,7 @@ class Command(argparse.ArgumentParser):
       self.error(f"Unknown argument{'s' * (len(extra) > 1)} {', '.join(map(repr, extra))}")
     return args
 
-  def _check_flags(self, words):
+  def _check_flags(self, words: Sequence[str]) -> None:
     """Raises InputError for the first flag among `words` that is none of ours, nor begins one."""
     for word in words:
       if word == "--":  # What follows are no flags.
@@ -114,12 +136,12 @@ class Command(argparse.ArgumentParser):
       if not name.startswith("--") or not any(flag.startswith(name) for flag in self.flags):
         raise unknown_flag(name, self.flags, self.prog)
 
-  def error(self, message):
+  def error(self, message: str) -> typing.NoReturn:
     """Raises InputError in our own words for what argparse has to say."""
     raise InputError(f"{_plain(message)}. See `{self.prog} --help`.")
 
 
-def unknown_flag(name, flags, prog):
+def unknown_flag(name: str, flags: Sequence[str], prog: str) -> InputError:
   """The InputError for a flag that is none of `flags`, with the one that was likely meant."""
   # A field of a config, such as --config.optim.clip, goes by what stands before its first dot.
   head, dot, field = name.partition(".")
@@ -134,14 +156,14 @@ def unknown_flag(name, flags, prog):
   return InputError(f"Unknown flag {name!r}{hint} See `{prog} --help`.")
 
 
-def _path(text):
+def _path(text: str) -> str:
   """A path as a flag's value: "~" is the home folder, also where the shell left it."""
   if not text:
     raise argparse.ArgumentTypeError("a path is needed; it is empty")
   return os.path.expanduser(text)
 
 
-def _plain(message):
+def _plain(message: str) -> str:
   """One of argparse's messages as a sentence, without the full stop."""
   either = re.fullmatch(r"one of the arguments (.*) is required", message)
   if either:

@@ -1,5 +1,6 @@
 """What a person is told: which process speaks, its lines, its warnings and its progress bars."""
 
+from collections.abc import Iterable
 import os
 import sys
 
@@ -10,36 +11,44 @@ COLUMNS = 80
 ROWS = 24
 
 
-def is_main():
+def is_main() -> bool:
   """Whether this process is the one that writes files and speaks."""
   import jax  # Late: `--help` does not wait for JAX.
 
   return jax.process_index() == 0
 
 
-def say(text):
+def say(text: str) -> None:
   """Prints a line of a command's results, on one host only."""
   if is_main():
     print(text, flush=True)
 
 
-def note(text):
+def note(text: str) -> None:
   """Tells how it goes, on stderr, on one host only."""
   if is_main():
     print(f"labse-jax: {text}", file=sys.stderr, flush=True)
 
 
-def warn(text):
+def warn(text: str) -> None:
   """Tells what a person should look at, on stderr, on one host only."""
   note(f"warning: {text}")
 
 
-def on_terminal():
+def on_terminal() -> bool:
   """Whether a person at a terminal sees stderr, where bars are drawn."""
   return sys.stderr.isatty()
 
 
-def progress(items=None, *, unit, doing=None, total=None, initial=0, shown=None):
+def progress(
+  items: Iterable[object] | None = None,
+  *,
+  unit: str,
+  doing: str | None = None,
+  total: int | None = None,
+  initial: int = 0,
+  shown: bool | None = None,
+) -> tqdm:
   """A bar over `items`, or one that `update` moves; drawn on a terminal unless `shown` says else.
 
   `unit` names what is counted ("lines"), `doing` stands before the bar.
@@ -57,7 +66,7 @@ def progress(items=None, *, unit, doing=None, total=None, initial=0, shown=None)
   )
 
 
-def _size():
+def _size() -> dict[str, int]:
   """tqdm's options for the size of a bar: the terminal's own, wherever it tells one.
 
   A size of 0, as the terminals of `script` and of some containers say, would hide the bar.

@@ -1,5 +1,6 @@
 """Reading text that may be compressed, and writing files and folders that are never half there."""
 
+from collections.abc import Callable, Iterable, Iterator, Sequence
 import contextlib
 import gzip
 import io
@@ -8,38 +9,55 @@ import lzma
 import os
 import pathlib
 import shutil
+import typing
+from typing import Any, Literal
 import zlib
 
 import zstandard
 
 from labse_jax.base.errors import InputError
+from labse_jax.base.types import PathLike
 
 COMPRESSIONS = (".gz", ".xz", ".zst")
 DAMAGED = (EOFError, gzip.BadGzipFile, lzma.LZMAError, zlib.error, zstandard.ZstdError)
 
+Kind = typing.TypeVar("Kind")
+OnBad = Callable[[int, str], object]  # Takes the number of a line, and what is wrong with it.
+
 
 @contextlib.contextmanager
-def open_binary(path):
+def open_binary(path: PathLike) -> Iterator[io.BufferedIOBase]:
   """Opens a plain, .gz, .xz or .zst file for reading bytes; a damaged one is an InputError."""
   path = pathlib.Path(path)
   if not path.exists():
     raise InputError(f"{path}: no such file.")
   if path.is_dir():
     raise InputError(f"{path}: is a folder; a file is needed.")
-  opener = {".gz": gzip.open, ".xz": lzma.open, ".zst": _ZstdFile}.get(path.suffix, open)
   try:
-    with opener(path, "rb") as file:
+    with _opened(path) as file:
       yield file
   except DAMAGED as error:
     raise InputError(f"{path}: the compressed file is damaged or cut short ({error}).") from error
 
 
+def _opened(path: pathlib.Path) -> io.BufferedIOBase:
+  """A file that gives the bytes of a plain, .gz, .xz or .zst file."""
+  if path.suffix == ".gz":
+    return gzip.open(path, "rb")
+  if path.suffix == ".xz":
+    return lzma.open(path, "rb")
+  if path.suffix == ".zst":
+    return io.BufferedReader(_ZstdFile(path))
+  return open(path, "rb")
+
+
 class _ZstdFile(io.RawIOBase):
   """A .zst file for reading; unlike zstandard.open, it raises EOFError where the file is cut."""
 
-  def __init__(self, path, mode):
-    self._file = open(path, mode)  # noqa: SIM115 (closed by close)
-    self._frame = None  # The decompressor of the frame that is read.
+  def __init__(self, path: pathlib.Path) -> None:
+    self._file = open(path, "rb")  # noqa: SIM115 (closed by close)
+    # The decompressor of the frame that is read.
+    self._frame: zstandard.ZstdDecompressionObj | None = None
     self._left = b""  # What it gave and nobody has read yet.
     self._begun = False  # Whether any of the frame has come.
 
@@ -72,7 +90,36 @@ class _ZstdFile(io.RawIOBase):
     super().close()
 
 
-def read_lines(path, *, skip=0, on_bad=None, keep_bad=False, latin=False):
+@typing.overload
+def read_lines(
+  path: PathLike,
+  *,
+  skip: int = 0,
+  on_bad: OnBad | None = None,
+  keep_bad: Literal[False] = False,
+  latin: bool = False,
+) -> Iterator[tuple[int, str]]: ...
+
+
+@typing.overload
+def read_lines(
+  path: PathLike,
+  *,
+  skip: int = 0,
+  on_bad: OnBad | None = None,
+  keep_bad: Literal[True],
+  latin: bool = False,
+) -> Iterator[tuple[int, str | None]]: ...
+
+
+def read_lines(
+  path: PathLike,
+  *,
+  skip: int = 0,
+  on_bad: OnBad | None = None,
+  keep_bad: bool = False,
+  latin: bool = False,
+) -> Iterator[tuple[int, str | None]]:
   """Yields (number, line) of a UTF-8 file, numbered from 1, without the line's end.
 
   Bytes that are not UTF-8 raise InputError with file and line number; with `on_bad`, it is called
@@ -84,6 +131,7 @@ def read_lines(path, *, skip=0, on_bad=None, keep_bad=False, latin=False):
     for number, raw in enumerate(io.BufferedReader(file, 1 << 20), 1):
       if number <= skip:
         continue
+      line: str | None
       try:
         line = raw.decode("utf-8-sig" if number == 1 else "utf-8").rstrip("\r\n")
       except UnicodeDecodeError as error:
@@ -100,7 +148,15 @@ def read_lines(path, *, skip=0, on_bad=None, keep_bad=False, latin=False):
       yield number, line
 
 
-def read_json(path, default=None, kind=dict):
+@typing.overload
+def read_json(path: pathlib.Path, default: dict[str, Any] | None = None) -> dict[str, Any]: ...
+
+
+@typing.overload
+def read_json(path: pathlib.Path, default: Kind | None = None, *, kind: type[Kind]) -> Kind: ...
+
+
+def read_json(path: pathlib.Path, default: Any = None, *, kind: type = dict) -> Any:
   """The JSON in a file, an object unless `kind` says else; `default`, if given, where none is."""
   if default is not None and not path.exists():
     return default
@@ -113,14 +169,26 @@ def read_json(path, default=None, kind=dict):
   return value
 
 
-def write_json(path, value, *, indent=2):
+def write_json(path: PathLike, value: object, *, indent: int | None = 2) -> None:
   """Writes a value as JSON into `path`, which is whole or not there; makes its folder too."""
   with replacing(path) as file:
     file.write(json.dumps(value, ensure_ascii=False, indent=indent) + "\n")
 
 
+@typing.overload
+def replacing(
+  path: PathLike, mode: Literal["w"] = "w"
+) -> contextlib.AbstractContextManager[typing.IO[str]]: ...
+
+
+@typing.overload
+def replacing(
+  path: PathLike, mode: Literal["wb"]
+) -> contextlib.AbstractContextManager[typing.IO[bytes]]: ...
+
+
 @contextlib.contextmanager
-def replacing(path, mode="w"):
+def replacing(path: PathLike, mode: str = "w") -> Iterator[typing.IO[Any]]:
   """Opens a neighbour of `path` for writing and moves it into place once all was written."""
   path = pathlib.Path(path)
   path.parent.mkdir(parents=True, exist_ok=True)
@@ -139,7 +207,7 @@ def replacing(path, mode="w"):
 
 
 @contextlib.contextmanager
-def naming(path):
+def naming(path: PathLike) -> Iterator[None]:
   """Gives the name of `path` to an error of a failed write in the block, which does not know it."""
   try:
     yield
@@ -149,7 +217,7 @@ def naming(path):
 
 
 @contextlib.contextmanager
-def replacing_folder(folder, *, marker):
+def replacing_folder(folder: PathLike, *, marker: str) -> Iterator[pathlib.Path]:
   """Gives an empty folder to fill; it takes the place of `folder` once the block ends well.
 
   Raises InputError where something stands there that has no file `marker`: it is not ours to
@@ -172,7 +240,7 @@ def replacing_folder(folder, *, marker):
     raise
 
 
-def check_replaceable(folder, *, marker):
+def check_replaceable(folder: PathLike, *, marker: str) -> None:
   """Raises InputError unless `folder` is absent, empty, or an earlier output with its `marker`."""
   folder = pathlib.Path(folder)
   if folder.exists() and not folder.is_dir():
@@ -183,7 +251,7 @@ def check_replaceable(folder, *, marker):
     raise InputError(f"{folder}: holds other files (and no {marker}); name a new folder.")
 
 
-def check_paths(inputs, output, *, marker):
+def check_paths(inputs: Iterable[PathLike], output: PathLike, *, marker: str) -> None:
   """Raises InputError where an input is missing, or would go when `output` is written."""
   output = pathlib.Path(output)
   check_replaceable(output, marker=marker)
@@ -196,7 +264,7 @@ def check_paths(inputs, output, *, marker):
       raise InputError(f"{output}: is, or holds, the input {path}; name another folder.")
 
 
-def check_outputs(outputs, inputs):
+def check_outputs(outputs: Sequence[PathLike], inputs: Iterable[PathLike]) -> None:
   """Raises InputError where a file to be written is a folder, a device, an input or another one.
 
   Nor may its ending promise a compressed file, since none is written.
@@ -214,13 +282,13 @@ def check_outputs(outputs, inputs):
       raise InputError(f"{path}: is named for two outputs; each needs a file of its own.")
 
 
-def without_compression(path):
+def without_compression(path: PathLike) -> pathlib.Path:
   """The path without the ending of a compressed file, if it has one."""
   path = pathlib.Path(path)
   return path.with_suffix("") if path.suffix in COMPRESSIONS else path
 
 
-def _exchange(partial, folder):
+def _exchange(partial: pathlib.Path, folder: pathlib.Path) -> None:
   old = folder.with_name(folder.name + ".old")
   if folder.exists():
     shutil.rmtree(old, ignore_errors=True)
@@ -234,7 +302,7 @@ def _exchange(partial, folder):
   shutil.rmtree(old, ignore_errors=True)
 
 
-def _name_file(error, path):
+def _name_file(error: BaseException, path: PathLike) -> None:
   # A failed write does not know its file, and the person should.
   if isinstance(error, OSError) and error.filename is None and error.errno is not None:
     error.filename = str(path)

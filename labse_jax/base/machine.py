@@ -5,7 +5,7 @@ import pathlib
 import platform
 
 
-def hardware():
+def hardware() -> dict[str, str | int | dict[str, int]]:
   """The processor, its cores that this process may use, and JAX's devices."""
   import jax  # Late: `--help` does not wait for JAX.
 
@@ -14,12 +14,14 @@ def hardware():
   return {"processor": _processor(), "cores": cores(), "devices": devices}
 
 
-def cores():
-  """The number of cores that this process may use."""
-  return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+def cores() -> int:
+  """The number of cores that this process may use; 1 where that is not known."""
+  if hasattr(os, "sched_getaffinity"):
+    return len(os.sched_getaffinity(0))
+  return os.cpu_count() or 1
 
 
-def _processor():
+def _processor() -> str:
   info = pathlib.Path("/proc/cpuinfo")
   if info.exists():
     for line in info.read_text().splitlines():

@@ -1,20 +1,23 @@
 """One mesh for everything: every axis carries the batch, only `fsdp` carries weights."""
 
+from collections.abc import Callable, Sequence
 import functools
 import math
 import os
 import pathlib
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from labse_jax.base.errors import InputError
+from labse_jax.base.types import Params
 
 BATCH = ("data", "fsdp")  # The axes of the mesh; the batch is split over both.
 
 
-def make_mesh(fsdp=1, devices=None):
+def make_mesh(fsdp: int = 1, devices: Sequence[jax.Device] | None = None) -> jax.sharding.Mesh:
   """A mesh (data, fsdp) over `devices` (all by default); raises where fsdp does not divide them."""
   devices = devices or jax.devices()
   if fsdp < 1 or len(devices) % fsdp:
@@ -24,12 +27,17 @@ def make_mesh(fsdp=1, devices=None):
   return jax.make_mesh((len(devices) // fsdp, fsdp), BATCH, devices=devices, axis_types=types)
 
 
-def batch_sharding(mesh):
+def batch_sharding(mesh: jax.sharding.Mesh) -> jax.NamedSharding:
   """The sharding of an array whose first axis is split over every device."""
   return jax.NamedSharding(mesh, jax.P(BATCH))
 
 
-def weight_sharding(shape, mesh, *, min_size=2**14):
+def weight_sharding(
+  shape: Sequence[int],
+  mesh: jax.sharding.Mesh,
+  *,
+  min_size: int = 2**14,
+) -> jax.NamedSharding:
   """Splits the largest dimension that `fsdp` divides; small arrays stay whole on each device."""
   size = mesh.shape["fsdp"]
   if size > 1 and math.prod(shape) >= min_size:
@@ -39,19 +47,19 @@ def weight_sharding(shape, mesh, *, min_size=2**14):
   return jax.NamedSharding(mesh, jax.P())
 
 
-def shardings(abstract):
+def shardings(abstract: Any) -> Any:
   """The shardings of a tree of shapes."""
   return jax.tree.map(lambda x: x.sharding, abstract)
 
 
-def split_rows(x):
+def split_rows(x: jax.Array) -> jax.Array:
   """Tells the compiler that the first axis of an activation is split over every device."""
   if jax.sharding.get_abstract_mesh().empty:
     return x
   return jax.lax.with_sharding_constraint(x, jax.P(BATCH))
 
 
-def rows_of(table_VD, indices_BL):
+def rows_of(table_VD: jax.Array, indices_BL: jax.Array) -> jax.Array:
   """table_VD[indices_BL] where fsdp splits the table's rows, without bringing them together.
 
   The devices of one fsdp group exchange indices and the vectors found, [b, L, D] each; the way back
@@ -62,7 +70,7 @@ def rows_of(table_VD, indices_BL):
   if mesh.empty or mesh.shape["fsdp"] == 1 or indices_BL.shape[0] % mesh.size:
     return table_VD[indices_BL]
 
-  def local(table_vD, indices_bL):
+  def local(table_vD: jax.Array, indices_bL: jax.Array) -> jax.Array:
     rows = table_vD.shape[0]
     own_aL = jax.lax.all_gather(indices_bL, "fsdp", tiled=True)
     own_aL = own_aL - rows * jax.lax.axis_index("fsdp")
@@ -74,17 +82,17 @@ def rows_of(table_VD, indices_BL):
   return look_up(table_VD, indices_BL)
 
 
-def whole(params, mesh):
+def whole(params: Params, mesh: jax.sharding.Mesh) -> Params:
   """Parameters as NumPy arrays on every host, however they were split."""
   return jax.device_get(_replicate(mesh)(params))
 
 
 @functools.cache
-def _replicate(mesh):
+def _replicate(mesh: jax.sharding.Mesh) -> Callable[[Params], Params]:
   return jax.jit(lambda params: params, out_shardings=jax.NamedSharding(mesh, jax.P()))
 
 
-def cache_compilations():
+def cache_compilations() -> None:
   """Keeps compiled steps on disk, so that a second start does not compile again.
 
   Not those of several CPU devices: XLA orders their collectives when it compiles them, and that
@@ -93,7 +101,7 @@ def cache_compilations():
   if jax.default_backend() == "cpu" and jax.device_count() > 1:
     jax.config.update("jax_enable_compilation_cache", False)
     return
-  if not jax.config.jax_compilation_cache_dir:
+  if not jax.config.jax_compilation_cache_dir:  # type: ignore[attr-defined]  # Set at run time.
     home = pathlib.Path(os.environ.get("XDG_CACHE_HOME", pathlib.Path.home() / ".cache"))
     jax.config.update("jax_compilation_cache_dir", str(home / "labse_jax" / "compiled"))
   jax.config.update("jax_persistent_cache_min_compile_time_secs", 1.0)

@@ -5,6 +5,7 @@ semaphores, which some sandboxes lack, and would run the script of a caller agai
 """
 
 from collections import deque
+from collections.abc import Callable, Iterable, Iterator
 import contextlib
 import itertools
 import os
@@ -13,11 +14,18 @@ import queue
 import subprocess
 import sys
 import threading
+import typing
 
+from labse_jax.base import machine
 from labse_jax.base.errors import InputError
 
 MOST_WORKERS = 8  # What is left to this process would not keep up with more.
 AHEAD = 4  # Items that a worker has at most, with those whose results nobody has taken yet.
+
+Item = typing.TypeVar("Item")
+Result = typing.TypeVar("Result")
+# Makes what a worker opens once, and with it the function of an item.
+Start = Callable[[], contextlib.AbstractContextManager[Callable[[Item], Result]]]
 # The modules are found where the caller finds them.
 _PROGRAM = """\
 import pickle, sys
@@ -27,7 +35,12 @@ serve()
 """
 
 
-def in_order(start, items, *, workers):
+def in_order(
+  start: Start[Item, Result],
+  items: Iterable[Item],
+  *,
+  workers: int,
+) -> Iterator[Result]:
   """Yields function(item) of each item, in order, where `with start() as function` gives function.
 
   Each worker process starts once; `start` is a function of a module, so that a worker can import
@@ -40,7 +53,7 @@ def in_order(start, items, *, workers):
         yield from map(function, items)
       return
     turns = itertools.cycle(started)
-    waiting = deque()  # The worker of each item that was sent and not yet taken.
+    waiting: deque[_Worker] = deque()  # The worker of each item that was sent and not yet taken.
     for item in items:
       if len(waiting) == AHEAD * len(started):
         yield waiting.popleft().take()
@@ -51,19 +64,15 @@ def in_order(start, items, *, workers):
       yield waiting.popleft().take()
 
 
-def number_of_workers():
+def number_of_workers() -> int:
   """How many workers are of use: one for each core that this process may run on, up to a limit."""
-  try:
-    cores = len(os.sched_getaffinity(0))
-  except AttributeError:  # macOS has none.
-    cores = os.cpu_count() or 1
-  return min(cores, MOST_WORKERS)
+  return min(machine.cores(), MOST_WORKERS)
 
 
 @contextlib.contextmanager
-def _started(start, number):
+def _started(start: Start, number: int) -> "Iterator[list[_Worker]]":
   """Gives the workers that could be started, none for a number of one; at the end none is left."""
-  workers = []
+  workers: list[_Worker] = []
   try:
     if number > 1 and sys.executable:
       with contextlib.suppress(OSError):  # No more processes, no memory, not allowed.
@@ -82,53 +91,57 @@ def _started(start, number):
 class _Worker:
   """A worker process, seen from the one that started it."""
 
-  def __init__(self, start):
-    self._process = subprocess.Popen(
+  def __init__(self, start: Start) -> None:
+    process = subprocess.Popen(
       [sys.executable, "-c", _PROGRAM],
       stdin=subprocess.PIPE,
       stdout=subprocess.PIPE,
       start_new_session=True,  # A terminal's Ctrl-C is for the caller, who then stops the workers.
     )
+    assert process.stdin and process.stdout  # Both are pipes.
+    self._process = process
+    self._to_worker = process.stdin
+    self._from_worker = process.stdout
     with contextlib.suppress(BrokenPipeError):  # It is not ready then.
       self.send_all(sys.path, start)
 
-  def is_ready(self):
+  def is_ready(self) -> bool:
     """Waits until the worker is ready; False if it never will be."""
     with contextlib.suppress(EOFError, pickle.UnpicklingError):
-      return pickle.load(self._process.stdout)
+      return pickle.load(self._from_worker)
     return False
 
-  def send(self, item):
+  def send(self, item: object) -> None:
     """Gives an item to the worker, which has room for it: its own thread reads on."""
     try:
       self.send_all(item)
     except BrokenPipeError:  # Elsewhere this means that the reader of our output left.
       raise self._death() from None
 
-  def send_all(self, *values):
+  def send_all(self, *values: object) -> None:
     for value in values:
-      pickle.dump(value, self._process.stdin)
-    self._process.stdin.flush()
+      pickle.dump(value, self._to_worker)
+    self._to_worker.flush()
 
-  def take(self):
+  def take(self) -> typing.Any:
     """Waits for the next result and returns it, or raises what the function raised."""
     try:
-      result, error = pickle.load(self._process.stdout)
+      result, error = pickle.load(self._from_worker)
     except (EOFError, pickle.UnpicklingError):  # Nothing came, or only a part.
       raise self._death() from None
     if error is not None:
       raise error
     return result
 
-  def stop(self):
+  def stop(self) -> None:
     """Ends the process, whatever it does."""
     self._process.kill()
-    for pipe in (self._process.stdin, self._process.stdout):
+    for pipe in (self._to_worker, self._from_worker):
       with contextlib.suppress(OSError):  # What it was not yet given is of no use to anyone.
         pipe.close()
     self._process.wait()
 
-  def _death(self):
+  def _death(self) -> InputError:
     self._process.kill()
     return InputError(
       f"A worker process died (status {self._process.wait()}) before its work was done; does the "
@@ -136,13 +149,13 @@ class _Worker:
     )
 
 
-def serve():
+def serve() -> None:
   """The work of a worker: reads items from stdin and writes their results to stdout, to the end."""
   results = os.fdopen(os.dup(1), "wb")
   os.dup2(2, 1)  # What is printed by mistake must not stand among the results.
   start = pickle.load(sys.stdin.buffer)
   # A thread writes, so that a result that nobody takes yet does not keep the next item waiting.
-  outbox = queue.SimpleQueue()
+  outbox: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
   writer = threading.Thread(target=_write, args=(outbox, results), daemon=True)
   writer.start()
   with start() as function:
@@ -155,7 +168,10 @@ def serve():
   writer.join()
 
 
-def _outcome(function, item):
+def _outcome(
+  function: Callable[[Item], Result],
+  item: Item,
+) -> tuple[Result, None] | tuple[None, Exception]:
   """(the result, None), or (None, what was raised)."""
   try:
     return function(item), None
@@ -163,7 +179,7 @@ def _outcome(function, item):
     return None, error
 
 
-def _write(outbox, results):
+def _write(outbox: "queue.SimpleQueue[bytes | None]", results: typing.BinaryIO) -> None:
   try:
     while (message := outbox.get()) is not None:
       results.write(message)

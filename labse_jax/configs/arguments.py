@@ -3,13 +3,17 @@
 import importlib.util
 import os
 import pathlib
+import types
 
 import ml_collections
 
 from labse_jax.base.errors import InputError, nearest
+from labse_jax.base.types import Config, PathLike
+
+Option = bool | int | float | str
 
 
-def parse_arg(arg, **defaults):
+def parse_arg(arg: str | None, **defaults: Option) -> Config:
   """An experiment's `arg` ("a=1,runlocal") over typed defaults, as a ConfigDict."""
   options = dict(defaults)
   for word in filter(None, (arg or "").split(",")):
@@ -30,7 +34,7 @@ def parse_arg(arg, **defaults):
   return ml_collections.ConfigDict(options)
 
 
-def split_arg(arg, **defaults):
+def split_arg(arg: str | None, **defaults: Option) -> tuple[Config, str]:
   """(those options of an experiment's `arg` that `defaults` names, the rest of it as text)."""
   words = list(filter(None, (arg or "").split(",")))
   own = [word for word in words if word.partition("=")[0] in defaults]
@@ -38,10 +42,11 @@ def split_arg(arg, **defaults):
   return parse_arg(",".join(own), **defaults), rest
 
 
-def sibling(path, name):
+def sibling(path: PathLike, name: str) -> types.ModuleType:
   """The experiment NAME.py beside the file `path`, wherever the command is run from."""
   place = pathlib.Path(path).parent / f"{name}.py"
   spec = importlib.util.spec_from_file_location(place.stem, place)
+  assert spec and spec.loader  # There is one for every file that ends in .py.
   module = importlib.util.module_from_spec(spec)
   spec.loader.exec_module(module)
   return module

@@ -1,5 +1,7 @@
 """`--config FILE.py:key=value --config.a.b=v --workdir FOLDER` to a locked config."""
 
+import argparse
+from collections.abc import Iterable, Sequence
 import os
 import re
 import sys
@@ -11,6 +13,7 @@ from ml_collections import config_flags
 from labse_jax.base.command import Command
 from labse_jax.base.errors import InputError
 from labse_jax.base.plugins import module_of, where_it_failed
+from labse_jax.base.types import Config
 from labse_jax.configs import experiment_files, fields, loss_options, optional_fields
 
 FIELD = re.compile(r"--(no)?config[.\[]")
@@ -23,7 +26,11 @@ PLAIN = (  # How absl begins what it says of a flag, and the same in our words.
 )
 
 
-def load_config(argv, description="", epilog=None):
+def load_config(
+  argv: Sequence[str],
+  description: str = "",
+  epilog: str | None = None,
+) -> tuple[Config, str]:
   """Returns (config, workdir) of a command line; raises InputError for what it does not know."""
   parser = config_command("train", description, epilog=epilog)
   # A list of the fields needs none; the beginning of a flag is enough.
@@ -34,14 +41,14 @@ def load_config(argv, description="", epilog=None):
   return config, args.workdir
 
 
-def parse(parser, argv):
+def parse(parser: Command, argv: Sequence[str]) -> tuple[Config, argparse.Namespace]:
   """Returns (config, args): the config of a command line, and the other flags of a Command.
 
   The parser is one of `config_command`. `--fields` prints the config's fields and exits. Raises
   InputError.
   """
   own, changes = _split(argv)
-  args = parser.parse_args(own if argv else ["--help"])
+  args = parser.parse(own if argv else ["--help"])
   try:
     config = _load(args.config, changes)
   except InputError as error:
@@ -55,7 +62,7 @@ def parse(parser, argv):
   return config, args
 
 
-def config_command(verb, description, *, epilog=None):
+def config_command(verb: str, description: str, *, epilog: str | None = None) -> Command:
   """A Command with the flags that say which config, and those that change its fields."""
   parser = Command(verb, description, epilog=epilog)
   experiment = "an experiment: a file with get_config(arg); what stands after the colon is its arg"
@@ -68,7 +75,7 @@ def config_command(verb, description, *, epilog=None):
   return parser
 
 
-def _split(argv):
+def _split(argv: Sequence[str]) -> tuple[list[str], list[loss_options.Change]]:
   """(the words that are no change of a field, the changes: (flag, its value or None))."""
   own = []
   changes = []
@@ -78,7 +85,8 @@ def _split(argv):
     if not FIELD.match(word):
       own.append(word)
       continue
-    flag, equals, value = word.partition("=")
+    flag, equals, text = word.partition("=")
+    value: str | None = text
     if not equals:
       value = words.pop(0) if words and not words[0].startswith("--") else None
     # A path may be within the home folder; the shell leaves a "~" within a word as it is.
@@ -86,7 +94,7 @@ def _split(argv):
   return own, changes
 
 
-def _load(experiment, changes):
+def _load(experiment: str, changes: list[loss_options.Change]) -> Config:
   """The config of `FILE.py:arg` with its fields changed, as `_split` gives the changes."""
   config = _made_by(experiment)
   changes, asked = loss_options.split(changes)
@@ -105,7 +113,7 @@ def _load(experiment, changes):
   return config
 
 
-def _made_by(experiment):
+def _made_by(experiment: str) -> Config:
   """The config of `FILE.py:arg`; raises InputError, with the file's line, where that fails."""
   name, colon, arg = experiment.partition(":")
   path = experiment_files.located(name).absolute()
@@ -126,7 +134,7 @@ def _made_by(experiment):
   return config
 
 
-def _change(config, words):
+def _change(config: Config, words: Iterable[str]) -> None:
   """Changes a config by the words of a command line, and locks it."""
   values = flags.FlagValues()
   argv = ["labse-jax", *words]
@@ -136,7 +144,7 @@ def _change(config, words):
     raise InputError(f"Unknown argument {rest[1]!r}; see --help.")
 
 
-def _explain(error):
+def _explain(error: Exception) -> str:
   """One sentence of an error of absl's."""
   text = str(error.args[0] if error.args else error)
   for pattern, plain in PLAIN:

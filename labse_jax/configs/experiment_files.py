@@ -3,13 +3,14 @@
 import pathlib
 
 from labse_jax.base.errors import InputError, alike, listed
+from labse_jax.base.types import PathLike
 
 PACKAGE = pathlib.Path(__file__).parents[1]
 # In an installed wheel they lie within the package, in a clone beside it.
 FOLDERS = (PACKAGE / "experiments", PACKAGE.parent / "experiments")
 
 
-def located(path):
+def located(path: PathLike) -> pathlib.Path:
   """The file of an experiment: `path` where it exists, else one that came with labse_jax.
 
   "experiments/quickstart.py", "quickstart.py" and "quickstart" name the same. Raises InputError,
@@ -27,7 +28,7 @@ def located(path):
   raise InputError(_absent(path, name))
 
 
-def names():
+def names() -> list[str]:
   """The experiments that came with labse_jax, such as "experiments/labse/paper.py"."""
   found = set()
   for folder in FOLDERS:
@@ -37,14 +38,14 @@ def names():
   return sorted(found)
 
 
-def _without_folder(path):
+def _without_folder(path: pathlib.Path) -> pathlib.PurePath:
   """A path as it would stand in the folder of the experiments."""
   parts = path.parts[1:] if path.parts[:1] == ("experiments",) else path.parts
   name = pathlib.PurePath(*parts)
   return name if name.suffix or not name.name else name.with_name(name.name + ".py")
 
 
-def _absent(path, name):
+def _absent(path: PathLike, name: pathlib.PurePath) -> str:
   places = [f"{folder}/" for folder in FOLDERS if folder.is_dir()]
   where = " and ".join(["the folder that you are in", *places])
   by_name = {pathlib.PurePath(one).name: one for one in names()}
@@ -53,5 +54,5 @@ def _absent(path, name):
   return f"{path}: no such config file in {where}; {hint}"
 
 
-def _those_there():
+def _those_there() -> str:
   return f"there are {listed(names())}."

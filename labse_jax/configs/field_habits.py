@@ -34,12 +34,12 @@ HABITS = {  # By the field: what it is, and its names elsewhere.
 }
 
 
-def names():
+def names() -> list[str]:
   """All names that fields have elsewhere."""
   return [name for _, elsewhere in HABITS.values() for name in elsewhere]
 
 
-def field_of(name):
+def field_of(name: str) -> tuple[str, str]:
   """(the field that such a name has here, what it is)."""
   for field, (what, elsewhere) in HABITS.items():
     if name in elsewhere:

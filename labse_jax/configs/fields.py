@@ -1,17 +1,21 @@
 """The fields of a config: all of them as a table, and the nearest to one that is misspelt."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import ml_collections
 
 from labse_jax.base.errors import alike
+from labse_jax.base.types import Config
 from labse_jax.configs import field_habits, optional_fields
 
 PREFIX = "config."
 MOST_NEAR = 3
 
 
-def fields(config, prefix=PREFIX):
+def fields(config: Config, prefix: str = PREFIX) -> list[tuple[str, Any]]:
   """[(path, value)] of all fields, sections opened, such as ("config.optim.clip", 1.0)."""
-  found = []
+  found: list[tuple[str, Any]] = []
   for name, value in config.items():
     if isinstance(value, ml_collections.ConfigDict) and len(value):
       found += fields(value, f"{prefix}{name}.")
@@ -20,7 +24,7 @@ def fields(config, prefix=PREFIX):
   return found
 
 
-def table(config):
+def table(config: Config) -> str:
   """The fields as text, one a line, as a command line would set them; then those not set."""
   rows = [(path, _shown(value)) for path, value in fields(config)]
   for path, default in optional_fields.not_set(config).items():
@@ -30,7 +34,7 @@ def table(config):
   return "\n".join(f"{path:{width}}  {value}".rstrip() for path, value in rows)
 
 
-def unknown_field(config, path):
+def unknown_field(config: Config, path: str) -> str | None:
   """What to say of a path that is no field, with the nearest that are; None where it is one."""
   path = PREFIX + path.removeprefix("--").removeprefix(PREFIX)
   known = [known for known, _ in fields(config)]
@@ -49,7 +53,7 @@ def unknown_field(config, path):
   return f"{text}; did you mean {' or '.join(repr(one) for one in near[:MOST_NEAR])}?"
 
 
-def _habit(path, known):
+def _habit(path: str, known: Sequence[str]) -> str | None:
   """What to say where the last part of a path is, or is nearest to, a name from elsewhere."""
   last = path.rpartition(".")[2]
   # Where both are equally near, the name is one of ours in another section.
@@ -62,20 +66,20 @@ def _habit(path, known):
   return f"{what} is {field}" if field in known else None
 
 
-def _near(path, known):
+def _near(path: str, known: Sequence[str]) -> list[str]:
   """The fields whose last parts, in any section, are like that of the path."""
   last = path.rpartition(".")[2]
-  last_parts = {}
+  last_parts: dict[str, list[str]] = {}
   for one in known:
     last_parts.setdefault(one.rpartition(".")[2], []).append(one)
-  found = []
+  found: list[str] = []
   for part in alike(last, last_parts, MOST_NEAR):
     # In the right section, or with the nearest section, comes first.
     found += alike(path, last_parts[part], MOST_NEAR, cutoff=0)
   return found
 
 
-def _shown(value):
+def _shown(value: object) -> str:
   if isinstance(value, str):
     return repr(value)
   return "dict()" if isinstance(value, ml_collections.ConfigDict) else str(value)

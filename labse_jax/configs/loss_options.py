@@ -5,27 +5,31 @@ instead begins with its own defaults, those of its signature.
 """
 
 import ast
+from collections.abc import Callable, Iterable, Mapping
 import inspect
 import sys
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from labse_jax.base.errors import InputError, known
 from labse_jax.base.plugins import is_file, names, part, stem
+from labse_jax.base.types import Config
 
 # What the task gives a loss; the rest of its keyword arguments are options.
 GIVEN = {"spread", "teacher_bP", "negatives_bKD", "negative_ids_bK", "negative_mask_bK"}
 LOSS = "--config.loss"
 OPTION = "--config.loss_options."
 
+Change = tuple[str, str | None]  # The flag of a field, and its value if it has one.
+
 
 class Asked(NamedTuple):
   """What a command line says of the loss: its name, or None, and {option: text}."""
 
   loss: str | None
-  options: dict
+  options: dict[str, str]
 
 
-def loss_function(name):
+def loss_function(name: str) -> Callable[..., Any]:
   """The loss `name`, a file's name in labse_jax/losses or a path; raises InputError."""
   if not is_file(name) and name not in names("losses"):
     known("loss", name, filter(_is_over_pairs, names("losses")))
@@ -38,16 +42,16 @@ def loss_function(name):
   return loss
 
 
-def _is_over_pairs(name):
+def _is_over_pairs(name: str) -> bool:
   """Whether a loss of this package is one to choose; the others are those of a task of its own."""
   return _takes_spread(part("losses", name, name))
 
 
-def _takes_spread(loss):
+def _takes_spread(loss: Callable[..., Any]) -> bool:
   return "spread" in inspect.signature(loss).parameters
 
 
-def defaults(loss):
+def defaults(loss: Callable[..., Any]) -> dict[str, Any]:
   """{option: its default} of a loss function, `inspect.Parameter.empty` where it has none."""
   found = {}
   for name, parameter in inspect.signature(loss).parameters.items():
@@ -56,7 +60,11 @@ def defaults(loss):
   return found
 
 
-def completed(name, loss, options):
+def completed(
+  name: str,
+  loss: Callable[..., Any],
+  options: dict[str, Any],
+) -> dict[str, Any]:
   """`options` with the loss's defaults for what they lack; raises InputError for any other."""
   takes = defaults(loss)
   for option in options:
@@ -71,10 +79,10 @@ def completed(name, loss, options):
   return whole
 
 
-def split(changes):
+def split(changes: Iterable[Change]) -> tuple[list[Change], Asked]:
   """(changes of fields, as (flag, value), without those of the loss; the loss's as Asked)."""
-  rest = []
-  options = {}
+  rest: list[Change] = []
+  options: dict[str, str] = {}
   loss = None
   for name, value in changes:
     if name != LOSS and not name.startswith(OPTION):
@@ -88,7 +96,7 @@ def split(changes):
   return rest, Asked(loss, options)
 
 
-def set_loss(config, asked):
+def set_loss(config: Config, asked: Asked) -> None:
   """Puts into an experiment's config what the command line asked of the loss.
 
   Another loss than the experiment's takes none of the experiment's options. One line says which
@@ -115,7 +123,13 @@ def set_loss(config, asked):
     print(f"labse-jax: {text}", file=sys.stderr)
 
 
-def _value(key, text, name, takes, old):
+def _value(
+  key: str,
+  text: str,
+  name: str,
+  takes: Mapping[str, Any],
+  old: Mapping[str, Any],
+) -> Any:
   """An option's text as a number, a word or whatever its default is."""
   known(f"option of loss {name!r},", key, takes)
   default = old.get(key, takes[key])
@@ -127,7 +141,7 @@ def _value(key, text, name, takes, old):
     raise InputError(f"{OPTION}{key}={text}: not of the kind {kind.__name__}{form}.") from error
 
 
-def _of_kind(kind, text):
+def _of_kind(kind: type, text: str) -> Any:
   """A text as a value of a kind; any value, or else the text itself, where a default is None."""
   if kind is bool:
     return {"true": True, "false": False}[text.lower()]
@@ -142,7 +156,7 @@ def _of_kind(kind, text):
   return value
 
 
-def _listed(options):
+def _listed(options: Mapping[str, Any]) -> str:
   shown = []
   for name, value in sorted(options.items()):
     shown.append(f"{name}={value:.4g}" if isinstance(value, float) else f"{name}={value}")

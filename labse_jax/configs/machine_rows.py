@@ -1,7 +1,14 @@
 """The rows of a batch where a config leaves them to the machine: config.batch_rows = 0."""
 
+from collections.abc import Mapping
+import typing
+
 from labse_jax.base import machine
 from labse_jax.base.console import say
+from labse_jax.base.types import Config
+
+if typing.TYPE_CHECKING:
+  import jax
 
 ROWS = 64
 # On a CPU a row of 128 tokens of multilingual-e5-small takes some 0.6 processor seconds. On two
@@ -9,7 +16,11 @@ ROWS = 64
 ROWS_A_CORE = 8
 
 
-def settle_rows(config, mesh, recorded=None):
+def settle_rows(
+  config: Config,
+  mesh: "jax.sharding.Mesh",
+  recorded: Mapping[str, typing.Any] | None = None,
+) -> Config:
   """The config, with a number in place of batch_rows = 0, which it says in one line.
 
   `recorded` is the config.json of the run that goes on, if one does: its rows stay, whatever
@@ -28,7 +39,7 @@ def settle_rows(config, mesh, recorded=None):
   return settled
 
 
-def _of_machine(mesh):
+def _of_machine(mesh: "jax.sharding.Mesh") -> tuple[int, str]:
   """(rows, what they are for in words)."""
   device = mesh.devices.flat[0]
   if device.platform != "cpu":

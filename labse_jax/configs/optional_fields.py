@@ -3,9 +3,13 @@
 A config that does not set one is recorded without it, as before there was such a field.
 """
 
+from typing import Any
+
 import ml_collections
 
-OF_EVERY_TASK = {  # By path: the default, or the type of a field that has none.
+from labse_jax.base.types import Config
+
+OF_EVERY_TASK: dict[str, Any] = {  # By path: the default, or the type of a field that has none.
   "init": "",
   "unroll": False,
   "freeze": (),
@@ -19,7 +23,7 @@ OF_EVERY_TASK = {  # By path: the default, or the type of a field that has none.
   "prompts.NAME": str,
   "model.position_offset": 0,
 }
-OF_TASK = {
+OF_TASK: dict[str, dict[str, Any]] = {
   "dual_encoder": {
     "chunks": 1,
     "tokenise_first": False,
@@ -48,7 +52,7 @@ SECTIONS = {path.partition(".")[0] for path in DEFAULTS}  # And the fields outsi
 ANY_NAME = "NAME"  # As the last part of a path: a person chooses the name.
 
 
-def not_set(config):
+def not_set(config: Config) -> dict[str, Any]:
   """{path: its default, or its type where it has none} of what a config could set and does not."""
   if "task" not in config:  # It is none for the trainer.
     return {}
@@ -61,7 +65,7 @@ def not_set(config):
   }
 
 
-def let_set(config, path):
+def let_set(config: Config, path: str) -> None:
   """Puts a field that the config does not set into it, with its default; leaves other paths."""
   optional = not_set(config)
   section, _, _ = path.rpartition(".")
@@ -80,14 +84,14 @@ def let_set(config, path):
     place[name] = ml_collections.config_dict.placeholder(default) if has_none else default
 
 
-def changes(name, value):
+def changes(name: str, value: object) -> bool:
   """Whether leaving out one of SECTIONS makes another run than `value` does."""
   default = DEFAULTS.get(name)
   # As config.json has it.
   return bool(value) and value != (list(default) if isinstance(default, tuple) else default)
 
 
-def _is_set(config, path):
+def _is_set(config: Config, path: str) -> bool:
   place = config
   for part in path.split("."):
     if not isinstance(place, ml_collections.ConfigDict) or part not in place:

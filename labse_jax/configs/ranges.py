@@ -3,11 +3,16 @@
 import functools
 import math
 import numbers
+from typing import Any
+
+import jax
 
 from labse_jax.base.errors import InputError
+from labse_jax.base.types import Config
 from labse_jax.models.bert import table_rows
 
-LIMITS = {  # The values that a config may have, both ends included.
+# The values that a config may have, both ends included.
+LIMITS: dict[str, tuple[float, float | None]] = {
   "batch_rows": (1, None),
   "slots": (1, None),
   "length": (3, None),
@@ -36,7 +41,7 @@ LIMITS = {  # The values that a config may have, both ends included.
 }
 
 
-def check_ranges(config, mesh):
+def check_ranges(config: Config, mesh: jax.sharding.Mesh) -> None:
   """Raises where a number of the config makes no sense, or the devices do not divide the batch."""
   values = config.to_dict()
   for name, (low, high) in LIMITS.items():
@@ -66,20 +71,21 @@ def check_ranges(config, mesh):
   _check_freeze(config)
 
 
-def in_shares(config):
+def in_shares(config: Config) -> bool:
   """Whether the stages of a config are shares of its steps, not numbers of steps."""
   stages = config.get("stages", ())
   pairs = [stage for stage in stages if isinstance(stage, tuple | list) and len(stage) == 2]
   return any(isinstance(length, float) for _, length in pairs)
 
 
-def _within(value, low, high):
+def _within(value: Any, low: float, high: float | None) -> bool:
   """Whether a value is a number from `low` to `high`; NaN is in no range."""
   most = math.inf if high is None else high
-  return isinstance(value, numbers.Real) and low <= value <= most
+  is_number = isinstance(value, numbers.Real)
+  return is_number and low <= value <= most
 
 
-def _check_freeze(config):
+def _check_freeze(config: Config) -> None:
   freeze = config.get("freeze", ())
   if freeze and config.get("stages"):
     raise InputError(

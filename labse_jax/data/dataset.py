@@ -1,17 +1,20 @@
 """Pairs, or documents, on disk: a TFDS dataset in ArrayRecord, without TensorFlow."""
 
 from array import array
+from collections.abc import Iterable, Iterator, Sequence
 import contextlib
 import errno
 import functools
 import os
 import pathlib
+from typing import Any
 
 import numpy as np
 
 from labse_jax.base import fingerprint
 from labse_jax.base.errors import InputError
 from labse_jax.base.files import read_json, write_json
+from labse_jax.base.types import PathLike
 from labse_jax.data.languages import check_code
 from labse_jax.data.sources import ENDINGS, ORDER_OF_COLUMNS, Pair
 
@@ -22,13 +25,13 @@ TEXT_ENDINGS = {".txt", *ENDINGS}
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 
 
-def fill_dataset(folder, pairs):
+def fill_dataset(folder: PathLike, pairs: Iterable[Pair]) -> int:
   """Writes Pairs, in their order, into an empty folder; returns their number.
 
   Either all or none of them have a target.
   """
   writer = _Writer(pathlib.Path(folder))
-  names = {}  # {pair of languages: its number}
+  names: dict[str, int] = {}  # {pair of languages: its number}
   numbers = array("H")
   monolingual = None
   for pair in pairs:
@@ -48,7 +51,7 @@ def fill_dataset(folder, pairs):
   return len(numbers)
 
 
-def _check_name(pair, names):
+def _check_name(pair: Pair, names: dict[str, int]) -> None:
   """Raises InputError where a new pair of languages cannot join the `names`."""
   check_code(pair.source_language)
   if not is_document(pair):
@@ -57,25 +60,25 @@ def _check_name(pair, names):
     raise InputError(f"More than {len(names):,} pairs of languages; are the columns right?")
 
 
-def is_document(pair):
+def is_document(pair: Pair) -> bool:
   """Whether a Pair is text of one language."""
   return not (pair.target or pair.target_language)
 
 
-def language_name(pair):
+def language_name(pair: Pair) -> str:
   """The pair of languages of a Pair, as "eng-deu"; the one language of a document, as "eng"."""
   if is_document(pair):
     return pair.source_language
   return f"{pair.source_language}-{pair.target_language}"
 
 
-def open_dataset(folder):
+def open_dataset(folder: PathLike) -> "Dataset":
   """Opens a dataset folder; raises InputError if the folder is not one."""
   check_folder(folder)
   return Dataset(folder)
 
 
-def check_folder(folder):
+def check_folder(folder: PathLike) -> None:
   """Raises InputError where a path is no dataset folder; says what it is, and what makes one."""
   folder = pathlib.Path(folder)
   if folder.is_file():
@@ -114,14 +117,14 @@ class Dataset:
   In a `monolingual` one every record is a document: lines of one language, and no target.
   """
 
-  def __init__(self, folder):
+  def __init__(self, folder: PathLike) -> None:
     import tensorflow_datasets as tfds
 
     self.folder = pathlib.Path(folder)
     builder = tfds.builder_from_directory(self.folder)
     # TFDS decodes by the general rules of its features, at three times the cost of the records.
     raw = tfds.decode.DeserializeMethod.RAW_BYTES
-    self.source = _TextSource(builder.as_data_source(split="train", deserialize_method=raw))
+    self.source = TextSource(builder.as_data_source(split="train", deserialize_method=raw))
     self.language_numbers = np.load(self.folder / "language_pairs.npy")
     self.language_pairs = read_json(self.folder / "language_pairs.json", kind=list)
     if len(self.source) != len(self.language_numbers):
@@ -130,23 +133,23 @@ class Dataset:
         f"{len(self.language_numbers):,}; prepare it again."
       )
 
-  def __len__(self):
+  def __len__(self) -> int:
     return len(self.source)
 
   @functools.cached_property
-  def monolingual(self):
+  def monolingual(self) -> bool:
     """Whether its records are documents of one language each, not pairs."""
     if not len(self):
       return False
     return is_document(Pair(**self.source[0]))  # The first speaks for all.
 
   @functools.cached_property
-  def fingerprint(self):
+  def fingerprint(self) -> str:
     """A hash of its records and their languages; all of them are read, once."""
     return fingerprint.dataset(self.folder)
 
   @functools.cached_property
-  def indices_by_language(self):
+  def indices_by_language(self) -> dict[str, np.ndarray]:
     """{"eng-deu": the indices of its examples, ascending, int64}; "eng" for documents."""
     order = np.argsort(self.language_numbers, kind="stable").astype(np.int64)
     counts = np.bincount(self.language_numbers, minlength=len(self.language_pairs))
@@ -154,22 +157,22 @@ class Dataset:
     return dict(zip(self.language_pairs, groups, strict=True))
 
 
-class _TextSource:
-  """Random access to examples as dicts of str."""
+class TextSource:
+  """Random access to examples, {name: text}, of a TFDS data source of serialised ones."""
 
-  def __init__(self, source):
+  def __init__(self, source: Any) -> None:
     from tensorflow_datasets.proto import tf_example_pb2
 
     self._source = source
     self._parse = tf_example_pb2.Example.FromString
 
-  def __len__(self):
+  def __len__(self) -> int:
     return len(self._source)
 
-  def __getitem__(self, index):
+  def __getitem__(self, index: int) -> dict[str, str]:
     return self.__getitems__([index])[0]
 
-  def __getitems__(self, indices):
+  def __getitems__(self, indices: Sequence[int]) -> list[dict[str, str]]:
     records = self._source.__getitems__([int(index) for index in indices])
     return [_decoded(self._parse(record)) for record in records]
 
@@ -183,13 +186,13 @@ def _decoded(example):
 class _Writer:
   """Writes serialised examples to ArrayRecord shards, then what TFDS needs to open them."""
 
-  def __init__(self, folder):
+  def __init__(self, folder: pathlib.Path) -> None:
     self.folder = folder
-    self.lengths = []  # How many examples each shard has.
+    self.lengths: list[int] = []  # How many examples each shard has.
     self.bytes = 0
-    self.shard = None
+    self.shard: Any = None  # An ArrayRecordWriter, once there is a record.
 
-  def write(self, record):
+  def write(self, record: bytes) -> None:
     if self.shard is None or self.lengths[-1] == SHARD_EXAMPLES:
       self._open_shard()
     with _system_errors(self.folder):
@@ -210,7 +213,7 @@ class _Writer:
       with _system_errors(self.folder):
         self.shard.close()
 
-  def finish(self):
+  def finish(self) -> None:
     import tensorflow_datasets as tfds
 
     self._close_shard()
@@ -242,7 +245,7 @@ class _Writer:
 
 
 @contextlib.contextmanager
-def _system_errors(folder):
+def _system_errors(folder: pathlib.Path) -> Iterator[None]:
   # ArrayRecord tells of a full disk by a RuntimeError.
   try:
     yield
@@ -253,7 +256,7 @@ def _system_errors(folder):
     raise
 
 
-def _example(pair):
+def _example(pair: Pair) -> bytes:
   """A Pair as a serialised tf.train.Example, which is a protocol buffer.
 
   It is spelled out here because TFDS's own serialiser takes 0.6 ms for each.

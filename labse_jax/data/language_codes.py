@@ -1,145 +1,50 @@
-"""The codes of ISO 639-3: a table of facts, in which a word is two letters and all third ones.
+"""The codes of ISO 639, as the package iso639 knows them, and those of families of languages.
 
-`deuv` would stand for deu and dev. The table also holds codes that ISO 639-3 gave up, and those of
-ISO 639-2 for families of languages, since corpora still use both (Tatoeba has kzj and ber).
-The codes as of July 2026, by the registration authority (https://iso639-3.sil.org).
+Corpora also use codes that ISO 639-3 gave up, which the package has, and families, which it lacks:
+Tatoeba has kzj and ber.
 """
 
 import functools
 import re
+import typing
+
+if typing.TYPE_CHECKING:
+  import iso639
 
 # ISO 639-3 leaves these to everybody: no language will ever have one.
 _LOCAL_USE = re.compile("q[a-t][a-z]")
+# Families of languages in ISO 639-2.
+_FAMILIES = """
+  afa alg apa art ath aus bad bai bat ber bih bnt btk cai cau cel cmc cpe cpf cpp crp cus day dra
+  fiu gem him ijo inc ine ira iro kar khi kro map mkh mno mun myn nah nai nic nub oto paa phi pra
+  roa sai sal sem sgn sio sit sla smi son ssa tai tup tut wak wen ypk znd
+"""
+# Codes of two letters that locales have kept, and Norwegian, which corpora take for Bokmål.
+_KEPT = {"in": "ind", "iw": "heb", "ji": "yid", "mo": "ron", "no": "nob"}
 
 
 @functools.cache
-def every_code():
-  """All codes of three letters that mean something, but those for local use."""
-  codes = set()
-  for word in _CODES.split():
-    codes.update(word[:2] + third for third in word[2:])
-  return frozenset(codes)
+def languages() -> "dict[str, iso639.Language]":
+  """{code of ISO 639-3: what is known of the language}, with the codes that were given up."""
+  import iso639  # It takes 0.15 s, for which `--help` need not wait.
+
+  return {language.part3: language for language in iso639.ALL_LANGUAGES}
 
 
-def is_code(code):
-  """Whether three letters are a code of ISO 639-3, or one for local use."""
-  return code in every_code() or bool(_LOCAL_USE.fullmatch(code))
+def is_code(code: str) -> bool:
+  """Whether three letters are a code of ISO 639-3, of a family, or one for local use."""
+  return code in languages() or code in _FAMILIES.split() or bool(_LOCAL_USE.fullmatch(code))
 
 
-_CODES = """
-aaabcdefghiklmnopqrstuwxyz ababcdefghijklmnopqrstuvwxyz acabcdefhiklmnpqrstuvwxyz
-adabdefghijlnopqrstuwxyz aeabcdeklmnqrsuwxyz afabdeghiknoprstuz agabcdefghijklmnopqrstuvwxyz
-ahabeghiklmnoprst aiabcdefghijklmnopqrstwxyz ajaginpstuwz akabcdefghijklmnopqrstuvwxyz
-alacdefghijklmnopqrstuwxyz amabcdefghijklmnopqrstuvwxyz anabcdefghijklmnopqrstuvwxyz
-aoabcdefghijklmnrstuxz apabcdefghijklmnopqrstuvwxyz aqcdgkmnprtz arabcdefghijklnopqrstuvwxyz
-asabcdefghijklmnopqrstuvwxyz atabcdefghijklmnopqrstuvwxyz auabcdeghijklmnopqrstuvwxyz
-avabdeiklmnostuv awabceghikmnorstuvwxy axbegklmx ayabcdeghiklmnopqrstuxyz azabdegjmnortz
-baabcdefghijklmnoprstuvwxyz bbabcdefghijklmnopqrstuvwxyz bcabcdefghijklmnopqrstuvwxyz
-bdabcdefghijklmnopqrstuvwxyz beabcdefghijklmnopqrstuvwxyz bfabcdefghijklmnopqrstuwxyz
-bgabcdefghijklmnopqrstuvwxyz bhabcdefghijklmnopqrstuvwxyz biabcdefghijklmnopqrstuvwxyz
-bjabcdefghijklmnopqrstuvwxyz bkabcdefghijklmnopqrstuvwxyz blabcdefghijklmnopqrstuvwxyz
-bmabcdefghijklmnopqrstuvwxyz bnabcdefghijklmnopqrstuvwxyz boabcdefghijklmnopqrstuvwxyz
-bpabcdeghijklmnopqrstuvwxyz bqabcdefghijklmnopqrstuvwxyz brabcdefghijklmnopqrstuvwxyz
-bsabcdefghijklmnopqrstuvwxyz btabcdefghijklmnopqrstuvwxyz buabcdefghijklmnopqstuvwxyz
-bvabcdefghijklmnopqrstuvwxyz bwabcdefghijklmnopqrstuvwxyz bxabcdefghijklmnopqrstuvwxz
-byabcdefghijklmnopqrstuvwxyz bzabcdefghijklmnopqrstuvwxyz caabcdefghijklmnopqrstuvwxyz
-cbbcdeghijklmnoqrstuvwy ccacdeghjlmopqrxy cdaefghijmnorsyz ceabgklnsty cfadgm cgacgk
-chabcdefghjklmnopqrstuvwxyz ciabcdehkmnprtwy cjaehikmnoprsvy ckabcdefhijklmnoqrstuvwxyz
-clacdehijklmostuwy cmacegiklmnorst cnabcghiklmopqrstuwx coabcdefghjklmnopqrstuvwxyz
-cpabcefginopsuxy cqdu crabcdefghijklmnopqrstuvwxyz csabcdefghijklmnopqrstvwxyz ctacdeghilmnopstuyz
-cuabcghijklmnopqrstuvwxy cvgn cwabdegt cxh cyabmo czhknot daacdefghijklmnopqrstuvwxyz
-dbabdefgijlmnopqrtuvwy dccr ddadegijnorsw decdefghiklmnpqrsuvz dgabcdeghiklnorstuwxz
-dhadgilmnorsuvwx diabcdfghijklmnopqrstuvwxyz djabcdefijklmnoruw dkagklrsx dlgkmn
-dmabcdefgklmorsuvwxy dnadegijknortuvwy doabcefhiklnopqrstvwxyz dpp drabcdeghilnoqrstuwy
-dsbehiklnoqz dtabdhikmnoprstuy duabcdefghijklmnopqrsuvwxyz dva dwaklrsuwyz dyabdgiklmnoruy
-dzadeglno eaa ebcgkoru ecrsy eee efaei egalmoy ehsu eiptv eja ekacegiklmopry elehiklmopux
-emabegiklmnopqsuwxyz enabcdfghilmnoqruvwx eot epio eraghikorstw eseghiklmnoqstuy etbchnorstuxz
-eudrs evehn eweo ext eyao ezae faabdfghijklmnoprstuxyz fbl fcs fer ffim fgr fiaefjlnprtuwz fkkv
-flahilmnry fmpu fnbgi fodimnrs fpe fqs fracdikmopqrsty fsels fubcdefhijlmnqrtuvy fvr fwae
-gaabcdefghijklmnopqrstuvwxyz gbabcdefghijklmnopqrsuvwxyz gccdeflnrt gdabcdefghijklmnoqrstux
-geabcdfghijklmnqsvwxyz gfktx ggabdeghklmnortuw ghacehklnorst giabcdeghilmnopqrstuwxyz gjikmnru
-gkadenopu glabcdeghijkloruvwy gmabdghlmnoruvxyz gnabcdeghijklmnoqrtuwz
-goabcdefghijklmnopqrstuvwxyz gpaen gqainru grabcdghijmnoqrstuvwxyz gsceglmnopsw gtaiu
-guabcdefghijklmnopqrstuvwxz gvacefjlmnoprsy gwabcdefgijmnrtuwx gxx gyabdefgilmnoryz gzain
-haabcdefghijklmnopqrstuvwxyz hbabnosu hcah hdnsy heabdghimr hgmw hhiry hiabdfghijklmnortwx hji
-hkaehkns hlabdetu hmabcdefghijklmnopqrstuvwyz hnadeghijmnosu hoabcdehijlmoprstvwyz hpos
-hracekmoprtuvwxz hsbfhlns htiosux hubcdefghijklmnopqrstuvwxyz hvaceknv hwaco hyaew iainpr
-ibabdeghilmnoruy icahlr idabcdeiorstu ifabefkmuy igbeglmnosw ihbipw iiin ijcejnos
-ikehikloprstuvwxz ilabegiklmopsuvw imaeilnorsty inabcdeghjlmnopstz ioruw ipiko iquw iraehiknoruxy
-isacdeghiklmnortuv itabdeiklmorstuvwxyz ium ivbv iwkmos ixcijl iyaox izhimrz
-jaabcdefhijklmnopqrstuvxyz jbeijkmnortuw jcst jdagt jebeghiklnrtu jgbeko jhis jiabcdeghilmoqtuvy
-jjer jkamoprsu jles jmabcdilnrswx jnadgijls jobdgrsw jpanr jqr jrabrtu jsl juabcdhiklmnoprstuwy
-jvdn jwi jyaey kaabcdefghijklmnopqrstuvwxyz kbabcdefghijklmnopqrstuvwxyz
-kcabcdefghijklmnopqrstuvwxyz kdacdefghijklmnpqrstuvwxyz keabcdefghijklmnopqrstuvwxyz
-kfabcdefghijklmnopqrstuvwxyz kgabcdefghijklmnopqrstuvwxy khabcdefghijklmnopqrstuvwxyz
-kiabcdefghijklmnopqrstuvwxyz kjabcdefghijklmnopqrstuvxyz kkabcdefghijklmnopqrstuvwxyz
-klabcdefghijklmnopqrstuvwxyz kmabcdefghijklmnopqrstuvwxyz knabcdefghijklmnopqrstuvwxyz
-koabcdefghijklmnopqrstuvwxyz kpabcdefghijklmnopqrstuvwxyz kqabcdefghijklmnopqrstuvwxyz
-krabcdefghijklmnopqrstuvwxyz ksabcdefghijklmnopqrstuvwxyz ktabcdefghijklmnopqrstuvwxyz
-kuabcdefghijklmnopqrstuvwxyz kvabcdefghijklmnopqrstuvwxyz kwabcdefghijklmnopqrstuvwxyz
-kxabcdefghijklmnopqrstuvwxyz kyabcdefghijklmnopqrstuvwxyz kzabcdefghijklmnopqrstuvwxyz
-laabcdefghijklmnopqrstuvwxyz lbabcefgijklmnoqrstuvwxyz lccdefhlmpqs ldabdghijklmnopq
-leabcdefghijklmnopqrstuvwxyz lfabn lgabghiklmnoqrstuz lhahilmnpstu liabcdefghijklmnopqrstuvwxyz
-ljaeilpwx lkabcdehijlmnorstuy llabcdefghijklmnopqsux lmabcdefghijklmnopqrstuvwxyz
-lnabcdghijlmnostuwz loabcdefghijklmnopqrstuvwxyz lpaenox lqr lracegiklmnortvz
-lsabcdeghilmnoprstvwy ltcghinosuz luabcdefghijklmnopqrstuvwyz lvaiklsu lwaeghlmostuw lxm lyagn
-lzhlnz maabdefghijklmnpqrstuvwxz mbabcdefghijklmnopqrstuvwxyz mcabcdefghijklmnopqrstuvwxyz
-mdabcdefghijklmnopqrstuvwxyz meabcdefghijklmnopqrstuvwyz mfabcdefghijklmnopqrstuvwxyz
-mgabcdefghijklmnopqrstuvwxyz mhabcdefghijklmnopqrstuvwxyz miabcdefghijklmnopqrstuvwxyz
-mjabcdeghijklmnopqrstuvwxyz mkabcdefghijklmnopqrstuvwxyz mlabcdefghijklmnopqrstuvwxyz
-mmabcdefghijklmnopqrstuvwxyz mnabcdefghijklmnopqrstuvwxyz moabcdefghijklmnopqrstuvwxyz
-mpabcdefghijklmnopqrstuvwxyz mqabcdefghijklmnopqrstuvwxyz mrabcdefghijklmnopqrstuvwxyz
-msabcdefghijklmnopqrstuvwxyz mtabcdefghijklmnopqrstuvwxyz muabcdeghijklmnopqrstuvwxyz
-mvabcdefghijklmnopqrstuvwxyz mwabcdefghijklmnopqrstuvwxyz mxabcdefghijklmnopqrstuvwxyz
-myabcdefghijklmnopqrstuvwxyz mzabcdefghijklmnopqrstuvwxyz naabcdefghijklmnopqrstuvwxyz
-nbabcdefghijklmnopqrstuvwxy ncabcdefghijklmnopqrstuxz ndabcdefghijklmnopqrstuvwxyz
-neabcdefghijkmnopqrstuvwxyz nfadgklru ngabcdeghijklmnopqrstuvwxyz nhabcdefghijkmnopqrstuvwxyz
-niabcdefghijklmnoqrstuvwxyz njabdhijlmnorstuxyz nkabcdefghijkmnopqrstuvwxyz nlacdegijklmnoqruvwxyz
-nmabcdefghijklmnopqrstuvwxyz nnabcdefghijklmnopqrstuvwxyz noabcdefghijklmnopqrstuvwyz
-npabghilnosuxy nqgklmnoqty nrabcefgiklmnprtuxz nsabcdefghiklmnopqrstuvwxyz ntdegijkmoprsuwxyz
-nuabcdefghijklmnopqrstuvwxyz nvhmo nwabcegimorwxy nxadegijklmnoqrux nyabcdefghijklmnopqrstuvwxy
-nzabdikmrsuyz oaackrv obiklmortu ocachimou odaktu ofosu ogbcegnou ohtu oiaen ojbcgipsvw
-okabcdeghijklmnorsuvxz olabdekmortu omabcegiklnoprtuwxy onabegijknoprstuwx oodgnrs opaekmoty
-oraceghikmnorstuvwxyz osacdinopstux otabdeiklmnoqrstuwxyz ouabeimn ovd owil oybdmy ozm
-paabcdefghijklmnopqrstuvwxyz pbbcefghilmnoprstuvyz pcabcdefghijklmnprw pdacinotu
-peabcdefghijklmnopqsvxyz pfael pgadgiklnsuyz phadghijklmnoqrtuvw piabcdefghijlmnoprstuvwxyz pjt
-pkabcghnoprstu plabcdeghijklmnopqrstuvwyz pmabcdefhijklmnoqrstuwxyz pnabcdeghijklmnopqrstuvwxyz
-poabcdefghijklmnopqrstuvwxy ppaeiklmnopqrstuv pqam prabcdefghiklmnopqrstuvwxyz
-psacdeghilmnopqrstuwy ptahinopqrtuvwy puabcdefgijkmnopqrstuwxyz pwabgimnorw pxm pyemnsuxy pzehn
-quabcdefghijklmnpqrstuvwxyz qvacehijlmnopswyz qwachmst qxachilnopqrstuw qyap
-raabcdefghijklmnopqrstuvwxyz rbbklp rcf rdb reabegijlmnrsty rgaeknrsu rhgp riabeflmnrtu rjbgis
-rkabhimtw rmabcdefghiklmnopqrstuvwxyz rnabdglnprw roabcdefghlmnopruw rpnt rrimot rsbiklmnw rtchmsw
-rubcefghiknopqstuyz rwaklmors rxdw rynsu rzh saabcdefghijklmnopqrstuvwxyz
-sbabcdefghijklmnopqrstuvwxyz scabcefghiklnopqrstuvwxz sdabcdefghijklmnopqrstuxz
-seabcdefghijklmnopqrstuvwyz sfbemsw sgabcdeghijklmnoprstuwxyz shabcdeghijklmnopqrstuvwxyz
-siabcdefghijklmnopqrstuvwxyz sjabcdegklmnoprstuw skabcdefghijklmnopqrstuvwxyz
-slabcdefghijklmnpqrstuvwxyz smabcdefghijklmnopqrstuvwxyz snabcdefghijklmnopqrsuvwxyz
-soabcdeghijklmnopqrstuvwxyz spabcdegiklmnopqrstuvxy sqahikmnoqrstux srabcdefghijklmnopqrstuvwxyz
-ssabcdefghijklmnopqrstuvwxyz stabcdefghijklmnopqrstuvwy suabcefghijklmnoqrstuvwxyz svabcekmrsx
-swabcefghijklmnopqrstuvwxy sxbcegklmnorsuw syabciklmnorswxy szabcdegklnpsvwy
-taabcdefghijklmnopqrstuvwxyz tbabcdefghijklmnoprstuvwxyz tcabcdefghiklmnopqstuwxyz
-tdabcdefghijklmnoqrstuvxy teabcdefghiklmnopqrstuvwxyz tfinort tgabcdefghijklnopqrstuvwxyz
-thacdefhiklmnpqrstuvwxyz tiacdefghijklmnopqrstuvwxyz tjagijlmnopsuw tkabdefgklmnpqrstuvwxz
-tlabcdefghijklmnopqrstuvwxyz tmabcdefghijklmnopqrstuvwxyz tnabcdefghijklmnopqrstuvwxyz
-tobcdefghijklmnopqrstuvwxyz tpacefgijklmnopqrtuvwxyz tqblmnopqrtuw trabcdefghijlmnopqrstuvwxyz
-tsabcdefghijklmnopqrstuvwxyz ttabcdefghijklmnopqrstuvwxyz tuabcdefghijklmnopqrstuvxyz
-tvadegiklmnostuwxy twabcdefghilmnopqrtuwxy txabceghijmnoqrstuxy tyaehijlnprstuvxyz
-tzabcehjlmnostuxz uamnr ubailmruy udaegijlmu ues ufi ugabehnoy uhan uigsv uji ukaghiklpqrsuvwy
-ulabcefiklmnuwy umabcdgimnoprsu unadegikmnpruxz uokn upiv urabcdefghiklmnoprtuvwxyz usahikpsu
-utaehpru uumnru uvehl uwa uya uzbns vaaefghijlmnoprsuvy vbbk vecdlmnopr vgrt vicdefglnstv vjk
-vkaijklmnoptuyz vlprs vmabcdefghijklmopqrsuvwxyz vnkmp volrt vraost vsilnv vto vumnt vwa
-waabcdefghijklmnopqrstuvwxyz wbabefhijklmpqrstvw wcai wddgjktuy weacdghimnoprstuw wfg wgabgiouwy
-whagku wibcefghijklmnrtuvwy wjai wkabdlruwy wlaceghiklmnorsuvwxy wmabcdeghimnostwx
-wnbcdegikmnopuwy woabcdefgiklmnorswy wpc wrabdeghiklmnoprsuvwxyz wsagikrsuv wtbfhikmw
-wuabdhlmnrtuvxy wwaborw wxaw wyabimnry xaabcdeghijklmnopqrstuvwy xbabcdegijmnoprwxy
-xcbceghlmnortuvwy xdackmoqy xebdglmprstu xfa xgabdfgilmruw xhacdemortuv xiabilnprsvy xjbt
-xkabcdefghijklmnopqrstuvwxyz xlabcdeginopsuy xmabcdefghijklmnopqrstuvwxyz xnabghijkmnoqrstuyz
-xocdgikmnoprw xpabcdefghijklmnopqrstuvwxyz xqat xrabdegimnqrtuw xsabcdehijklmnopqrstuvy
-xtabcdeghijlmnopqrstuvwyz xuabdfgjlmnoprtu xveinos xwacdegjklortw xxbkmrt xyabjklty xzhmp
-yaabcdefghijklmnopqrstuvwxyz ybabdehijklmnoxy ychlnpr ydadegks yeaceijlnrstuvy ygailmprsuw yhadls
-yiabdfghijklmnopqrstuvxyz ykaghiklmnortuy ylabegilmnoruy ymabcdeghijklmnopqrstxz ynabdeghklnoqsu
-yobgiklmnrstxy ypabghklmnopwz yrabeiklmnoswy yscdglmnoprsy ytalpwy yuabcdefgijklmnpqrstuwxyz yvat
-ywaglmnqrtuw yxaglmuy yymruz yzgk zaabcdefghijklmopqrstuvwxyz zbaceltuw zcadh zdj zeaghmn zgabhmnr
-zhabdiknow ziabklmnrwz zkabdghknoprtuvz zlajmnqu zmabcdefghijklmnopqrstuvwxyz znadegks zochmoqrs
-zpabcdefghijklmnopqrstuvwxyz zqe zragnops zsaklmru ztceglmnpqstuxy zuahlmny zwa zxx zybgjnp zzaj
-"""
+@functools.cache
+def three_letters() -> dict[str, str]:
+  """{code of ISO 639-1: that of ISO 639-3}, its macrolanguage where there is one."""
+  codes = {one.part1: code for code, one in languages().items() if one.part1}
+  return codes | _KEPT
+
+
+@functools.cache
+def library_codes() -> dict[str, str]:
+  """{code that libraries catalogue by (ISO 639-2/B): that of ISO 639-3}, where they differ."""
+  codes = {one.part2b: code for code, one in languages().items() if one.part2b}
+  return {library: code for library, code in codes.items() if library != code}

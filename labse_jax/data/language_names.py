@@ -1,34 +1,41 @@
 """Languages by name, and the codes that a person may give for one."""
 
+from collections.abc import Iterable, Sequence
 import functools
 import re
 
 from labse_jax.base.errors import InputError, alike, listed
-from labse_jax.data.language_codes import is_code
-from labse_jax.data.languages import ISO_639_3, check_code, standard_language
+from labse_jax.base.types import PathLike
+from labse_jax.data.language_codes import is_code, languages, library_codes, three_letters
+from labse_jax.data.languages import check_code, standard_language
 
 _LANGUAGE = re.compile(r"([a-z]{2,3})(?:[-_][A-Z][a-z]{3})?(?:[-_](?:[A-Z]{2}|\d{3}))?")
 
 
-def named(code):
+def named(code: str) -> str:
   """`deu` -> "German (deu)", `zho-Hans` -> "Chinese (zho-Hans)"; what has no name stays."""
   name = name_of(code)
   return f"{name} ({code})" if name else code
 
 
-def name_of(code):
+def name_of(code: str) -> str | None:
   """`deu`, `de` and `deu_Latn` -> "German"; None where there is no name."""
   match = _LANGUAGE.fullmatch(code)
-  return match and names().get(ISO_639_3.get(match[1], match[1]))
+  return names().get(three_letters().get(match[1], match[1])) if match else None
 
 
 @functools.cache
-def names():
+def names() -> dict[str, str]:
   """{code: English name} of the languages of the usual benchmarks and corpora."""
-  return dict(re.findall(r"(\w{3}) ([^;\n]+)", _NAMES))
+  return {code: _OWN_NAMES.get(code) or _standard_name(code) for code in _USUAL.split()}
 
 
-def asked_language(text):
+def _standard_name(code: str) -> str:
+  """The name in ISO 639-3, without the words that it adds to tell two of one name apart."""
+  return re.sub(r" \(.*\)", "", languages()[code].name)
+
+
+def asked_language(text: str) -> str:
   """The code of a language that a person gives by code or name; raises InputError for no language.
 
   `English` gives "eng"; a code is returned as it was written, since some files keep it.
@@ -45,7 +52,9 @@ def asked_language(text):
   )
 
 
-def language_in(available, asked, *, place, groups=()):
+def language_in(
+  available: Sequence[str], asked: str, *, place: PathLike, groups: Iterable[str] = ()
+) -> str:
   """The one of some codes that a person means by a code or a name: "German" among de, fr is "de".
 
   Raises InputError, which begins with the `place` that has no such language, and says what else may
@@ -61,7 +70,7 @@ def language_in(available, asked, *, place, groups=()):
   raise InputError(f"{place}: holds no language {asked!r}; {hint} from {listed(available)}{more}.")
 
 
-def _same_language(available, asked):
+def _same_language(available: Sequence[str], asked: str) -> str | None:
   """The first code of the language; None where there is none."""
   if asked in available:
     return asked
@@ -69,12 +78,13 @@ def _same_language(available, asked):
   return next((code for code in available if standard_language(code) == wanted), None)
 
 
-def _nearest(text):
+def _nearest(text: str) -> str | None:
   """The code that a person may have meant by a name, an older code or a slip; None for none."""
   text = text.lower().strip()
   primary = re.split("[-_]", text)[0]
-  if primary in _MEANT:
-    return _MEANT[primary]
+  meant = library_codes() | _COUNTRIES
+  if primary in meant:
+    return meant[primary]
   if primary in names():
     return primary
   if len(primary) == 3:  # Letters in a wrong order; in so short a word all else is chance.
@@ -85,12 +95,12 @@ def _nearest(text):
 
 
 @functools.cache
-def _codes_of_names():
+def _codes_of_names() -> dict[str, str]:
   """{name in lower case: code}."""
-  codes = {}
+  codes: dict[str, str] = {}
   for code, name in names().items():
     # Of two codes with one name the macrolanguage counts, which more corpora use.
-    if code in ISO_639_3.values():
+    if code in three_letters().values():
       codes[name.lower()] = code
     else:
       codes.setdefault(name.lower(), code)
@@ -99,14 +109,7 @@ def _codes_of_names():
   return codes
 
 
-# Codes that are often meant: those that libraries catalogue by (ISO 639-2/B), and of countries.
-_MEANT = dict(
-  re.findall(
-    r"(\w+)=(\w+)",
-    "alb=sqi arm=hye baq=eus bur=mya chi=zho cze=ces dut=nld fre=fra geo=kat ger=deu gre=ell"
-    " ice=isl mac=mkd mao=mri may=msa per=fas rum=ron slo=slk tib=bod wel=cym jp=jpn cn=zho",
-  )
-)
+_COUNTRIES = {"cn": "zho", "jp": "jpn"}  # Often given for the language.
 _OTHER_NAMES = {
   "cat": "valencian",
   "ckb": "sorani",
@@ -123,83 +126,41 @@ _OTHER_NAMES = {
   "spa": "español, espanol, castilian",
   "yue": "cantonese",
 }
-# Names of ISO 639-3, without the words that it adds to tell two of one name apart.
-_NAMES = """
-aar Afar; abk Abkhazian; ace Achinese; ach Acoli; acm Mesopotamian Arabic;
-acq Ta'izzi-Adeni Arabic; adx Amdo Tibetan; ady Adyghe; aeb Tunisian Arabic; afr Afrikaans;
-aii Assyrian Neo-Aramaic; ajp South Levantine Arabic; aka Akan; aln Gheg Albanian;
-als Tosk Albanian; alt Southern Altai; alz Alur; amh Amharic; ang Old English; anp Angika;
-apc Levantine Arabic; apd Sudanese Arabic; ara Arabic; arb Standard Arabic; arc Official Aramaic;
-arg Aragonese; arn Mapudungun; arq Algerian Arabic; ars Najdi Arabic; ary Moroccan Arabic;
-arz Egyptian Arabic; asm Assamese; ast Asturian; ava Avaric; ave Avestan; avk Kotava; awa Awadhi;
-ayl Libyan Arabic; aym Aymara; ayr Central Aymara; azb South Azerbaijani; aze Azerbaijani;
-azj North Azerbaijani; bak Bashkir; bal Baluchi; bam Bambara; ban Balinese; bar Bavarian;
-bbc Batak Toba; bcc Southern Balochi; bci Baoulé; bcl Central Bikol; bel Belarusian; bem Bemba;
-ben Bengali; ber Berber languages; bew Betawi; bgn Western Balochi; bho Bhojpuri; bik Bikol;
-bis Bislama; bjn Banjar; blk Pa'o Karen; bod Tibetan; bos Bosnian; bpy Bishnupriya; bqi Bakhtiari;
-bre Breton; brx Bodo; btm Batak Mandailing; bts Batak Simalungun; btx Batak Karo; bua Buriat;
-bub Bua; bug Buginese; bul Bulgarian; bxr Russia Buriat; cak Kaqchikel; cat Catalan;
-cbk Chavacano; cdo Min Dong Chinese; ceb Cebuano; ces Czech; cgg Chiga; cha Chamorro; che Chechen;
-chk Chuukese; chm Mari; chu Church Slavonic; chv Chuvash; cjk Chokwe; ckb Central Kurdish;
-cmn Mandarin Chinese; cnh Hakha Chin; cor Cornish; cos Corsican; cpf French-based creoles;
-cpx Pu-Xian Chinese; cre Cree; crh Crimean Tatar; crs Seselwa Creole French; csb Kashubian;
-ctg Chittagonian; cym Welsh; dag Dagbani; dan Danish; deu German; dga Southern Dagaare;
-dik Southwestern Dinka; din Dinka; diq Dimli; div Dhivehi; doi Dogri; dov Dombe;
-dsb Lower Sorbian; dtp Kadazan Dusun; dty Dotyali; dyu Dyula; dzo Dzongkha; efi Efik; egl Emilian;
-ekk Standard Estonian; ell Greek; eng English; epo Esperanto; est Estonian; eus Basque; ewe Ewe;
-ext Extremaduran; fao Faroese; fas Persian; fij Fijian; fil Filipino; fin Finnish;
-fit Tornedalen Finnish; fkv Kven Finnish; fon Fon; fra French; frp Arpitan; frr Northern Frisian;
-fry Western Frisian; fuc Pulaar; ful Fulah; fur Friulian; fuv Nigerian Fulfulde; gaa Ga;
-gan Gan Chinese; gaz West Central Oromo; gcf Guadeloupean Creole French;
-gcr Guianese Creole French; gla Scottish Gaelic; gle Irish; glg Galician; glv Manx;
-gom Goan Konkani; gor Gorontalo; gos Gronings; got Gothic; grc Ancient Greek; grn Guarani;
-gsw Swiss German; guj Gujarati; gur Farefare; guw Gun; hak Hakka Chinese; hat Haitian Creole;
-hau Hausa; haw Hawaiian; hbs Serbo-Croatian; heb Hebrew; her Herero; hif Fiji Hindi;
-hil Hiligaynon; hin Hindi; hmn Hmong; hmo Hiri Motu; hne Chhattisgarhi; hoc Ho; hrv Croatian;
-hrx Hunsrik; hsb Upper Sorbian; hun Hungarian; hye Armenian; hyw Western Armenian; iba Iban;
-ibo Igbo; ido Ido; iii Sichuan Yi; iku Inuktitut; ile Interlingue; ilo Iloko; ina Interlingua;
-ind Indonesian; inh Ingush; ipk Inupiaq; isl Icelandic; iso Isoko; isv Interslavic; ita Italian;
-jam Jamaican Creole English; jav Javanese; jbo Lojban; jpn Japanese; jut Jutish; kaa Kara-Kalpak;
-kab Kabyle; kac Kachin; kal Kalaallisut; kam Kamba; kan Kannada; kas Kashmiri; kat Georgian;
-kau Kanuri; kaz Kazakh; kbd Kabardian; kbp Kabiyè; kcg Tyap; kea Kabuverdianu; kek Kekchí;
-kge Komering; kha Khasi; khg Khams Tibetan; khk Halh Mongolian; khm Khmer; khw Khowar; kik Kikuyu;
-kin Kinyarwanda; kir Kyrgyz; kiu Kirmanjki; kjh Khakas; kmb Kimbundu; kmr Northern Kurdish;
-knc Central Kanuri; koi Komi-Permyak; kom Komi; kon Kongo; kor Korean; krc Karachay-Balkar;
-kri Krio; ksh Kölsch; ktu Kituba; kua Kuanyama; kur Kurdish; kzj Coastal Kadazan; lad Ladino;
-lao Lao; lat Latin; lav Latvian; lfn Lingua Franca Nova; lgg Lugbara; lij Ligurian; lim Limburgan;
-lin Lingala; lit Lithuanian; ljp Lampung Api; lki Laki; lld Ladin; lmo Lombard; loz Lozi;
-lrc Northern Luri; ltg Latgalian; ltz Luxembourgish; lua Luba-Lulua; lub Luba-Katanga; lug Ganda;
-luo Luo; lus Lushai; luz Southern Luri; lvs Standard Latvian; lwg Wanga; lzh Literary Chinese;
-mad Madurese; mag Magahi; mah Marshallese; mai Maithili; mak Makasar; mal Malayalam; mam Mam;
-map Austronesian languages; mar Marathi; mas Masai; max North Moluccan Malay; mdf Moksha;
-meo Kedah Malay; mey Hassaniyya; mfe Morisyen; mhr Eastern Mari; min Minangkabau; mkd Macedonian;
-mlg Malagasy; mlt Maltese; mnc Manchu; mni Manipuri; mnw Mon; mon Mongolian; mos Mossi; mrh Mara;
-mri Maori; mrj Western Mari; msa Malay; mui Musi; mwl Mirandese; mwr Marwari; mya Burmese;
-myv Erzya; myx Masaaba; mzn Mazanderani; nah Nahuatl languages; nan Min Nan Chinese;
-nap Neapolitan; nau Nauru; nav Navajo; nbl South Ndebele; ndc Ndau; nde North Ndebele; ndo Ndonga;
-nds Low German; nep Nepali; new Nepal Bhasa; nhe Eastern Huasteca Nahuatl; nia Nias; nld Dutch;
-nno Norwegian Nynorsk; nob Norwegian Bokmål; nor Norwegian; nov Novial; npi Nepali; nqo N'Ko;
-nso Pedi; nst Tase Naga; nuj Nyole; nup Nupe-Nupe-Tako; nus Nuer; nya Chichewa; oci Occitan;
-oji Ojibwa; olo Livvi; ori Odia; orm Oromo; orv Old Russian; ory Odia; oss Iron Ossetic;
-ota Ottoman Turkish; pag Pangasinan; pam Pampanga; pan Panjabi; pap Papiamento;
-pbt Southern Pashto; pcd Picard; pcm Nigerian Pidgin; pes Iranian Persian; pfl Pfaelzisch;
-pli Pali; plt Plateau Malagasy; pms Piemontese; pnb Western Panjabi; pol Polish; por Portuguese;
-prg Prussian; prs Dari; pus Pashto; quc K'iche'; que Quechua; quy Ayacucho Quechua; rhg Rohingya;
-rki Rakhine; roa Romance languages; roh Romansh; rom Romany; ron Romanian; rsk Ruthenian;
-rue Rusyn; run Rundi; rus Russian; sag Sango; sah Yakut; san Sanskrit; sat Santali; scn Sicilian;
-sco Scots; sdc Sassarese Sardinian; ses Koyraboro Senni Songhai; sgs Samogitian; shi Tachelhit;
-shn Shan; shy Tachawit; sin Sinhala; sje Pite Sami; skr Saraiki; sli Lower Silesian; slk Slovak;
-slv Slovenian; sme Northern Sami; smn Inari Sami; smo Samoan; sms Skolt Sami; sna Shona;
-snd Sindhi; som Somali; sot Southern Sotho; spa Spanish; sqi Albanian; srd Sardinian; srp Serbian;
-ssw Swati; stq Saterfriesisch; sun Sundanese; sus Susu; swa Swahili; swe Swedish; swg Swabian;
-swh Swahili; syl Sylheti; szl Silesian; szy Sakizaya; tah Tahitian; tam Tamil; taq Tamasheq;
-tat Tatar; tay Atayal; tcy Tulu; tdd Tai Nua; tel Telugu; tet Tetum; tgk Tajik; tgl Tagalog;
-tha Thai; tir Tigrinya; tiv Tiv; tlh Klingon; tly Talysh; tok Toki Pona; ton Tonga; tpi Tok Pisin;
-trp Kok Borok; tsn Tswana; tso Tsonga; tuk Turkmen; tum Tumbuka; tur Turkish; twi Twi;
-tyv Tuvinian; tzl Talossan; tzm Central Atlas Tamazight; udm Udmurt; uig Uyghur; ukr Ukrainian;
-umb Umbundu; urd Urdu; uzb Uzbek; uzn Northern Uzbek; vec Venetian; ven Venda; vep Veps;
-vie Vietnamese; vol Volapük; vro Voro; wal Wolaytta; war Waray; wln Walloon; wol Wolof;
-wuu Wu Chinese; xal Kalmyk; xho Xhosa; xmf Mingrelian; ydd Eastern Yiddish; yid Yiddish;
-yor Yoruba; yua Yucateco; yue Yue Chinese; zap Zapotec; zea Zeeuws;
-zgh Standard Moroccan Tamazight; zha Zhuang; zho Chinese; zsm Standard Malay; zul Zulu; zza Zaza
+# The languages of the usual benchmarks and corpora.
+_USUAL = """
+  aar abk ace ach acm acq adx ady aeb afr aii ajp aka aln als alt alz amh ang anp apc apd ara arb
+  arc arg arn arq ars ary arz asm ast ava ave avk awa ayl aym ayr azb aze azj bak bal bam ban bar
+  bbc bcc bci bcl bel bem ben ber bew bgn bho bik bis bjn blk bod bos bpy bqi bre brx btm bts btx
+  bua bub bug bul bxr cak cat cbk cdo ceb ces cgg cha che chk chm chu chv cjk ckb cmn cnh cor cos
+  cpf cpx cre crh crs csb ctg cym dag dan deu dga dik din diq div doi dov dsb dtp dty dyu dzo efi
+  egl ekk ell eng epo est eus ewe ext fao fas fij fil fin fit fkv fon fra frp frr fry fuc ful fur
+  fuv gaa gan gaz gcf gcr gla gle glg glv gom gor gos got grc grn gsw guj gur guw hak hat hau haw
+  hbs heb her hif hil hin hmn hmo hne hoc hrv hrx hsb hun hye hyw iba ibo ido iii iku ile ilo ina
+  ind inh ipk isl iso isv ita jam jav jbo jpn jut kaa kab kac kal kam kan kas kat kau kaz kbd kbp
+  kcg kea kek kge kha khg khk khm khw kik kin kir kiu kjh kmb kmr knc koi kom kon kor krc kri ksh
+  ktu kua kur kzj lad lao lat lav lfn lgg lij lim lin lit ljp lki lld lmo loz lrc ltg ltz lua lub
+  lug luo lus luz lvs lwg lzh mad mag mah mai mak mal mam map mar mas max mdf meo mey mfe mhr min
+  mkd mlg mlt mnc mni mnw mon mos mrh mri mrj msa mui mwl mwr mya myv myx mzn nah nan nap nau nav
+  nbl ndc nde ndo nds nep new nhe nia nld nno nob nor nov npi nqo nso nst nuj nup nus nya oci oji
+  olo ori orm orv ory oss ota pag pam pan pap pbt pcd pcm pes pfl pli plt pms pnb pol por prg prs
+  pus quc que quy rhg rki roa roh rom ron rsk rue run rus sag sah san sat scn sco sdc ses sgs shi
+  shn shy sin sje skr sli slk slv sme smn smo sms sna snd som sot spa sqi srd srp ssw stq sun sus
+  swa swe swg swh syl szl szy tah tam taq tat tay tcy tdd tel tet tgk tgl tha tir tiv tlh tly tok
+  ton tpi trp tsn tso tuk tum tur twi tyv tzl tzm udm uig ukr umb urd uzb uzn vec ven vep vie vol
+  vro wal war wln wol wuu xal xho xmf ydd yid yor yua yue zap zea zgh zha zho zsm zul zza
 """
+# Where another name than that of ISO 639-3 is the usual one, and families, which it lacks.
+_OWN_NAMES = {
+  "ber": "Berber languages",
+  "chu": "Church Slavonic",
+  "cpf": "French-based creoles",
+  "ell": "Greek",
+  "hat": "Haitian Creole",
+  "kir": "Kyrgyz",
+  "map": "Austronesian languages",
+  "nah": "Nahuatl languages",
+  "ori": "Odia",
+  "pus": "Pashto",
+  "roa": "Romance languages",
+  "uig": "Uyghur",
+}

@@ -1,15 +1,20 @@
 """Lines of text files, or of a dataset, each with the place where it stands."""
 
+from collections.abc import Collection, Iterable, Iterator
 import itertools
+from typing import TypeVar
 
 from labse_jax.base import files
+from labse_jax.base.types import PathLike
+from labse_jax.data.dataset import Dataset
 from labse_jax.data.language_names import language_in
 
 CHUNK = 2048  # Lines that are tokenised at a time, and records that are read.
 SIDES = ("source", "target")
+T = TypeVar("T")
 
 
-def of_files(paths):
+def of_files(paths: Iterable[PathLike]) -> Iterator[tuple[str, str]]:
   """Yields ("file:number", line) for the lines of text files; blank ones are left out."""
   for path in paths:
     for number, line in files.read_lines(path):
@@ -17,7 +22,9 @@ def of_files(paths):
         yield f"{path}:{number}", line
 
 
-def of_dataset(dataset, languages=None):
+def of_dataset(
+  dataset: Dataset, languages: Collection[str] | None = None
+) -> Iterator[tuple[str, str]]:
   """Yields ("folder:record:side", line) for a dataset's text in these languages, or in all.
 
   Raises InputError for a language that the dataset does not have.
@@ -55,7 +62,7 @@ def _lines_of(example, sides, *, place):
         yield f"{place}:{side}", line
 
 
-def chunks(items):
+def chunks(items: Iterable[T]) -> Iterator[list[T]]:
   """Yields lists of CHUNK items; the last may be shorter."""
   items = iter(items)
   while chunk := list(itertools.islice(items, CHUNK)):

@@ -5,17 +5,26 @@ pairs took 0.33 GB); the texts stay where they are.
 """
 
 from array import array
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import numpy as np
 
 from labse_jax.base.errors import known
+from labse_jax.data.filters import Filter
 from labse_jax.data.sources import Pair
 from labse_jax.data.text_hash import text_hash
 
 NO_PIVOT = -1  # No side of a row, or both, are in the language.
 
 
-def pivoted(rows, read_row, *, language, most, filters):
+def pivoted(
+  rows: Iterable[tuple[int, Pair]],
+  read_row: Callable[[int], Pair],
+  *,
+  language: str,
+  most: int,
+  filters: Sequence[Filter],
+) -> Iterator[Pair]:
   """Yields the Pairs that two translations of one text in `language` make, each once.
 
   `rows` are (place, Pair), and `read_row(place)` is that Pair again. Texts are equal only if they
@@ -54,7 +63,7 @@ def _columns(rows, language):
   other_N = array("Q")
   pivot_N = array("b")
   code_N = array("H")
-  codes = {}
+  codes: dict[str, int] = {}
   for place, pair in rows:
     sides = sorted([(pair.source_language, pair.source), (pair.target_language, pair.target)])
     # Every code is numbered, also of rows without a pivot: an error then names all languages.
@@ -105,7 +114,9 @@ def _both(one, other):
   return one * np.uint64(0x9E3779B97F4A7C15) + other  # Modulo 2**64; the order counts.
 
 
-def pairs_of_equal(text_N, code_N, order_N, most):
+def pairs_of_equal(
+  text_N: np.ndarray, code_N: np.ndarray, order_N: np.ndarray, most: int
+) -> np.ndarray:
   """Rows [P, 2] of one text and two codes, each two of them once, at most `most` of a text.
 
   In the order of `order_N` rows are paired with their neighbours first, then with the next but

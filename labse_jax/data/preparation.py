@@ -7,19 +7,24 @@ dropped; the second pass joins the lines that are left.
 """
 
 from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 import dataclasses
 import functools
 import itertools
+import pathlib
+from typing import Any
 
 import numpy as np
 
 from labse_jax.base.errors import InputError
 from labse_jax.base.files import replacing_folder, write_json
+from labse_jax.base.types import PathLike
 from labse_jax.data import dataset
+from labse_jax.data.filters import Filter
 from labse_jax.data.languages import check_code, standard_language
 from labse_jax.data.pivot import pivoted
-from labse_jax.data.sources import Pair
-from labse_jax.data.spool import ENGLISH, Spool
+from labse_jax.data.sources import Counts, Pair
+from labse_jax.data.spool import ENGLISH, Progress, Spool
 from labse_jax.data.text_hash import comparison_key
 
 
@@ -27,19 +32,26 @@ from labse_jax.data.text_hash import comparison_key
 class Rules:
   """Which rows stay, and which are held out or made besides.
 
-  A row is dropped by the first of the `filters`, (name, whether it drops a row), that drops it.
+  A row is dropped by the first of the `filters` that drops it.
   `held_out` is a number of English messages. Where the rows that stay translate one text of the
   language `pivot`, they make more pairs, at most `pivot_pairs` of each text (data/pivot).
   """
 
-  filters: list
+  filters: Sequence[Filter]
   held_out: int = 0
   allowed_bad_share: float = 0.01
   pivot: str | None = None
   pivot_pairs: int = 10
 
 
-def prepare(pairs, output, rules, *, counts, progress=iter):
+def prepare(
+  pairs: Iterable[Pair],
+  output: PathLike,
+  rules: Rules,
+  *,
+  counts: Counts,
+  progress: Progress = iter,
+) -> dict[str, Any]:
   """Writes the dataset folder `output` from Pairs and returns its report, also in report.json.
 
   All are pairs, or all are documents (those take `line_filters` and no held-out messages).
@@ -48,7 +60,7 @@ def prepare(pairs, output, rules, *, counts, progress=iter):
   `progress` wraps the iterables.
   """
   with replacing_folder(output, marker="language_pairs.json") as folder:
-    dropped = Counter()
+    dropped: Counter[str] = Counter()
     spool = Spool(folder / "spool.tmp", hash_sides=rules.held_out > 0)
     spool.fill(_passing(progress(pairs), rules.filters, dropped))
     counts.check(rules.allowed_bad_share)
@@ -66,7 +78,9 @@ def prepare(pairs, output, rules, *, counts, progress=iter):
   return report
 
 
-def _passing(records, filters, dropped):
+def _passing(
+  records: Iterable[Pair], filters: Sequence[Filter], dropped: Counter[str]
+) -> Iterator[tuple[int, Pair]]:
   """Yields (number of its record, row) of the rows that no filter drops, and counts the others."""
   for number, row in _rows(records):
     row = Pair(*_labels(*row[:3]), _folded(row.source), _folded(row.target))
@@ -78,19 +92,19 @@ def _passing(records, filters, dropped):
 
 
 @functools.lru_cache(maxsize=1 << 12)
-def _labels(source_language, target_language, origin):
+def _labels(source_language: str, target_language: str, origin: str) -> tuple[str, str, str]:
   """The three as a row has them; most rows have the labels of another."""
   source_language = standard_language(_folded(source_language))
   target_language = standard_language(_folded(target_language))
   return source_language, target_language, _folded(origin)
 
 
-def _folded(text):
+def _folded(text: str) -> str:
   """A text with single spaces, also for tabs and line ends: every file here has one row a line."""
   return " ".join(text.split())
 
 
-def _rows(records):
+def _rows(records: Iterable[Pair]) -> Iterator[tuple[int, Pair]]:
   """Yields (number, row): a pair is one row, a document has one for each of its lines."""
   for number, record in enumerate(records):
     if dataset.is_document(record):
@@ -100,7 +114,9 @@ def _rows(records):
       yield number, record
 
 
-def _decide(hashes, held_out, dropped):
+def _decide(
+  hashes: dict[str, np.ndarray], held_out: int, dropped: Counter[str]
+) -> tuple[np.ndarray, np.ndarray]:
   """Returns (keep_N, held_N): which spooled rows go into the dataset, and which are held out."""
   first_N = np.zeros(len(hashes["row"]), bool)
   first_N[np.unique(hashes["row"], return_index=True)[1]] = True
@@ -121,7 +137,7 @@ def _decide(hashes, held_out, dropped):
   return first_N & ~shared_N, held_N
 
 
-def _records(spool, keep_N, rules, progress):
+def _records(spool: Spool, keep_N: np.ndarray, rules: Rules, progress: Progress) -> Iterator[Pair]:
   """Yields what the dataset will hold: the records of the rows that stay, then those of a pivot."""
   yield from _joined(spool.rows(keep_N, progress), spool.hashes()["record"][keep_N])
   if rules.pivot:
@@ -135,7 +151,7 @@ def _records(spool, keep_N, rules, progress):
       )
 
 
-def _joined(rows, numbers):
+def _joined(rows: Iterable[Pair], numbers: Iterable[int]) -> Iterator[Pair]:
   """The records again, from the rows that are left and the numbers of their records."""
   numbered = zip(numbers, rows, strict=True)
   for _, group in itertools.groupby(numbered, lambda numbered_row: numbered_row[0]):
@@ -151,11 +167,11 @@ def _joined(rows, numbers):
 class _Tally:
   """How many records the dataset has of each kind, language and origin."""
 
-  kinds: Counter = dataclasses.field(default_factory=Counter)
-  languages: Counter = dataclasses.field(default_factory=Counter)
-  origins: Counter = dataclasses.field(default_factory=Counter)
+  kinds: Counter[str] = dataclasses.field(default_factory=Counter)
+  languages: Counter[str] = dataclasses.field(default_factory=Counter)
+  origins: Counter[str] = dataclasses.field(default_factory=Counter)
 
-  def counted(self, records):
+  def counted(self, records: Iterable[Pair]) -> Iterator[Pair]:
     """Yields the records and counts them."""
     for record in records:
       self.kinds["documents" if dataset.is_document(record) else "pairs"] += 1
@@ -164,13 +180,14 @@ class _Tally:
       yield record
 
 
-def write_held_out(folder, pairs):
+def write_held_out(folder: pathlib.Path, pairs: Iterable[Pair]) -> dict[str, Any]:
   """Writes `tatoeba.XXX-eng.XXX` beside `tatoeba.XXX-eng.eng`, aligned by line.
 
   A language has at most one translation of a message, the first. Returns what was written.
   """
   folder.mkdir()
-  written = {}  # {language: {message: (translation, English)}}
+  # {language: {message: (translation, English)}}
+  written: dict[str, dict[str, tuple[str, str]]] = {}
   messages = set()
   for pair in pairs:
     texts = {pair.source_language: pair.source, pair.target_language: pair.target}
@@ -190,9 +207,11 @@ def write_held_out(folder, pairs):
   return {"messages": len(messages), "pairs": sum(sizes.values()), "languages": sizes}
 
 
-def _report(counts, rules, dropped, tally, *, rows_kept):
+def _report(
+  counts: Counts, rules: Rules, dropped: Counter[str], tally: _Tally, *, rows_kept: int
+) -> dict[str, Any]:
   ((kind, records),) = tally.kinds.items()
-  report = {
+  report: dict[str, Any] = {
     "rows_read": counts.rows,
     "bad_rows": counts.bad,
     "first_bad_rows": counts.first_bad,
@@ -213,7 +232,7 @@ def _report(counts, rules, dropped, tally, *, rows_kept):
   return report
 
 
-def _reasons(counts, dropped):
+def _reasons(counts: Counts, dropped: Counter[str]) -> str:
   reasons = {"bad": counts.bad, **counts.dropped, **dropped}
   told = [f"{name}: {number:,}" for name, number in reasons.items() if number]
   return ", ".join(told) or "the input is empty."

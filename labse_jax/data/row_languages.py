@@ -1,21 +1,26 @@
 """What a person is told about the languages of rows, while they are read."""
 
+from collections.abc import Callable, Iterable, Iterator
+
 from labse_jax.base.errors import listed
 from labse_jax.data.language_codes import is_code
 from labse_jax.data.languages import UNKNOWN, standard_language
+from labse_jax.data.sources import Pair
 
 SIDES = ("source", "target")
 
 
-def watched(rows, given, tell):
+def watched(
+  rows: Iterable[Pair], given: tuple[str | None, str | None], tell: Callable[[str], object]
+) -> Iterator[Pair]:
   """Yields the rows, and tells of languages that are not known and of codes that are none.
 
   `given` are the languages of source and target that a person gave, None for none, and `tell(text)`
   warns. A language that is not known is told at the first such row, in time to stop a long run.
   """
   # Of whole pairs of languages: nearly every row is told apart by a single look-up.
-  seen = set()
-  strange = set()
+  seen: set[tuple[str, str]] = set()
+  strange: set[str] = set()
   told = False
   for row in rows:
     if row[:2] not in seen:

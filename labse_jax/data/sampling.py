@@ -1,17 +1,23 @@
 """How often each language is drawn."""
 
+from collections.abc import Iterator, Sequence
+
 import numpy as np
+
+from labse_jax.data.dataset import Dataset
 
 PART = 4096  # Records that are read at a time.
 
 
-def smoothed(counts, exponent):
+def smoothed(counts: Sequence[int], exponent: float) -> np.ndarray:
   """Probabilities p proportional to n^exponent (Feng et al. 2022, sec. 3.1: 0.3)."""
   weights = np.asarray(counts, np.float64) ** exponent
   return weights / weights.sum()
 
 
-def smoothed_sample(dataset, *, exponent, size, seed=0):
+def smoothed_sample(
+  dataset: Dataset, *, exponent: float, size: int, seed: int = 0
+) -> Iterator[str]:
   """Yields about `size` sentences, the languages in proportion n^exponent, no record twice.
 
   Of a document it takes only as many lines, at random, as its language needs.

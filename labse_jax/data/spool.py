@@ -1,7 +1,10 @@
 """Rows that wait on disk for a second pass, with hashes of their texts in memory."""
 
 from array import array
+from collections.abc import Callable, Iterable, Iterator
 import contextlib
+import pathlib
+from typing import Protocol, TypeVar
 
 import numpy as np
 
@@ -10,6 +13,13 @@ from labse_jax.data.text_hash import comparison_key, text_hash
 
 ENGLISH = "eng"
 HASHES = ("row", "source", "target", "english", "record")
+T = TypeVar("T")
+
+
+class Progress(Protocol):
+  """Passes items on, and may show how many there were."""
+
+  def __call__(self, items: Iterable[T], /) -> Iterable[T]: ...
 
 
 class Spool:
@@ -18,12 +28,12 @@ class Spool:
   Memory holds five numbers of 64 bits for each row; the texts stay on disk.
   """
 
-  def __init__(self, path, *, hash_sides):
+  def __init__(self, path: pathlib.Path, *, hash_sides: bool) -> None:
     self.path = path
     self.hash_sides = hash_sides
     self._hashes = {name: array("Q") for name in HASHES}
 
-  def fill(self, rows):
+  def fill(self, rows: Iterable[tuple[int, Pair]]) -> None:
     """Writes the rows, each (number of its record, Pair without tabs and line ends)."""
     with open(self.path, "wb") as file:
       for record, row in rows:
@@ -43,7 +53,7 @@ class Spool:
     self._hashes["english"].append(english)
     self._hashes["record"].append(record)
 
-  def hashes(self):
+  def hashes(self) -> dict[str, np.ndarray]:
     """{name: uint64_N}: `row` of all but the origin, `source` and `target` of a side's text.
 
     `english` is the hash of the English side, 0 where no side, or each side, is English. Those of
@@ -51,12 +61,12 @@ class Spool:
     """
     return {name: np.frombuffer(values, np.uint64) for name, values in self._hashes.items()}
 
-  def rows(self, wanted_N, progress=iter):
+  def rows(self, wanted_N: np.ndarray, progress: Progress = iter) -> Iterator[Pair]:
     """Yields the rows that a bool array chooses; `progress` wraps all lines."""
     for _, row in self.places(wanted_N, progress):
       yield row
 
-  def places(self, wanted_N, progress=iter):
+  def places(self, wanted_N: np.ndarray, progress: Progress = iter) -> Iterator[tuple[int, Pair]]:
     """Yields (place, row) of the same; `reader` finds the row again by its place."""
     place = 0
     with open(self.path, "rb") as file:
@@ -66,7 +76,7 @@ class Spool:
         place += len(line)
 
   @contextlib.contextmanager
-  def reader(self):
+  def reader(self) -> Iterator[Callable[[int], Pair]]:
     """Gives read_row(place), which returns the row at that place."""
     with open(self.path, "rb") as file:
 
@@ -77,5 +87,5 @@ class Spool:
       yield read_row
 
 
-def _row(line):
+def _row(line: bytes) -> Pair:
   return Pair(*line.decode().removesuffix("\n").split("\t"))

@@ -6,12 +6,12 @@ import re
 import unicodedata
 
 
-def text_hash(text):
+def text_hash(text: str) -> int:
   """The first 64 bits of a text's BLAKE2b; the same on every machine."""
   return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "little")
 
 
-def comparison_key(text):
+def comparison_key(text: str) -> str:
   """A text after NFKC and case-folding, without punctuation and space."""
   if text.isascii():  # Such a text is in NFKC; half of all are of this kind, and this is faster.
     text = text.lower()

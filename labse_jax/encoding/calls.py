@@ -4,21 +4,30 @@ from collections.abc import Callable, Mapping
 import functools
 import inspect
 import types
+import typing
 
 from labse_jax.base.errors import nearest
 from labse_jax.encoding import habits
 
-NONE = types.MappingProxyType({})
+NONE: Mapping[str, str] = types.MappingProxyType({})
+Method = typing.TypeVar("Method", bound=Callable[..., object])
 
 
+@typing.overload
+def checked(call: str, *, other_names: Mapping[str, str] = NONE) -> Callable[[Method], Method]: ...
+@typing.overload
 def checked(
-  call: str, *, like: Callable | None = None, other_names: Mapping[str, str] = NONE
-) -> Callable[[Callable], Callable]:
+  call: str, *, like: Method, other_names: Mapping[str, str] = NONE
+) -> Callable[[Callable[..., object]], Method]: ...
+def checked(
+  call: str, *, like: Callable[..., object] | None = None, other_names: Mapping[str, str] = NONE
+) -> Callable[[Callable[..., object]], Callable[..., object]]:
   """A decorator for a method that people know as `call`; a wrong call raises TypeError.
 
   `other_names` are those that its arguments have elsewhere: {other name: name}. `like` is the
-  method that it passes its arguments on to. An argument of sentence-transformers that it does not
-  take is left away where it says what is usual, such as convert_to_tensor=False.
+  method that it passes its arguments on to, and whose signature it has. An argument of
+  sentence-transformers that it does not take is left away where it says what is usual, such as
+  convert_to_tensor=False.
   """
 
   def decorate(method):
@@ -31,7 +40,8 @@ def checked(
       _check_places(call, values, given, parameters)
       return method(self, *values, **given)
 
-    with_checks.__signature__ = signature
+    # `inspect` reads it.
+    with_checks.__signature__ = signature  # type: ignore[attr-defined]  # Not in typeshed.
     return with_checks
 
   return decorate

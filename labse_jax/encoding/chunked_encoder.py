@@ -1,17 +1,18 @@
 """Texts to vectors, chunk by chunk, and how many of the texts were cut."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 import threading
 
 import jax
 import numpy as np
 
 from labse_jax.base import console
-from labse_jax.base.unit_vectors import unit
+from labse_jax.base.types import Params
 from labse_jax.encoding.encoder_settings import EncoderSettings, checked_count
 from labse_jax.encoding.packed_forward import TOKENS_PER_DEVICE, PackedForward
 from labse_jax.encoding.texts import listed
 from labse_jax.models.heads import SentenceModel
+from labse_jax.neighbours.unit_vectors import unit
 from labse_jax.tokenizer.tokenizer import Tokenizer
 
 CHUNK = 2048  # Sentences that are packed together.
@@ -27,15 +28,22 @@ class ChunkedEncoder(EncoderSettings):
     module: SentenceModel,
     tokenizer: Tokenizer,
     *,
+    max_length: int,
+    prompts: dict[str, str],
+    default_prompt: str | None,
     mesh: jax.sharding.Mesh | None = None,
-    **settings: object,
   ) -> None:
-    super().__init__(PackedForward(module, mesh), **settings)
+    super().__init__(
+      PackedForward(module, mesh),
+      max_length=max_length,
+      prompts=prompts,
+      default_prompt=default_prompt,
+    )
     self._tokenizer = tokenizer
     # The tokenizer keeps the limit that it cuts at, so one thread at a time may use it.
     self._tokenizing = threading.Lock()
 
-  def set_params(self, params: Mapping) -> None:
+  def set_params(self, params: Params) -> None:
     """Puts another parameter tree on every device of the encoder."""
     self._packed.set_params(params)
 

@@ -1,14 +1,12 @@
 """Functions from texts to vectors, and what calls them."""
 
-from __future__ import annotations
-
-from collections.abc import Callable, Iterable, Sequence
-import os
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from labse_jax.base.errors import InputError
+from labse_jax.base.types import Encode, PathLike
 from labse_jax.encoding import vector_files
 
 if TYPE_CHECKING:  # Late where it runs: `--help` does not wait for JAX.
@@ -16,13 +14,9 @@ if TYPE_CHECKING:  # Late where it runs: `--help` does not wait for JAX.
 
   from labse_jax.encoding.sentence_encoder import SentenceEncoder
 
-Encode = Callable[[list[str]], np.ndarray]
 
-
-def load_encode(
-  model: str | os.PathLike, *, dtype: str = "float32", prompt: str | None = None
-) -> Encode:
-  """A function from a list of sentences to unit vectors, float32 [N, D].
+def load_encode(model: PathLike, *, dtype: str = "float32", prompt: str | None = None) -> Encode:
+  """A function from sentences to unit vectors, float32 [N, D].
 
   `model` is a sentence-transformers folder, or a .npy file of vectors that another system made.
   """
@@ -36,13 +30,13 @@ def load_encode(
 
 
 def encode_function(
-  encoder: SentenceEncoder,
+  encoder: "SentenceEncoder",
   *,
   prompt: str | None = None,
   progress: bool = False,
   warn: bool = True,
 ) -> Encode:
-  """A function from a list of sentences to unit vectors, float32 [N, D], by a SentenceEncoder.
+  """A function from sentences to unit vectors, float32 [N, D], by a SentenceEncoder.
 
   `progress` shows a bar on a terminal; the other options are those of `SentenceEncoder.encode`.
   """
@@ -61,13 +55,13 @@ def encode_function(
 
 
 def encode_distinct(
-  pairs: Iterable[tuple[Sequence[str], Sequence[str]]], encode: Encode
+  pairs: Iterable[Iterable[Sequence[str]]], encode: Encode
 ) -> tuple[dict[str, int], np.ndarray]:
   """Encodes each distinct text of pairs of texts once; returns ({text: row}, vectors [N, D]).
 
   English sides repeat between languages. Raises InputError where a vector is not finite.
   """
-  distinct = {}
+  distinct: dict[str, None] = {}
   for sides in pairs:
     for side in sides:
       distinct.update(dict.fromkeys(side))
@@ -82,7 +76,7 @@ def encode_distinct(
 
 
 def encode_once(
-  encoder: SentenceEncoder, texts: Sequence[str], prompt: str | None, bar: tqdm
+  encoder: "SentenceEncoder", texts: Sequence[str], prompt: str | None, bar: "tqdm"
 ) -> tuple[np.ndarray, int, int]:
   """Encodes each distinct one of N texts once, and moves `bar` by the texts that are done.
 
@@ -107,8 +101,8 @@ def encode_once(
 
 def number_distinct(texts: Iterable[str]) -> tuple[np.ndarray, np.ndarray]:
   """Numbers the U distinct ones of N texts; returns (each text's number [N], first places [U])."""
-  number_of = {}
-  first = []
+  number_of: dict[str, int] = {}
+  first: list[int] = []
   for place, text in enumerate(texts):
     if text not in number_of:
       number_of[text] = len(first)

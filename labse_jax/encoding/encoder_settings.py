@@ -1,11 +1,12 @@
 """What can be read from a SentenceEncoder and set on it; each value is checked when it is set."""
 
 import operator
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 import jax
 
 from labse_jax.base.errors import InputError, known, nearest, unicode_text
+from labse_jax.base.types import Params
 from labse_jax.encoding import habits
 from labse_jax.encoding.packed_forward import PackedForward
 from labse_jax.model_folder.prompts import SIMILARITIES, check_default, checked
@@ -25,25 +26,28 @@ class EncoderSettings:
     max_length: int,
     prompts: dict[str, str],
     default_prompt: str | None,
-  ):
+  ) -> None:
     self._packed = packed
-    self._default_prompt_name = None
+    self._default_prompt_name: str | None = None
     self._similarity_fn_name = SIMILARITIES[0]
-    self._truncate_dim = None
+    self._truncate_dim: int | None = None
     self.max_seq_length = max_length
     self.prompts = prompts
     self.default_prompt_name = default_prompt
 
-  def __getattr__(self, name: str) -> NoReturn:
-    """Is called for a name that there is not; says what to do instead."""
-    # A name of None keeps Python from adding a hint of its own behind ours, which may be another.
-    raise AttributeError(habits.no_attribute(name, _names(self)), name=None, obj=self)
+  # Type checkers must not see these two: they would take a class that has them to have every name.
+  if not TYPE_CHECKING:
 
-  def __setattr__(self, name: str, value: object) -> None:
-    # A setting that is spelt wrongly must not be passed over, nor a method be lost.
-    if not name.startswith("_") and name not in _settable(self):
-      raise AttributeError(habits.no_setting(name, _names(self), _settable(self)))
-    object.__setattr__(self, name, value)
+    def __getattr__(self, name: str) -> NoReturn:
+      """Is called for a name that there is not; says what to do instead."""
+      # A name of None keeps Python from adding a hint of its own behind ours, which may be another.
+      raise AttributeError(habits.no_attribute(name, _names(self)), name=None, obj=self)
+
+    def __setattr__(self, name: str, value: object) -> None:
+      # A setting that is spelt wrongly must not be passed over, nor a method be lost.
+      if not name.startswith("_") and name not in _settable(self):
+        raise AttributeError(habits.no_setting(name, _names(self), _settable(self)))
+      object.__setattr__(self, name, value)
 
   @property
   def max_seq_length(self) -> int:
@@ -68,7 +72,7 @@ class EncoderSettings:
   def truncate_dim(self, value: int | None) -> None:
     self._truncate_dim = self._checked_dim(value)
 
-  def _checked_dim(self, value):
+  def _checked_dim(self, value: int | None) -> int | None:
     return checked_count("truncate_dim", value, self._packed.module.out_width)
 
   @property
@@ -129,8 +133,8 @@ class EncoderSettings:
     return self._packed.module.bert.dtype
 
   @property
-  def params(self) -> dict:
-    """The weights: a tree of JAX arrays."""
+  def params(self) -> Params:
+    """The weights: a tree of JAX arrays; empty until they are set."""
     return self._packed.params
 
   def _about(self):

@@ -1,18 +1,16 @@
 """A model folder as a model of the package mteb: `mteb.evaluate(Encoder("FOLDER"), tasks)`."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 import hashlib
 import json
-import os
 import pathlib
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from labse_jax import model_folder
 from labse_jax.base.errors import InputError
+from labse_jax.base.types import PathLike
 from labse_jax.encoding.sentence_encoder import SentenceEncoder
 
 try:
@@ -37,7 +35,7 @@ class Encoder(AbsEncoder):
 
   def __init__(
     self,
-    model_name: str | os.PathLike,
+    model_name: PathLike,
     revision: str | None = None,
     *,
     device: str | None = None,
@@ -69,11 +67,11 @@ class Encoder(AbsEncoder):
     self,
     inputs: Iterable[dict[str, list[str]]],
     *,
-    task_metadata: TaskMetadata,
+    task_metadata: "TaskMetadata",
     hf_split: str,
     hf_subset: str,
-    prompt_type: PromptType | None = None,
-    **kwargs: object,
+    prompt_type: "PromptType | None" = None,
+    **kwargs: Any,
   ) -> np.ndarray:
     """Vectors [N, D] of the texts of mteb's batches, with the prompt of the task."""
     texts = []

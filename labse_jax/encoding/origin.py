@@ -1,13 +1,13 @@
 """The model folder that an encoder is opened from, and that is written again to save it."""
 
 import dataclasses
-import os
 import pathlib
 
 from labse_jax import model_folder
 from labse_jax.base import console, files, fingerprint
 from labse_jax.base.errors import InputError, known
-from labse_jax.model_folder import known_models
+from labse_jax.base.types import PathLike
+from labse_jax.model_folder import card, known_models
 from labse_jax.models import heads
 from labse_jax.tokenizer.tokenizer import Tokenizer
 
@@ -33,7 +33,15 @@ class Origin:
     wrong = known_models.role_warning(self.need, role, prompt)
     return wrong and f"{self.folder}: {wrong}"
 
-  def write(self, path: str | os.PathLike, **settings: object) -> None:
+  def write(
+    self,
+    path: PathLike,
+    *,
+    max_length: int,
+    prompts: dict[str, str],
+    default_prompt: str | None,
+    similarity: str,
+  ) -> None:
     """Writes the folder's content to `path`, with these fields of its ModelFolder changed.
 
     The weights are read again, because those on the devices may be of another type. Raises
@@ -43,11 +51,20 @@ class Origin:
     if _stamps(self.folder) != self.stamps:
       raise InputError(f"{self.folder}: has changed since it was opened; open it again, then save.")
     content = model_folder.read(self.folder, pretraining=True)
-    model_folder.write(path, dataclasses.replace(content, **settings))
+    name = card.shown(self.folder)
+    content = dataclasses.replace(
+      content,
+      max_length=max_length,
+      prompts=prompts,
+      default_prompt=default_prompt,
+      similarity=similarity,
+      about=card.About(made=(f"labse_jax saved it from the model {name}.",), base=self.folder),
+    )
+    model_folder.write(path, content)
 
 
 def opened(
-  name: str | os.PathLike, dtype: str
+  name: PathLike, dtype: str
 ) -> tuple[model_folder.ModelFolder, heads.SentenceModel, Tokenizer, Origin]:
   """Opens a model folder; returns (its ModelFolder, its module in `dtype`, Tokenizer, Origin)."""
   known("dtype", dtype, DTYPES)

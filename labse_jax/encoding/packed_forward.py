@@ -1,11 +1,12 @@
 """Token ids to vectors: packed into rows, in batches of few shapes, on every local device."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 
 import jax
 import numpy as np
 
 from labse_jax.base.sharding import batch_sharding, make_mesh
+from labse_jax.base.types import Params
 from labse_jax.data.batches import packing
 from labse_jax.models import bert
 from labse_jax.models.heads import SentenceModel
@@ -28,12 +29,12 @@ class PackedForward:
     # Layer by layer: a scan would copy each layer's weights out of the stack in every batch.
     self.module = module.clone(bert=module.bert.clone(unstacked=True))
     self.mesh = mesh or make_mesh(devices=jax.local_devices())
-    self.params = None  # Until set_params is called.
+    self.params: Params = {}  # Until set_params is called.
     self.forward = jax.jit(
       self._apply, static_argnames="slots", out_shardings=batch_sharding(self.mesh)
     )
 
-  def set_params(self, params: Mapping) -> None:
+  def set_params(self, params: Params) -> None:
     """Puts a parameter tree on every device."""
     params = params | {"bert": bert.unstack(params["bert"], self.module.bert.dtype)}
     self.params = jax.device_put(params, jax.NamedSharding(self.mesh, jax.P()))
@@ -58,7 +59,7 @@ class PackedForward:
       members_n = np.flatnonzero((lengths_N > shorter) & (lengths_N <= length))
       shorter = length
       if len(members_n):
-        items = [(tokens[member],) for member in members_n]
+        items = [(tokens[member],) for member in members_n.tolist()]
         vectors_ND[members_n] = self._of_rows(items, length, tokens_per_device, moved)
     return vectors_ND
 

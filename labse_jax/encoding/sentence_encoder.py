@@ -1,7 +1,8 @@
 """Sentences to vectors: the class that people use."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 import os
+import typing
 
 import jax
 import numpy as np
@@ -10,9 +11,10 @@ from numpy.typing import ArrayLike
 from labse_jax.base import console
 from labse_jax.base.errors import InputError
 from labse_jax.base.sharding import cache_compilations
+from labse_jax.base.types import Params, PathLike
 from labse_jax.encoding import calls, similarities
 from labse_jax.encoding.chunked_encoder import ChunkedEncoder
-from labse_jax.encoding.origin import opened
+from labse_jax.encoding.origin import Origin, opened
 from labse_jax.encoding.texts import listed, padded
 from labse_jax.model_folder.hub import checked_name
 from labse_jax.model_folder.prompts import checked as checked_prompts
@@ -53,10 +55,12 @@ class SentenceEncoder(ChunkedEncoder):
   machine are used. Threads may share an encoder. docs/sentence_transformers.md says what differs.
   """
 
+  _origin: Origin | None
+
   @calls.checked("SentenceEncoder", other_names=OPENING_NAMES)
   def __init__(
     self,
-    folder: str | os.PathLike,
+    folder: PathLike,
     *,
     dtype: str = "float32",
     prompts: dict[str, str] | None = None,
@@ -84,22 +88,39 @@ class SentenceEncoder(ChunkedEncoder):
     self._origin = origin
 
   @classmethod
-  def load(cls, *folder: str | os.PathLike, **options: object) -> "SentenceEncoder":
+  @calls.checked("SentenceEncoder", other_names=OPENING_NAMES)
+  def load(
+    cls,
+    folder: PathLike,
+    *,
+    dtype: str = "float32",
+    prompts: dict[str, str] | None = None,
+    default_prompt_name: str | None = None,
+    similarity_fn_name: str | None = None,
+    truncate_dim: int | None = None,
+  ) -> typing.Self:
     """The same as SentenceEncoder(folder, ...)."""
-    return cls(*folder, **options)
+    return cls(
+      folder,
+      dtype=dtype,
+      prompts=prompts,
+      default_prompt_name=default_prompt_name,
+      similarity_fn_name=similarity_fn_name,
+      truncate_dim=truncate_dim,
+    )
 
   @classmethod
   def of_parts(
     cls,
     module: SentenceModel,
-    params: Mapping | None,
+    params: Params | None,
     tokenizer: Tokenizer,
     *,
     max_length: int,
     prompts: dict[str, str] | None = None,
     default_prompt: str | None = None,
     mesh: jax.sharding.Mesh | None = None,
-  ) -> "SentenceEncoder":
+  ) -> typing.Self:
     """An encoder of a model in memory; `params` may be None until `set_params` is called."""
     encoder = cls.__new__(cls)
     encoder._assemble(
@@ -123,11 +144,53 @@ class SentenceEncoder(ChunkedEncoder):
     about = {"folder": str(self._origin.folder) if self._origin else None} | self._about()
     return f"SentenceEncoder({', '.join(f'{name}={value!r}' for name, value in about.items())})"
 
-  def set_params(self, params: Mapping) -> None:
+  def set_params(self, params: Params) -> None:
     """Puts another parameter tree on every device of the encoder."""
     super().set_params(params)
     self._origin = None  # What the folder holds is no longer what encodes.
 
+  @typing.overload
+  def encode(
+    self,
+    sentences: str | Iterable[str],
+    prompt_name: str | None = None,
+    prompt: str | None = None,
+    batch_size: int | None = None,
+    show_progress_bar: bool | None = False,
+    *,
+    normalize_embeddings: bool = False,
+    truncate_dim: int | None = None,
+    convert_to_numpy: typing.Literal[True] = True,
+    warn: bool = True,
+  ) -> np.ndarray: ...
+  @typing.overload
+  def encode(
+    self,
+    sentences: list[str] | tuple[str, ...],
+    prompt_name: str | None = None,
+    prompt: str | None = None,
+    batch_size: int | None = None,
+    show_progress_bar: bool | None = False,
+    *,
+    normalize_embeddings: bool = False,
+    truncate_dim: int | None = None,
+    convert_to_numpy: typing.Literal[False],
+    warn: bool = True,
+  ) -> list[np.ndarray]: ...
+  @typing.overload
+  def encode(
+    self,
+    sentences: str | Iterable[str],
+    prompt_name: str | None = None,
+    prompt: str | None = None,
+    batch_size: int | None = None,
+    show_progress_bar: bool | None = False,
+    *,
+    normalize_embeddings: bool = False,
+    truncate_dim: int | None = None,
+    convert_to_numpy: bool,
+    warn: bool = True,
+  ) -> np.ndarray | list[np.ndarray]: ...
   @calls.checked("encode", other_names=ENCODE_NAMES)
   def encode(
     self,
@@ -229,7 +292,7 @@ class SentenceEncoder(ChunkedEncoder):
     return padded(tokens, self._tokenizer.special_ids.get("pad", 0))
 
   @calls.checked("save")
-  def save(self, path: str | os.PathLike) -> None:
+  def save(self, path: PathLike) -> None:
     """Writes a folder that opens with the same vectors, here and in sentence-transformers.
 
     It has the folder's weights as they are stored, and the prompts, `max_seq_length` and

@@ -7,12 +7,12 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from labse_jax.base.errors import InputError
-from labse_jax.base.unit_vectors import unit
+from labse_jax.neighbours.unit_vectors import unit
 
 
-def of_all(name: str, x_ND: ArrayLike, y_MD: ArrayLike) -> np.ndarray:
-  """The similarity `name` of each row of x with each row of y: [N, M]."""
-  x_ND, y_MD = _comparable(x_ND, y_MD)
+def of_all(name: str, x: ArrayLike, y: ArrayLike) -> np.ndarray:
+  """The similarity `name` of each row of x [N, D] with each row of y [M, D]: [N, M]."""
+  x_ND, y_MD = _comparable(x, y)
   if name == "cosine":
     return unit(x_ND) @ unit(y_MD).T
   if name == "dot":
@@ -24,9 +24,9 @@ def of_all(name: str, x_ND: ArrayLike, y_MD: ArrayLike) -> np.ndarray:
   return similarity_NM
 
 
-def of_pairs(name: str, x_ND: ArrayLike, y_ND: ArrayLike) -> np.ndarray:
-  """The similarity `name` of each row of x with the same row of y: [N]."""
-  x_ND, y_ND = _comparable(x_ND, y_ND)
+def of_pairs(name: str, x: ArrayLike, y: ArrayLike) -> np.ndarray:
+  """The similarity `name` of each row of x [N, D] with the same row of y [N, D]: [N]."""
+  x_ND, y_ND = _comparable(x, y)
   if len(x_ND) != len(y_ND):
     raise InputError(
       f"similarity_pairwise compares row by row; got {len(x_ND):,} and {len(y_ND):,} rows. "

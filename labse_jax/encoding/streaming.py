@@ -11,6 +11,7 @@ import numpy as np
 
 from labse_jax.base import console, files, interrupts
 from labse_jax.base.errors import InputError
+from labse_jax.base.types import PathLike
 from labse_jax.encoding import vector_files
 from labse_jax.encoding.sentence_encoder import SentenceEncoder
 
@@ -20,8 +21,8 @@ GOES_ON = "The same command goes on from here."
 
 def encode_file(
   encoder: SentenceEncoder,
-  source: str | os.PathLike,
-  output: str | os.PathLike,
+  source: PathLike,
+  output: PathLike,
   *,
   identity: Mapping[str, str | None],
   prompt: str | None = None,
@@ -45,7 +46,7 @@ def encode_file(
   if not lines:
     raise InputError(f"{source}: is empty; there is nothing to encode.")
   chunk_size = encoder.chunk_size()
-  about = _about(source, identity | {"chunk": chunk_size})
+  about = _about(source, {**identity, "chunk": chunk_size})
   with files.naming(output):
     cuts = _resume(partial, note, about, (lines, encoder.dimension), chunk_size)
 

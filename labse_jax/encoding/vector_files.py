@@ -1,7 +1,6 @@
 """Vectors that were made before, NAME.npy beside its texts, in the place of a model."""
 
-from collections.abc import Callable, Sequence
-import os
+from collections.abc import Sequence
 import pathlib
 import zipfile
 
@@ -9,17 +8,18 @@ import numpy as np
 
 from labse_jax.base.errors import InputError
 from labse_jax.base.files import COMPRESSIONS, read_lines, replacing
-from labse_jax.base.unit_vectors import unit
+from labse_jax.base.types import Encode, PathLike
+from labse_jax.neighbours.unit_vectors import unit
 
 ENDING = ".npy"
 
 
-def is_stored(model: str | os.PathLike) -> bool:
+def is_stored(model: PathLike) -> bool:
   """Whether a --model is a file of vectors and not a folder."""
   return str(model).endswith(ENDING)
 
 
-def check_output(path: str | os.PathLike, source: str | os.PathLike) -> None:
+def check_output(path: PathLike, source: PathLike) -> None:
   """Raises InputError where the vectors of `source` cannot be written to `path`.
 
   Another ending than .npy is refused: it is more likely a file of sentences, given by mistake.
@@ -34,7 +34,7 @@ def check_output(path: str | os.PathLike, source: str | os.PathLike) -> None:
     raise InputError(f"{path}: vectors are written to a .npy file; name it {path}{ENDING}.")
 
 
-def texts_beside(path: str | os.PathLike) -> pathlib.Path:
+def texts_beside(path: PathLike) -> pathlib.Path:
   """The file, perhaps compressed, whose line N is the text of row N of the .npy file `path`.
 
   For NAME.npy it is NAME.txt or else NAME. Raises InputError where there is no such file.
@@ -55,8 +55,8 @@ def texts_beside(path: str | os.PathLike) -> pathlib.Path:
   )
 
 
-def load_encode(path: str | os.PathLike) -> Callable[[list[str]], np.ndarray]:
-  """A function from a list of sentences to unit vectors, float32 [N, D], that looks them up.
+def load_encode(path: PathLike) -> Encode:
+  """A function from sentences to unit vectors, float32 [N, D], that looks them up.
 
   Row N of the .npy file, of float16 or float32, is the vector of line N of its texts. Raises
   InputError where the two do not fit, a number is not finite, or a text that is asked for has none.
@@ -78,7 +78,7 @@ def load_encode(path: str | os.PathLike) -> Callable[[list[str]], np.ndarray]:
   return encode
 
 
-def rows_of(path: str | os.PathLike, numbers: Sequence[int]) -> np.ndarray:
+def rows_of(path: PathLike, numbers: Sequence[int]) -> np.ndarray:
   """The unit vectors, float32 [N, D], of the N lines that have these numbers, from 1.
 
   Raises InputError for what `load_encode` does.
@@ -122,7 +122,7 @@ def _read(path):
   return vectors_ND
 
 
-def write_texts(path: str | os.PathLike, texts: Sequence[str]) -> int:
+def write_texts(path: PathLike, texts: Sequence[str]) -> int:
   """Writes texts one a line, for another system to encode; returns how many there are.
 
   Raises InputError for a text that has a line break.

@@ -1,22 +1,24 @@
 """The files of BUCC's shared task: two texts with ids, and the pairs that are translations."""
 
+from collections.abc import Container, Mapping
 import pathlib
 import re
 import typing
 
 from labse_jax.base.errors import InputError
 from labse_jax.base.files import read_lines
+from labse_jax.base.types import PathLike
 
 
 class Task(typing.NamedTuple):
   """The distinct foreign and English sentences; a true pair is (foreign row, English row)."""
 
-  gold: list
-  foreign: list
-  english: list
+  gold: list[tuple[int, int]]
+  foreign: list[str]
+  english: list[str]
 
 
-def languages_in(data):
+def languages_in(data: PathLike) -> list[str]:
   """The languages whose gold pairs for training lie in a folder, sorted."""
   data = pathlib.Path(data)
   if not data.is_dir():
@@ -31,7 +33,7 @@ def languages_in(data):
   return sorted(found)
 
 
-def read_task(data, language, part):
+def read_task(data: PathLike, language: str, part: str) -> Task:
   """The Task of a language's "training" or "test"."""
   stem = pathlib.Path(data) / f"{language}-en.{part}"
   foreign = read_columns(f"{stem}.{language}")
@@ -39,18 +41,18 @@ def read_task(data, language, part):
   foreign_row = _rows(foreign)
   english_row = _rows(english)
   # Sentences that stand twice are one, and so are pairs of these.
-  gold = {}
+  gold: dict[tuple[int, int], None] = {}
   for foreign_id, english_id in read_gold(f"{stem}.gold", foreign, english):
     gold[foreign_row[foreign[foreign_id]], english_row[english[english_id]]] = None
   return Task(list(gold), list(foreign_row), list(english_row))
 
 
-def _rows(sentences):
+def _rows(sentences: Mapping[str, str]) -> dict[str, int]:
   """{sentence: row} of the distinct sentences of {id: sentence}, in their order."""
   return {text: row for row, text in enumerate(dict.fromkeys(sentences.values()))}
 
 
-def read_gold(path, foreign, english):
+def read_gold(path: PathLike, foreign: Container[str], english: Container[str]) -> list[list[str]]:
   """The pairs of ids in a file, each of which is a key of `foreign` and of `english`."""
   pairs = []
   for number, line in read_lines(path):
@@ -66,7 +68,7 @@ def read_gold(path, foreign, english):
   return pairs
 
 
-def read_columns(path):
+def read_columns(path: PathLike) -> dict[str, str]:
   """{id: sentence} of a file."""
   sentences = {}
   for number, line in read_lines(path):

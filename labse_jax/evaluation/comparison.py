@@ -4,19 +4,54 @@ The field `paired` of an evaluator's Result says what a test needs of one model.
 Outcomes, Counts and Draws, and the same kind for every model of a suite.
 """
 
+from collections.abc import Iterable, Mapping
 import dataclasses
 import itertools
 import pathlib
+import typing
 import zlib
 
 import numpy as np
 
 from labse_jax.base.errors import InputError
 from labse_jax.base.files import read_json
+from labse_jax.base.types import PathLike
 from labse_jax.evaluation.resampling import f1, interval, mean_draws, resampled_totals
-from labse_jax.evaluation.result_table import main_metric, main_values, metric_text, number
+from labse_jax.evaluation.result_table import (
+  Metric,
+  Report,
+  main_metric,
+  main_values,
+  metric_text,
+  number,
+)
 
 PUBLISHED = {"source", "average", "languages", "results"}
+
+
+class PairedTest(typing.TypedDict):
+  """The difference of two models, with its 95 % interval and its p-value where it was tested."""
+
+  difference: Metric
+  p: typing.NotRequired[float]
+
+
+class Comparison(typing.TypedDict):
+  """Tests of a - b, of the main metrics of two models: of the average and of each language."""
+
+  models: list[str]
+  metric: str
+  average: PairedTest
+  results: dict[str, PairedTest]
+
+
+class Published(typing.TypedDict):
+  """Figures that others published: their source, and an average over so many languages."""
+
+  source: str
+  average: typing.NotRequired[float]
+  languages: typing.NotRequired[int]
+  results: dict[str, float]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -27,10 +62,10 @@ class Outcomes:
   are aligned and drawn together.
   """
 
-  by_language: dict
-  together: dict = dataclasses.field(default_factory=dict)
+  by_language: Mapping[str, np.ndarray]
+  together: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
-  def difference_draws(self, other):
+  def difference_draws(self, other: "Paired") -> dict[str, np.ndarray]:
     """{language: differences of the means of RESAMPLES resamplings, [RESAMPLES]}."""
     differences = {}
     for language, score_B in self.by_language.items():
@@ -45,9 +80,9 @@ class Counts:
   The F1 of the sums of a language is its main metric. Each language is drawn apart.
   """
 
-  by_language: dict
+  by_language: Mapping[str, np.ndarray]
 
-  def difference_draws(self, other):
+  def difference_draws(self, other: "Paired") -> dict[str, np.ndarray]:
     """{language: differences of the F1 of RESAMPLES resamplings, [RESAMPLES]}."""
     draws = {}
     for language, counts_B3 in self.by_language.items():
@@ -65,9 +100,9 @@ class Draws:
   The resamplings draw the same items for every model.
   """
 
-  by_language: dict
+  by_language: Mapping[str, np.ndarray]
 
-  def difference_draws(self, other):
+  def difference_draws(self, other: "Paired") -> dict[str, np.ndarray]:
     """{language: differences of the main metric of RESAMPLES resamplings, [RESAMPLES]}."""
     draws = {}
     for language, metric_R in self.by_language.items():
@@ -78,23 +113,25 @@ class Draws:
 Paired = Outcomes | Counts | Draws
 
 
-def compare(results, paired):
+def compare(results: Mapping[str, Report], paired: Mapping[str, Paired | None]) -> list[Comparison]:
   """Compares each two models, given {model: report} and {model: `paired` of its Result}.
 
-  Each comparison is {"models": [a, b], "metric", "average": test, "results": {language: test}}. A
-  test is {"difference": a - b with its 95 % interval, "p"}, or the bare difference where the suite
-  has nothing to pair.
+  A test is the bare difference where the suite has nothing to pair.
   """
   return [_compare(pair, results, paired) for pair in itertools.combinations(results, 2)]
 
 
-def _compare(names, results, paired):
+def _compare(
+  names: tuple[str, str], results: Mapping[str, Report], paired: Mapping[str, Paired | None]
+) -> Comparison:
   name, other_name = names
   first = results[name]
   second = results[other_name]
+  one = paired[name]
+  other = paired[other_name]
   draws = {}
-  if paired[name] is not None:
-    draws = paired[name].difference_draws(paired[other_name])
+  if one is not None and other is not None:
+    draws = one.difference_draws(other)
 
   other_values = main_values(second)
   tests = {}
@@ -109,7 +146,7 @@ def _compare(names, results, paired):
   return {"models": list(names), "metric": metric, "average": average, "results": tests}
 
 
-def paired_test(difference, draws_R):
+def paired_test(difference: float, draws_R: np.ndarray | None) -> PairedTest:
   """A difference with its interval and the two-sided p-value of there being none."""
   if draws_R is None:
     return {"difference": float(difference)}
@@ -119,7 +156,7 @@ def paired_test(difference, draws_R):
   return {"difference": interval(difference, draws_R), "p": p}
 
 
-def test_cells(one):
+def test_cells(one: PairedTest) -> tuple[str, str]:
   """A test's difference, with its sign, and its p-value, as people read them."""
   difference = metric_text(one["difference"])
   if number(one["difference"]) > 0:
@@ -129,7 +166,7 @@ def test_cells(one):
   return difference, f"{one['p']:.3f}" if one["p"] >= 0.001 else "< 0.001"
 
 
-def summary_lines(comparisons):
+def summary_lines(comparisons: Iterable[Comparison]) -> list[str]:
   """One line for each two models."""
   shown = []
   for one in comparisons:
@@ -138,10 +175,10 @@ def summary_lines(comparisons):
   return shown
 
 
-def read_published(path):
-  """Reads figures that others published: {name: {"source", "average", "languages", "results"}}.
+def read_published(path: PathLike) -> dict[str, Published]:
+  """Reads figures that others published, by the name of their system.
 
-  "source" is needed; the others may be absent. Raises InputError for a file of another form.
+  Only "source" is needed in the file. Raises InputError for a file of another form.
   """
   published = read_json(pathlib.Path(path))
   for name, one in published.items():

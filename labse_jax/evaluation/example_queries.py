@@ -1,14 +1,23 @@
 """Real sentences of a test through a model: similarities, and queries with what they find."""
 
 import collections
+from collections.abc import Mapping, Sequence
 import itertools
 import re
+import typing
 
 import numpy as np
 
+from labse_jax.base.types import Encode, PathLike
 from labse_jax.data.filters.writing_systems import letters
 from labse_jax.evaluation import tatoeba_files
-from labse_jax.evaluation.result_table import LOWER_IS_BETTER, main_metric, main_values, number
+from labse_jax.evaluation.result_table import (
+  LOWER_IS_BETTER,
+  Report,
+  main_metric,
+  main_values,
+  number,
+)
 from labse_jax.evaluation.text_vectors import distinct, vectors_by_text
 
 SHOWN = 12  # Sentences on a side of the heat map.
@@ -20,11 +29,31 @@ WIDELY_READ = ["fra", "fr", "spa", "es", "deu", "de", "rus", "ru", "cmn", "zho",
 WIDELY_READ += ["jpn", "ja", "hin", "hi", "kor", "ko", "ell", "el", "heb", "he", "tha", "th"]
 
 
-def show(data, accuracy, encode):
+class Query(typing.TypedDict):
+  """A query and its nearest candidates; the right one is `gold`, whose rank counts from 1."""
+
+  language: str
+  query: str
+  gold: str
+  gold_score: float
+  rank: int
+  candidates: int
+  found: list[tuple[str, float]]
+
+
+class Shown(typing.TypedDict):
+  """Pairs of one language with their similarities [B, B], and queries of several languages."""
+
+  language: str
+  pairs: list[tuple[str, str]]
+  similarity: np.ndarray
+  queries: list[Query]
+
+
+def show(data: PathLike, accuracy: Mapping[str, float], encode: Encode) -> Shown:
   """Encodes a few sentences of each of some languages in `data` with `encode`.
 
-  `accuracy` is {language: float} of those that were evaluated. Returns {"language", "pairs",
-  "similarity"} for the heat map and "queries", a list of dicts (see `_query`).
+  `accuracy` is {language: float} of those that were evaluated.
   """
   order = _languages(data, accuracy)
   pairs = {}
@@ -50,16 +79,20 @@ def show(data, accuracy, encode):
   return {"language": middle, "pairs": shown, "similarity": similarity_BB, "queries": queries}
 
 
-def _languages(data, accuracy):
+def _languages(data: PathLike, accuracy: Mapping[str, float]) -> list[str]:
   """The languages that were evaluated and are there, the best first; all that are if none was."""
   available = tatoeba_files.languages_in(data)
   evaluated = [language for language in accuracy if language in available]
   return sorted(evaluated, key=lambda language: (-accuracy[language], language)) or available
 
 
-def _needed(shown, asked, pairs):
+def _needed(
+  shown: list[tuple[str, str]],
+  asked: Mapping[str, list[tuple[str, str]]],
+  pairs: Mapping[str, tuple[list[str], list[str]]],
+) -> list[str]:
   """The texts to encode: what is shown or asked, then every English sentence of the languages."""
-  texts = []
+  texts: list[str] = []
   for some in (shown, *asked.values()):
     texts += [foreign for foreign, _ in some]
   for language in asked:
@@ -67,8 +100,9 @@ def _needed(shown, asked, pairs):
   return texts
 
 
-def _query(language, query, gold, candidates, vectors_of):
-  """A query's nearest English sentences, and the rank of the right one, counted from 1."""
+def _query(
+  language: str, query: str, gold: str, candidates: list[str], vectors_of: Encode
+) -> Query:
   score_C = vectors_of(candidates) @ vectors_of([query])[0]
   order_C = np.argsort(-score_C, kind="stable")
   found = [(candidates[place], float(score_C[place])) for place in order_C[:NEAREST]]
@@ -85,7 +119,7 @@ def _query(language, query, gold, candidates, vectors_of):
   }
 
 
-def several(order, scripts, count=LANGUAGES):
+def several(order: Sequence[str], scripts: Mapping[str, str], count: int = LANGUAGES) -> list[str]:
   """`count` of the languages in `order`, from as many scripts as there are.
 
   `scripts` is {language: script}. Of each script the widely read languages come first. The chosen
@@ -96,32 +130,32 @@ def several(order, scripts, count=LANGUAGES):
     groups[scripts[language]].append(language)
   # The script of the best known language comes first, then that with most languages.
   by_size = sorted(groups.values(), key=lambda group: (_known(group[0])[0], -len(group)))
-  chosen = []
+  chosen: list[str] = []
   # One language of each script in turn, until all scripts are used up.
   for turn in itertools.zip_longest(*by_size):
     chosen += [language for language in turn if language]
   return sorted(chosen[:count], key=order.index)
 
 
-def _known(language):
+def _known(language: str) -> tuple[int, str]:
   """A key that sorts widely read languages first."""
   code = re.split("[_-]", language)[0]
   place = WIDELY_READ.index(code) if code in WIDELY_READ else len(WIDELY_READ)
   return place, language
 
 
-def script(texts):
+def script(texts: Sequence[str]) -> str:
   """The script of most letters of the first hundred texts, as Unicode names it; "?" without any."""
-  counts = collections.Counter()
+  counts: collections.Counter[str] = collections.Counter()
   for text in texts[:100]:
     counts += letters(text)
   # Japanese is the kana beside its characters: without this it would count as Chinese.
-  if counts["HIRAGANA"] > counts.total() / 10:
-    return "HIRAGANA"
+  if counts["Hiragana"] > counts.total() / 10:
+    return "Hiragana"
   return counts.most_common(1)[0][0] if counts else "?"
 
 
-def pick(pairs, count):
+def pick(pairs: tuple[Sequence[str], Sequence[str]], count: int) -> list[tuple[str, str]]:
   """Up to `count` (foreign, English) pairs, evenly spaced over the file.
 
   They are easy to read where there are enough of these. `pairs` are two columns.
@@ -136,11 +170,11 @@ def pick(pairs, count):
   return [pool[place] for place in places]
 
 
-def _readable(foreign, english):
+def _readable(foreign: str, english: str) -> bool:
   return 20 <= len(english) <= 70 and foreign != english
 
 
-def accuracy(evaluation):
+def accuracy(evaluation: Report | None) -> dict[str, float]:
   """{language: main metric} of a suite's report, the higher the better; {} where there is none."""
   if not evaluation:
     return {}

@@ -1,19 +1,21 @@
-"""Logistic regression on fixed vectors, many at a time: what a linear probe finds in them."""
+"""Logistic regression on fixed vectors: what a linear probe finds in them."""
 
-import typing
+from collections.abc import Callable, Sequence
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 
 FOLDS = 10
 INNER = 3  # Parts of the other folds, on which the strength is chosen.
 STRENGTHS = (1.0, 10.0, 100.0, 1000.0, 10_000.0)  # Of L2, beside a sum over rows of unit variance.
 STEPS = 500
-TOLERANCE = 1e-4
+TOLERANCE = 3e-5  # Of a slope of the mean loss of a row.
+_Probe = tuple[jax.Array, jax.Array]  # Weights [D, C] and biases [C].
 
 
-def stratified_folds(label_N, key):
+def stratified_folds(label_N: np.ndarray, key: int) -> np.ndarray:
   """The fold of each row, from 0 to FOLDS - 1, with each label dealt out evenly, [N]."""
   shuffled_N = np.random.default_rng(key).permutation(len(label_N))
   order_N = shuffled_N[np.argsort(label_N[shuffled_N], kind="stable")]
@@ -22,7 +24,7 @@ def stratified_folds(label_N, key):
   return fold_N
 
 
-def cross_validated(x_ND, label_N, fold_N):
+def cross_validated(x_ND: np.ndarray, label_N: np.ndarray, fold_N: np.ndarray) -> np.ndarray:
   """The label of each row by a probe fitted without its fold, [N].
 
   The strength is chosen anew without each fold, on INNER parts of the others.
@@ -38,7 +40,9 @@ def cross_validated(x_ND, label_N, fold_N):
   return predicted_N
 
 
-def held_out(x_ND, label_N, part_N, fold_N=None):
+def held_out(
+  x_ND: np.ndarray, label_N: np.ndarray, part_N: np.ndarray, fold_N: np.ndarray | None = None
+) -> np.ndarray:
   """The labels of the rows of part "test" by a probe fitted on "train".
 
   The strength is chosen on "dev", or by the folds of "train" where `fold_N` is given.
@@ -48,7 +52,7 @@ def held_out(x_ND, label_N, part_N, fold_N=None):
   if fold_N is None:
     # Part 0 scores the strengths and part 1 fits them; -1 is neither.
     inner_N = np.select([train_N, part_N == "dev"], [1, 0], -1)
-    scored_parts = [0]
+    scored_parts: Sequence[int] = [0]
   else:
     inner_N = np.where(train_N, fold_N, -1)
     scored_parts = range(FOLDS)
@@ -57,14 +61,16 @@ def held_out(x_ND, label_N, part_N, fold_N=None):
   return found_N[part_N == "test"]
 
 
-def _best_strength(x_ND, label_N, part_N, scored_parts):
+def _best_strength(
+  x_ND: np.ndarray, label_N: np.ndarray, part_N: np.ndarray, scored_parts: Sequence[int]
+) -> float:
   """The strength with which most rows of `scored_parts` get their right label.
 
   Each part is labelled by a probe fitted on all other parts from 0 on.
   """
   scored_FN = part_N == np.array(scored_parts)[:, None]
   fitted_FN = (part_N >= 0) & ~scored_FN
-  # All strengths of all parts at once: S probes beside each other for each of F parts.
+  # All in one call, which is compiled once: S probes for each of F parts.
   strength_M = np.tile(STRENGTHS, len(fitted_FN))
   found_MN = predictions(x_ND, label_N, fitted_FN.repeat(len(STRENGTHS), 0), strength_M)
   right_FSN = (label_N == found_MN).reshape(len(fitted_FN), len(STRENGTHS), -1)
@@ -73,11 +79,11 @@ def _best_strength(x_ND, label_N, part_N, scored_parts):
   return STRENGTHS[len(STRENGTHS) - 1 - count_S[::-1].argmax()]
 
 
-def principal_axes(x_ND):
+def principal_axes(x_ND: np.ndarray) -> np.ndarray:
   """The rows centred, turned to their principal axes and scaled to a mean variance of one.
 
   This changes nothing that a probe can find, but what a strength means. The turn makes fitting
-  fast, as each axis can have a step of its own. Labels play no part.
+  fast, as each axis gets a scale of its own. Labels play no part.
   """
   x_ND = np.asarray(x_ND, np.float64) - np.mean(x_ND, 0, dtype=np.float64)
   _, axes_DD = np.linalg.eigh(x_ND.T @ x_ND)
@@ -85,76 +91,68 @@ def principal_axes(x_ND):
   return (x_ND / max(np.sqrt((x_ND**2).mean()), 1e-12)).astype(np.float32)
 
 
-def predictions(x_ND, label_N, fitted_MN, strength_M):
+def predictions(
+  x_ND: np.ndarray, label_N: np.ndarray, fitted_MN: np.ndarray, strength_M: np.ndarray
+) -> np.ndarray:
   """The labels of all rows by M probes, each fitted on the rows that fitted_MN marks, [M, N]."""
   target_NC = np.eye(label_N.max() + 1, dtype=np.float32)[label_N]
-  weights_DMC, bias_MC = fit(x_ND, target_NC, fitted_MN, strength_M)
-  logits_NMC = np.einsum("nd,dmc->nmc", x_ND, weights_DMC, optimize=True) + bias_MC
-  return logits_NMC.argmax(2).T
+  weights_MDC, bias_MC = fit(x_ND, target_NC, fitted_MN, strength_M)
+  logits_MNC = x_ND @ weights_MDC + bias_MC[:, None]
+  return logits_MNC.argmax(2)
 
 
-def fit(x_ND, target_NC, fitted_MN, strength_M):
+def fit(
+  x_ND: np.ndarray, target_NC: np.ndarray, fitted_MN: np.ndarray, strength_M: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
   """Fits M softmax regressions with the penalty strength / 2 |weights|^2.
 
-  Returns (weights [D, M, C], biases [M, C]).
-
-  The curvature of a row is at most half the identity (Boehning 1992), which bounds a step of each
-  principal axis. Nesterov's momentum starts anew where it points uphill (O'Donoghue and Candes
-  2015).
+  Returns (weights [M, D, C], biases [M, C]).
   """
-  # The bias is the weight of a last column of ones, and carries no penalty.
-  x_ND = np.concatenate([x_ND, np.ones_like(x_ND[:, :1])], 1)
-  penalty_DM1 = np.ones((x_ND.shape[1], 1, 1), np.float32) * np.float32(strength_M)[:, None]
-  penalty_DM1[-1] = 0
-  bound_DM1 = (x_ND**2).sum(0)[:, None, None] / 2 + penalty_DM1 + 1e-6
-  weights_DMC = _descend(x_ND, target_NC, np.float32(fitted_MN.T), penalty_DM1, bound_DM1)
-  return np.array(weights_DMC[:-1]), np.array(weights_DMC[-1])
-
-
-class _State(typing.NamedTuple):
-  """A step of Nesterov's method: where it is, where it looks, and how long momentum has grown."""
-
-  weights_DMC: jax.Array
-  ahead_DMC: jax.Array
-  age_M: jax.Array
-  count: jax.Array
-  largest_move: jax.Array
+  weights_MDC, bias_MC = _fit(x_ND, target_NC, fitted_MN.astype(np.float32), strength_M)
+  return np.array(weights_MDC), np.array(bias_MC)
 
 
 @jax.jit
-def _descend(x_ND, target_NC, fitted_NM, penalty_DM1, bound_DM1):
-  """The weights of M regressions, [D, M, C], after STEPS or once no weight moves by TOLERANCE."""
+def _fit(
+  x_ND: jax.Array, target_NC: jax.Array, fitted_MN: jax.Array, strength_M: jax.Array
+) -> _Probe:
+  def one(rows_and_strength: tuple[jax.Array, jax.Array]) -> _Probe:
+    fitted_N, strength = rows_and_strength
+    # By the root of about its curvature, each axis becomes as steep as any other.
+    scale_D1 = jnp.sqrt((x_ND**2).mean(0) / 4 + strength / fitted_N.sum())[:, None]
 
-  def gradient(weights_DMC):
-    share_NMC = jax.nn.softmax(jnp.einsum("nd,dmc->nmc", x_ND, weights_DMC))
-    excess_NMC = (share_NMC - target_NC[:, None]) * fitted_NM[..., None]
-    return jnp.einsum("nd,nmc->dmc", x_ND, excess_NMC) + penalty_DM1 * weights_DMC
+    def loss(probe: _Probe) -> jax.Array:
+      scaled_DC, bias_C = probe
+      weights_DC = scaled_DC / scale_D1
+      loss_N = optax.softmax_cross_entropy(x_ND @ weights_DC + bias_C, target_NC)
+      penalty = strength / 2 * (weights_DC**2).sum()
+      return (fitted_N @ loss_N + penalty) / fitted_N.sum()
 
-  def step(state):
-    gradient_DMC = gradient(state.ahead_DMC)
-    new_DMC = state.ahead_DMC - gradient_DMC / bound_DM1
-    move_DMC = new_DMC - state.weights_DMC
-    # A probe that would climb loses its momentum; the others keep theirs.
-    uphill_M = (gradient_DMC * move_DMC).sum((0, 2)) > 0
-    next_M = (1 + jnp.sqrt(1 + 4 * state.age_M**2)) / 2
-    momentum_M = jnp.where(uphill_M, 0, (state.age_M - 1) / next_M)
-    return _State(
-      weights_DMC=new_DMC,
-      ahead_DMC=new_DMC + momentum_M[:, None] * move_DMC,
-      age_M=jnp.where(uphill_M, 1, next_M),
-      count=state.count + 1,
-      largest_move=abs(move_DMC).max(),
-    )
+    width, classes = x_ND.shape[1], target_NC.shape[1]
+    scaled_DC, bias_C = _lowest(loss, (jnp.zeros((width, classes)), jnp.zeros(classes)))
+    return scaled_DC / scale_D1, bias_C
 
-  def unfinished(state):
-    return (state.count < STEPS) & (state.largest_move > TOLERANCE)
+  # One after another: side by side, each step would take as long as the longest line search.
+  return jax.lax.map(one, (fitted_MN, strength_M))
 
-  shape = (*penalty_DM1.shape[:2], target_NC.shape[1])
-  start = _State(
-    weights_DMC=jnp.zeros(shape),
-    ahead_DMC=jnp.zeros(shape),
-    age_M=jnp.ones(shape[1]),
-    count=0,
-    largest_move=jnp.inf,
-  )
-  return jax.lax.while_loop(unfinished, step, start).weights_DMC
+
+def _lowest(loss: Callable[[_Probe], jax.Array], start: _Probe) -> _Probe:
+  """Where a loss is lowest, by L-BFGS: after STEPS, or once no slope is above TOLERANCE."""
+  solver = optax.lbfgs()
+  value_and_slope = optax.value_and_grad_from_state(loss)
+
+  def step(carry):
+    probe, state = carry
+    value, slope = value_and_slope(probe, state=state)
+    change, state = solver.update(slope, state, probe, value=value, grad=slope, value_fn=loss)
+    return optax.apply_updates(probe, change), state
+
+  def unfinished(carry):
+    _, state = carry
+    steps = optax.tree.get(state, "count")
+    steepest = optax.tree.norm(optax.tree.get(state, "grad"), ord=np.inf)
+    # Before the first step no slope is known.
+    return (steps == 0) | ((steps < STEPS) & (steepest > TOLERANCE))
+
+  probe, _ = jax.lax.while_loop(unfinished, step, (start, solver.init(start)))
+  return probe

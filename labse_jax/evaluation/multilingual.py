@@ -1,9 +1,12 @@
 """What a model's vectors show beside its accuracy: sentences in many languages, and hubs."""
 
 import collections
+from collections.abc import Iterable, Mapping, Sequence
+import typing
 
 import numpy as np
 
+from labse_jax.evaluation.evaluator import Pairs
 from labse_jax.evaluation.example_queries import script, several
 from labse_jax.evaluation.text_vectors import distinct
 
@@ -16,11 +19,51 @@ POOL = 5_000  # Sentences of a language among which hubs are sought.
 SCORES_AT_ONCE = 1 << 24  # 64 MiB of float32.
 
 
-def look(pairs, vectors):
+class Heat(typing.TypedDict):
+  """A sentence, "original", and its translations, with their similarities [N, N]."""
+
+  languages: list[str]
+  texts: list[str]
+  similarity: np.ndarray
+
+
+class Projection(typing.TypedDict):
+  """N texts on a plane.
+
+  `sentence` is the place of each text's sentence in `sentences`, `points` is [N, 2], and `share`
+  the two axes' shares of the variance.
+  """
+
+  sentences: list[str]
+  sentence: list[int]
+  language: list[str]
+  points: np.ndarray
+  share: np.ndarray
+
+
+class Hubs(typing.TypedDict):
+  """Skewness of the k-occurrence of both sides, and the pivot's sentence that is found most."""
+
+  forward: float
+  backward: float
+  hub: str
+  found: int
+  queries: int
+
+
+class Look(typing.TypedDict, total=False):
+  """What a page shows of one model: scripts and hubs are by language."""
+
+  scripts: dict[str, str]
+  heat: Heat
+  projection: Projection
+  hubs: dict[str, Hubs]
+
+
+def look(pairs: Pairs, vectors: Mapping[str, np.ndarray]) -> Look:
   """What a page shows of one model, from `pairs()` of an evaluator and {text: unit vector}.
 
-  "scripts" {language: script}, "heat" (see `heat`), "projection" (see `projection`) and "hubs"
-  {language: (see `hubs`)}; {} where there are no pairs. The sentences are the same for every model.
+  It is {} where there are no pairs. The sentences are the same for every model.
   """
   if not pairs:
     return {}
@@ -34,14 +77,14 @@ def look(pairs, vectors):
   }
 
 
-def shared_sentences(pairs):
+def shared_sentences(pairs: Pairs) -> list[tuple[str, dict[str, str]]]:
   """[(sentence, {language: translation})], those in most languages and easy to read first."""
-  found = collections.defaultdict(dict)
+  found: dict[str, dict[str, str]] = collections.defaultdict(dict)
   for language, (texts, pivot_texts) in pairs.items():
     for text, pivot in zip(texts, pivot_texts, strict=True):
       found[pivot].setdefault(language, text)
 
-  def order(item):
+  def order(item: tuple[str, dict[str, str]]) -> tuple[bool, int, str]:
     sentence, translated = item
     hard = not 20 <= len(sentence) <= 70
     return hard, -len(translated), sentence
@@ -49,22 +92,28 @@ def shared_sentences(pairs):
   return sorted(found.items(), key=order)
 
 
-def heat(sentence, translated, scripts, vectors):
-  """{"languages", "texts", "similarity"} of a sentence, "original" first, and its translations."""
+def heat(
+  sentence: str,
+  translated: Mapping[str, str],
+  scripts: Mapping[str, str],
+  vectors: Mapping[str, np.ndarray],
+) -> Heat:
+  """The similarities of a sentence, which comes first, and its translations."""
   languages = several(list(translated), scripts, HEAT_LANGUAGES)
   texts = _with_translations(sentence, translated, languages)
   x_BD = _vectors_of(texts, vectors)
   return {"languages": [ORIGINAL, *languages], "texts": texts, "similarity": x_BD @ x_BD.T}
 
 
-def projection(shared, scripts, vectors):
-  """{"sentences", "sentence", "language", "points" [N, 2], "share" [2]} of N texts.
-
-  "sentence" is the place of each text's sentence in "sentences".
-  """
-  texts = []
-  sentences = []
-  languages = []
+def projection(
+  shared: Sequence[tuple[str, Mapping[str, str]]],
+  scripts: Mapping[str, str],
+  vectors: Mapping[str, np.ndarray],
+) -> Projection:
+  """The sentences and their translations on the plane of their largest variance."""
+  texts: list[str] = []
+  sentences: list[int] = []
+  languages: list[str] = []
   for place, (sentence, translated) in enumerate(shared):
     chosen = several(list(translated), scripts, PROJECTED_LANGUAGES)
     texts += _with_translations(sentence, translated, chosen)
@@ -80,15 +129,17 @@ def projection(shared, scripts, vectors):
   }
 
 
-def _with_translations(sentence, translated, languages):
+def _with_translations(
+  sentence: str, translated: Mapping[str, str], languages: Iterable[str]
+) -> list[str]:
   return [sentence, *(translated[language] for language in languages)]
 
 
-def _vectors_of(texts, vectors):
+def _vectors_of(texts: Iterable[str], vectors: Mapping[str, np.ndarray]) -> np.ndarray:
   return np.stack([vectors[text] for text in texts])
 
 
-def principal_plane(x_ND):
+def principal_plane(x_ND: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
   """Points on the two axes of largest variance, [N, 2], and their shares of it, [2]."""
   centred_ND = np.asarray(x_ND, np.float64) - x_ND.mean(axis=0)
   u_NR, length_R, _ = np.linalg.svd(centred_ND, full_matrices=False)
@@ -97,8 +148,10 @@ def principal_plane(x_ND):
   return (u_NR * length_R)[:, :2], share_R[:2]
 
 
-def hubs(texts, pivot_texts, vectors):
-  """Skewness of the k-occurrence of both sides, and the pivot's sentence that is found most."""
+def hubs(
+  texts: Iterable[str], pivot_texts: Iterable[str], vectors: Mapping[str, np.ndarray]
+) -> Hubs:
+  """The Hubs among the first POOL distinct texts of each side."""
   candidates = distinct([pivot_texts])[:POOL]
   x_BD = _vectors_of(distinct([texts])[:POOL], vectors)
   y_CD = _vectors_of(candidates, vectors)
@@ -107,13 +160,13 @@ def hubs(texts, pivot_texts, vectors):
   return {
     "forward": skewness(forward_C),
     "backward": skewness(backward_B),
-    "hub": candidates[int(forward_C.argmax())],
+    "hub": candidates[int(np.argmax(forward_C))],
     "found": int(forward_C.max()),
     "queries": len(x_BD),
   }
 
 
-def k_occurrence(query_BD, candidate_CD, k):
+def k_occurrence(query_BD: np.ndarray, candidate_CD: np.ndarray, k: int) -> np.ndarray:
   """How many queries have each candidate among their k nearest by inner product, [C]."""
   k = min(k, len(candidate_CD))
   step = max(1, SCORES_AT_ONCE // len(candidate_CD))
@@ -125,7 +178,7 @@ def k_occurrence(query_BD, candidate_CD, k):
   return counts_C
 
 
-def skewness(count_C):
+def skewness(count_C: np.ndarray) -> float:
   """The third standardised moment: 0 where all are the same, large where few hubs hold most."""
   from_mean_C = count_C - count_C.mean()
   spread = from_mean_C.std()

@@ -1,5 +1,6 @@
 """English sentences that look like another and mean something else, by rules."""
 
+from collections.abc import Callable, Sequence
 import random
 import re
 
@@ -20,13 +21,13 @@ NEGATION = re.compile(r"\b(?P<full>ca|wo)n['\u2019]t\b|n['\u2019]t\b|\bcan(?P<jo
 FULL = {"ca": "can", "wo": "will"}
 
 
-def perturbed(sentences, seed=0):
+def perturbed(sentences: Sequence[str], seed: int = 0) -> list[tuple[int, str, str]]:
   """[(row, kind, sentence)] of perturbations of each sentence, none of which is a sentence itself.
 
   "number" changes a number, "name" puts a capitalised name of another sentence in place of one,
   "negation" removes a "not" or adds one, "order" exchanges neighbouring words or clauses.
   """
-  all_names = set()
+  all_names: set[str] = set()
   for sentence in sentences:
     all_names.update(NAME.findall(sentence))
   names = sorted(all_names)  # A set has no order, and a draw must be the same again.
@@ -44,7 +45,7 @@ def perturbed(sentences, seed=0):
   return found
 
 
-def change_number(sentence, rng, _):
+def change_number(sentence: str, rng: random.Random, _: Sequence[str]) -> str | None:
   """The sentence with another number of as many digits, or another number word; or None."""
   match = _one(NUMBER, sentence, rng)
   if match is None:
@@ -59,7 +60,7 @@ def change_number(sentence, rng, _):
   return _replaced(match, str(new))
 
 
-def change_name(sentence, rng, names):
+def change_name(sentence: str, rng: random.Random, names: Sequence[str]) -> str | None:
   """The sentence with one of its names replaced by one of `names` that it lacks; or None."""
   match = _one(NAME, sentence, rng)
   if match is None:
@@ -68,7 +69,7 @@ def change_name(sentence, rng, names):
   return _replaced(match, rng.choice(others)) if others else None
 
 
-def change_negation(sentence, rng, _):
+def change_negation(sentence: str, rng: random.Random, _: Sequence[str]) -> str | None:
   """The sentence without one of its negations, or with one after an auxiliary verb; or None."""
   match = _one(NEGATION, sentence, rng)
   if match:
@@ -77,14 +78,14 @@ def change_negation(sentence, rng, _):
   return match and _replaced(match, f"{match[0]} not")
 
 
-def _affirmed(match):
+def _affirmed(match: re.Match[str]) -> str:
   """What stays of a negation: "can" of "can't" and "cannot", "will" of "won't", else nothing."""
   if match["join"]:
     return "can"
   return FULL.get(match["full"], "")
 
 
-def change_order(sentence, rng, _):
+def change_order(sentence: str, rng: random.Random, _: Sequence[str]) -> str | None:
   """The sentence with two neighbouring clauses, or else words, exchanged; or None."""
   body = sentence.rstrip(".!?")
   end = sentence[len(body) :]
@@ -97,24 +98,24 @@ def change_order(sentence, rng, _):
   return " ".join(_exchanged(words, rng)) + end
 
 
-def _exchanged(parts, rng):
+def _exchanged(parts: Sequence[str], rng: random.Random) -> list[str]:
   """The parts with two neighbours exchanged."""
   place = rng.randrange(len(parts) - 1)
   return [*parts[:place], parts[place + 1], parts[place], *parts[place + 2 :]]
 
 
-def _one(pattern, sentence, rng):
+def _one(pattern: re.Pattern[str], sentence: str, rng: random.Random) -> re.Match[str] | None:
   """One of the pattern's matches in a sentence; or None."""
   matches = list(pattern.finditer(sentence))
   return rng.choice(matches) if matches else None
 
 
-def _replaced(match, new):
+def _replaced(match: re.Match[str], new: str) -> str:
   """The sentence of a match, with something new in its place."""
   return match.string[: match.start()] + new + match.string[match.end() :]
 
 
-KINDS = {
+KINDS: dict[str, Callable[[str, random.Random, Sequence[str]], str | None]] = {
   "number": change_number,
   "name": change_name,
   "negation": change_negation,

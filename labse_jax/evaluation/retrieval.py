@@ -1,15 +1,21 @@
 """Translation retrieval: who is nearest to whom, and how often that is right."""
 
+from collections.abc import Mapping, Sequence
 import zlib
 
 import numpy as np
 
+from labse_jax.base.types import Encode
+from labse_jax.evaluation.evaluator import Pairs
 from labse_jax.evaluation.resampling import RESAMPLES, SEED, both_directions, mean_of
+from labse_jax.evaluation.result_table import Metrics
 
 SCORES_AT_ONCE = 1 << 24  # 64 MiB of float32.
 
 
-def retrieve(pairs, vectors_of):
+def retrieve(
+  pairs: Pairs, vectors_of: Encode
+) -> tuple[dict[str, Metrics], dict[str, np.ndarray], dict[str, np.ndarray]]:
   """Returns ({language: metrics}, {language: draws}, {language: scores of its pairs, [B]}).
 
   `vectors_of` gives the unit vectors [N, D] of N texts.
@@ -31,24 +37,25 @@ def retrieve(pairs, vectors_of):
   return results, draws, outcomes
 
 
-def average(results, draws):
+def average(results: Mapping[str, Metrics], draws: Mapping[str, np.ndarray]) -> Metrics:
   """The mean over the languages of `results`. Each counts the same and is drawn apart."""
-  mean_R = sum(draws[language] for language in results) / len(results)
+  total_R = sum((draws[language] for language in results), np.zeros(RESAMPLES))
+  mean_R = total_R / len(results)
   forward = mean_of(results, "forward")
   backward = mean_of(results, "backward")
   return both_directions("accuracy", forward, backward, mean_R) | {"languages": len(results)}
 
 
-def hits(query_BD, candidate_CD, text_C):
+def hits(query_BD: np.ndarray, candidate_CD: np.ndarray, text_C: Sequence[str]) -> np.ndarray:
   """Whether the nearest candidate of query B has the same text as candidate B, [B]."""
   nearest_B = nearest(query_BD, candidate_CD)
   return np.array([text_C[near] == text_C[gold] for gold, near in enumerate(nearest_B)], bool)
 
 
-def nearest(query_BD, candidate_CD):
+def nearest(query_BD: np.ndarray, candidate_CD: np.ndarray) -> np.ndarray:
   """The row of each query's most similar candidate, [B]; of equal candidates the first."""
   # A matrix product may round equal columns differently, so argmax alone would not give the first.
-  first_of = {}
+  first_of: dict[bytes, int] = {}
   first_C = np.array([first_of.setdefault(y.tobytes(), row) for row, y in enumerate(candidate_CD)])
   step = max(1, SCORES_AT_ONCE // len(candidate_CD))
   found = []
@@ -58,7 +65,7 @@ def nearest(query_BD, candidate_CD):
   return first_C[np.concatenate(found)]
 
 
-def bootstrap(forward_B, backward_B, *, key):
+def bootstrap(forward_B: np.ndarray, backward_B: np.ndarray, *, key: int) -> np.ndarray:
   """Accuracies of RESAMPLES resamplings of the pairs, [RESAMPLES].
 
   A pair scores 0, 1/2 or 1, so that drawing B pairs with replacement is one multinomial draw.

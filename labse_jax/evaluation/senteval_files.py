@@ -1,5 +1,6 @@
 """The files of SentEval's classification tasks (Conneau and Kiela 2018)."""
 
+from collections.abc import Callable, Iterator
 import pathlib
 import typing
 
@@ -7,6 +8,7 @@ import numpy as np
 
 from labse_jax.base.errors import InputError
 from labse_jax.base.files import read_lines
+from labse_jax.base.types import PathLike
 
 TASKS = ("MR", "CR", "SUBJ", "MPQA", "SST2", "TREC", "MRPC")
 OPINIONS = {  # A file a label, 0 first; without a test of their own.
@@ -35,12 +37,12 @@ class Task(typing.NamedTuple):
   A part is "train", "dev" or "test", or "" where a task has no parts.
   """
 
-  columns: tuple
+  columns: tuple[list[str], ...]
   label_N: np.ndarray
   part_N: np.ndarray
 
 
-def tasks_in(data):
+def tasks_in(data: PathLike) -> list[str]:
   """The tasks whose files lie in a folder."""
   wanted = []
   found = []
@@ -54,12 +56,12 @@ def tasks_in(data):
   return found
 
 
-def _first_file(name):
+def _first_file(name: str) -> str:
   """The file that tells that a task is there."""
   return OPINIONS[name][0] if name in OPINIONS else PARTS[name]["train"]
 
 
-def read_task(data, name):
+def read_task(data: PathLike, name: str) -> Task:
   """The Task of a name; raises InputError for a line that does not fit."""
   data = pathlib.Path(data)
   rows = list(_opinions(data, name) if name in OPINIONS else _examples(data, name))
@@ -70,21 +72,21 @@ def read_task(data, name):
   return Task(tuple(map(list, columns)), label_N, np.array(parts))
 
 
-def _opinions(data, name):
+def _opinions(data: pathlib.Path, name: str) -> Iterator[tuple[str, ...]]:
   """Yields (label, part, text) of a task with a file a label."""
   for label, file in enumerate(OPINIONS[name]):
     for _, line in _lines(data / file):
       yield str(label), "", line
 
 
-def _examples(data, name):
+def _examples(data: pathlib.Path, name: str) -> Iterator[tuple[str, ...]]:
   """Yields (label, part, text, ...) of a task with a file a part."""
   for part, file in PARTS[name].items():
     for label, *texts in READERS[name](data / file):
       yield label, part, *texts
 
 
-def _lines(path):
+def _lines(path: pathlib.Path) -> list[tuple[int, str]]:
   """Returns [(number, line)] of the lines with text; some files are Latin-1, not UTF-8."""
   lines = list(read_lines(path, latin=True))
   found = [(number, line) for number, line in lines if line.strip()]
@@ -93,7 +95,7 @@ def _lines(path):
   return found
 
 
-def _labelled_last(path):
+def _labelled_last(path: pathlib.Path) -> Iterator[tuple[str, ...]]:
   """SST's: sentence, tab, 0 or 1."""
   for number, line in _lines(path):
     text, tab, label = line.rpartition("\t")
@@ -102,7 +104,7 @@ def _labelled_last(path):
     yield label, text
 
 
-def _labelled_first(path):
+def _labelled_first(path: pathlib.Path) -> Iterator[tuple[str, ...]]:
   """TREC's: KIND:kind, space, question; the six large kinds are the labels."""
   for number, line in _lines(path):
     label, colon, rest = line.partition(":")
@@ -112,7 +114,7 @@ def _labelled_first(path):
     yield label, text
 
 
-def _paraphrases(path):
+def _paraphrases(path: pathlib.Path) -> Iterator[tuple[str, ...]]:
   """MRPC's: a header, then 0 or 1, two ids and two sentences."""
   for number, line in _lines(path)[1:]:
     cells = line.split("\t")
@@ -121,4 +123,8 @@ def _paraphrases(path):
     yield cells[0], cells[3], cells[4]
 
 
-READERS = {"SST2": _labelled_last, "TREC": _labelled_first, "MRPC": _paraphrases}
+READERS: dict[str, Callable[[pathlib.Path], Iterator[tuple[str, ...]]]] = {
+  "SST2": _labelled_last,
+  "TREC": _labelled_first,
+  "MRPC": _paraphrases,
+}

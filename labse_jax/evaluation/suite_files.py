@@ -1,14 +1,21 @@
 """What evaluators share: finding their files, choosing languages, reading aligned lines."""
 
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence, Sized
 import pathlib
 import re
+import typing
 
 from labse_jax.base.errors import InputError, listed
 from labse_jax.base.files import read_lines, without_compression
+from labse_jax.base.types import PathLike
 from labse_jax.data.language_names import language_in
 
+T = typing.TypeVar("T")  # What a suite holds of a language.
 
-def files_in(folder, suffixes, prefix=""):
+
+def files_in(
+  folder: PathLike, suffixes: Collection[str], prefix: str = ""
+) -> dict[str, pathlib.Path]:
   """{name: path} of the files with one of `suffixes` in a folder, compressed or not, sorted.
 
   A name does not hold what the pattern `prefix` matches at its beginning.
@@ -16,7 +23,7 @@ def files_in(folder, suffixes, prefix=""):
   folder = pathlib.Path(folder)
   if not folder.is_dir():
     raise InputError(f"{folder}: no such folder; it should hold files {_named(suffixes)}.")
-  found = {}
+  found: dict[str, pathlib.Path] = {}
   for path in sorted(folder.iterdir()):
     name, suffix = split_name(path)
     if suffix not in suffixes or name.startswith("."):
@@ -30,20 +37,25 @@ def files_in(folder, suffixes, prefix=""):
   return dict(sorted(found.items()))
 
 
-def split_name(path):
+def split_name(path: PathLike) -> tuple[str, str]:
   """Returns (stem, suffix) of a file's name, without the suffix of a compression."""
-  path = without_compression(path)
-  return path.stem, path.suffix
+  plain = without_compression(path)
+  return plain.stem, plain.suffix
 
 
-def _named(suffixes):
+def _named(suffixes: Iterable[str]) -> str:
   return " or ".join(f"NAME{suffix}" for suffix in suffixes)
 
 
-def choose(languages, available, data, groups=None):
+def choose(
+  languages: str | Iterable[str] | None,
+  available: list[str],
+  data: PathLike,
+  groups: Mapping[str, Sequence[str]] | None = None,
+) -> list[str]:
   """The languages asked for, in the order asked; a name of `groups` stands for its languages.
 
-  `languages` is a list, or text with commas; None is all. Raises InputError for a language that
+  Text has commas between the languages; None is all. Raises InputError for a language that
   is not available, and where none is asked for.
   """
   if languages is None:
@@ -51,7 +63,7 @@ def choose(languages, available, data, groups=None):
   groups = groups or {}
   # The command line gives a list, a config may give text.
   names = languages.split(",") if isinstance(languages, str) else languages
-  chosen = {}
+  chosen: dict[str, None] = {}
   for name in names:
     name = str(name).strip()
     for code in groups.get(name, [name]):
@@ -61,7 +73,7 @@ def choose(languages, available, data, groups=None):
   return list(chosen)
 
 
-def read_aligned(path, other_path):
+def read_aligned(path: PathLike, other_path: PathLike) -> tuple[list[str], list[str]]:
   """The lines of two files, of which line N of one belongs to line N of the other."""
   lines = _lines(path)
   other_lines = _lines(other_path)
@@ -75,16 +87,18 @@ def read_aligned(path, other_path):
   return lines, other_lines
 
 
-def _lines(path):
+def _lines(path: PathLike) -> list[str]:
   return [line for _, line in read_lines(path)]
 
 
-def _length(columns):
+def pair_count(columns: Sequence[Sized]) -> int:
   """The number of pairs in a tuple of columns."""
   return len(columns[0])
 
 
-def large_enough(pairs, minimum, data, *, count=_length):
+def large_enough(
+  pairs: Mapping[str, T], minimum: int, data: PathLike, *, count: Callable[[T], int]
+) -> tuple[dict[str, T], dict[str, int]]:
   """Parts {language: pairs} into those with at least `minimum` pairs, and the sizes of the others.
 
   `count` gives the number of pairs. Raises InputError where no language has as many.

@@ -4,10 +4,11 @@ import pathlib
 import re
 
 from labse_jax.base.errors import InputError
+from labse_jax.base.types import PathLike
 from labse_jax.evaluation.suite_files import read_aligned
 
 
-def languages_in(data):
+def languages_in(data: PathLike) -> list[str]:
   """The languages with a file in a folder of LASER's layout, sorted."""
   data = pathlib.Path(data)
   if not data.is_dir():
@@ -23,7 +24,7 @@ def languages_in(data):
   return sorted(found)
 
 
-def read_pairs(data, language):
+def read_pairs(data: PathLike, language: str) -> tuple[list[str], list[str]]:
   """The aligned (foreign, English) sentences of a language."""
   stem = pathlib.Path(data) / f"tatoeba.{language}-eng"
   return read_aligned(f"{stem}.{language}", f"{stem}.eng")

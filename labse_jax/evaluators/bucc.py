@@ -1,5 +1,6 @@
 """Mining of translations from two texts: the BUCC shared task (Zweigenbaum et al. 2017)."""
 
+from collections.abc import Iterable, Mapping
 import dataclasses
 import pathlib
 import zlib
@@ -7,11 +8,13 @@ import zlib
 import numpy as np
 
 from labse_jax.base.errors import InputError, known
-from labse_jax.evaluation.bucc_files import languages_in, read_task
+from labse_jax.base.types import Encode, PathLike
+from labse_jax.evaluation.bucc_files import Task, languages_in, read_task
 from labse_jax.evaluation.comparison import Counts
-from labse_jax.evaluation.evaluator import Result
-from labse_jax.evaluation.resampling import f1, interval, mean_of, resampled_totals
-from labse_jax.evaluation.suite_files import choose, large_enough
+from labse_jax.evaluation.evaluator import Pairs, Result
+from labse_jax.evaluation.resampling import RESAMPLES, f1, interval, mean_of, resampled_totals
+from labse_jax.evaluation.result_table import Metrics
+from labse_jax.evaluation.suite_files import choose, large_enough, pair_count
 from labse_jax.evaluation.text_vectors import distinct, vectors_by_text
 from labse_jax.neighbours.exact import top_k_both
 from labse_jax.neighbours.margin import MARGINS, RETRIEVALS, neighbour_scores, retrieved
@@ -33,13 +36,22 @@ class Evaluator:
   data that is missing or wrong.
   """
 
-  def __init__(self, *, data, languages=None, minimum=0, margin="ratio", k=4, retrieval="max"):
+  def __init__(
+    self,
+    *,
+    data: PathLike,
+    languages: str | Iterable[str] | None = None,
+    minimum: int = 0,
+    margin: str = "ratio",
+    k: int = 4,
+    retrieval: str = "max",
+  ) -> None:
     self.margin = known("margin", margin, MARGINS)
     self.k = k
     self.retrieval = known("retrieval", retrieval, RETRIEVALS)
     chosen = choose(languages, languages_in(data), data)
     training = {language: read_task(data, language, "training") for language in chosen}
-    self.training, self.skipped = large_enough(training, minimum, data)
+    self.training, self.skipped = large_enough(training, minimum, data, count=pair_count)
     self.test = {}
     for language in self.training:
       if (pathlib.Path(data) / f"{language}-en.test.gold").exists():
@@ -48,21 +60,21 @@ class Evaluator:
       for language, task in tasks.items():
         _check(task, k, f"{data}: {language}-en.{part}", halved=language not in self.test)
 
-  def texts(self):
+  def texts(self) -> list[str]:
     """The distinct sentences of each language's training set and test."""
-    columns = []
+    columns: list[list[str]] = []
     for language, task in self.training.items():
       columns += [task.foreign, task.english]
       if language in self.test:
         columns += [self.test[language].foreign, self.test[language].english]
     return distinct(columns)
 
-  def pairs(self):
+  def pairs(self) -> Pairs:
     """Empty: the texts are not aligned."""
     return {}
 
-  def run(self, encode):
-    """Evaluates `encode(list[str]) -> float32 [N, D]`, whose rows are unit vectors.
+  def run(self, encode: Encode) -> Result:
+    """Evaluates a model, whose `encode` gives unit vectors, float32 [N, D].
 
     Sentences are told apart by their text. Beside the F1 of `retrieval` stand those of all,
     each with its own threshold. The average is over languages, each counting the same.
@@ -70,7 +82,7 @@ class Evaluator:
     results = {}
     counts_of = {}
     scored_on = {}
-    mean_R = 0
+    mean_R = np.zeros(RESAMPLES)
     for language in self.training:
       scored = self._score(language, encode)
       # One retrieval is the suite's metric; it alone is resampled.
@@ -89,7 +101,7 @@ class Evaluator:
     }
     return Result(report, Counts(counts_of))
 
-  def _score(self, language, encode):
+  def _score(self, language: str, encode: Encode) -> "dict[str, Scored]":
     """{retrieval: Scored} of a language."""
     task = self.training[language]
     mined = self._mine(task, encode)
@@ -105,7 +117,7 @@ class Evaluator:
       scored[name] = Scored(counts(test_pairs, test, threshold), threshold)
     return scored
 
-  def _mine(self, task, encode):
+  def _mine(self, task: Task, encode: Encode) -> "dict[str, Mined]":
     """{retrieval: Mined} of a task's texts."""
     vectors_of = vectors_by_text(distinct([task.foreign, task.english]), encode)
     near = top_k_both(vectors_of(task.foreign), vectors_of(task.english), self.k)
@@ -134,12 +146,12 @@ class Scored:
   threshold: float
 
 
-def _metrics(chosen, draws_R, scored):
+def _metrics(chosen: Scored, draws_R: np.ndarray, scored: Mapping[str, Scored]) -> Metrics:
   """A language's metrics, from the Scored of the chosen retrieval and {retrieval: Scored}."""
   totals_3 = chosen.counts_B3.sum(0)
   found, mined, gold = totals_3.tolist()
-  metrics = {
-    "f1": interval(f1(totals_3), draws_R),
+  metrics: Metrics = {
+    "f1": interval(float(f1(totals_3)), draws_R),
     "precision": found / max(mined, 1),
     "recall": found / gold,
     "threshold": chosen.threshold,
@@ -149,14 +161,14 @@ def _metrics(chosen, draws_R, scored):
   return metrics | {"pairs": gold}
 
 
-def _average(results, mean_R):
-  average = {"f1": interval(mean_of(results, "f1"), mean_R)}
+def _average(results: Mapping[str, Metrics], mean_R: np.ndarray) -> Metrics:
+  average: Metrics = {"f1": interval(mean_of(results, "f1"), mean_R)}
   for name in ("precision", "recall", *RETRIEVALS):
     average[name] = mean_of(results, name)
   return average | {"languages": len(results)}
 
 
-def _score_half(pairs, task, first_B):
+def _score_half(pairs: Mined, task: Task, first_B: np.ndarray) -> Scored:
   """The Scored of the second half of the foreign sentences; the first chooses the threshold."""
   in_first_P = first_B[pairs.rows_P2[:, 0]]
   gold_G = first_B[_gold_rows(task)]
@@ -165,7 +177,7 @@ def _score_half(pairs, task, first_B):
   return Scored(counts(pairs, task, threshold)[~first_B], threshold)
 
 
-def _check(task, k, where, *, halved):
+def _check(task: Task, k: int, where: str, *, halved: bool) -> None:
   least = min(len(task.foreign), len(task.english))
   if not (isinstance(k, int) and 1 <= k <= least):
     raise InputError(f"{where}: k = {k!r}; 1 to {least}, the number of sentences, is allowed.")
@@ -173,18 +185,18 @@ def _check(task, k, where, *, halved):
     raise InputError(f"{where}: has one gold pair; two are needed where there is no test.")
 
 
-def _gold_rows(task):
+def _gold_rows(task: Task) -> np.ndarray:
   """The foreign row of each gold pair, [G]."""
   return np.array(task.gold)[:, 0]
 
 
-def is_gold(rows_P2, task):
+def is_gold(rows_P2: np.ndarray, task: Task) -> np.ndarray:
   """Whether each mined pair is a true one, [P]."""
   gold = set(task.gold)
   return np.array([tuple(row) in gold for row in rows_P2.tolist()], bool)
 
 
-def best_threshold(score_P, gold_P, gold):
+def best_threshold(score_P: np.ndarray, gold_P: np.ndarray, gold: int) -> float:
   """The threshold with the best F1 for `gold` true pairs, half-way to the next score below."""
   if not len(score_P):
     return 0.0
@@ -194,13 +206,13 @@ def best_threshold(score_P, gold_P, gold):
   f1_P = 2 * found_P / (np.arange(1, len(score_P) + 1) + gold)
   below_P = np.append(score_P[1:], -np.inf)
   f1_P[score_P == below_P] = -1  # Equal scores are all in or all out.
-  last = f1_P.argmax()
+  last = np.argmax(f1_P)
   if last + 1 == len(score_P):
     return float(score_P[last])
   return float((score_P[last] + below_P[last]) / 2)
 
 
-def first_half(task):
+def first_half(task: Task) -> np.ndarray:
   """The foreign sentences that choose the threshold: every other one with, and without, gold."""
   without_B = np.ones(len(task.foreign), bool)
   without_B[_gold_rows(task)] = False
@@ -211,7 +223,7 @@ def first_half(task):
   return first_B
 
 
-def counts(pairs, task, threshold):
+def counts(pairs: Mined, task: Task, threshold: float) -> np.ndarray:
   """Found, mined and gold pairs of each foreign sentence, [B, 3]."""
   rows_P2 = pairs.rows_P2[pairs.score_P >= threshold]
   mined_P = rows_P2[:, 0]

@@ -1,5 +1,6 @@
 """Semantic textual similarity: cosines against what people judged (Cer et al. 2017, STS-B)."""
 
+from collections.abc import Iterable, Iterator, Sequence
 import pathlib
 import re
 import zlib
@@ -8,13 +9,16 @@ import numpy as np
 
 from labse_jax.base.errors import InputError
 from labse_jax.base.files import read_lines
+from labse_jax.base.types import Encode, PathLike
 from labse_jax.evaluation.comparison import Draws
-from labse_jax.evaluation.evaluator import Result
+from labse_jax.evaluation.evaluator import Pairs, Result
 from labse_jax.evaluation.resampling import interval, mean_of, resampled
+from labse_jax.evaluation.result_table import Metrics
 from labse_jax.evaluation.suite_files import (
   choose,
   files_in,
   large_enough,
+  pair_count,
   read_aligned,
   split_name,
 )
@@ -37,30 +41,32 @@ class Evaluator:
   pairs are named under "skipped". Raises InputError for data that is missing or wrong.
   """
 
-  def __init__(self, *, data, languages=None, minimum=0):
+  def __init__(
+    self, *, data: PathLike, languages: str | Iterable[str] | None = None, minimum: int = 0
+  ) -> None:
     files = sets_in(pathlib.Path(data))
     chosen = choose(languages, list(files), data)
     sets = {name: read_pairs(files[name]) for name in chosen}
-    self.sets, self.skipped = large_enough(sets, minimum, data)
+    self.sets, self.skipped = large_enough(sets, minimum, data, count=pair_count)
     self.scored_on = {}
     for name in self.sets:
       count = unscored_lines(files[name])
       if count:
         self.scored_on[name] = f"the pairs with a score (without: {count})"
 
-  def texts(self):
+  def texts(self) -> list[str]:
     """The distinct sentences of all sets."""
-    columns = []
+    columns: list[list[str]] = []
     for first, second, _ in self.sets.values():
       columns += [first, second]
     return distinct(columns)
 
-  def pairs(self):
+  def pairs(self) -> Pairs:
     """Empty: the suite has no translations."""
     return {}
 
-  def run(self, encode):
-    """Evaluates `encode(list[str]) -> float32 [N, D]`, whose rows are unit vectors.
+  def run(self, encode: Encode) -> Result:
+    """Evaluates a model, whose `encode` gives unit vectors, float32 [N, D].
 
     The average is over sets, each counting the same, as if their pairs had been drawn apart.
     """
@@ -87,15 +93,15 @@ class Evaluator:
     return Result(report, Draws(draws))
 
 
-def _correlations(cosine_B, gold_B, key):
+def _correlations(cosine_B: np.ndarray, gold_B: np.ndarray, key: int) -> tuple[Metrics, np.ndarray]:
   """A set's metrics, and Spearman's of its resamplings."""
 
-  def ranked(counts_rB):
+  def ranked(counts_rB: np.ndarray) -> np.ndarray:
     return spearman(cosine_B, gold_B, counts_rB)
 
   draws_R = resampled(ranked, len(gold_B), key=key)
   once_1B = np.ones((1, len(gold_B)), int)
-  metrics = {
+  metrics: Metrics = {
     "spearman": interval(ranked(once_1B)[0], draws_R),
     "pearson": float(pearson(cosine_B, gold_B, once_1B)[0]),
     "pairs": len(gold_B),
@@ -103,7 +109,7 @@ def _correlations(cosine_B, gold_B, key):
   return metrics, draws_R
 
 
-def sets_in(data):
+def sets_in(data: pathlib.Path) -> dict[str, pathlib.Path]:
   """{name: path} of the sets of a folder, or of the one in a file."""
   semeval = {}
   for path in [data] if data.is_file() else sorted(data.glob("STS.input.*.txt")):
@@ -117,7 +123,7 @@ def sets_in(data):
   return files_in(data, SUFFIXES)
 
 
-def unscored_lines(path):
+def unscored_lines(path: pathlib.Path) -> int:
   """How many lines of a set of SemEval's have no score; 0 of another."""
   gold = _gold(path)
   if gold is None:
@@ -125,13 +131,13 @@ def unscored_lines(path):
   return sum(not line.strip() for _, line in read_lines(gold))
 
 
-def _gold(path):
+def _gold(path: pathlib.Path) -> pathlib.Path | None:
   """SemEval's file of scores beside one of its sentences, else None."""
   name = SEMEVAL.fullmatch(path.name)
   return path.with_name(f"STS.gs.{name[1]}.txt") if name else None
 
 
-def _lines(path):
+def _lines(path: pathlib.Path) -> Iterator[tuple[int, str]]:
   """Yields (number, line) of a file; of SemEval's two, the lines "score, sentence, sentence"."""
   gold = _gold(path)
   if gold is None:
@@ -143,7 +149,7 @@ def _lines(path):
       yield number, "\t".join([score, *line.split("\t")[:2]])
 
 
-def read_pairs(path):
+def read_pairs(path: PathLike) -> tuple[list[str], list[str], np.ndarray]:
   """Returns (first sentences, second sentences, gold_B) of a set's pairs."""
   path = pathlib.Path(path)
   columns = None
@@ -166,7 +172,7 @@ def read_pairs(path):
   return first_texts, second_texts, np.array(scores)
 
 
-def _columns(cells, where):
+def _columns(cells: list[str], where: str) -> Sequence[int]:
   """The places of the score and both sentences, told by the first line, which may be a header."""
   if set(COLUMNS) <= set(cells):
     return [cells.index(name) for name in COLUMNS]
@@ -179,15 +185,15 @@ def _columns(cells, where):
   return columns
 
 
-def _row(cells, columns, where):
+def _row(cells: list[str], columns: Sequence[int], where: str) -> tuple[float, str, str]:
   """Returns (score, sentence, sentence) of a line's cells."""
   if len(cells) <= max(columns):
     raise InputError(f"{where}: has {len(cells)} columns; {max(columns) + 1} are needed.")
-  score, first, second = (cells[column] for column in columns)
+  given, first, second = (cells[column] for column in columns)
   try:
-    score = float(score)
+    score = float(given)
   except ValueError:
-    raise InputError(f"{where}: the score is {score!r}; a number is needed.") from None
+    raise InputError(f"{where}: the score is {given!r}; a number is needed.") from None
   if not np.isfinite(score):
     raise InputError(f"{where}: the score is {score}; a finite number is needed.")
   if not (first and second):
@@ -195,15 +201,15 @@ def _row(cells, columns, where):
   return score, first, second
 
 
-def spearman(x_B, y_B, counts_rB):
+def spearman(x_B: np.ndarray, y_B: np.ndarray, counts_rB: np.ndarray) -> np.ndarray:
   """Rank correlations of resamplings, [r]; pair b stands counts_rB[r, b] times in resampling r."""
   return pearson(ranks(x_B, counts_rB), ranks(y_B, counts_rB), counts_rB)
 
 
-def pearson(x_rB, y_rB, counts_rB):
+def pearson(x_rB: np.ndarray, y_rB: np.ndarray, counts_rB: np.ndarray) -> np.ndarray:
   """Correlations of resamplings, [r]; 0 where all values are equal, as with a collapsed model."""
 
-  def mean(value_rB):
+  def mean(value_rB: np.ndarray) -> np.ndarray:
     return (counts_rB * value_rB).sum(1) / counts_rB.sum(1)
 
   x_rB = x_rB - mean(x_rB)[:, None]
@@ -212,7 +218,7 @@ def pearson(x_rB, y_rB, counts_rB):
   return np.divide(mean(x_rB * y_rB), spread_r, out=np.zeros(len(counts_rB)), where=spread_r > 0)
 
 
-def ranks(value_B, counts_rB):
+def ranks(value_B: np.ndarray, counts_rB: np.ndarray) -> np.ndarray:
   """Ranks from 1 on within each resampling, [r, B]; equal values share the mean of their ranks."""
   _, group_B = np.unique(value_B, return_inverse=True)
   order_B = np.argsort(group_B, kind="stable")

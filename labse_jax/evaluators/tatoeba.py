@@ -1,9 +1,15 @@
 """Retrieval of translations, as on Tatoeba (Artetxe and Schwenk 2019, arXiv 1812.10464)."""
 
+from collections.abc import Iterable, Mapping
+
+import numpy as np
+
+from labse_jax.base.types import Encode, PathLike
 from labse_jax.evaluation.comparison import Outcomes
-from labse_jax.evaluation.evaluator import Result
+from labse_jax.evaluation.evaluator import Pairs, Result
+from labse_jax.evaluation.result_table import Metrics
 from labse_jax.evaluation.retrieval import average, retrieve
-from labse_jax.evaluation.suite_files import choose, large_enough
+from labse_jax.evaluation.suite_files import choose, large_enough, pair_count
 from labse_jax.evaluation.tatoeba_files import languages_in, read_pairs
 from labse_jax.evaluation.text_vectors import columns_of, distinct, vectors_by_text
 
@@ -42,21 +48,23 @@ class Evaluator:
   named under "skipped". Raises InputError for data that is missing or wrong.
   """
 
-  def __init__(self, *, data, languages=None, minimum=0):
+  def __init__(
+    self, *, data: PathLike, languages: str | Iterable[str] | None = None, minimum: int = 0
+  ) -> None:
     chosen = choose(languages, languages_in(data), data, GROUPS)
     pairs = {language: read_pairs(data, language) for language in chosen}
-    self._pairs, self.skipped = large_enough(pairs, minimum, data)
+    self._pairs, self.skipped = large_enough(pairs, minimum, data, count=pair_count)
 
-  def texts(self):
+  def texts(self) -> list[str]:
     """The distinct sentences of all languages."""
     return distinct(columns_of(self._pairs))
 
-  def pairs(self):
+  def pairs(self) -> Pairs:
     """{language: (foreign sentences, English sentences)}."""
     return self._pairs
 
-  def run(self, encode):
-    """Evaluates `encode(list[str]) -> float32 [N, D]`, whose rows are unit vectors.
+  def run(self, encode: Encode) -> Result:
+    """Evaluates a model, whose `encode` gives unit vectors, float32 [N, D].
 
     `forward` finds the English sentence of a foreign one, `backward` the reverse; a retrieved text
     that equals the gold text is a hit. The average is over languages. Each counts the same and is
@@ -74,7 +82,9 @@ class Evaluator:
     return Result(report, Outcomes(outcomes))
 
 
-def _group_averages(results, draws):
+def _group_averages(
+  results: Mapping[str, Metrics], draws: Mapping[str, np.ndarray]
+) -> dict[str, Metrics]:
   """{group: average} of the groups of which every language is in `results`."""
   averages = {}
   for name, codes in GROUPS.items():

@@ -1,5 +1,6 @@
 """Retrieval of translations among millions, as LaBSE reports it for the UN corpus (P@1)."""
 
+from collections.abc import Iterable, Iterator, Mapping
 import dataclasses
 import itertools
 import os
@@ -12,10 +13,10 @@ import numpy as np
 
 from labse_jax.base.errors import InputError
 from labse_jax.base.files import read_lines
-from labse_jax.base.unit_vectors import unit
+from labse_jax.base.types import Encode, PathLike
 from labse_jax.data.text_hash import text_hash
 from labse_jax.evaluation.comparison import Outcomes
-from labse_jax.evaluation.evaluator import Result
+from labse_jax.evaluation.evaluator import Pairs, Result
 from labse_jax.evaluation.resampling import (
   both_directions,
   interval,
@@ -23,9 +24,11 @@ from labse_jax.evaluation.resampling import (
   mean_of,
   resampled_totals,
 )
+from labse_jax.evaluation.result_table import Metrics
 from labse_jax.evaluation.suite_files import choose, large_enough
 from labse_jax.evaluation.text_vectors import distinct
 from labse_jax.neighbours.exact import top_k_both
+from labse_jax.neighbours.unit_vectors import unit
 
 LINES = 1 << 16  # Encoded at a time: 192 MiB of 768 dimensions.
 
@@ -41,7 +44,9 @@ class Evaluator:
   "skipped". Raises InputError for data that is missing or wrong.
   """
 
-  def __init__(self, *, data, languages=None, minimum=0):
+  def __init__(
+    self, *, data: PathLike, languages: str | Iterable[str] | None = None, minimum: int = 0
+  ) -> None:
     stems = stems_in(data)
     chosen = choose(languages, list(stems), data)
     sets = {}
@@ -49,19 +54,19 @@ class Evaluator:
       sets[language] = Text(stems[language], count_lines(stems[language], language))
     self.sets, self.skipped = large_enough(sets, minimum, data, count=lambda text: text.count)
 
-  def texts(self):
+  def texts(self) -> list[str]:
     """The distinct lines of all files, which are read for it."""
-    columns = []
+    columns: list[Iterator[str]] = []
     for language, text in self.sets.items():
       columns += [_lines(f"{text.stem}.en"), _lines(f"{text.stem}.{language}")]
     return distinct(columns)
 
-  def pairs(self):
+  def pairs(self) -> Pairs:
     """Empty: the lines are too many for memory."""
     return {}
 
-  def run(self, encode):
-    """Evaluates `encode(list[str]) -> float32 [N, D]`, whose rows are unit vectors.
+  def run(self, encode: Encode) -> Result:
+    """Evaluates a model, whose `encode` gives unit vectors, float32 [N, D].
 
     `forward` finds the English sentence; a found text that equals the gold text is a hit. The
     average is over languages, each counting the same; those of one NAME are drawn together.
@@ -102,12 +107,12 @@ class Text:
   count: int
 
 
-def stems_in(data):
+def stems_in(data: PathLike) -> dict[str, pathlib.Path]:
   """{language: path without it} of the files that stand beside one of English, sorted."""
   data = pathlib.Path(data)
   if not data.is_dir():
     raise InputError(f"{data}: no such folder; it should hold NAME.XX beside NAME.en.")
-  stems = {}
+  stems: dict[str, pathlib.Path] = {}
   for path in sorted(data.iterdir()):
     stem = path.with_suffix("")
     language = path.suffix[1:]
@@ -121,7 +126,7 @@ def stems_in(data):
   return stems
 
 
-def count_lines(stem, language):
+def count_lines(stem: PathLike, language: str) -> int:
   """The lines of both files of a language, and of its documents, which must be as many."""
   count = _count(stem, language)
   others = ["en"]
@@ -137,11 +142,11 @@ def count_lines(stem, language):
   return count
 
 
-def _count(stem, side):
+def _count(stem: PathLike, side: str) -> int:
   return sum(1 for _ in _lines(f"{stem}.{side}"))
 
 
-def _lines(path):
+def _lines(path: PathLike) -> Iterator[str]:
   return (line for _, line in read_lines(path))
 
 
@@ -162,11 +167,11 @@ class Found:
   document_hits_G2: np.ndarray | None
 
 
-def read_documents(path):
+def read_documents(path: PathLike) -> np.ndarray | None:
   """The number of each line's document, [B], in the order they begin; None where no file is."""
   if not pathlib.Path(path).exists():
     return None
-  numbers = {}
+  numbers: dict[str, int] = {}
   document_B = []
   for line in _lines(path):
     document = re.split(r"\s", line, maxsplit=1)[0]
@@ -174,12 +179,12 @@ def read_documents(path):
   return np.array(document_B)
 
 
-def read_side(path, count, encode, document_B):
+def read_side(path: PathLike, count: int, encode: Encode, document_B: np.ndarray | None) -> Side:
   """The Side of a file, encoded in blocks of LINES."""
   hash_B = np.zeros(count, np.uint64)
   lines = _lines(path)
-  vectors_BD = None
-  sums_GD = None
+  vectors_BD: np.ndarray | None = None
+  sums_GD: np.ndarray | None = None
   for start in range(0, count, LINES):
     texts = list(itertools.islice(lines, LINES))
     block_bD = np.asarray(encode(texts), np.float32)
@@ -193,10 +198,11 @@ def read_side(path, count, encode, document_B):
       if sums_GD is None:
         sums_GD = np.zeros((document_B.max() + 1, block_bD.shape[1]))
       np.add.at(sums_GD, document_B[rows], block_bD)
+  assert vectors_BD is not None  # A file without lines was refused when it was counted.
   return Side(vectors_BD, hash_B, sums_GD)
 
 
-def _on_disk(count, width):
+def _on_disk(count: int, width: int) -> np.ndarray:
   with tempfile.TemporaryFile() as file:  # Without a name; it goes when the map does.
     try:  # A full disk would else kill the process when the map is written (SIGBUS).
       if hasattr(os, "posix_fallocate"):
@@ -206,7 +212,7 @@ def _on_disk(count, width):
     return np.memmap(file, np.float32, "w+", shape=(count, width))
 
 
-def hits(foreign, english):
+def hits(foreign: Side, english: Side) -> np.ndarray:
   """Whether the nearest of all lines has the text of the line beside it, both ways, [B, 2]."""
   (_, english_B1), (_, foreign_B1) = top_k_both(foreign.vectors_BD, english.vectors_BD, 1)
   forward_B = english.hash_B[english_B1[:, 0]] == english.hash_B
@@ -214,9 +220,9 @@ def hits(foreign, english):
   return np.stack([forward_B, backward_B], 1)
 
 
-def document_hits(foreign, english):
+def document_hits(foreign: Side, english: Side) -> np.ndarray | None:
   """Whether the nearest of all documents is the translation, both ways, [G, 2]; None without."""
-  if foreign.sums_GD is None:
+  if foreign.sums_GD is None or english.sums_GD is None:
     return None
   # The direction of the sum is that of the mean.
   x_GD = unit(foreign.sums_GD).astype(np.float32)
@@ -226,7 +232,7 @@ def document_hits(foreign, english):
   return np.concatenate([english_G1 == gold_G1, foreign_G1 == gold_G1], 1)
 
 
-def _metrics(language, found, draws_R):
+def _metrics(language: str, found: Found, draws_R: np.ndarray) -> Metrics:
   """A language's metrics; `draws_R` are resamplings of the main one."""
   forward, backward = found.hits_B2.mean(0).tolist()
   metrics = both_directions("p_at_1", forward, backward, draws_R)
@@ -239,7 +245,7 @@ def _metrics(language, found, draws_R):
   return metrics | {"pairs": len(found.hits_B2)}
 
 
-def _average(results, draws_R):
+def _average(results: Mapping[str, Metrics], draws_R: np.ndarray) -> Metrics:
   forward = mean_of(results, "forward")
   backward = mean_of(results, "backward")
   average = both_directions("p_at_1", forward, backward, draws_R)

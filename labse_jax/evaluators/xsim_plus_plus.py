@@ -1,11 +1,15 @@
 """xsim among look-alikes of the English sentences: xsim++ (Chen et al. 2023, arXiv 2306.12907)."""
 
+from collections.abc import Iterable, Mapping
+
 import numpy as np
 
+from labse_jax.base.types import Encode, PathLike
 from labse_jax.evaluation.comparison import Draws
 from labse_jax.evaluation.evaluator import Result
 from labse_jax.evaluation.perturbations import KINDS, perturbed
 from labse_jax.evaluation.resampling import interval, mean_of
+from labse_jax.evaluation.result_table import Metrics
 from labse_jax.evaluation.text_vectors import distinct, vectors_by_text
 from labse_jax.evaluators import xsim
 
@@ -20,7 +24,15 @@ class Evaluator(xsim.Evaluator):
   but for `pivot`, which is English.
   """
 
-  def __init__(self, *, data, languages=None, minimum=0, margin="ratio", k=4):
+  def __init__(
+    self,
+    *,
+    data: PathLike,
+    languages: str | Iterable[str] | None = None,
+    minimum: int = 0,
+    margin: str = "ratio",
+    k: int = 4,
+  ) -> None:
     super().__init__(data=data, languages=languages, minimum=minimum, margin=margin, k=k)
     english = self._pivot_texts()
     self.candidates = list(english)
@@ -30,15 +42,15 @@ class Evaluator(xsim.Evaluator):
       kinds.append(kind)
     self.kind_C = np.array(kinds)
 
-  def texts(self):
+  def texts(self) -> list[str]:
     """The distinct candidates, then the distinct sentences of all languages."""
     columns = [self.candidates]
     for texts, _ in self._pairs.values():
       columns.append(texts)
     return distinct(columns)
 
-  def run(self, encode):
-    """Evaluates `encode(list[str]) -> float32 [N, D]`, whose rows are unit vectors.
+  def run(self, encode: Encode) -> Result:
+    """Evaluates a model, whose `encode` gives unit vectors, float32 [N, D].
 
     Beside "error" stands "xsim", the error without perturbations. The shares of sentences whose
     best candidate was a perturbation stand under its kind; "other" is the share of those whose best
@@ -61,16 +73,18 @@ class Evaluator(xsim.Evaluator):
       for kind in SHARES:
         of_kind_B = wrong_B & (self.kind_C[found_B] == kind)
         shares[language][kind] = float(of_kind_B.mean())
-    return self._result(shares, np.array(wrong_NB, float))
+    return self._result_with_shares(shares, np.array(wrong_NB, float))
 
-  def _result(self, shares, wrong_NB):
+  def _result_with_shares(
+    self, shares: Mapping[str, Mapping[str, float]], wrong_NB: np.ndarray
+  ) -> Result:
     draws_RN = xsim.error_draws(wrong_NB)
     results = {}
     rows = zip(shares.items(), wrong_NB, draws_RN.T, strict=True)
     for (language, row), wrong_B, draws_R in rows:
       error = interval(wrong_B.mean(), draws_R)
       results[language] = {"error": error, **row, "pairs": wrong_NB.shape[1]}
-    average = {"error": interval(wrong_NB.mean(), draws_RN.mean(1))}
+    average: Metrics = {"error": interval(wrong_NB.mean(), draws_RN.mean(1))}
     for name in ("xsim", *SHARES):
       average[name] = mean_of(shares, name)
     report = {

@@ -3,24 +3,25 @@
 import jax
 import jax.numpy as jnp
 
+from labse_jax.losses.shared.exchange import Spread
 from labse_jax.losses.shared.pair_sums import softmax_sums
 from labse_jax.losses.shared.ranking import mean_over_pairs, of_pairs, rank
 
 
 # The defaults are what Park et al. 2024 compare with: their temperature of 0.1, and no margin.
 def hard_negative_ranking(
-  x_bD,
-  y_bD,
-  ids_b2,
-  mask_b,
+  x_bD: jax.Array,
+  y_bD: jax.Array,
+  ids_b2: jax.Array,
+  mask_b: jax.Array,
   *,
-  negatives_bKD,
-  negative_ids_bK,
-  negative_mask_bK,
-  scale=10.0,
-  margin=0.0,
-  spread,
-):
+  negatives_bKD: jax.Array,
+  negative_ids_bK: jax.Array,
+  negative_mask_bK: jax.Array,
+  scale: float | jax.Array = 10.0,
+  margin: float = 0.0,
+  spread: Spread,
+) -> tuple[jax.Array, dict[str, jax.Array]]:
   """`margin_softmax` whose sources are also ranked against K negatives that each pair brings.
 
   Sources choose among the targets and the hard negatives of all pairs of all devices; targets

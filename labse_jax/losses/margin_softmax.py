@@ -2,12 +2,22 @@
 
 import jax
 
+from labse_jax.losses.shared.exchange import Spread
 from labse_jax.losses.shared.ranking import mean_over_pairs, rank
 
 
 # The defaults are those of the official TensorFlow code (tensorflow/models, labse_base.yaml:
 # logit_scale, logit_margin).
-def margin_softmax(x_bD, y_bD, ids_b2, mask_b, *, scale=100.0, margin=0.3, spread):
+def margin_softmax(
+  x_bD: jax.Array,
+  y_bD: jax.Array,
+  ids_b2: jax.Array,
+  mask_b: jax.Array,
+  *,
+  scale: float | jax.Array = 100.0,
+  margin: float = 0.3,
+  spread: Spread,
+) -> tuple[jax.Array, dict[str, jax.Array]]:
   """Translation ranking in both directions with an additive margin (Yang et al. 2019, eq. 4-6).
 
   Runs inside `shard_map` (or any map that names the axes of `spread`); every device brings `b`

@@ -8,7 +8,15 @@ import jax.numpy as jnp
 NEVER = -1e30  # The logit of a row that does not count: finite, so that no difference is NaN.
 
 
-def masked_lm(x_mD, labels_m, table_vD, bias_v, *, chunk, axis_name):
+def masked_lm(
+  x_mD: jax.Array,
+  labels_m: jax.Array,
+  table_vD: jax.Array,
+  bias_v: jax.Array,
+  *,
+  chunk: int,
+  axis_name: tuple[str, str],
+) -> tuple[jax.Array, jax.Array]:
   """Cross entropy of each prediction over the whole vocabulary (Devlin et al. 2019, sec. 3.1).
 
   Runs inside `shard_map` over a mesh whose axes are `axis_name` = (data, fsdp): every device brings
@@ -50,7 +58,9 @@ def masked_lm(x_mD, labels_m, table_vD, bias_v, *, chunk, axis_name):
 
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(4,))
-def vocabulary_lse(x_MD, labels_M, table_VD, bias_V, chunk):
+def vocabulary_lse(
+  x_MD: jax.Array, labels_M: jax.Array, table_VD: jax.Array, bias_V: jax.Array, chunk: int
+) -> tuple[jax.Array, jax.Array, jax.Array]:
   """(log-sum-exp, label's logit, largest logit) of x @ table.T + bias, each [M], float32.
 
   The table is walked in chunks of rows with a running maximum and sum (Milakov and Gimelshein

@@ -3,10 +3,19 @@
 import jax
 import jax.numpy as jnp
 
+from labse_jax.losses.shared.exchange import Spread
 from labse_jax.losses.shared.ranking import count_pairs, mean_over_pairs
 
 
-def mse_distillation(x_bD, y_bD, ids_b2, mask_b, *, teacher_bP, spread):
+def mse_distillation(
+  x_bD: jax.Array,
+  y_bD: jax.Array,
+  ids_b2: jax.Array,
+  mask_b: jax.Array,
+  *,
+  teacher_bP: jax.Array,
+  spread: Spread,
+) -> tuple[jax.Array, dict[str, jax.Array]]:
   """Mean over pairs of |x - t|^2 + |y - t|^2, t the teacher's vector of the pair's anchor.
 
   P is D. The paper divides by D as well, a constant that the learning rate takes up. Here all

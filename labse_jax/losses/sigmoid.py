@@ -3,6 +3,7 @@
 import jax
 import jax.numpy as jnp
 
+from labse_jax.losses.shared.exchange import Spread
 from labse_jax.losses.shared.pair_sums import count_negatives, elementwise_sums
 from labse_jax.losses.shared.ranking import (
   count_pairs,
@@ -12,7 +13,16 @@ from labse_jax.losses.shared.ranking import (
 )
 
 
-def sigmoid(x_bD, y_bD, ids_b2, mask_b, *, scale=10.0, bias=-10.0, spread):
+def sigmoid(
+  x_bD: jax.Array,
+  y_bD: jax.Array,
+  ids_b2: jax.Array,
+  mask_b: jax.Array,
+  *,
+  scale: float | jax.Array = 10.0,
+  bias: float | jax.Array = -10.0,
+  spread: Spread,
+) -> tuple[jax.Array, dict[str, jax.Array]]:
   """-1/N sum_ij log sigmoid(z_ij (scale x_i . y_j + bias)), z 1 for pairs and -1 else.
 
   N is the number of pairs; both directions are in the one sum. The defaults are where the paper
@@ -30,6 +40,6 @@ def sigmoid(x_bD, y_bD, ids_b2, mask_b, *, scale=10.0, bias=-10.0, spread):
   return loss, {"pairs": count_pairs(mask_b, spread), "negatives": negatives}
 
 
-def softplus(logit, _):
+def softplus(logit: jax.Array, _: None) -> jax.Array:
   """-log sigmoid(-logit)."""
   return jax.nn.softplus(logit)

@@ -3,6 +3,7 @@
 import jax
 import jax.numpy as jnp
 
+from labse_jax.losses.shared.exchange import Spread
 from labse_jax.losses.shared.pair_sums import count_negatives, elementwise_sums
 from labse_jax.losses.shared.ranking import (
   count_pairs,
@@ -12,7 +13,15 @@ from labse_jax.losses.shared.ranking import (
 )
 
 
-def similarity_distillation(x_bD, y_bD, ids_b2, mask_b, *, teacher_bP, spread):
+def similarity_distillation(
+  x_bD: jax.Array,
+  y_bD: jax.Array,
+  ids_b2: jax.Array,
+  mask_b: jax.Array,
+  *,
+  teacher_bP: jax.Array,
+  spread: Spread,
+) -> tuple[jax.Array, dict[str, jax.Array]]:
   """Mean over pairs i and their candidates j of (x_i . y_j - t_i . t_j)^2.
 
   Candidates are the pair itself and its negatives on all devices; `teacher_bP` is as in
@@ -32,6 +41,6 @@ def similarity_distillation(x_bD, y_bD, ids_b2, mask_b, *, teacher_bP, spread):
   return mean(others_b + own_b) / jnp.maximum(mean(number_b), 1), metrics
 
 
-def squared(similarity, label):
+def squared(similarity: jax.Array, label: jax.Array) -> jax.Array:
   """The squared difference of two similarities."""
   return (similarity - label) ** 2

@@ -1,24 +1,27 @@
 """Contrastive learning with the labels of a teacher (Park et al. 2024, arXiv 2405.16155)."""
 
+from collections.abc import Mapping
+
 import jax
 import jax.numpy as jnp
 
 from labse_jax.losses.hard_contrastive import TEMPERATURE
+from labse_jax.losses.shared.exchange import Spread
 from labse_jax.losses.shared.pair_sums import softmax_sums
 from labse_jax.losses.shared.ranking import mean_over_pairs, of_pairs, rank
 
 
 def soft_contrastive(
-  x_bD,
-  y_bD,
-  ids_b2,
-  mask_b,
+  x_bD: jax.Array,
+  y_bD: jax.Array,
+  ids_b2: jax.Array,
+  mask_b: jax.Array,
   *,
-  teacher_bP,
-  temperature=TEMPERATURE,
-  teacher_temperature=TEMPERATURE,
-  spread,
-):
+  teacher_bP: jax.Array,
+  temperature: float | jax.Array = TEMPERATURE,
+  teacher_temperature: float = TEMPERATURE,
+  spread: Spread,
+) -> tuple[jax.Array, dict[str, jax.Array]]:
   """Cross entropy between softmax_j(x_i . y_j / temperature) and the teacher's, both directions.
 
   Label w_ij is softmax_j(t_i . t_j / teacher_temperature) (eq. 2-7). With t_i the teacher's unit
@@ -31,7 +34,9 @@ def soft_contrastive(
   return cross_entropy(x_bD, y_bD, ids_b2, mask_b, labels, temperature, spread)
 
 
-def teacher_labels(ids_b2, mask_b, teacher_bP, temperature, spread):
+def teacher_labels(
+  ids_b2: jax.Array, mask_b: jax.Array, teacher_bP: jax.Array, temperature: float, spread: Spread
+) -> dict[str, jax.Array]:
   """What `pair_sums` needs for soft labels, and each pair's own label: `label`, `label_lse`, `own`.
 
   The vectors are divided so that their products are the logits of the labels.
@@ -45,7 +50,15 @@ def teacher_labels(ids_b2, mask_b, teacher_bP, temperature, spread):
   return {"label": label_bP, "label_lse": lse_b, "own": jnp.exp(own_b - lse_b)}
 
 
-def cross_entropy(x_bD, y_bD, ids_b2, mask_b, labels, temperature, spread):
+def cross_entropy(
+  x_bD: jax.Array,
+  y_bD: jax.Array,
+  ids_b2: jax.Array,
+  mask_b: jax.Array,
+  labels: Mapping[str, jax.Array],
+  temperature: float | jax.Array,
+  spread: Spread,
+) -> tuple[jax.Array, dict[str, jax.Array]]:
   """The loss of two sets of vectors of the same pairs, and its metrics, as `soft_contrastive`."""
   streamed = {name: labels[name] for name in ("label", "label_lse")}
   positive_b, rows, columns, metrics = rank(

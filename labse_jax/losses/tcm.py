@@ -1,21 +1,24 @@
 """Soft labels across languages and within each: training both spaces (Park et al. 2024, TCM)."""
 
+import jax
+
 from labse_jax.losses.hard_contrastive import TEMPERATURE
+from labse_jax.losses.shared.exchange import Spread
 from labse_jax.losses.soft_contrastive import cross_entropy, teacher_labels
 
 
 def tcm(
-  x_bD,
-  y_bD,
-  ids_b2,
-  mask_b,
+  x_bD: jax.Array,
+  y_bD: jax.Array,
+  ids_b2: jax.Array,
+  mask_b: jax.Array,
   *,
-  teacher_bP,
-  temperature=TEMPERATURE,
-  teacher_temperature=TEMPERATURE,
-  cross=1 / 3,
-  spread,
-):
+  teacher_bP: jax.Array,
+  temperature: float | jax.Array = TEMPERATURE,
+  teacher_temperature: float = TEMPERATURE,
+  cross: float = 1 / 3,
+  spread: Spread,
+) -> tuple[jax.Array, dict[str, jax.Array]]:
   """cross * L(x, y) + (1 - cross) * (L(x, x) + L(y, y)) / 2, L being `soft_contrastive`.
 
   The published code adds the three with equal weights: cross = 1/3, up to the factor 3. The metrics

@@ -17,13 +17,14 @@ i = A - j. All points of a diagonal are computed at once. Dimensions: T steps, P
 diagonals that are computed together.
 """
 
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
 
-from labse_jax.base.unit_vectors import unit
-from labse_jax.mining.alignment_costs import Band, costs
-from labse_jax.mining.joined_texts import encoded
+from labse_jax.mining.alignment_costs import Band, Lengths, Step, costs
+from labse_jax.mining.joined_texts import Texts, encoded
+from labse_jax.neighbours.unit_vectors import unit
 
 EXACT = 1000  # Up to so many sentences, of both documents together, every point is looked at.
 REACH = 12  # Points on either side of a coarse path that are looked at in longer documents.
@@ -36,12 +37,12 @@ class Link(NamedTuple):
   not agree; None for a skip.
   """
 
-  source: tuple
-  target: tuple
+  source: tuple[int, ...]
+  target: tuple[int, ...]
   score: float | None
 
 
-def align(x, y, lengths=None, *, largest=4):
+def align(x: Texts, y: Texts, lengths: Lengths | None = None, *, largest: int = 4) -> list[Link]:
   """Returns the Links of least total cost, in order, with at most `largest` sentences in each.
 
   `x` and `y` are Texts of at least largest - 1 sentences. `lengths` are the characters of the
@@ -56,7 +57,9 @@ def align(x, y, lengths=None, *, largest=4):
   return _traced(total_AW, step_AW, steps, band)
 
 
-def near_best(x, y, lengths, *, largest, slack):
+def near_best(
+  x: Texts, y: Texts, lengths: Lengths | None, *, largest: int, slack: float
+) -> tuple[np.ndarray, np.ndarray]:
   """Which texts stand in a path that costs at most `slack` more than the least: bools [K, N] twice.
 
   That is the cheapest way to the text's pair, the pair, and the cheapest way from there to the end.
@@ -78,19 +81,19 @@ def near_best(x, y, lengths, *, largest, slack):
   return near_x_KN, near_y_KM
 
 
-def steps_up_to(largest):
+def steps_up_to(largest: int) -> list[Step]:
   """Lists the steps (n, m), n source and m target sentences: first the pairs, then both skips."""
-  steps = []
+  steps: list[Step] = []
   for total in range(2, largest + 1):
     steps += [(n, total - n) for n in range(1, total)]
   return [*steps, (1, 0), (0, 1)]
 
 
-def _band(x, y):
+def _band(x: Texts, y: Texts) -> Band:
   """The points that are looked at: all of them; in long documents, those near a coarse path."""
   sizes = (x.vectors_KND.shape[1], y.vectors_KND.shape[1])
   if sum(sizes) <= EXACT:
-    anchors = []
+    anchors: list[tuple[int, int]] = []
     reach = max(sizes)  # Far enough for every point.
   else:
     coarse = align(_halved(x.vectors_KND[0]), _halved(y.vectors_KND[0]), largest=2)
@@ -99,13 +102,13 @@ def _band(x, y):
   return Band(_centres(anchors, sizes) - reach, 2 * reach + 1, sizes)
 
 
-def _halved(text_ND):
+def _halved(text_ND: np.ndarray) -> Texts:
   """Texts of one size, the means of two neighbours; an odd last sentence stays."""
   text_ND = np.pad(text_ND, ((0, len(text_ND) % 2), (0, 0)), "edge")
   return encoded(unit(text_ND[0::2] + text_ND[1::2])[None])
 
 
-def _doubled(links, sizes):
+def _doubled(links: Iterable[Link], sizes: tuple[int, int]) -> list[tuple[int, int]]:
   """The points behind a coarse path's pairs, in the documents that are twice as long.
 
   Skips are left out, since their order means nothing: a straight line leads over them.
@@ -119,14 +122,16 @@ def _doubled(links, sizes):
   return points
 
 
-def _centres(anchors, sizes):
+def _centres(anchors: Iterable[tuple[int, int]], sizes: tuple[int, int]) -> np.ndarray:
   """The j of a path through the anchors, at one point on each diagonal."""
   i_P, j_P = np.array([(0, 0), *anchors, sizes]).T
   # 1e-6 more than exact: a slope of 1 could otherwise round to a step of 2.
   return np.floor(np.interp(np.arange(sum(sizes) + 1), i_P + j_P, j_P) + 1e-6).astype(int)
 
 
-def _least(costs, steps, band):
+def _least(
+  costs: Iterable[np.ndarray], steps: Sequence[Step], band: Band
+) -> tuple[np.ndarray, np.ndarray]:
   """The least total cost of each point in the band and the step that it ends with: [A, W] each.
 
   While they grow, the totals have a margin; see `_with_margin`.
@@ -141,7 +146,9 @@ def _least(costs, steps, band):
   return total_AW[margin:, margin : margin + band.width], step_AW
 
 
-def _whole_paths(total_AW, backwards, steps, band):
+def _whole_paths(
+  total_AW: np.ndarray, backwards: Iterable[np.ndarray], steps: Sequence[Step], band: Band
+) -> Iterator[tuple[int, np.ndarray]]:
   """Yields each diagonal, the last one first, and the least cost of a whole path, [T, W].
 
   That is, of a path from the beginning to the end by each step that ends at each of its points.
@@ -158,7 +165,7 @@ def _whole_paths(total_AW, backwards, steps, band):
     yield diagonal, total_AW[origins] + rest_TW
 
 
-def _with_margin(cost_AW, steps):
+def _with_margin(cost_AW: np.ndarray, steps: Iterable[Step]) -> tuple[np.ndarray, int]:
   """Costs [A, W] inside of infinite ones, so that a step from outside is never the least.
 
   Returns them with the width of the margin:
@@ -174,7 +181,9 @@ def _with_margin(cost_AW, steps):
   return np.pad(cost_AW, ((margin, 0), (margin, margin)), constant_values=np.inf), margin
 
 
-def _origins(diagonal, margin, steps, band):
+def _origins(
+  diagonal: int, margin: int, steps: Sequence[Step], band: Band
+) -> tuple[np.ndarray, np.ndarray]:
   """Where the steps to a diagonal's points come from, in an array with a margin: indices [T, W].
 
   A step comes from n + m diagonals before. Its j is m less, counted from that diagonal's low.
@@ -185,14 +194,16 @@ def _origins(diagonal, margin, steps, band):
   return (margin + before_T)[:, None], column_T[:, None] + np.arange(band.width)
 
 
-def _traced(total_AW, step_AW, steps, band):
+def _traced(
+  total_AW: np.ndarray, step_AW: np.ndarray, steps: Sequence[Step], band: Band
+) -> list[Link]:
   """Follows the least path from its end back to its beginning; returns its Links in order."""
 
-  def stored(i, j):
+  def stored(i: int, j: int) -> tuple[int, int]:
     """Where a point's values are in the arrays."""
     return i + j, j - band.low_A[i + j]
 
-  links = []
+  links: list[Link] = []
   i, j = band.sizes
   while i or j:
     n, m = steps[step_AW[stored(i, j)]]

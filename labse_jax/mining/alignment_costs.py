@@ -3,9 +3,12 @@
 The letters of dimensions are those of `alignment`.
 """
 
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
+
+from labse_jax.mining.joined_texts import Texts
 
 SAMPLE = 500  # Sentences that the cost of a skip is measured on.
 SKIP = 1.25  # The cost of a sentence without a partner, as a multiple of a pair's usual distance.
@@ -16,6 +19,11 @@ LENGTH = 0.3
 SHORT = 0.1  # Mean sentences that are added to each length: one word more in a heading says little.
 DIAGONALS = 64  # The costs of so many diagonals come from one matrix product.
 
+# (n, m): n sentences of the source, m of the target.
+Step = tuple[int, int]
+# The characters of the sentences of both documents, ([N], [M]).
+Lengths = Sequence[Sequence[int]]
+
 
 class Band(NamedTuple):
   """The points that are looked at: on diagonal A, `width` of them, from j = low_A[A] on.
@@ -25,20 +33,28 @@ class Band(NamedTuple):
 
   low_A: np.ndarray
   width: int
-  sizes: tuple
+  sizes: tuple[int, int]
 
-  def points(self, diagonals):
+  def points(self, diagonals: int | np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """(i, j) of the points on some diagonals, [..., width] each."""
-    diagonals = np.asarray(diagonals)[..., None]
-    j = self.low_A[diagonals] + np.arange(self.width)
-    return diagonals - j, j
+    diagonal_A1 = np.asarray(diagonals)[..., None]
+    j = self.low_A[diagonal_A1] + np.arange(self.width)
+    return diagonal_A1 - j, j
 
 
-def costs(x, y, lengths, steps, band, *, backwards=False):
+def costs(
+  x: Texts,
+  y: Texts,
+  lengths: Lengths | None,
+  steps: Sequence[Step],
+  band: Band,
+  *,
+  backwards: bool = False,
+) -> Iterator[np.ndarray]:
   """Yields cost_TW for each diagonal but the first: of each step that ends at each of its points.
 
-  `x` and `y` are Texts. Steps to points outside of the documents, and pairs of texts that are not
-  usable, cost infinitely much. The last diagonal comes first if `backwards`.
+  Steps to points outside of the documents, and pairs of texts that are not usable, cost infinitely
+  much. The last diagonal comes first if `backwards`.
   """
   skip = skip_cost(x.vectors_KND[0], y.vectors_KND[0])
   pair_distances = _pair_distances(x, y, lengths)
@@ -64,7 +80,9 @@ def costs(x, y, lengths, steps, band, *, backwards=False):
     yield from cost_TCW.transpose(1, 0, 2)[::order]
 
 
-def _pair_distances(x, y, lengths):
+def _pair_distances(
+  x: Texts, y: Texts, lengths: Lengths | None
+) -> Callable[[int, int, slice, slice], np.ndarray]:
   """Makes distances(n, m, rows, columns) -> [rows, columns], between joined sentences.
 
   A row is n sentences of the source that end with it, a column m of the target.
@@ -75,7 +93,7 @@ def _pair_distances(x, y, lengths):
     x_span_KN = _log_spans(lengths[0], most, mean_sentences)
     y_span_KM = _log_spans(lengths[1], most, mean_sentences)
 
-  def distances(n, m, rows, columns):
+  def distances(n: int, m: int, rows: slice, columns: slice) -> np.ndarray:
     distance_NM = relative_distances(
       x.vectors_KND[n - 1, rows],
       y.vectors_KND[m - 1, columns],
@@ -91,7 +109,7 @@ def _pair_distances(x, y, lengths):
   return distances
 
 
-def _log_spans(length_N, count, sentences):
+def _log_spans(length_N: Sequence[int], count: int, sentences: float) -> np.ndarray:
   """Logs of the lengths [count, N] of each sentence joined with up to 0, 1, ... before it.
 
   Each is log(length + SHORT). Lengths are in units of which the document has `sentences`, so that
@@ -103,7 +121,9 @@ def _log_spans(length_N, count, sentences):
   return np.log(span_KN * sentences + SHORT)
 
 
-def relative_distances(x_ND, y_MD, x_mean_D, y_mean_D):
+def relative_distances(
+  x_ND: np.ndarray, y_MD: np.ndarray, x_mean_D: np.ndarray, y_mean_D: np.ndarray
+) -> np.ndarray:
   """Cosine distances [N, M], in units of the usual distance between these texts and chance ones.
 
   The paper divides by sampled distances; the means of all texts give the same without noise.
@@ -115,7 +135,7 @@ def relative_distances(x_ND, y_MD, x_mean_D, y_mean_D):
   return distance_NM / np.maximum(usual_NM, 1e-6)
 
 
-def skip_cost(x_ND, y_MD):
+def skip_cost(x_ND: np.ndarray, y_MD: np.ndarray) -> float:
   """What a sentence without a partner costs: a quarter more than a pair usually does.
 
   A pair's usual cost is the median distance from a sentence of the shorter document to the nearest
@@ -128,4 +148,4 @@ def skip_cost(x_ND, y_MD):
   x_ND, y_MD = sorted((x_ND, y_MD), key=len)
   sample_ND = x_ND[:: -(-len(x_ND) // SAMPLE)]
   distance_NM = relative_distances(sample_ND, y_MD, x_ND.mean(0), y_MD.mean(0))
-  return max(SKIP * np.median(distance_NM.min(1)), FLOOR)
+  return float(max(SKIP * np.median(distance_NM.min(1)), FLOOR))

@@ -1,21 +1,25 @@
 """Precision, recall and F1 of a sentence alignment, as Vecalign's scorer counts them."""
 
+from collections.abc import Collection, Iterable, Sequence
 import re
 
 from labse_jax.base.errors import InputError
 from labse_jax.base.files import read_lines
+from labse_jax.base.types import PathLike
 
+# (source places, target places) of sentences that are translations of each other.
+Places = tuple[tuple[int, ...], tuple[int, ...]]
 _LINE = re.compile(r"\s*\[([\d\s,]*)\]\s*:\s*\[([\d\s,]*)\]\s*(:.*)?")
 
 
-def read_gold(path, sizes):
-  """Reads links ((source places), (target places)) from lines such as `[0, 1]:[0]`.
+def read_gold(path: PathLike, sizes: Sequence[int]) -> list[Places]:
+  """Reads links, (source places, target places), from lines such as `[0, 1]:[0]`.
 
   A place is the number of a line, from 0. Whatever follows a second colon is ignored. Raises
   InputError, with file and line, for a line of another form, and for a place that the documents, of
   `sizes` lines, do not have.
   """
-  links = []
+  links: list[Places] = []
   for number, line in read_lines(path):
     if not line.strip():
       continue
@@ -34,37 +38,35 @@ def read_gold(path, sizes):
   return links
 
 
-def _numbers(text):
+def _numbers(text: str) -> tuple[int, ...]:
   return tuple(map(int, re.findall(r"\d+", text)))
 
 
-def scores(found, gold):
+def scores(found: Collection[Places], gold: Collection[Places]) -> dict[str, dict[str, float]]:
   """Scores links against gold ones: {"strict": {"precision", "recall", "f1"}, "lax": the same}.
 
   In the strict sense, a link is right if it is a gold one. In the lax sense, it is also right if it
   shares a source and a target sentence with a gold one. Links with an empty side count in precision
   only.
   """
-  precision_strict, precision_lax = _right(found, gold)
-  recall_strict, recall_lax = _right(_pairs(gold), _pairs(found))
+  precision_strict, precision_lax = _right(set(found), set(gold))
+  recall_strict, recall_lax = _right(set(_pairs(gold)), set(_pairs(found)))
   return {
     "strict": _with_f1(precision_strict, recall_strict),
     "lax": _with_f1(precision_lax, recall_lax),
   }
 
 
-def _with_f1(precision, recall):
+def _with_f1(precision: float, recall: float) -> dict[str, float]:
   f1 = 0.0
   if precision + recall:
     f1 = 2 * precision * recall / (precision + recall)
   return {"precision": precision, "recall": recall, "f1": f1}
 
 
-def _right(links, others):
+def _right(links: set[Places], others: set[Places]) -> tuple[float, float]:
   """The shares of links that are right, (strict, lax): among `others`, or overlapping with one."""
-  links = set(links)
-  others = set(others)
-  joined = set()
+  joined: set[tuple[int, int]] = set()
   for link in others:
     joined.update(_joined(link))
   strict = len(links & others)
@@ -76,12 +78,12 @@ def _right(links, others):
   return strict / count, lax / count
 
 
-def _joined(link):
+def _joined(link: Places) -> list[tuple[int, int]]:
   """Each (source sentence, target sentence) that a link joins."""
   source, target = link
   return [(i, j) for i in source for j in target]
 
 
-def _pairs(links):
+def _pairs(links: Iterable[Places]) -> list[Places]:
   """The links of which neither side is empty."""
   return [(source, target) for source, target in links if source and target]

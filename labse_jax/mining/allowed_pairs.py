@@ -1,11 +1,16 @@
 """Which pairs of texts may be mined."""
 
 import collections
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from labse_jax.data.filters import language_id, writing_systems
 from labse_jax.data.filters.lengths import pair_rules
+
+if TYPE_CHECKING:  # Late: `--help` does not wait for JAX.
+  from labse_jax.neighbours.margin import Allowed
 
 UNLIMITED = float("inf")
 
@@ -20,8 +25,15 @@ class AllowedPairs:
   """
 
   def __init__(
-    self, sources, targets, *, min_characters, max_ratio, one_script=False, languages=None
-  ):
+    self,
+    sources: Sequence[str],
+    targets: Sequence[str],
+    *,
+    min_characters: int,
+    max_ratio: float,
+    one_script: bool = False,
+    languages: Sequence[str] | None = None,
+  ) -> None:
     sides = (sources, targets)
     self._targets = len(targets)
     self._filters = _pair_filters(*sides, min_characters, max_ratio)
@@ -31,9 +43,9 @@ class AllowedPairs:
     if languages:
       foreign = _in_another_language(sides, languages)
       self._filters.append(("not in its side's language", _refuse_lines(*foreign)))
-    self._refused = collections.defaultdict(list)
+    self._refused: dict[str, list[np.ndarray]] = collections.defaultdict(list)
 
-  def __call__(self, row_x_P, row_y_P):
+  def __call__(self, row_x_P: np.ndarray, row_y_P: np.ndarray) -> np.ndarray:
     allowed_P = np.ones(len(row_x_P), bool)
     for name, refuses in self._filters:
       refused_P = allowed_P & refuses(row_x_P, row_y_P)
@@ -42,7 +54,7 @@ class AllowedPairs:
       allowed_P &= ~refused_P
     return allowed_P
 
-  def refused(self):
+  def refused(self) -> dict[str, int]:
     """Counts the distinct pairs that each filter was the first to refuse: {its name: count}.
 
     Filters that refused nothing are left out.
@@ -55,8 +67,10 @@ class AllowedPairs:
     return counts
 
 
-def _pair_filters(sources, targets, min_characters, max_ratio):
-  """The filters that look at both texts: [(name, refuses(row_x_P, row_y_P) -> bool_P)]."""
+def _pair_filters(
+  sources: Sequence[str], targets: Sequence[str], min_characters: int, max_ratio: float
+) -> list[tuple[str, "Allowed"]]:
+  """The filters that look at both texts: [(name, refuses)]."""
   length_N = _lengths(sources)
   length_M = _lengths(targets)
   text_N, text_M = _equal_texts(sources, targets)
@@ -72,11 +86,11 @@ def _pair_filters(sources, targets, min_characters, max_ratio):
   return [(name, of_rows(drops)) for name, drops in rules]
 
 
-def _lengths(texts):
+def _lengths(texts: Sequence[str]) -> np.ndarray:
   return np.fromiter(map(len, texts), int, len(texts))
 
 
-def _equal_texts(sources, targets):
+def _equal_texts(sources: Sequence[str], targets: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
   """Numbers the texts of both sides, [N] and [M]: equal texts have equal numbers."""
   number_of = {text: number for number, text in enumerate(targets)}
   text_N = np.fromiter((number_of.get(text, -1) for text in sources), int, len(sources))
@@ -84,7 +98,9 @@ def _equal_texts(sources, targets):
   return text_N, text_M
 
 
-def _in_another_language(sides, languages):
+def _in_another_language(
+  sides: Sequence[Sequence[str]], languages: Sequence[str]
+) -> list[np.ndarray]:
   """Which lines of each side are not in the language of their side: bool [N] and [M]."""
   # Both languages are looked up before the many lines are judged: one may be unknown.
   judges = [language_id.foreign_to(language) for language in languages]
@@ -94,10 +110,10 @@ def _in_another_language(sides, languages):
   return foreign
 
 
-def _refuse_lines(foreign_N, foreign_M):
-  """Makes a filter refuses(row_x_P, row_y_P) -> bool_P of the foreign lines of both sides."""
+def _refuse_lines(foreign_N: np.ndarray, foreign_M: np.ndarray) -> "Allowed":
+  """Makes a filter of the foreign lines of both sides."""
 
-  def refuses(row_x_P, row_y_P):
+  def refuses(row_x_P: np.ndarray, row_y_P: np.ndarray) -> np.ndarray:
     return foreign_N[row_x_P] | foreign_M[row_y_P]
 
   return refuses

@@ -13,9 +13,18 @@ import numpy as np
 from scipy.special import betainc
 
 from labse_jax.base.errors import InputError
-from labse_jax.mining.decoys import Neighbours, decoy_scores
+from labse_jax.mining.decoys import Margin, Neighbours, decoy_scores
 from labse_jax.neighbours.exact import top_k_both
-from labse_jax.neighbours.margin import MARGINS, neighbour_scores, retrieved, turned
+from labse_jax.neighbours.lists import Nearest
+from labse_jax.neighbours.margin import (
+  MARGINS,
+  Allowed,
+  Pairs,
+  Search,
+  neighbour_scores,
+  retrieved,
+  turned,
+)
 
 FEWEST = 50  # Decoys; fewer say too little.
 FEWEST_PAIRED = 10  # Decoys of a side that found something.
@@ -30,7 +39,7 @@ class NoEstimate(InputError):
   `found` are the pairs all the same, as `margin.candidates` gives them.
   """
 
-  def __init__(self, message, found=None):
+  def __init__(self, message: str, found: Pairs) -> None:
     super().__init__(message)
     self.found = found
 
@@ -50,12 +59,20 @@ class Calibration(NamedTuple):
   wrong_P: np.ndarray
   shape_P: np.ndarray
   precision_P: np.ndarray
-  decoys: tuple
+  decoys: tuple[np.ndarray, np.ndarray]
 
 
 def calibrated(
-  x_ND, y_MD, *, k, margin="ratio", search=top_k_both, allowed=None, gold_2G=None, copied=None
-):
+  x_ND: np.ndarray,
+  y_MD: np.ndarray,
+  *,
+  k: int,
+  margin: str = "ratio",
+  search: Search = top_k_both,
+  allowed: Allowed | None = None,
+  gold_2G: np.ndarray | None = None,
+  copied: tuple[np.ndarray, np.ndarray] | None = None,
+) -> Calibration:
   """Mines pairs as `margin.candidates` does with retrieval "max"; returns their Calibration.
 
   Decoys come from the true pairs `gold_2G`, (rows of x, rows of y), if given, or else from the best
@@ -79,13 +96,15 @@ def calibrated(
   return _calibration(near, found, _uncopied(found_2P[:, sure_P], copied), MARGINS[margin])
 
 
-def _nearest(near, k):
+def _nearest(near: Nearest, k: int) -> Nearest:
   """The first k of each row's (cosines, neighbours)."""
   cosine_NK, neighbour_NK = near
   return cosine_NK[:, :k], neighbour_NK[:, :k]
 
 
-def _neighbours(cosine_NK, neighbour_NK, allowed):
+def _neighbours(
+  cosine_NK: np.ndarray, neighbour_NK: np.ndarray, allowed: Allowed | None
+) -> Neighbours:
   """Makes Neighbours, asking `allowed` about every pair of a row and a neighbour."""
   row_P = np.repeat(np.arange(len(neighbour_NK)), neighbour_NK.shape[1])
   allowed_P = np.ones(len(row_P), bool)
@@ -94,7 +113,7 @@ def _neighbours(cosine_NK, neighbour_NK, allowed):
   return Neighbours(cosine_NK, neighbour_NK, allowed_P.reshape(neighbour_NK.shape))
 
 
-def _uncopied(pairs_2G, copied):
+def _uncopied(pairs_2G: np.ndarray, copied: tuple[np.ndarray, np.ndarray] | None) -> np.ndarray:
   """The pairs in which neither side has a near copy."""
   if copied is None:
     return pairs_2G
@@ -103,7 +122,9 @@ def _uncopied(pairs_2G, copied):
   return pairs_2G[:, ~(copied_x[row_x_G] | copied_y[row_y_G])]
 
 
-def _calibration(near, found, true_2G, margin):
+def _calibration(
+  near: tuple[Neighbours, Neighbours], found: Pairs, true_2G: np.ndarray, margin: Margin
+) -> Calibration:
   """The Calibration of found pairs, (row_x_P, row_y_P, score_P), with decoys of true ones."""
   near_x, near_y = near
   row_x_P, row_y_P, score_P = found
@@ -133,14 +154,14 @@ def _calibration(near, found, true_2G, margin):
   return Calibration(*found, wrong_P, shape_P, precision_P, decoys)
 
 
-def _too_few(sure):
+def _too_few(sure: int) -> str:
   return (
     f"only {sure:,} pairs are sure to be right (lines with a near copy do not count), and"
     f" {FEWEST} are needed. If you know true pairs, give them with --gold"
   )
 
 
-def _nothing_found(decoys):
+def _nothing_found(decoys: tuple[np.ndarray, np.ndarray]) -> str:
   """Where nearly every line has a translation, what is left for a decoy is already taken."""
   most = max(int(np.isfinite(decoys_G).sum()) for decoys_G in decoys)
   return (
@@ -150,7 +171,7 @@ def _nothing_found(decoys):
   )
 
 
-def two_means(score_P):
+def two_means(score_P: np.ndarray) -> float:
   """The score that parts descending scores into two groups of the least variance (Otsu 1979)."""
   if len(score_P) < 2:
     return np.inf
@@ -159,10 +180,12 @@ def two_means(score_P):
   above_P = count_P[:-1]
   below_P = count_P[-1] - count_P[:-1]
   apart_P = total_P[:-1] / above_P - (total_P[-1] - total_P[:-1]) / below_P
-  return score_P[(above_P * below_P * apart_P**2).argmax()]
+  return float(score_P[(above_P * below_P * apart_P**2).argmax()])
 
 
-def expected_wrong(score_P, decoys_G, sentences):
+def expected_wrong(
+  score_P: np.ndarray, decoys_G: np.ndarray, sentences: int
+) -> tuple[np.ndarray, np.ndarray]:
   """Estimates from decoys how many pairs down to each are wrong: (mean_P, shape_P).
 
   A decoy finds a score at least as good at a rate r, and so does each of the `sentences` that is
@@ -177,7 +200,7 @@ def expected_wrong(score_P, decoys_G, sentences):
   return np.minimum(left_P * rate_P / (1 - rate_P), pairs_P), shape_P
 
 
-def exceedance(score_P, decoys_G):
+def exceedance(score_P: np.ndarray, decoys_G: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
   """The share of decoys whose score is at least each of `score_P`: (rate_P, shape_P).
 
   Scores within the worse nine tenths of the decoys are counted. Above, the tail is assumed to be
@@ -186,7 +209,7 @@ def exceedance(score_P, decoys_G):
   the shape.
   """
   ordered_G = np.sort(decoys_G)[::-1]
-  tail = min(max(TAIL_FEWEST, int(TAIL * len(ordered_G))), np.isfinite(ordered_G).sum() - 1)
+  tail = min(max(TAIL_FEWEST, int(TAIL * len(ordered_G))), int(np.isfinite(ordered_G).sum()) - 1)
   border = ordered_G[tail]
   scale = max(np.mean(ordered_G[:tail] - border), 1e-9)
   distance_P = np.maximum(score_P - border, 0) / scale
@@ -196,7 +219,7 @@ def exceedance(score_P, decoys_G):
   return rate_P, np.maximum(count_P, tail) / (1 + distance_P**2)
 
 
-def threshold(calibration, precision):
+def threshold(calibration: Calibration, precision: float) -> float:
   """The lowest score down to which pairs are as precise as asked, with a chance of 1 - RISK.
 
   Raises NoEstimate where there is none.
@@ -210,6 +233,7 @@ def threshold(calibration, precision):
   enough = np.flatnonzero(chance_P >= 1 - RISK)
   if not len(enough):
     raise NoEstimate(
-      f"no threshold is sure to reach {precision:g}: too few pairs are that good. Ask for less"
+      f"no threshold is sure to reach {precision:g}: too few pairs are that good. Ask for less",
+      (calibration.row_x_P, calibration.row_y_P, calibration.score_P),
     )
-  return calibration.score_P[enough[-1]]
+  return float(calibration.score_P[enough[-1]])

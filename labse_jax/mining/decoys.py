@@ -1,8 +1,14 @@
 """What a sentence is paired with when its translation is kept away: a pair that must be wrong."""
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
+
+from labse_jax.neighbours.margin import Pairs
+
+# (cosines, mean cosines of the neighbours) -> margin scores.
+Margin = Callable[[np.ndarray, np.ndarray], np.ndarray]
 
 
 class Neighbours(NamedTuple):
@@ -12,11 +18,11 @@ class Neighbours(NamedTuple):
   neighbour_NK: np.ndarray
   allowed_NK: np.ndarray
 
-  def of(self, rows):
+  def of(self, rows: np.ndarray | tuple[slice, slice]) -> "Neighbours":
     """The neighbours of some rows."""
     return Neighbours(self.cosine_NK[rows], self.neighbour_NK[rows], self.allowed_NK[rows])
 
-  def score_NK(self, mean_N1, mean_NK, margin):
+  def score_NK(self, mean_N1: np.ndarray, mean_NK: np.ndarray, margin: Margin) -> np.ndarray:
     """Margin scores, from the mean cosines of rows and of neighbours; -inf if not allowed."""
     score_NK = margin(self.cosine_NK, (mean_N1 + mean_NK) / 2)
     return np.where(self.allowed_NK, score_NK, -np.inf)
@@ -38,7 +44,9 @@ class Finds(NamedTuple):
   score_C: np.ndarray
 
 
-def decoy_scores(near_x, near_y, pairs_2G, found, margin):
+def decoy_scores(
+  near_x: Neighbours, near_y: Neighbours, pairs_2G: np.ndarray, found: Pairs, margin: Margin
+) -> np.ndarray:
   """The scores [G] of what each x of true pairs finds when its y is kept away; -inf for nothing.
 
   1. Forward: each decoy finds its best candidate among its k nearest, without its partner.
@@ -70,7 +78,7 @@ def decoy_scores(near_x, near_y, pairs_2G, found, margin):
   return best_G
 
 
-def _without(near_G, partner_G):
+def _without(near_G: Neighbours, partner_G: np.ndarray) -> Neighbours:
   """Drops each row's partner from its neighbours, or the last where it is not among them."""
   partner_GK = near_G.neighbour_NK == partner_G[:, None]
   keep_GK = np.argsort(partner_GK, axis=1, kind="stable")[:, :-1]
@@ -81,7 +89,7 @@ def _without(near_G, partner_G):
   )
 
 
-def _forward(near_G, means, margin):
+def _forward(near_G: Neighbours, means: Means, margin: Margin) -> Finds:
   """The Finds of each decoy's best candidate."""
   score_GK = near_G.score_NK(means.decoy_G[:, None], means.y_M[near_G.neighbour_NK], margin)
   number_G = np.arange(len(score_GK))
@@ -89,7 +97,9 @@ def _forward(near_G, means, margin):
   return Finds(number_G, near_G.neighbour_NK[number_G, best_G], score_GK[number_G, best_G])
 
 
-def _backward(near_y, decoy_G, partner_G, means, margin):
+def _backward(
+  near_y: Neighbours, decoy_G: np.ndarray, partner_G: np.ndarray, means: Means, margin: Margin
+) -> Finds:
   """The Finds of decoys that are the best candidate of a y other than their partner."""
   number_N = np.full(len(means.x_N), -1)
   number_N[decoy_G] = np.arange(len(decoy_G))
@@ -105,7 +115,7 @@ def _backward(near_y, decoy_G, partner_G, means, margin):
   return Finds(number_MK[wins_MK], np.nonzero(wins_MK)[0], decoy_score_MK[wins_MK])
 
 
-def _joined(forward, backward):
+def _joined(forward: Finds, backward: Finds) -> Finds:
   """The Finds of both directions."""
   return Finds(
     np.concatenate([forward.number_C, backward.number_C]),
@@ -114,7 +124,7 @@ def _joined(forward, backward):
   )
 
 
-def _best_of_others(score_MK):
+def _best_of_others(score_MK: np.ndarray) -> np.ndarray:
   """For each entry, the best of the others in its row; -inf in rows of one."""
   ranked_MK = np.sort(np.pad(score_MK, ((0, 0), (1, 0)), constant_values=-np.inf), axis=1)
   first_M1 = ranked_MK[:, -1:]
@@ -122,7 +132,7 @@ def _best_of_others(score_MK):
   return np.where(score_MK == first_M1, second_M1, first_M1)
 
 
-def _free(finds, decoy_G, found, count):
+def _free(finds: Finds, decoy_G: np.ndarray, found: Pairs, count: int) -> np.ndarray:
   """bool [C]: whether the y of a find, one of `count`, is not in a better pair of another x."""
   row_x_P, row_y_P, score_P = found
   held_M = np.full(count, -np.inf)

@@ -1,30 +1,35 @@
 """Documents, their sentences, and the vectors that alignment compares."""
 
-from typing import NamedTuple
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 
 from labse_jax.base import console, files
 from labse_jax.base.errors import InputError
+from labse_jax.base.types import Encode, PathLike
 from labse_jax.encoding.encode_functions import encode_distinct
-from labse_jax.mining.alignment import near_best
-from labse_jax.mining.joined_texts import corrected, guessed
+from labse_jax.mining.alignment import Link, near_best
+from labse_jax.mining.alignment_scores import Places
+from labse_jax.mining.joined_texts import Texts, corrected, guessed
 from labse_jax.mining.pair_files import ScoredPair
 
 # In the unit of costs, where 1 is a pair of chance sentences. On split and merged German, Russian
 # and Japanese news, this gave the alignment that all joined texts give.
 SLACK = 0.3
 
+T = TypeVar("T")
+
 
 class Document(NamedTuple):
   """The sentences of a file, their places (line numbers from 0), and how many lines it has."""
 
-  sentences: list
-  places: list
+  sentences: list[str]
+  places: list[int]
   lines: int
 
 
-def read_document(path):
+def read_document(path: PathLike) -> Document:
   """The Document of a text file, a sentence a line; raises InputError if it has no sentence."""
   sentences = []
   places = []
@@ -40,13 +45,13 @@ def read_document(path):
   return Document(sentences, places, count)
 
 
-def lengths_of(documents):
+def lengths_of(documents: Iterable[Document]) -> list[list[int]]:
   """The characters of each sentence of each document."""
   return [[len(sentence) for sentence in document.sentences] for document in documents]
 
 
-def embed(documents, encode, *, largest):
-  """The Texts of each document, as `alignment.align` takes them.
+def embed(documents: Sequence[Document], encode: Encode, *, largest: int) -> tuple[Texts, Texts]:
+  """The Texts of the two documents, as `alignment.align` takes them.
 
   Encoding takes nearly all of the time, and most of it would go to joined texts that no alignment
   needs. So the sentences are encoded first. The vectors of joined texts are guessed from them, and
@@ -56,26 +61,28 @@ def embed(documents, encode, *, largest):
   sentences = [sentence for document in documents for sentence in document.sentences]
   vectors.learn(sentences, "sentences")
   guesses = [guessed(vectors.of(document.sentences), largest - 1) for document in documents]
-  near = near_best(*guesses, lengths_of(documents), largest=largest, slack=SLACK)
+  x, y = guesses
+  near = near_best(x, y, lengths_of(documents), largest=largest, slack=SLACK)
   needed = []
   for document, near_KN in zip(documents, near, strict=True):
     near_KN[0] = True  # The sentences themselves, which cost nothing more.
     needed.append(joined(document.sentences, near_KN))
   vectors.learn([text for texts in needed for text in texts], "joined sentences")
-  return [
+  x, y = (
     corrected(guess, vectors.of(texts), near_KN)
     for guess, texts, near_KN in zip(guesses, needed, near, strict=True)
-  ]
+  )
+  return x, y
 
 
 class _Vectors:
   """The vectors of texts, each of which is encoded once."""
 
-  def __init__(self, encode):
+  def __init__(self, encode: Encode) -> None:
     self.encode = encode
-    self.vector_of = {}
+    self.vector_of: dict[str, np.ndarray] = {}
 
-  def learn(self, texts, what):
+  def learn(self, texts: Iterable[str], what: str) -> None:
     """Encodes those that are new; `what` they are is said."""
     new = [text for text in dict.fromkeys(texts) if text not in self.vector_of]
     if new:
@@ -83,12 +90,12 @@ class _Vectors:
       row_of, vectors_VD = encode_distinct([[new]], self.encode)
       self.vector_of.update((text, vectors_VD[row]) for text, row in row_of.items())
 
-  def of(self, texts):
+  def of(self, texts: Iterable[str]) -> np.ndarray:
     """Vectors [N, D] of texts that were learned."""
     return np.array([self.vector_of[text] for text in texts])
 
 
-def joined(sentences, chosen_KN):
+def joined(sentences: Sequence[str], chosen_KN: np.ndarray) -> list[str]:
   """The chosen texts, in the order of `chosen_KN`; row K joins a sentence with K before it."""
   texts = []
   for before, place in np.argwhere(chosen_KN).tolist():
@@ -96,30 +103,32 @@ def joined(sentences, chosen_KN):
   return texts
 
 
-def places_of(link, documents):
+def places_of(link: Link, documents: Sequence[Document]) -> Places:
   """Where the sentences of a Link are: (places in the source file, places in the target file)."""
   source, target = documents
   return _chosen(source.places, link.source), _chosen(target.places, link.target)
 
 
-def pair_of(link, documents):
+def pair_of(link: Link, documents: Sequence[Document]) -> ScoredPair:
   """The ScoredPair of a Link that is not a skip; a space joins the sentences of a side."""
+  assert link.score is not None, "a skip has no pair"
   source, target = documents
   source_text = " ".join(_chosen(source.sentences, link.source))
   target_text = " ".join(_chosen(target.sentences, link.target))
   return ScoredPair(link.score, source_text, target_text, *places_of(link, documents))
 
 
-def _chosen(items, numbers):
+def _chosen(items: Sequence[T], numbers: Iterable[int]) -> tuple[T, ...]:
   return tuple(items[number] for number in numbers)
 
 
-def count_alone(links, side):
+def count_alone(links: Iterable[Link], side: int) -> tuple[int, int]:
   """Counts (sentences without a partner, all sentences) of a side: 0 the source, 1 the target."""
   skipped = 0
   count = 0
   for link in links:
-    count += len(link[side])
+    size = len((link.source, link.target)[side])
+    count += size
     if link.score is None:
-      skipped += len(link[side])
+      skipped += size
   return skipped, count

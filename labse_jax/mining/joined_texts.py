@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from labse_jax.base.unit_vectors import unit
+from labse_jax.neighbours.unit_vectors import unit
 
 
 class Texts(NamedTuple):
@@ -19,12 +19,12 @@ class Texts(NamedTuple):
   usable_KN: np.ndarray
 
 
-def encoded(vectors_KND):
+def encoded(vectors_KND: np.ndarray) -> Texts:
   """Texts that were all encoded."""
   return Texts(vectors_KND, vectors_KND.mean(1), np.ones(vectors_KND.shape[:2], bool))
 
 
-def guessed(sentence_ND, sizes):
+def guessed(sentence_ND: np.ndarray, sizes: int) -> Texts:
   """Texts of up to `sizes` sentences whose vectors are the means of those of their sentences.
 
   With multilingual-e5-small the cosine of a guess and the text's own vector was 0.96 to 0.98.
@@ -38,7 +38,7 @@ def guessed(sentence_ND, sizes):
   return encoded(np.array(rows, np.float32))
 
 
-def corrected(guess, found_PD, encoded_KN):
+def corrected(guess: Texts, found_PD: np.ndarray, encoded_KN: np.ndarray) -> Texts:
   """Guessed Texts once the P texts of `encoded_KN` were encoded: only they are usable.
 
   Distances are measured against the mean of all texts, of which few are encoded. It is the mean of

@@ -1,14 +1,16 @@
 """Writes scored pairs of sentences as TSV, Moses files, TMX or JSONL; never half a file."""
 
+from collections.abc import Iterable, Sequence
 import contextlib
 import json
 import pathlib
 import re
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from xml.sax.saxutils import escape, quoteattr
 
 from labse_jax.base.errors import InputError
 from labse_jax.base.files import replacing
+from labse_jax.base.types import PathLike
 from labse_jax.base.version import __version__
 
 FORMATS = ("tsv", "moses", "tmx", "jsonl")
@@ -40,12 +42,12 @@ class ScoredPair(NamedTuple):
   score: float
   source: str
   target: str
-  source_place: int | tuple
-  target_place: int | tuple
+  source_place: int | tuple[int, ...]
+  target_place: int | tuple[int, ...]
   precision: float | None = None
 
 
-def paths(output, format, languages):
+def paths(output: PathLike, format: str, languages: Sequence[str]) -> list[pathlib.Path]:
   """The files that `write` makes: `output`, or for Moses one per language and one of scores.
 
   Raises InputError where two files of Moses would have the same name.
@@ -60,8 +62,15 @@ def paths(output, format, languages):
   return [pathlib.Path(f"{output}.{ending}") for ending in (*languages, "scores")]
 
 
-def write(output, format, languages, pairs, *, joined=False):
-  """Writes an iterable of ScoredPairs to the files that `paths` names.
+def write(
+  output: PathLike,
+  format: str,
+  languages: Sequence[str],
+  pairs: Iterable[ScoredPair],
+  *,
+  joined: bool = False,
+) -> None:
+  """Writes pairs to the files that `paths` names.
 
   `languages` are those of the source and of the target. With `joined`, a text may be several
   sentences, and its places are a tuple. TMX files leave precisions out. Characters that a format
@@ -79,25 +88,29 @@ def write(output, format, languages, pairs, *, joined=False):
       files[0].write(TMX_FOOT)
 
 
-def _tsv_rows(pair, languages, joined):
+def _tsv_rows(pair: ScoredPair, languages: Sequence[str], joined: bool) -> list[str]:
   cells = [f"{pair.score:.6f}", _in_a_cell(pair.source), _in_a_cell(pair.target)]
   if pair.precision is not None:
     cells.append(f"{pair.precision:.4f}")
   return ["\t".join(cells)]
 
 
-def _moses_rows(pair, languages, joined):
+def _moses_rows(pair: ScoredPair, languages: Sequence[str], joined: bool) -> list[str]:
   numbers = f"{pair.score:.6f}"
   if pair.precision is not None:
     numbers += f"\t{pair.precision:.4f}"
   return [_in_a_line(pair.source), _in_a_line(pair.target), numbers]
 
 
-def _jsonl_rows(pair, languages, joined):
+def _jsonl_rows(pair: ScoredPair, languages: Sequence[str], joined: bool) -> list[str]:
   # The names and order of the keys are the published format, by which other programs read files.
   # So are the places: `mine` counts lines from 1, as editors do, and `align`, whose texts are
   # joined, counts from 0, as Vecalign does. Their own keys keep the two from being mixed up.
-  row = {"score": round(float(pair.score), 6), "source": pair.source, "target": pair.target}
+  row: dict[str, Any] = {
+    "score": round(float(pair.score), 6),
+    "source": pair.source,
+    "target": pair.target,
+  }
   named_languages = {"source_language": languages[0], "target_language": languages[1]}
   if joined:
     row |= {"source_places": pair.source_place, "target_places": pair.target_place}
@@ -110,7 +123,7 @@ def _jsonl_rows(pair, languages, joined):
   return [json.dumps(row, ensure_ascii=False)]
 
 
-def _tmx_rows(pair, languages, joined):
+def _tmx_rows(pair: ScoredPair, languages: Sequence[str], joined: bool) -> list[str]:
   unit = TMX_UNIT.format(
     score=pair.score,
     source=_in_xml(pair.source),
@@ -125,7 +138,7 @@ def _tmx_rows(pair, languages, joined):
 _ROWS = {"tsv": _tsv_rows, "moses": _moses_rows, "tmx": _tmx_rows, "jsonl": _jsonl_rows}
 
 
-def _tmx_head(languages, joined):
+def _tmx_head(languages: Sequence[str], joined: bool) -> str:
   # A "block" is the standard's word for a text of several sentences.
   segment = "block" if joined else "sentence"
   return TMX_HEAD.format(
@@ -133,14 +146,14 @@ def _tmx_head(languages, joined):
   )
 
 
-def _in_a_cell(text):
+def _in_a_cell(text: str) -> str:
   return _in_a_line(text).replace("\t", " ")
 
 
-def _in_a_line(text):
+def _in_a_line(text: str) -> str:
   # Python's text files take a carriage return for the end of a line.
   return text.replace("\r", " ")
 
 
-def _in_xml(text):
+def _in_xml(text: str) -> str:
   return escape(_FORBIDDEN.sub(" ", text), {"\r": "&#13;"})

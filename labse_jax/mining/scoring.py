@@ -1,13 +1,15 @@
 """Scored pairs of two texts: mined, calibrated, or line by line."""
 
-from collections.abc import Callable
+from collections.abc import Iterator, Sequence
 import dataclasses
 import math
-from typing import NamedTuple
+from typing import Any, NamedTuple
+
+import numpy as np
 
 from labse_jax.mining import calibration
 from labse_jax.mining.pair_files import ScoredPair
-from labse_jax.mining.texts import copied
+from labse_jax.mining.texts import Text, copied
 from labse_jax.neighbours import margin as margins
 
 
@@ -15,15 +17,24 @@ from labse_jax.neighbours import margin as margins
 class MarginScore:
   """How a pair is scored: its cosine is compared, as `margin` says, with those of neighbours.
 
-  `search(x_ND, y_MD, k)` finds the `k` nearest neighbours of each line, as `exact.top_k_both` does.
+  `search` finds the `k` nearest neighbours of each line.
   """
 
   k: int
   margin: str
-  search: Callable
+  search: margins.Search
 
 
-def mined(x, y, vectors, score, *, retrieval, threshold, allowed):
+def mined(
+  x: Text,
+  y: Text,
+  vectors: tuple[np.ndarray, np.ndarray],
+  score: MarginScore,
+  *,
+  retrieval: str,
+  threshold: float | None,
+  allowed: margins.Allowed | None,
+) -> list[ScoredPair]:
   """The ScoredPairs of two Texts, with their unit vectors and a MarginScore, best first.
 
   Pairs below `threshold` are left out; None keeps all. `retrieval` and `allowed` are those of
@@ -40,7 +51,9 @@ def mined(x, y, vectors, score, *, retrieval, threshold, allowed):
   return _pairs(x, y, columns, threshold=threshold)
 
 
-def _pairs(x, y, columns, *, threshold=None):
+def _pairs(
+  x: Text, y: Text, columns: margins.Pairs, *, threshold: float | None = None
+) -> list[ScoredPair]:
   """The ScoredPairs of columns (row_x_P, row_y_P, score_P), without those below the threshold."""
   pairs = []
   for row_x, row_y, pair_score in _rows(columns):
@@ -57,16 +70,25 @@ class Calibrated(NamedTuple):
   Calibration and `lowest` the threshold, -inf for none.
   """
 
-  pairs: list
+  pairs: list[ScoredPair]
   found: calibration.Calibration | None = None
   lowest: float = -math.inf
   reason: str | None = None
 
 
-def calibrated(x, y, vectors, score, *, precision, allowed, gold_2G):
-  """Mines pairs down to the threshold for `precision`; returns a Calibrated.
+def calibrated(
+  x: Text,
+  y: Text,
+  vectors: tuple[np.ndarray, np.ndarray],
+  score: MarginScore,
+  *,
+  precision: float,
+  allowed: margins.Allowed | None,
+  gold_2G: np.ndarray | None,
+) -> Calibrated:
+  """Mines pairs down to the threshold for `precision`.
 
-  `gold_2G` are rows of true pairs or None.
+  `gold_2G` are the rows of true pairs, if some are known.
   """
   try:
     found = calibration.calibrated(
@@ -94,7 +116,9 @@ def calibrated(x, y, vectors, score, *, precision, allowed, gold_2G):
   return Calibrated(pairs, found, lowest, reason)
 
 
-def scored(x, y, vectors, score):
+def scored(
+  x: Text, y: Text, vectors: tuple[np.ndarray, np.ndarray], score: MarginScore
+) -> list[ScoredPair]:
   """The ScoredPairs of line N of one Text and line N of the other, in the order of the lines."""
   score_N = margins.aligned_scores(
     *vectors, x.row_N, y.row_N, k=score.k, margin=score.margin, search=score.search
@@ -106,12 +130,14 @@ def scored(x, y, vectors, score):
   return pairs
 
 
-def _rows(columns):
+def _rows(columns: Sequence[np.ndarray]) -> Iterator[tuple[Any, ...]]:
   """The rows of columns of equal length, as Python numbers."""
   return zip(*(column_P.tolist() for column_P in columns), strict=True)
 
 
-def _pair(score, x, row_x, y, row_y, precision=None):
+def _pair(
+  score: float, x: Text, row_x: int, y: Text, row_y: int, precision: float | None = None
+) -> ScoredPair:
   return ScoredPair(
     score, x.lines[row_x], y.lines[row_y], x.numbers[row_x], y.numbers[row_y], precision
   )

@@ -1,8 +1,10 @@
 """The languages of two files of sentences, and the format of their pairs, by the files' names."""
 
+from collections.abc import Sequence
 import pathlib
 
 from labse_jax.base import console
+from labse_jax.base.types import PathLike
 from labse_jax.data.language_names import asked_language, name_of, named
 from labse_jax.data.languages import UNKNOWN, standard_language
 from labse_jax.data.sources import stem_and_language
@@ -13,7 +15,7 @@ ENDINGS = ("tsv", "tmx", "jsonl")
 NAMING = ("tmx", "jsonl")  # The formats that say the languages.
 
 
-def language_of(given, path):
+def language_of(given: str | None, path: PathLike) -> str:
   """The language that was given for a file, or else its ending, if we have a name for that code.
 
   Of rarer languages it must be given: csv, tsv, txt and xml are codes of some.
@@ -24,7 +26,7 @@ def language_of(given, path):
   return ending if name_of(ending) else UNKNOWN
 
 
-def format_of(given, output):
+def format_of(given: str | None, output: PathLike) -> str:
   """The format that was given for an output, or else the one that its ending names, or else TSV.
 
   An ending names no Moses files: of these the output is only how their names begin.
@@ -39,7 +41,7 @@ def format_of(given, output):
   return given or ending
 
 
-def warn_of_languages(languages, format):
+def warn_of_languages(languages: Sequence[str], format: str) -> None:
   """Warns where both sides are the same language, and where a file would name an unknown one."""
   source, target = languages
   if UNKNOWN not in languages and standard_language(source) == standard_language(target):

@@ -1,11 +1,13 @@
 """The lines of the two files that are mined, and of the true pairs among them."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 
 from labse_jax.base import files
 from labse_jax.base.errors import InputError
+from labse_jax.base.types import PathLike
 from labse_jax.data.text_hash import comparison_key, text_hash
 
 SIDES = ("source", "target")
@@ -18,14 +20,14 @@ class Text(NamedTuple):
   `lines` of each of the file's N lines.
   """
 
-  lines: list
-  numbers: list
+  lines: list[str]
+  numbers: list[int]
   row_N: np.ndarray
 
 
-def read_text(path, *, blanks=False):
+def read_text(path: PathLike, *, blanks: bool = False) -> Text:
   """The Text of a file, its lines stripped; blank lines are left out unless `blanks`."""
-  row_of = {}
+  row_of: dict[str, int] = {}
   numbers = []
   rows = []
   for number, line in files.read_lines(path):
@@ -41,7 +43,7 @@ def read_text(path, *, blanks=False):
   return Text(list(row_of), numbers, np.array(rows))
 
 
-def copied(lines):
+def copied(lines: Sequence[str]) -> np.ndarray:
   """Which of N lines another line equals but for case, punctuation and space: bool [N]."""
   hashes = (text_hash(comparison_key(line)) for line in lines)
   key_N = np.fromiter(hashes, np.uint64, len(lines))
@@ -49,14 +51,14 @@ def copied(lines):
   return counts[number_N] > 1
 
 
-def read_gold(path, x, y):
+def read_gold(path: PathLike, x: Text, y: Text) -> np.ndarray:
   """Reads true pairs, lines source<TAB>target; returns their rows in the Texts, int [2, G].
 
   Raises InputError, with file and line, where a side is not a line of its Text.
   """
   row_of_source = _rows(x)
   row_of_target = _rows(y)
-  pairs = {}  # In the order of the file, each once.
+  pairs: dict[tuple[int, int], None] = {}  # In the order of the file, each once.
   for number, line in files.read_lines(path):
     cells = [cell.strip() for cell in line.split("\t")]
     if len(cells) != 2:
@@ -72,6 +74,6 @@ def read_gold(path, x, y):
   return np.array(list(pairs), int).T
 
 
-def _rows(text):
+def _rows(text: Text) -> dict[str, int]:
   """Maps each line to its row."""
   return {line: row for row, line in enumerate(text.lines)}

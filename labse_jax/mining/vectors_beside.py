@@ -1,17 +1,20 @@
 """The vectors of both texts, kept beside the output until it is written."""
 
+from collections.abc import Iterator, Sequence
 import contextlib
 import dataclasses
 import pathlib
 import shutil
+from typing import Any
 
 import numpy as np
 
 from labse_jax import model_folder
 from labse_jax.base import files, interrupts
+from labse_jax.base.types import PathLike
 from labse_jax.encoding.sentence_encoder import SentenceEncoder
 from labse_jax.encoding.streaming import GOES_ON, encode_file
-from labse_jax.mining.texts import SIDES
+from labse_jax.mining.texts import SIDES, Text
 
 MARKER = "of.json"
 
@@ -25,23 +28,30 @@ class Encoding:
   """
 
   encoder: SentenceEncoder
-  model: str
+  model: PathLike
   dtype: str
   prompt: str | None
 
 
-def load_encoding(model, *, dtype, prompt):
+def load_encoding(model: PathLike, *, dtype: str, prompt: str | None) -> Encoding:
   """Loads a model folder as an Encoding."""
   return Encoding(SentenceEncoder.load(model, dtype=dtype), model, dtype, prompt)
 
 
-def folder_of(output):
+def folder_of(output: PathLike) -> pathlib.Path:
   """The folder that holds the vectors while `output` is not written yet."""
   return pathlib.Path(f"{output}.vectors")
 
 
 @contextlib.contextmanager
-def vectors_beside(output, paths, texts, encoding, *, score_only):
+def vectors_beside(
+  output: PathLike,
+  paths: Sequence[PathLike],
+  texts: Sequence[Text],
+  encoding: Encoding,
+  *,
+  score_only: bool,
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
   """Gives the unit vectors of two Texts, mapped into memory; removes them if the block ends well.
 
   `paths` are the files that the texts were read from, with blank lines if `score_only`. If a run of
@@ -66,11 +76,12 @@ def vectors_beside(output, paths, texts, encoding, *, score_only):
       encode_file(encoding.encoder, lines, vectors, identity=identity, prompt=encoding.prompt)
     maps.append(np.load(vectors, mmap_mode="r"))
   with interrupts.kept(lambda: f"all vectors are kept. {GOES_ON}"):
-    yield maps
+    x_ND, y_MD = maps
+    yield x_ND, y_MD
   shutil.rmtree(folder)
 
 
-def _begin(folder, about):
+def _begin(folder: pathlib.Path, about: dict[str, Any]) -> None:
   """Empties the folder, unless its vectors have the same inputs and settings."""
   if files.read_json(folder / MARKER, {}) == about:
     return
@@ -78,7 +89,7 @@ def _begin(folder, about):
     files.write_json(partial / MARKER, about)
 
 
-def _inputs(paths):
+def _inputs(paths: Sequence[PathLike]) -> dict[str, list[Any]]:
   """What changes with each side's file: {side: [path, size, time]}."""
   about = {}
   for side, path in zip(SIDES, paths, strict=True):
@@ -87,7 +98,7 @@ def _inputs(paths):
   return about
 
 
-def _write_lines(path, text):
+def _write_lines(path: pathlib.Path, text: Text) -> None:
   """Writes the distinct lines of a Text, unless a killed run did."""
   # Not written twice: encode_file starts over where the lines are younger than their vectors.
   if path.exists():

@@ -3,13 +3,15 @@
 import dataclasses
 import math
 import pathlib
+from typing import Any
 
 import numpy as np
 
 from labse_jax.base import files, fingerprint
 from labse_jax.base.errors import InputError, known
 from labse_jax.base.files import read_json, write_json
-from labse_jax.model_folder import prompts, sentence_modules, transformers_config, weights
+from labse_jax.base.types import Params, PathLike
+from labse_jax.model_folder import card, prompts, sentence_modules, transformers_config, weights
 from labse_jax.model_folder.hub import located
 from labse_jax.model_folder.tensor_file import FLOATS, Tensors, save
 from labse_jax.model_folder.tensor_names import NAMES, POOLER, TABLE
@@ -37,45 +39,56 @@ DTYPES = {np.dtype(kind).name: kind for kind in FLOATS.values()} | {INT8_ROWS: n
 class ModelFolder:
   """The content of a model folder: the `model` and `head` sections of a config, parameters, limits.
 
-  `dtype` is how the weights are stored: float32, float16, bfloat16, or int8_rows. int8_rows keeps
-  the word table as int8 with a scale for each row, and the rest in float32. `pooler` holds the
-  tensors of BERT's own pooler where the folder has one that its sentence vectors do not use.
-  `similarity` names what its vectors are compared by, one of prompts.SIMILARITIES.
+  `params` is empty where the tensors were not read. `dtype` is how the weights are stored: float32,
+  float16, bfloat16, or int8_rows. int8_rows keeps the word table as int8 with a scale for each row,
+  and the rest in float32. `pooler` holds the tensors of BERT's own pooler where the folder has one
+  that its sentence vectors do not use. `similarity` names what its vectors are compared by, one of
+  prompts.SIMILARITIES. `about` is what its card will say of it; a folder that is read leaves it
+  empty.
   """
 
-  model: dict
-  head: dict
-  params: dict | None
+  model: dict[str, Any]
+  head: dict[str, Any]
+  params: Params
   tokenizer_file: pathlib.Path
   max_length: int
-  prompts: dict = dataclasses.field(default_factory=dict)
+  prompts: dict[str, str] = dataclasses.field(default_factory=dict)
   default_prompt: str | None = None
   dtype: str = "float32"
-  pooler: dict = dataclasses.field(default_factory=dict)
+  pooler: dict[str, np.ndarray] = dataclasses.field(default_factory=dict)
   similarity: str = "cosine"
+  about: card.About = card.About()
 
   @property
-  def prompt(self):
+  def prompt(self) -> str:
     """What is put before each text by default."""
+    if self.default_prompt is None:
+      return ""
     return self.prompts.get(self.default_prompt, "")
 
   @property
-  def vector_width(self):
+  def vector_width(self) -> int:
     """The dimensions of a sentence's vector."""
     return self.head.get("dense") or self.model["width"]
 
 
-def write(folder, content):
+def write(folder: PathLike, content: ModelFolder) -> None:
   """Writes `folder` whole or not at all. The padding rows of the word table are left out."""
   known("dtype", content.dtype, DTYPES)
   with files.replacing_folder(folder, marker="modules.json") as partial:
     pad = _write_tokenizer(partial, content)
     _write_encoder(partial, content, pad)
     _write_modules(partial, content)
-    (partial / "README.md").write_text("# A labse_jax model\n", encoding="utf-8")
+    card.write(partial, content, content.about)
 
 
-def read(folder, *, pretraining=False):
+def write_card(folder: pathlib.Path, about: card.About) -> None:
+  """Writes the card of a model folder anew, when more is known of its model than before."""
+  stored = weights.stored_as(Tensors(folder))
+  card.write(folder, dataclasses.replace(describe(folder), dtype=stored), about)
+
+
+def read(folder: PathLike, *, pretraining: bool = False) -> ModelFolder:
   """Reads a folder of sentence-transformers, or of transformers alone; InputError if it is none.
 
   It reads BERT, XLM-R, MPNet and DistilBERT. With `pretraining`, params["masked_lm"] is the head of
@@ -98,8 +111,8 @@ def read(folder, *, pretraining=False):
   return content
 
 
-def describe(folder):
-  """Reads a folder as `read` does, but without the tensors: `params` is None."""
+def describe(folder: PathLike) -> ModelFolder:
+  """Reads a folder as `read` does, but without the tensors: `params` is empty."""
   folder = located(folder)
   encoder, head, dense = sentence_modules.read(folder)
   path = encoder / "config.json"
@@ -119,7 +132,7 @@ def describe(folder):
   return ModelFolder(
     model=model,
     head=head,
-    params=None,
+    params={},
     tokenizer_file=tokenizer_file(encoder),
     max_length=_read_max_length(encoder, model),
     prompts=own_prompts,
@@ -128,7 +141,7 @@ def describe(folder):
   )
 
 
-def fingerprint_of(folder):
+def fingerprint_of(folder: PathLike) -> str:
   """A hash of all that a model folder's vectors depend on; `folder` is as in `read`."""
   return fingerprint.model(located(folder))
 
@@ -192,7 +205,7 @@ def _write_tokenizer(folder, content):
     if token:
       config[name] = token
   write_json(folder / "tokenizer_config.json", config)
-  return added.get(config.get("pad_token"), 0)
+  return added.get(config.get("pad_token", ""), 0)
 
 
 def _special_token(setting, spellings, added):

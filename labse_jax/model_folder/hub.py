@@ -5,6 +5,7 @@ import pathlib
 import re
 
 from labse_jax.base.errors import InputError
+from labse_jax.base.types import PathLike
 from labse_jax.model_folder import sentence_modules
 
 NAME = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
@@ -16,19 +17,20 @@ DOWNLOAD = "Where there is a network, run `hf download {} --local-dir FOLDER`; t
 FILES = {"allow_patterns": WANTED, "ignore_patterns": UNWANTED}
 
 
-def located(name):
+def located(name: PathLike) -> pathlib.Path:
   """The path of a model folder: `name` with `~` expanded, or where the hub's model of it lies.
 
   A path that exists always wins. Where there is none, and `name` is like ORG/NAME, the model is
   taken from the hub's cache or fetched. Raises InputError with what to do where that cannot be.
   """
-  path = pathlib.Path(os.path.expanduser(checked_name(name)))
+  name = os.fspath(checked_name(name))  # The hub takes no pathlib.Path.
+  path = pathlib.Path(os.path.expanduser(name))
   if path.exists():
     if not path.is_dir():
       raise InputError(f"{path}: is a file; a model folder is needed.")
     return path
   # Beside a folder runs/, "runs/new" is a path that is spelt wrongly, and no name on the hub.
-  if not NAME.fullmatch(str(name)) or path.parent.exists():
+  if not NAME.fullmatch(name) or path.parent.exists():
     raise InputError(f"{path}: no such folder; a model folder is needed.{_organisation(name)}")
   try:
     import huggingface_hub.errors
@@ -38,7 +40,7 @@ def located(name):
   return _cached(huggingface_hub, name) or _fetched(huggingface_hub, name)
 
 
-def checked_name(name):
+def checked_name(name: PathLike) -> PathLike:
   """Returns `name` if it can be the name of a folder; else raises InputError."""
   if not isinstance(name, str | os.PathLike) or not os.fspath(name):
     raise InputError(f"{name!r} names no folder; give a path, such as 'models/mine'.")
@@ -47,7 +49,7 @@ def checked_name(name):
 
 def _organisation(name):
   """What to do where `name` may be the short name of a model of the hub, such as LaBSE."""
-  if not SHORT_NAME.fullmatch(str(name)):
+  if not SHORT_NAME.fullmatch(name):
     return ""
   return (
     " If you mean the model of the Hugging Face hub, its name has an organisation, such as "

@@ -4,12 +4,15 @@ LaBSE with mean pooling, or E5 without its prefix, gives vectors that look right
 """
 
 import dataclasses
+import pathlib
 import re
 
 import numpy as np
 
 from labse_jax.base.files import read_json
+from labse_jax.model_folder import ModelFolder
 from labse_jax.tokenizer.letter_case import case_mismatch
+from labse_jax.tokenizer.tokenizer import Tokenizer
 
 
 @dataclasses.dataclass(frozen=True)
@@ -24,7 +27,7 @@ class Need:
   pooling: str | None = None
   dense: str | None = None
   cased: bool | None = None
-  prompts: dict = dataclasses.field(default_factory=dict)
+  prompts: dict[str, str] = dataclasses.field(default_factory=dict)
 
 
 # Feng et al. 2022, and Mao and Nakagawa 2023: BERT's own pooler on [CLS].
@@ -40,7 +43,7 @@ ROLE_FLAGS = {"query": "--query-prompt", "document": "--prompt"}  # Those of sea
 E5_NAME = re.compile(r"(?<![a-z0-9])(multilingual-)?e5-(small|base|large)(?!-instruct|[a-z0-9])")
 
 
-def need_of(folder, content):
+def need_of(folder: pathlib.Path, content: ModelFolder) -> Need | None:
   """The `Need` of a folder, by its sizes or its name; None for a model that is not known."""
   model = content.model
   if model["vocab_size"] == 501_153:
@@ -56,7 +59,7 @@ def need_of(folder, content):
   return None
 
 
-def warnings(folder, content, tokenizer):
+def warnings(folder: pathlib.Path, content: ModelFolder, tokenizer: Tokenizer) -> list[str]:
   """One line for each thing in a folder that makes other vectors than its model was made for."""
   plain = not (folder / "modules.json").exists()
   need = need_of(folder, content)
@@ -75,7 +78,7 @@ def warnings(folder, content, tokenizer):
   return found
 
 
-def role_warning(need, role, prompt):
+def role_warning(need: Need, role: str, prompt: str) -> str | None:
   """A line where texts of a role get another prompt than the `Need` has for them; else None."""
   wanted = need.prompts.get(role, prompt)
   if prompt == wanted:

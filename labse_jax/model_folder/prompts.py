@@ -1,5 +1,8 @@
 """config_sentence_transformers.json: the prompts of a model, and how its vectors are compared."""
 
+from collections.abc import Collection, Mapping
+import pathlib
+
 from labse_jax.base.errors import InputError, unicode_text
 from labse_jax.base.files import read_json, write_json
 
@@ -9,7 +12,9 @@ ROLES = {"query": ("query",), "document": ("document", "passage", "corpus")}
 SIMILARITIES = ("cosine", "dot", "euclidean", "manhattan")
 
 
-def write(folder, prompts, default, similarity):
+def write(
+  folder: pathlib.Path, prompts: Mapping[str, str], default: str | None, similarity: str
+) -> None:
   """Writes the file into `folder`."""
   write_json(
     folder / NAME,
@@ -17,7 +22,7 @@ def write(folder, prompts, default, similarity):
   )
 
 
-def read(folder):
+def read(folder: pathlib.Path) -> tuple[dict[str, str], str | None, str]:
   """Returns (prompts, the default one's name, the name of the similarity).
 
   A prompt of null is empty.
@@ -41,12 +46,12 @@ def read(folder):
   return prompts, default, similarity
 
 
-def role_name(role, prompts):
+def role_name(role: str, prompts: Collection[str]) -> str | None:
   """The name of the prompt for a role, "query" or "document": the first there is; None if none."""
   return next((name for name in ROLES[role] if name in prompts), None)
 
 
-def checked(given):
+def checked(given: object) -> dict[str, str]:
   """A copy of prompts by name, in which None has become an empty prompt; InputError for others."""
   prompts = {}
   for name, text in given.items() if isinstance(given, dict) else [(None, given)]:
@@ -59,7 +64,7 @@ def checked(given):
   return prompts
 
 
-def check_default(name, prompts):
+def check_default(name: object, prompts: Collection[str]) -> None:
   """Raises InputError unless `name` is None or that of a prompt."""
   if name is not None and name not in list(prompts):  # JSON may hold what has no hash.
     if not prompts:

@@ -1,9 +1,14 @@
 """sentence-transformers' modules.json and what it names: pooling, a dense layer, normalisation."""
 
+from collections.abc import Mapping
+import pathlib
+from typing import Any
+
 import numpy as np
 
 from labse_jax.base.errors import InputError
 from labse_jax.base.files import read_json, write_json
+from labse_jax.base.types import Params
 from labse_jax.model_folder.tensor_file import Tensors, aligned, save
 
 MODULE = "sentence_transformers.models."
@@ -23,10 +28,15 @@ ACTIVATIONS = {
   "sigmoid": "torch.nn.modules.activation.Sigmoid",
   "tanh": "torch.nn.modules.activation.Tanh",
 }
-PLAIN = {"pooling": "mean", "dense": 0, "dense_activation": "tanh", "normalize": False}
+PLAIN: dict[str, Any] = {
+  "pooling": "mean",
+  "dense": 0,
+  "dense_activation": "tanh",
+  "normalize": False,
+}
 
 
-def write(folder, head, dense, width):
+def write(folder: pathlib.Path, head: Mapping[str, Any], dense: Params | None, width: int) -> None:
   """Writes modules.json and the folders it names; `dense` are the layer's parameters, if any."""
   modules = [("", "Transformer"), ("1_Pooling", "Pooling")]
   _write_pooling(folder / "1_Pooling", head["pooling"], width)
@@ -66,7 +76,7 @@ def _write_dense(folder, head, dense, width):
   )
 
 
-def read(folder):
+def read(folder: pathlib.Path) -> tuple[pathlib.Path, dict[str, Any], pathlib.Path | None]:
   """Returns (folder of the encoder, head, folder of the dense layer or None).
 
   A folder of transformers alone has no modules.json. It is read with mean pooling, as
@@ -113,7 +123,7 @@ def _read_module(module, folder, path):
   return kind, inside
 
 
-def read_dense(folder, width):
+def read_dense(folder: pathlib.Path, width: int) -> dict[str, Any]:
   """{"dense": outputs, "dense_activation": name} of a dense layer that takes `width` values."""
   path = folder / "config.json"
   config = read_json(path)
@@ -131,7 +141,7 @@ def read_dense(folder, width):
   return {"dense": outputs, "dense_activation": ours[name]}
 
 
-def read_dense_params(folder, width, outputs):
+def read_dense_params(folder: pathlib.Path, width: int, outputs: int) -> dict[str, np.ndarray]:
   """The layer's kernel [width, outputs] and bias [outputs]; the bias is zero if it has none."""
   tensors = Tensors(folder)
   tensors.check_size(width * outputs)

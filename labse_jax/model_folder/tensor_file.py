@@ -1,26 +1,35 @@
 """Safetensors, of one file or several: read straight into place, and every tensor accounted for."""
 
+import abc
+from collections.abc import Iterator, Mapping, Sequence
 import dataclasses
 import json
 import math
 import pathlib
+import re
+from typing import Generic, TypeVar
 
 import ml_dtypes
 import numpy as np
+from numpy.typing import DTypeLike
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
 from labse_jax.base.errors import InputError, listed
 from labse_jax.base.files import read_json
 
-FLOATS = {"F32": np.float32, "F16": np.float16, "BF16": ml_dtypes.bfloat16}
+FLOATS: dict[str, type[np.generic]] = {
+  "F32": np.float32,
+  "F16": np.float16,
+  "BF16": ml_dtypes.bfloat16,
+}
 DTYPES = FLOATS | {"I8": np.int8}
 BLOCK = 1 << 24  # Values that are converted at a time.
 ALIGNMENT = 64  # In bytes. JAX takes an array of the host without a copy where it begins so.
 OVERSIZE = 8  # A model that is so many times its file has a wrong config, and may fit no memory.
 
 
-def aligned(shape, dtype=np.float32):
+def aligned(shape: Sequence[int], dtype: DTypeLike = np.float32) -> np.ndarray:
   """An uninitialised array that a CPU device of JAX can use in place."""
   size = math.prod(shape) * np.dtype(dtype).itemsize
   raw = np.empty(size + ALIGNMENT, np.uint8)
@@ -29,28 +38,78 @@ def aligned(shape, dtype=np.float32):
 
 
 @dataclasses.dataclass(frozen=True)
-class Place:
-  """Where a tensor lies: in which file, from which byte on; and its safetensors type and shape."""
+class Stored:
+  """What is known of a tensor before it is read."""
+
+  shape: tuple[int, ...]
+
+
+@dataclasses.dataclass(frozen=True)
+class Place(Stored):
+  """Where a tensor lies: in which file, from which byte on; and its safetensors type."""
 
   path: pathlib.Path
   start: int
   kind: str
-  shape: tuple
 
 
-class Tensors:
-  """The tensors of `folder`/model.safetensors, or of the shards that its index names.
+S = TypeVar("S", bound=Stored)
+
+
+class TensorSource(abc.ABC, Generic[S]):
+  """The tensors of a model by their names; `path` is for messages.
 
   `fill(name, out)` reads one into an array of float32. `finish` raises for the tensors that were
   missing, had another shape, or were never asked for; one message names them all.
   """
 
-  def __init__(self, folder):
-    self.path = folder / "model.safetensors"
-    self.places = {}
-    self.missing = []
-    self.taken = set()
-    self.wrong = []
+  def __init__(self, path: pathlib.Path) -> None:
+    self.path = path
+    self.places: dict[str, S] = {}
+    self.missing: list[str] = []
+    self.taken: set[str] = set()
+    self.wrong: list[str] = []
+
+  def __contains__(self, name: str) -> bool:
+    return name in self.places
+
+  def __iter__(self) -> Iterator[str]:
+    return iter(self.places)
+
+  def check_size(self, count: int) -> None:
+    """Raises InputError for far more values than the files hold, before they are allocated."""
+    held = sum(math.prod(place.shape) for place in self.places.values())
+    if count > OVERSIZE * max(held, 1):
+      raise InputError(f"{self.path}: holds {held:,} values; config.json asks for {count:,}.")
+
+  @abc.abstractmethod
+  def fill(self, name: str, out: np.ndarray) -> np.ndarray:
+    """Writes the tensor into the float32 array `out`, whose shape it must have; returns `out`."""
+
+  def finish(self, unused: re.Pattern[str] | None = None) -> None:
+    """Raises InputError unless every tensor was taken and fits.
+
+    A tensor may be left over where `unused` matches its name.
+    """
+    left = sorted(self.places.keys() - self.taken)
+    if unused is not None:
+      left = [name for name in left if not unused.fullmatch(name)]
+    problems = []
+    if self.wrong:
+      problems.append(f"misshapen: {listed(self.wrong)}")
+    if self.missing:
+      problems.append(f"missing: {listed(self.missing)}")
+    if left:
+      problems.append(f"not of this model: {listed(left)}")
+    if problems:
+      raise InputError(f"{self.path}: the tensors do not fit config.json; {'; '.join(problems)}.")
+
+
+class Tensors(TensorSource[Place]):
+  """The tensors of `folder`/model.safetensors, or of the shards that its index names."""
+
+  def __init__(self, folder: pathlib.Path) -> None:
+    super().__init__(folder / "model.safetensors")
     index = folder / "model.safetensors.index.json"
     if self.path.is_file() or not index.is_file():
       self._open(self.path)
@@ -58,12 +117,6 @@ class Tensors:
       self.path = index
       for name in _shards(index):
         self._open(folder / name)
-
-  def __contains__(self, name):
-    return name in self.places
-
-  def __iter__(self):
-    return iter(self.places)
 
   def _open(self, path):
     if not path.is_file():
@@ -80,23 +133,15 @@ class Tensors:
       if name in self.places:
         raise InputError(f"{path}: the tensor {name} is also in {self.places[name].path}.")
       start = 8 + size + entry["data_offsets"][0]
-      self.places[name] = Place(path, start, entry["dtype"], tuple(entry["shape"]))
+      self.places[name] = Place(tuple(entry["shape"]), path, start, entry["dtype"])
 
-  def check_size(self, count):
-    """Raises InputError for far more values than the files hold, before they are allocated."""
-    held = sum(math.prod(place.shape) for place in self.places.values())
-    if count > OVERSIZE * max(held, 1):
-      raise InputError(f"{self.path}: holds {held:,} values; config.json asks for {count:,}.")
-
-  def dtype(self, name):
-    """The stored type's name, as float16; None where there is no such tensor."""
-    if name not in self.places:
-      return None
+  def dtype(self, name: str) -> str:
+    """The stored type's name, as float16."""
     kind = self.places[name].kind
     return np.dtype(DTYPES[kind]).name if kind in DTYPES else kind
 
-  def fill(self, name, out, kinds=tuple(FLOATS)):
-    """Writes the tensor into the float32 array `out`, whose shape it must have; returns `out`."""
+  def fill(self, name: str, out: np.ndarray, kinds: Sequence[str] = tuple(FLOATS)) -> np.ndarray:
+    """As in TensorSource; the tensor's safetensors type must be one of `kinds`."""
     if name not in self.places:
       self.missing.append(name)
       return out
@@ -112,24 +157,6 @@ class Tensors:
       _read(place, whole)
       out[...] = whole
     return out
-
-  def finish(self, unused=None):
-    """Raises InputError unless every tensor was taken and fits.
-
-    A tensor may be left over where `unused`, a compiled pattern, matches its name.
-    """
-    left = sorted(self.places.keys() - self.taken)
-    if unused is not None:
-      left = [name for name in left if not unused.fullmatch(name)]
-    problems = []
-    if self.wrong:
-      problems.append(f"misshapen: {listed(self.wrong)}")
-    if self.missing:
-      problems.append(f"missing: {listed(self.missing)}")
-    if left:
-      problems.append(f"not of this model: {listed(left)}")
-    if problems:
-      raise InputError(f"{self.path}: the tensors do not fit config.json; {'; '.join(problems)}.")
 
 
 def _read(place, out):
@@ -151,7 +178,7 @@ def _read(place, out):
     raise InputError(f"{place.path}: ends in the middle of a tensor.")
 
 
-def save(tensors, path):
+def save(tensors: Mapping[str, np.ndarray], path: pathlib.Path) -> None:
   """Writes a safetensors file as PyTorch's users expect it, with the usual file permissions."""
   path.touch()
   mode = path.stat().st_mode

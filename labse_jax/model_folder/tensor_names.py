@@ -15,10 +15,10 @@ class Names:
   kind: str  # The class is kind + "Model" or kind + "ForMaskedLM".
   prefix: str  # Of the encoder, in a model with a head.
   layer: str
-  query_key_value: tuple
-  dense: dict  # Ours to theirs.
-  norms: dict
-  head: dict
+  query_key_value: tuple[str, str, str]
+  dense: dict[str, str]  # Ours to theirs.
+  norms: dict[str, str]
+  head: dict[str, str]
 
 
 _BERT = Names(

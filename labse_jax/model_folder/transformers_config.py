@@ -1,6 +1,10 @@
 """transformers' config.json and our `model` section: the four architectures that are read."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from labse_jax.base.errors import InputError, known
+from labse_jax.base.types import PathLike
 from labse_jax.model_folder.tensor_names import NAMES
 from labse_jax.models.bert import ACTIVATIONS
 
@@ -35,7 +39,7 @@ KEYS = {
 }
 TITLES = {"bert": "BERT", "distilbert": "DistilBERT", "mpnet": "MPNet", "xlm-roberta": "XLM-R"}
 # What transformers computes a model_type with, whatever a config says.
-FIXED = {
+FIXED: dict[str, dict[str, int | float]] = {
   "bert": {"position_offset": 0, "relative_buckets": 0},
   "xlm-roberta": {"relative_buckets": 0},
   "mpnet": {"position_offset": 2, "relative_buckets": 32, "types": 0},
@@ -43,15 +47,21 @@ FIXED = {
 }
 # One right value of each key; those of all other keys are whole numbers.
 EXAMPLES = {"activation": "gelu", "dropout": 0.1, "epsilon": 1e-12}
-DEFAULTS = {"types": 2, "epsilon": 1e-12, "activation": "gelu", "dropout": 0.1, "positions": 512}
+DEFAULTS: dict[str, Any] = {
+  "types": 2,
+  "epsilon": 1e-12,
+  "activation": "gelu",
+  "dropout": 0.1,
+  "positions": 512,
+}
 
 
-def title(model):
+def title(model: Mapping[str, Any]) -> str:
   """What people call the architecture of a `model` section, such as BERT."""
   return TITLES[_nearest_type(model)]
 
 
-def model_type(model):
+def model_type(model: Mapping[str, Any]) -> str:
   """The transformers architecture that has just what `model` has; raises where none does."""
   kind = _nearest_type(model)
   for key, value in FIXED[kind].items():
@@ -74,7 +84,7 @@ def _nearest_type(model):
   return "bert"
 
 
-def config_of(model, *, head, dtype, pad):
+def config_of(model: Mapping[str, Any], *, head: bool, dtype: str, pad: int) -> dict[str, Any]:
   """The content of config.json. `head`: whether it has a masked-LM head; `pad`: the padding id."""
   kind = model_type(model)
   if model.get("position_offset") and pad != model["position_offset"] - 1:
@@ -83,8 +93,8 @@ def config_of(model, *, head, dtype, pad):
       f"{model['position_offset']} needs one id less."
     )
   attention = "attention_dropout" if kind == "distilbert" else "attention_probs_dropout_prob"
-  values = DEFAULTS | model
-  config = {
+  values = {**DEFAULTS, **model}
+  config: dict[str, Any] = {
     "architectures": [NAMES[kind].kind + ("ForMaskedLM" if head else "Model")],
     "model_type": kind,
     "pad_token_id": pad,
@@ -96,10 +106,9 @@ def config_of(model, *, head, dtype, pad):
   return config
 
 
-def model_of(config, path):
+def model_of(config: Mapping[str, Any], path: PathLike) -> dict[str, Any]:
   """The `model` section of a config.json's content; raises for what is not one of the four."""
-  kind = config.get("model_type")
-  known(f"model_type in {path}:", kind, KEYS)
+  kind = known(f"model_type in {path}:", config.get("model_type"), KEYS)
   keys = KEYS[kind]
   missing = [theirs for theirs in keys.values() if theirs not in config]
   if missing:

@@ -4,14 +4,25 @@
 views reads a model; copying them out writes one.
 """
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 
-from labse_jax.model_folder.tensor_file import aligned
-from labse_jax.model_folder.tensor_names import OLD_NAMES, POOLER, ROWS_INT8, TABLE, UNUSED
+from labse_jax.base.types import Params
+from labse_jax.model_folder.tensor_file import Tensors, TensorSource, aligned
+from labse_jax.model_folder.tensor_names import (
+  OLD_NAMES,
+  POOLER,
+  ROWS_INT8,
+  TABLE,
+  UNUSED,
+  Names,
+)
 from labse_jax.models.bert import table_rows
 
 
-def allocate(model, *, masked_lm=False):
+def allocate(model: Mapping[str, Any], *, masked_lm: bool = False) -> Params:
   """Uninitialised parameters of the encoder, and of its head; the table's padding rows are zero."""
   V = model["vocab_size"]
   D = model["width"]
@@ -69,7 +80,7 @@ def _count(model):
   return D * (rows + model["depth"] * (4 * D + 2 * model["mlp_width"]))
 
 
-def views(params, model, names):
+def views(params: Params, model: Mapping[str, Any], names: Names) -> dict[str, np.ndarray]:
   """{transformers' name: a view of our array in its layout}, for all that `params` holds."""
   bert = params["bert"]
   V = model["vocab_size"]
@@ -122,7 +133,9 @@ def _norm(name, leaves):
   return {f"{name}.weight": leaves["scale"], f"{name}.bias": leaves["bias"]}
 
 
-def read(tensors, model, names, *, pretraining=False):
+def read(
+  tensors: TensorSource, model: Mapping[str, Any], names: Names, *, pretraining: bool = False
+) -> tuple[Params, dict[str, np.ndarray]]:
   """Returns (parameters, the encoder's pooler or {}); InputError where the tensors do not fit."""
   masked_lm = pretraining and names.head["output_bias"] in tensors
   tensors.check_size(_count(model))
@@ -156,7 +169,7 @@ def _read_pooler(tensors, prefix, D):
   }
 
 
-def stored_as(tensors):
+def stored_as(tensors: Tensors) -> str:
   """float32, float16, bfloat16 or int8_rows: the type that holds every tensor without loss."""
   kinds = set()
   for name in tensors:
@@ -186,7 +199,7 @@ def _fill_from_int8(tensors, prefix, table_VD):
   table_VD *= scale_V[:, None]
 
 
-def quantised(table_VD):
+def quantised(table_VD: np.ndarray) -> dict[str, np.ndarray]:
   """The table as int8 rows and float32 scales, under the names of `ROWS_INT8`."""
   scale_V = np.abs(table_VD).max(1) / np.float32(127)
   rows_VD = np.empty(table_VD.shape, np.int8)

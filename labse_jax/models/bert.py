@@ -6,6 +6,7 @@ counts positions from `position_offset`, DistilBERT has no token types (`types` 
 types either, but a bias by distance (`relative_buckets`).
 """
 
+from collections.abc import Callable
 import functools
 import math
 
@@ -14,26 +15,28 @@ import jax
 import jax.numpy as jnp
 
 from labse_jax.base.sharding import rows_of, split_rows
+from labse_jax.base.types import Params
 from labse_jax.models.mpnet import RelativeBias
 
 TABLE_MULTIPLE = 128  # LaBSE's 501,153 rows divide by no power of two; the folder gets them cut.
 INIT = nn.initializers.truncated_normal(0.02)  # Devlin et al. 2019, the released code.
 
 
-def gelu(x):
+def gelu(x: jax.Array) -> jax.Array:
   """x Phi(x) (Hendrycks and Gimpel 2016) by erf; nn.gelu takes erfc, 2.5 times slower on a CPU."""
   return x * 0.5 * (1 + jax.lax.erf(x * math.sqrt(0.5)))
 
 
-ACTIVATIONS = {"gelu": gelu, "gelu_new": nn.gelu, "relu": nn.relu}
+Activation = Callable[[jax.Array], jax.Array]
+ACTIVATIONS: dict[str, Activation] = {"gelu": gelu, "gelu_new": nn.gelu, "relu": nn.relu}
 
 
-def table_rows(vocab_size):
+def table_rows(vocab_size: int) -> int:
   """The rows of the table inside: padded, so that devices can split it."""
   return -(-vocab_size // TABLE_MULTIPLE) * TABLE_MULTIPLE
 
 
-def product(spec, a, b, dtype):
+def product(spec: str, a: jax.Array, b: jax.Array, dtype: str) -> jax.Array:
   """jnp.einsum(spec, a, b), products in `dtype`, sums and result in float32."""
   if dtype == "float32":
     return jnp.einsum(spec, a, b, precision=jax.lax.Precision.HIGHEST)
@@ -69,7 +72,7 @@ class Dense(nn.Module):
   dtype: str = "float32"
 
   @nn.compact
-  def __call__(self, x_BLD):
+  def __call__(self, x_BLD: jax.Array) -> jax.Array:
     width = x_BLD.shape[-1]
     kernel = self.param("kernel", INIT, (width, *self.features))
     bias = self.param("bias", nn.initializers.zeros, self.features)
@@ -77,7 +80,7 @@ class Dense(nn.Module):
     return (y + bias.reshape(-1)).reshape(*x_BLD.shape[:-1], *self.features)
 
 
-def layer_norm(x_BLD, epsilon, dtype, name):
+def layer_norm(x_BLD: jax.Array, epsilon: float, dtype: str, name: str) -> jax.Array:
   """LayerNorm whose statistics are in float32 whatever the stream's type."""
   norm = nn.LayerNorm(epsilon=epsilon, dtype=jnp.float32, name=name)
   return norm(x_BLD.astype(jnp.float32)).astype(dtype)
@@ -93,11 +96,13 @@ class Block(nn.Module):
   activation: str
   dtype: str
 
-  def norm(self, x_BLD, name):
+  def norm(self, x_BLD: jax.Array, name: str) -> jax.Array:
     return layer_norm(x_BLD, self.epsilon, self.dtype, name)
 
   @nn.compact
-  def __call__(self, x_BLD, mask_BLL, bias_HLL, train):
+  def __call__(
+    self, x_BLD: jax.Array, mask_BLL: jax.Array, bias_HLL: jax.Array | None, train: bool
+  ) -> tuple[jax.Array, None]:
     drop = nn.Dropout(self.dropout, deterministic=not train)
     D = x_BLD.shape[-1]
     H = self.heads
@@ -144,12 +149,19 @@ class Bert(nn.Module):
   unstacked: bool = False  # Takes the parameters of `unstack`.
 
   @property
-  def longest(self):
+  def longest(self) -> int:
     """The most tokens that a sentence may have."""
     return self.positions - self.position_offset
 
   @nn.compact
-  def __call__(self, tokens_BL, segments_BL, positions_BL, *, train=False):
+  def __call__(
+    self,
+    tokens_BL: jax.Array,
+    segments_BL: jax.Array,
+    positions_BL: jax.Array,
+    *,
+    train: bool = False,
+  ) -> jax.Array:
     word_VD = self.param("word_embedding", INIT, (table_rows(self.vocab_size), self.width))
     position_PD = self.param("position_embedding", INIT, (self.positions, self.width))
     x_BLD = rows_of(word_VD, tokens_BL) + position_PD[positions_BL + self.position_offset]
@@ -184,7 +196,7 @@ class Bert(nn.Module):
     return x_BLD
 
 
-def unstack(params, dtype):
+def unstack(params: Params, dtype: str) -> Params:
   """The parameters of a Bert that is `unstacked`: arrays of one layer each, kernels in `dtype`.
 
   To encode, not to train: a scan copies each layer's weights out of the stack in every batch.
@@ -202,7 +214,7 @@ def unstack(params, dtype):
   return others | {f"block_{n}": of_layer(n) for n in range(depth)}
 
 
-def with_first_layers(params, fresh):
+def with_first_layers(params: Params, fresh: Params) -> Params:
   """The parameters of a Bert without layers, with those of `fresh`; its vectors stay the same.
 
   The output projections of the new layers are zero, so that they add nothing to the stream yet

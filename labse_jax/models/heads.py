@@ -1,13 +1,25 @@
 """From token vectors to one unit vector a sentence: pooling, dense layer, normalisation."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from flax import linen as nn
 import jax
 import jax.numpy as jnp
 
 from labse_jax.base.errors import InputError, known
-from labse_jax.models.bert import ACTIVATIONS, INIT, Bert, Dense, layer_norm, table_rows
+from labse_jax.base.types import Params
+from labse_jax.models.bert import (
+  ACTIVATIONS,
+  INIT,
+  Activation,
+  Bert,
+  Dense,
+  layer_norm,
+  table_rows,
+)
 
-DENSE_ACTIVATIONS = {
+DENSE_ACTIVATIONS: dict[str, Activation] = {
   "gelu": ACTIVATIONS["gelu"],
   "identity": lambda x: x,
   "relu": nn.relu,
@@ -26,33 +38,33 @@ def _weigh(weight_BSL, x_BLD):
   )
 
 
-def pool_cls(x_BLD, segments_BL, slots):
+def pool_cls(x_BLD: jax.Array, segments_BL: jax.Array, slots: int) -> jax.Array:
   """The vector of each sentence's first token, [B, slots, D]."""
   before_BL = jnp.pad(segments_BL[:, :-1], ((0, 0), (1, 0)))
   first_BSL = _member_BSL(segments_BL, slots) & (segments_BL != before_BL)[:, None]
   return _weigh(first_BSL.astype(jnp.float32), x_BLD)
 
 
-def pool_mean(x_BLD, segments_BL, slots):
+def pool_mean(x_BLD: jax.Array, segments_BL: jax.Array, slots: int) -> jax.Array:
   """The mean over each sentence's tokens, [B, slots, D]; zero for an empty slot."""
   member_BSL = _member_BSL(segments_BL, slots).astype(jnp.float32)
   return _weigh(member_BSL, x_BLD) / jnp.maximum(member_BSL.sum(-1, keepdims=True), 1)
 
 
-def pool_mean_sqrt_len(x_BLD, segments_BL, slots):
+def pool_mean_sqrt_len(x_BLD: jax.Array, segments_BL: jax.Array, slots: int) -> jax.Array:
   """The sum over each sentence's tokens by the root of their number, [B, slots, D]."""
   member_BSL = _member_BSL(segments_BL, slots).astype(jnp.float32)
   return _weigh(member_BSL, x_BLD) / jnp.sqrt(jnp.maximum(member_BSL.sum(-1, keepdims=True), 1))
 
 
-def pool_weighted_mean(x_BLD, segments_BL, slots):
+def pool_weighted_mean(x_BLD: jax.Array, segments_BL: jax.Array, slots: int) -> jax.Array:
   """The mean in which a sentence's n-th token weighs n (Muennighoff 2022, eq. 2), [B, slots, D]."""
   member_BSL = _member_BSL(segments_BL, slots).astype(jnp.float32)
   weight_BSL = member_BSL * jnp.cumsum(member_BSL, -1)
   return _weigh(weight_BSL, x_BLD) / jnp.maximum(weight_BSL.sum(-1, keepdims=True), 1)
 
 
-def pool_max(x_BLD, segments_BL, slots):
+def pool_max(x_BLD: jax.Array, segments_BL: jax.Array, slots: int) -> jax.Array:
   """The largest value of each dimension over a sentence's tokens, [B, slots, D]."""
 
   def one(x_LD, segments_L):
@@ -84,12 +96,20 @@ class SentenceModel(nn.Module):
   normalize: bool = True
 
   @property
-  def out_width(self):
+  def out_width(self) -> int:
     """The dimensions of a sentence's vector."""
     return self.dense or self.bert.width
 
   @nn.compact
-  def __call__(self, tokens_BL, segments_BL, positions_BL, *, slots, train=False):
+  def __call__(
+    self,
+    tokens_BL: jax.Array,
+    segments_BL: jax.Array,
+    positions_BL: jax.Array,
+    *,
+    slots: int,
+    train: bool = False,
+  ) -> jax.Array:
     x_BLD = self.bert(tokens_BL, segments_BL, positions_BL, train=train)
     z_BSD = POOLING[self.pooling](x_BLD, segments_BL, slots)
     if self.dense:
@@ -100,7 +120,7 @@ class SentenceModel(nn.Module):
     return z_BSD
 
 
-def unit(z):
+def unit(z: jax.Array) -> jax.Array:
   """z over its norm, along the last axis; zero stays zero."""
   # An empty slot is the zero vector: its square root must not turn the gradient to NaN.
   return z * jax.lax.rsqrt(jnp.maximum(jnp.sum(z**2, -1, keepdims=True), 1e-24))
@@ -118,7 +138,7 @@ class Predictions(nn.Module):
   dtype: str
 
   @nn.compact
-  def __call__(self, x_BMD):
+  def __call__(self, x_BMD: jax.Array) -> tuple[jax.Array, jax.Array]:
     x_BMD = Dense((x_BMD.shape[-1],), self.dtype, name="transform")(x_BMD)
     x_BMD = layer_norm(ACTIVATIONS[self.activation](x_BMD), self.epsilon, self.dtype, "norm")
     bias_V = self.param("output_bias", nn.initializers.zeros, (table_rows(self.vocab_size),))
@@ -134,7 +154,15 @@ class MaskedLM(nn.Module):
   bert: Bert
 
   @nn.compact
-  def __call__(self, tokens_BL, segments_BL, positions_BL, predicted_BM, *, train=False):
+  def __call__(
+    self,
+    tokens_BL: jax.Array,
+    segments_BL: jax.Array,
+    positions_BL: jax.Array,
+    predicted_BM: jax.Array,
+    *,
+    train: bool = False,
+  ) -> tuple[jax.Array, jax.Array]:
     x_BLD = self.bert(tokens_BL, segments_BL, positions_BL, train=train)
     x_BMD = jnp.take_along_axis(x_BLD, predicted_BM[..., None], axis=1)
     bert = self.bert
@@ -143,7 +171,14 @@ class MaskedLM(nn.Module):
     )(x_BMD)
 
 
-def build(model, head, *, dtype="float32", remat=False, unroll=False):
+def build(
+  model: Mapping[str, Any],
+  head: Mapping[str, Any],
+  *,
+  dtype: str = "float32",
+  remat: bool = False,
+  unroll: bool = False,
+) -> SentenceModel:
   """The module of a config's `model` and `head` sections; raises on a name it does not know."""
   known("pooling", head["pooling"], POOLING)
   known("dense activation", head.get("dense_activation", "tanh"), DENSE_ACTIVATIONS)
@@ -154,7 +189,7 @@ def build(model, head, *, dtype="float32", remat=False, unroll=False):
   return SentenceModel(Bert(**model, dtype=dtype, remat=remat, unroll=unroll), **head)
 
 
-def init(module, key):
+def init(module: SentenceModel, key: jax.Array) -> Params:
   """Fresh parameters: a nested dict of float32 arrays."""
   tokens_BL = jnp.zeros((1, 8), jnp.int32)
   return module.init(key, tokens_BL, tokens_BL, tokens_BL, slots=1)["params"]

@@ -3,12 +3,13 @@
 import math
 
 from flax import linen as nn
+import jax
 import jax.numpy as jnp
 
 FARTHEST = 128  # Distances from here on share the last bucket.
 
 
-def buckets_of(distance, buckets):
+def buckets_of(distance: jax.Array, buckets: int) -> jax.Array:
   """Numbers from 0 to `buckets` - 1 of the signed distances key - query, int32.
 
   Half of them for each direction; of these, half hold one distance each and the others ever wider
@@ -30,11 +31,11 @@ class RelativeBias(nn.Module):
 
   buckets: int
   heads: int
-  init: nn.initializers.Initializer
+  initializer: nn.initializers.Initializer
 
   @nn.compact
-  def __call__(self, L):
-    bias_RH = self.param("bias", self.init, (self.buckets, self.heads))
+  def __call__(self, L: int) -> jax.Array:
+    bias_RH = self.param("bias", self.initializer, (self.buckets, self.heads))
     places_L = jnp.arange(L)
     bucket_LL = buckets_of(places_L[None, :] - places_L[:, None], self.buckets)
     return jnp.moveaxis(bias_RH[bucket_LL], -1, 0)

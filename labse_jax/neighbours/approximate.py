@@ -6,6 +6,7 @@ import numpy as np
 
 from labse_jax.base.errors import InputError
 from labse_jax.neighbours import exact
+from labse_jax.neighbours.lists import Nearest
 
 try:
   import faiss
@@ -21,13 +22,13 @@ BLOCK = 65_536  # Vectors that are read at a time.
 class Found(NamedTuple):
   """What `exact.top_k_both` gives, and the share of true neighbours that each direction found."""
 
-  near_x: tuple
-  near_y: tuple
+  near_x: Nearest
+  near_y: Nearest
   recall_x: float
   recall_y: float
 
 
-def top_k_both(x_ND, y_MD, k, *, sample=1000):
+def top_k_both(x_ND: np.ndarray, y_MD: np.ndarray, k: int, *, sample: int = 1000) -> Found:
   """Finds about what `exact.top_k_both` finds, as Found; the index misses some neighbours.
 
   Scores are exact, and every list is full. `sample` queries a side, spread evenly, are searched
@@ -46,7 +47,9 @@ def top_k_both(x_ND, y_MD, k, *, sample=1000):
   return Found(near_x, near_y, recall_x, recall_y)
 
 
-def _top_k(queries_ND, candidates_CD, k, sample):
+def _top_k(
+  queries_ND: np.ndarray, candidates_CD: np.ndarray, k: int, sample: int
+) -> tuple[Nearest, float]:
   """Searches one direction; returns ((scores, ids) of each query, their recall)."""
   index = _index(candidates_CD)
   scores = []
@@ -61,7 +64,7 @@ def _top_k(queries_ND, candidates_CD, k, sample):
   return (scores_Nk, np.concatenate(ids)), recall(scores_Nk[rows_S], exact_Sk)
 
 
-def recall(scores_Sk, exact_Sk):
+def recall(scores_Sk: np.ndarray, exact_Sk: np.ndarray) -> float:
   """The share of neighbours that score no worse than the last of the k true ones."""
   return float((scores_Sk >= exact_Sk[:, -1:] - 1e-6).mean())
 
@@ -74,7 +77,7 @@ def _index(candidates_CD):
   code = max(n for n in range(1, max(1, width // 8) + 1) if width % n == 0)
   # "np" leaves out the order of codes for polysemous search: it is not used and takes longest.
   index = faiss.index_factory(width, f"IVF{lists},PQ{code}np", faiss.METRIC_INNER_PRODUCT)
-  index.nprobe = PROBED
+  faiss.extract_index_ivf(index).nprobe = PROBED
   step = max(1, count // max(FEWEST, PER_LIST * lists))
   index.train(_every(step, candidates_CD))
   for block_ND in _blocks(candidates_CD, "candidate"):

@@ -5,7 +5,9 @@ import numpy as np
 
 from labse_jax.base.errors import InputError, known
 from labse_jax.base.sharding import batch_sharding, make_mesh
+from labse_jax.base.types import PathLike
 from labse_jax.neighbours import lists as search_lists
+from labse_jax.neighbours.lists import Nearest
 from labse_jax.neighbours.settings import DTYPES
 from labse_jax.neighbours.state import SearchState
 from labse_jax.neighbours.tiles import GROUP, merge
@@ -16,7 +18,15 @@ SHARE = 256  # A further device is used for each so many queries and candidates.
 RESCORED = 512  # Queries at a time whose lists are scored again.
 
 
-def top_k(queries_ND, candidates_CD, k, *, block=8192, dtype="float32", state=None):
+def top_k(
+  queries_ND: np.ndarray,
+  candidates_CD: np.ndarray,
+  k: int,
+  *,
+  block: int = 8192,
+  dtype: str = "float32",
+  state: PathLike | None = None,
+) -> Nearest:
   """The k best candidates of each query: (scores [N, k] float32, ids [N, k] int64), best first.
 
   Ids of tied scores come in ascending order. Arrays may be memory maps, larger than memory: `block`
@@ -36,7 +46,15 @@ def top_k(queries_ND, candidates_CD, k, *, block=8192, dtype="float32", state=No
   return finished
 
 
-def top_k_both(x_ND, y_MD, k, *, block=8192, dtype="float32", state=None):
+def top_k_both(
+  x_ND: np.ndarray,
+  y_MD: np.ndarray,
+  k: int,
+  *,
+  block: int = 8192,
+  dtype: str = "float32",
+  state: PathLike | None = None,
+) -> tuple[Nearest, Nearest]:
   """The k best of y for each x and the k best of x for each y, by one pass over the scores.
 
   Returns ((scores [N, k], ids [N, k]), (scores [M, k], ids [M, k])), each as `top_k` gives them.
@@ -58,7 +76,9 @@ def top_k_both(x_ND, y_MD, k, *, block=8192, dtype="float32", state=None):
   return finished_x, finished_y
 
 
-def check(queries_ND, candidates_CD, k, dtype="float32"):
+def check(
+  queries_ND: np.ndarray, candidates_CD: np.ndarray, k: int, dtype: str = "float32"
+) -> None:
   """Raises InputError where these vectors cannot be searched."""
   known("dtype", dtype, DTYPES)
   for name, vectors in (("Queries", queries_ND), ("Candidates", candidates_CD)):
@@ -75,7 +95,17 @@ def check(queries_ND, candidates_CD, k, dtype="float32"):
     raise InputError(f"k = {k}: 1 to {len(candidates_CD):,}, the number of candidates, is allowed.")
 
 
-def _search(queries_ND, candidates_CD, *, k, rows, block, dtype, both, state):
+def _search(
+  queries_ND: np.ndarray,
+  candidates_CD: np.ndarray,
+  *,
+  k: int,
+  rows: int,
+  block: int,
+  dtype: str,
+  both: bool,
+  state: PathLike | None,
+) -> tuple[list[Nearest], SearchState]:
   """Searches tile by tile, in one direction or in both.
 
   Returns what `Lists.joined` gives and the SearchState, which the caller removes once it has
@@ -175,7 +205,9 @@ def _put(tree):
   return jax.device_put(tree, batch_sharding(jax.sharding.get_mesh()))
 
 
-def read_block(vectors_ND, start, size, name, *, check=True):
+def read_block(
+  vectors_ND: np.ndarray, start: int, size: int, name: str, *, check: bool = True
+) -> np.ndarray:
   """Returns `size` vectors from `start` on, float32, with zeros behind the last.
 
   Raises InputError, with the `name` of the side, where a vector is not finite.
@@ -184,14 +216,16 @@ def read_block(vectors_ND, start, size, name, *, check=True):
   if check:
     finite_N = np.isfinite(block_ND).all(axis=1)
     if not finite_N.all():
-      raise InputError(f"The vector of {name} {start + int(finite_N.argmin()):,} is not finite.")
+      raise InputError(f"The vector of {name} {start + int(np.argmin(finite_N)):,} is not finite.")
   missing = size - len(block_ND)
   if missing:
     block_ND = np.pad(block_ND, ((0, missing), (0, 0)))
   return block_ND
 
 
-def _finished(found, queries_ND, candidates_CD, k, dtype):
+def _finished(
+  found: Nearest, queries_ND: np.ndarray, candidates_CD: np.ndarray, k: int, dtype: str
+) -> Nearest:
   """Returns the k best as (scores, ids), from a list that was found; rounded ones are rescored."""
   scores_NK, ids_NK = found
   ids_NK = ids_NK.astype(np.int64)
@@ -200,7 +234,9 @@ def _finished(found, queries_ND, candidates_CD, k, dtype):
   return rescored(ids_NK, queries_ND, candidates_CD, k)
 
 
-def rescored(ids_NK, queries_ND, candidates_CD, k):
+def rescored(
+  ids_NK: np.ndarray, queries_ND: np.ndarray, candidates_CD: np.ndarray, k: int
+) -> Nearest:
   """The k best of each query's own candidates, (scores, ids) as `top_k` gives them.
 
   An id of -1 stands for no candidate.

@@ -1,23 +1,41 @@
 """Margin scores and the pairs they mine (Artetxe and Schwenk 2019, arXiv 1811.01136, sec. 3)."""
 
+from collections.abc import Callable
+
 import numpy as np
 
 from labse_jax.base.errors import known
 from labse_jax.neighbours.exact import top_k_both
+from labse_jax.neighbours.lists import Nearest
 from labse_jax.neighbours.settings import MARGINS, RETRIEVALS
 
 PART = 4096  # Pairs whose vectors are read at a time.
 
+# (x_ND, y_MD, k) -> the neighbours of both sides, as `top_k_both` gives them.
+Search = Callable[[np.ndarray, np.ndarray, int], tuple[Nearest, Nearest]]
+# (row_x_P, row_y_P) -> bool_P: which pairs may be mined.
+Allowed = Callable[[np.ndarray, np.ndarray], np.ndarray]
+# (row_x_P, row_y_P, score_P).
+Pairs = tuple[np.ndarray, np.ndarray, np.ndarray]
 
-def candidates(x_ND, y_MD, *, k, margin="ratio", retrieval="max", search=top_k_both, allowed=None):
+
+def candidates(
+  x_ND: np.ndarray,
+  y_MD: np.ndarray,
+  *,
+  k: int,
+  margin: str = "ratio",
+  retrieval: str = "max",
+  search: Search = top_k_both,
+  allowed: Allowed | None = None,
+) -> Pairs:
   """Mined pairs of unit vectors, best first: (row_x_P, row_y_P, score_P).
 
   The candidate of a row is the one with the best margin score among its k nearest on the other
   side. A retrieval takes the candidates of each x ("forward"), of each y ("backward"), those on
   which both agree ("intersection"), or all of them ("union"). "max" takes the best that are still
-  free, so that each row is in one pair at most. `allowed`, a function (row_x_P, row_y_P) -> bool_P,
-  keeps neighbours from being candidates; they still count in the means. `search(x_ND, y_MD, k)`
-  finds neighbours as `top_k_both` does.
+  free, so that each row is in one pair at most. `allowed` keeps neighbours from being candidates;
+  they still count in the means.
   """
   known("margin", margin, MARGINS)
   known("retrieval", retrieval, RETRIEVALS)
@@ -25,7 +43,16 @@ def candidates(x_ND, y_MD, *, k, margin="ratio", retrieval="max", search=top_k_b
   return retrieved(*neighbour_scores(near_x, near_y, margin), retrieval, allowed)
 
 
-def aligned_scores(x_ND, y_MD, row_x_P, row_y_P, *, k, margin="ratio", search=top_k_both):
+def aligned_scores(
+  x_ND: np.ndarray,
+  y_MD: np.ndarray,
+  row_x_P: np.ndarray,
+  row_y_P: np.ndarray,
+  *,
+  k: int,
+  margin: str = "ratio",
+  search: Search = top_k_both,
+) -> np.ndarray:
   """The margin scores of given pairs of rows, float32 [P]."""
   score = MARGINS[known("margin", margin, MARGINS)]
   (near_xNK, _), (near_yMK, _) = search(x_ND, y_MD, k)
@@ -38,7 +65,7 @@ def aligned_scores(x_ND, y_MD, row_x_P, row_y_P, *, k, margin="ratio", search=to
   return score(np.concatenate(cosines), mean_P)
 
 
-def neighbour_scores(near_x, near_y, margin):
+def neighbour_scores(near_x: Nearest, near_y: Nearest, margin: str) -> tuple[Nearest, Nearest]:
   """Turns the cosines of both sides' neighbours, best first, into margin scores.
 
   `near_x` and `near_y` are (cosines, rows of the neighbours on the other side), as `top_k_both`
@@ -55,7 +82,9 @@ def neighbour_scores(near_x, near_y, margin):
   return (score_xNK, neighbour_xNK), (score_yMK, neighbour_yMK)
 
 
-def retrieved(scored_x, scored_y, retrieval, allowed=None):
+def retrieved(
+  scored_x: Nearest, scored_y: Nearest, retrieval: str, allowed: Allowed | None = None
+) -> Pairs:
   """What `candidates` gives, from the margin scores of both sides' neighbours."""
   # Both directions for each retrieval, since `allowed` may count what it refuses.
   row_x_F, row_y_F, score_F = _best(*scored_x, allowed)
@@ -79,14 +108,14 @@ def retrieved(scored_x, scored_y, retrieval, allowed=None):
   return pairs
 
 
-def turned(allowed):
+def turned(allowed: Allowed | None) -> Allowed | None:
   """Turns `allowed` into a function of (row_y_P, row_x_P); None stays None."""
   if allowed is None:
     return None
   return lambda row_y_P, row_x_P: allowed(row_x_P, row_y_P)
 
 
-def _best(score_NK, neighbour_NK, allowed):
+def _best(score_NK: np.ndarray, neighbour_NK: np.ndarray, allowed: Allowed | None) -> Pairs:
   """The candidate of each row that has one, (row_P, neighbour_P, score_P).
 
   The nearer of two neighbours with the same score is taken.
@@ -101,16 +130,16 @@ def _best(score_NK, neighbour_NK, allowed):
   return row_P, neighbour_NK[row_P, best_N[row_P]], score_N[row_P]
 
 
-def _sorted(row_x_P, row_y_P, score_P):
+def _sorted(row_x_P: np.ndarray, row_y_P: np.ndarray, score_P: np.ndarray) -> Pairs:
   """Sorts pairs, best first; tied scores come in the order of their rows."""
   order_P = np.lexsort((row_y_P, row_x_P, -score_P))
   return row_x_P[order_P], row_y_P[order_P], score_P[order_P]
 
 
-def _one_to_one(row_x_P, row_y_P, score_P):
+def _one_to_one(row_x_P: np.ndarray, row_y_P: np.ndarray, score_P: np.ndarray) -> Pairs:
   """Keeps the pairs, given best first, neither row of which is in a better pair."""
-  taken_x = set()
-  taken_y = set()
+  taken_x: set[int] = set()
+  taken_y: set[int] = set()
   kept = []
   for pair, (x, y) in enumerate(zip(row_x_P.tolist(), row_y_P.tolist(), strict=True)):
     if x not in taken_x and y not in taken_y:

@@ -5,7 +5,7 @@ import numpy as np
 from labse_jax.neighbours.exact import top_k
 
 
-def similar_pairs(vectors_ND, k):
+def similar_pairs(vectors_ND: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
   """Each vector with its k nearest others, each pair once, best first: (scores, rows, others) [P].
 
   The row is the lower one of a pair. Pairs of equal scores come in the order of their rows. Raises

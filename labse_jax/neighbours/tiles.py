@@ -4,14 +4,27 @@ import functools
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from labse_jax.base.sharding import BATCH
 
 GROUP = 32  # Neighbouring candidates of a tile whose maximum is compared first.
 
+Found = tuple[jax.Array, jax.Array]  # Scores and ids of the best so far, both [N, k].
+
 
 @functools.partial(jax.jit, static_argnames=("whole", "dtype"))
-def merge(of_queries, of_candidates, queries_qD, candidates_cD, starts_2, ends_2, *, whole, dtype):
+def merge(
+  of_queries: Found,
+  of_candidates: Found | None,
+  queries_qD: jax.Array,
+  candidates_cD: jax.Array,
+  starts_2: np.ndarray | jax.Array,
+  ends_2: np.ndarray | jax.Array,
+  *,
+  whole: bool,
+  dtype: str,
+) -> tuple[Found, Found | None]:
   """Adds a tile, the products of two blocks, to what was found so far: (of queries, of candidates).
 
   What was found so far has lower ids than the tile. `starts_2` are the ids of the first query and

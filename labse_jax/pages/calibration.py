@@ -3,10 +3,11 @@
 from matplotlib.figure import Figure
 import numpy as np
 
+from labse_jax.mining.calibration import Calibration
 from labse_jax.pages import html, plots
 
 
-def page_of(found, lowest, precision, title):
+def page_of(found: Calibration, lowest: float, precision: float, title: str) -> str:
   """The HTML page of a Calibration and of the threshold `lowest`, chosen for `precision`.
 
   `lowest` is -inf where no threshold is sure to reach the precision.
@@ -20,32 +21,17 @@ def page_of(found, lowest, precision, title):
     (f"{precision:g}", "precision asked for"),
     (f"{decoys:,}", "decoys"),
   ]
-  precisions = [precision_chart(found, pairs, precision, width=width) for width in plots.WIDTHS]
-  scores = [score_chart(found, lowest, width=width) for width in plots.WIDTHS]
-  body = [
-    html.element("h1", title),
-    html.tiles(tiles),
-    html.element("h2", "Precision"),
-    html.element(
-      "p",
-      "Estimated precision of all pairs at least as good. The threshold stands where it is"
-      " sure, not where it is expected: between the two lies what few decoys leave open.",
-    ),
-    html.figure(precisions[0], "precision over the number of pairs", narrow=precisions[1]),
-    html.element("h2", "Scores"),
-    html.element(
-      "p",
-      "Decoys are sentences whose translation was kept away: what they are paired with is"
-      " wrong, and the wrong pairs among the mined ones score alike.",
-    ),
-    html.figure(scores[0], "scores of pairs and of decoys", narrow=scores[1]),
-    html.element("h2", "Thresholds"),
-    html.table(["estimated precision", "threshold", "pairs"], rows(found)),
-  ]
-  return html.page(f"{title} · labse_jax", body)
+  return html.render(
+    "calibration.html",
+    title=title,
+    tiles=tiles,
+    precisions=plots.both_widths(precision_chart, found, pairs, precision),
+    scores=plots.both_widths(score_chart, found, lowest),
+    thresholds=html.Table(["estimated precision", "threshold", "pairs"], rows(found)),
+  )
 
 
-def rows(found):
+def rows(found: Calibration) -> list[list[str]]:
   """Cells for some precisions: the lowest score that is estimated to reach it, and the pairs."""
   result = []
   for precision in (0.99, 0.98, 0.95, 0.9, 0.8, 0.5):
@@ -55,7 +41,9 @@ def rows(found):
   return result
 
 
-def precision_chart(found, pairs, precision, *, width=plots.WIDTH):
+def precision_chart(
+  found: Calibration, pairs: int, precision: float, *, width: float = plots.WIDTH
+) -> bytes:
   """The estimated precision over the number of pairs, as a PNG, with the chosen point."""
   figure = Figure(figsize=(width, 3.2), layout="constrained")
   axes = figure.add_subplot()
@@ -69,13 +57,14 @@ def precision_chart(found, pairs, precision, *, width=plots.WIDTH):
   return plots.png(figure)
 
 
-def score_chart(found, lowest, *, width=plots.WIDTH):
+def score_chart(found: Calibration, lowest: float, *, width: float = plots.WIDTH) -> bytes:
   """Histograms of the scores, as a PNG, with the chosen threshold."""
   figure = Figure(figsize=(width, 3.2), layout="constrained")
   axes = figure.add_subplot()
   decoys = np.concatenate(found.decoys)
   both = [found.score_P, decoys[np.isfinite(decoys)]]  # -inf is a decoy that found nothing.
-  bins = np.linspace(*np.quantile(np.concatenate(both), [0, 1]), 60)
+  every_score = np.concatenate(both)
+  bins = np.linspace(every_score.min(), every_score.max(), 60).tolist()
   for scores, colour, label in zip(both, plots.MORE, ("mined pairs", "decoys"), strict=False):
     axes.hist(scores, bins, color=colour, alpha=0.55, label=label)
   if np.isfinite(lowest):

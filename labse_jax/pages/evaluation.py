@@ -1,10 +1,13 @@
 """The page of an evaluation: languages, sentences in many of them, hubs, and models compared."""
 
 import collections
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+import dataclasses
 import pathlib
+from typing import NamedTuple
 
 from labse_jax.data.language_names import named
-from labse_jax.evaluation import comparison
+from labse_jax.evaluation import comparison, multilingual
 from labse_jax.evaluation.result_table import (
   LOWER_IS_BETTER,
   best_first,
@@ -17,12 +20,53 @@ from labse_jax.evaluation.result_table import (
 )
 from labse_jax.pages import html, plots
 from labse_jax.pages import results as result_sections
-from labse_jax.pages.results import DIRECTIONS, foldable, group_table, named_keys, sense
+from labse_jax.pages.html import Table
+from labse_jax.pages.plots import Chart
+from labse_jax.pages.results import DIRECTIONS, Report, named_keys
 
 SHOWN_HUBS = 10
+CAPITALS = {"CJK"}  # Scripts whose names are not shown with small letters.
 
 
-def page_of(results, shown, comparisons, published):
+@dataclasses.dataclass(frozen=True)
+class Beside:
+  """Models side by side, figures of others among them, and the paired tests of each two."""
+
+  metric: str
+  sense: str
+  chart: Chart
+  groups: Table
+  table: Table
+  published: dict[str, str]  # {name: where its figures were published}
+  averages: Table
+  tests: dict[str, Table]  # {"one model − another": its table of languages}
+
+
+@dataclasses.dataclass(frozen=True)
+class Look:
+  """What one model's vectors show: a sentence in many languages, a plane of some, and hubs."""
+
+  heat: Chart
+  translations: list[tuple[str, str]]  # (language, text)
+  projection: Chart
+  sentences: list[str]
+  hubs: Table
+
+
+class Square(NamedTuple):
+  """A language in the map by script; the shade 0 is pale, 1 dark."""
+
+  language: str
+  value: str
+  shade: float
+
+
+def page_of(
+  results: Mapping[str, Report],
+  shown: Mapping[str, multilingual.Look],
+  comparisons: Iterable[comparison.Comparison],
+  published: dict[str, comparison.Published],
+) -> str:
   """The HTML page of an evaluation.
 
   `results` is {model: its result}, `shown` {model: what `multilingual.look` gives}, `comparisons`
@@ -33,20 +77,25 @@ def page_of(results, shown, comparisons, published):
   shown = {names[name]: one for name, one in shown.items()}
   comparisons = [one | {"models": [names[name] for name in one["models"]]} for one in comparisons]
   first = next(iter(results.values()))
-  title = f"{first['suite']}: {', '.join(results)}"
-  body = [html.element("h1", title), html.tiles(_averages(results))]
-  if len(results) > 1 or published:
-    body += models_side_by_side(results, comparisons, published)
+  several = len(results) > 1 or published
+  maps = {}
   for name, result in results.items():
-    body += result_sections.languages(result, {}, name)
-    body += language_map(result, shown[name].get("scripts"))
-  body += at_work(shown)
-  for result in results.values():
-    body += result_sections.measured(result)
-  return html.page(f"{title} · labse_jax", body)
+    maps[name] = language_map(result, shown[name].get("scripts", {}))
+  # A suite of millions of sentences gives no vectors to look at.
+  looks = {name: look_of(name, one) for name, one in shown.items() if one}
+  return html.render(
+    "evaluation.html",
+    title=f"{first['suite']}: {', '.join(results)}",
+    tiles=list(_averages(results)),
+    beside=models_side_by_side(results, comparisons, published) if several else None,
+    by_language={name: result_sections.by_language(result) for name, result in results.items()},
+    maps=maps,
+    looks=looks,
+    measured={name: result_sections.measured(result) for name, result in results.items()},
+  )
 
 
-def short_names(paths):
+def short_names(paths: Mapping[str, str]) -> dict[str, str]:
   """{name: what the page calls a model} of {name: its path}, which stands at the page's end."""
   short = {}
   for name, model in paths.items():
@@ -58,7 +107,7 @@ def short_names(paths):
   return short if distinct else {name: name for name in paths}
 
 
-def _averages(results):
+def _averages(results: Mapping[str, Report]) -> Iterator[tuple[str, str]]:
   """The tiles: each model's average."""
   for name, result in results.items():
     metric = main_metric(result)
@@ -66,52 +115,45 @@ def _averages(results):
     yield average, f"{metric}, mean of {len(result['results'])}, {name}"
 
 
-def models_side_by_side(results, comparisons, published):
-  """Models side by side, figures of others among them, and the tests of each two."""
+def models_side_by_side(
+  results: dict[str, Report],
+  comparisons: Sequence[comparison.Comparison],
+  published: dict[str, comparison.Published],
+) -> Beside:
+  """Models side by side, and `published` figures beside them."""
   metric = main_metric(next(iter(results.values())))
   head, lines, totals = side_by_side(results, published)
   *groups, average = totals
   columns = {name: named_keys(main_values(result)) for name, result in results.items()}
-  chart = plots.dots(columns, metric=metric)
-  narrow = plots.dots(columns, metric=metric, width=plots.NARROW)
-  body = [
-    html.element("h2", "Models side by side"),
-    html.element("p", f"{sense(metric)} Dots are models, lines 95 % intervals.", "quiet"),
-    html.figure(chart, f"{metric} of each language by model", narrow=narrow),
-    *group_table(head, groups, average),
-    foldable(f"All {len(lines)} rows in numbers", head, named_rows(lines), average),
-  ]
-  for name, one in published.items():
-    body.append(html.notice(f"Published, not measured here: {name}, from {one['source']}."))
-  return body + paired_tests(comparisons)
-
-
-def paired_tests(comparisons):
-  """The paired tests: averages in a table, languages behind a line that opens them."""
-  if not comparisons:
-    return []
-  said = (
-    "Differences with their 95 % intervals and two-sided p-values by the paired bootstrap: both"
-    " models are given the same resampled items. The p-values of single languages are not corrected"
-    " for how many there are."
+  averages = {_title(one): one["average"] for one in comparisons}
+  return Beside(
+    metric=metric,
+    sense=result_sections.sense(metric),
+    chart=plots.both_widths(plots.dots, columns, metric=metric),
+    groups=Table(head, groups, average),
+    table=Table(head, named_rows(lines), average),
+    published={name: one["source"] for name, one in published.items()},
+    averages=_test_table("of averages", averages),
+    tests={_title(one): _test_table("language", one["results"]) for one in comparisons},
   )
-  averages = {" − ".join(one["models"]): one["average"] for one in comparisons}
-  body = [html.element("p", said, "quiet"), _test_table("of averages", averages)]
-  for one in comparisons:
-    title = f"{' − '.join(one['models'])} by language"
-    body.append(html.folded(title, _test_table("language", one["results"])))
-  return body
 
 
-def _test_table(name, tests):
+def _title(one: comparison.Comparison) -> str:
+  return " − ".join(one["models"])
+
+
+def _test_table(name: str, tests: Mapping[str, comparison.PairedTest]) -> Table:
   rows = [[named(of), *comparison.test_cells(test)] for of, test in tests.items()]
-  return html.table([name, "difference", "p"], rows)
+  return Table([name, "difference", "p"], rows)
 
 
-def language_map(result, scripts):
-  """Languages as squares, by the script of their sentences; the darker the better."""
+def language_map(result: Report, scripts: Mapping[str, str]) -> dict[str, list[Square]]:
+  """{script: its languages, the best first}, the largest first; {} without `scripts`.
+
+  `scripts` is {language: script of its sentences}.
+  """
   if not scripts:
-    return []
+    return {}
   metric = main_metric(result)
   values = main_values(result)
   groups = collections.defaultdict(list)
@@ -119,71 +161,30 @@ def language_map(result, scripts):
     value = number(values[language])
     goodness = 1 - value if metric in LOWER_IS_BETTER else value
     shade = min(max(goodness, 0), 1)  # A correlation may be below 0.
-    groups[scripts[language]].append((named(language), f"{value:.2f}", shade))
-  said = (
-    "A map by script, not by place: languages stand beside those whose test sentences are written"
-    f" in the same letters. The darker, the better the {metric}."
+    script = scripts[language]
+    title = script if script in CAPITALS else script.capitalize()
+    groups[title].append(Square(named(language), f"{value:.2f}", shade))
+  return dict(sorted(groups.items(), key=lambda item: (-len(item[1]), item[0])))
+
+
+def look_of(name: str, shown: multilingual.Look) -> Look:
+  """What `multilingual.look` gave of a model, as charts and tables."""
+  heat = shown["heat"]
+  languages = heat["languages"]
+  plane = shown["projection"]
+  points = (plane["points"], plane["sentence"], plane["language"])
+  return Look(
+    heat=plots.both_widths(
+      plots.heat_map, heat["similarity"], down=name, across="", names=languages
+    ),
+    translations=list(zip(languages, heat["texts"], strict=True)),
+    projection=plots.both_widths(plots.projection, *points, share_2=plane["share"]),
+    sentences=plane["sentences"],
+    hubs=hubs(shown["hubs"]),
   )
-  largest_first = dict(sorted(groups.items(), key=lambda item: (-len(item[1]), item[0])))
-  return [html.element("p", said, "quiet"), html.squares(largest_first)]
 
 
-def at_work(shown):
-  """The heat map, the projection and the hubs of each model."""
-  # A suite of millions of sentences gives no vectors to look at.
-  if not all(shown.values()):
-    return [
-      html.notice(
-        "Sentences in many languages and hubs are shown of suites that keep pairs"
-        " of translations in memory; this one does not."
-      )
-    ]
-  body = [html.element("h2", "One sentence in many languages")]
-  for name, one in shown.items():
-    body += sentence_similarities(name, one["heat"])
-  body.append(html.element("h2", "Sentences on a plane"))
-  for name, one in shown.items():
-    body += projection(name, one["projection"])
-  said = (
-    "In how many queries' ten nearest candidates a sentence is: skewness of that count over all"
-    " candidates (Radovanovic et al. 2010). Near 0 all are found alike; where it is large, a few"
-    " hubs stand in the way of the right ones."
-  )
-  body += [html.element("h2", "Hubs"), html.element("p", said, "quiet")]
-  for name, one in shown.items():
-    body += hubs(name, one["hubs"])
-  return body
-
-
-def sentence_similarities(name, shown):
-  """Similarities of one sentence's translations, with the texts beside them."""
-  words = {"down": name, "across": "", "names": shown["languages"]}
-  image = plots.heat_map(shown["similarity"], **words)
-  narrow = plots.heat_map(shown["similarity"], **words, width=plots.NARROW)
-  texts = ""
-  for language, text in zip(shown["languages"], shown["texts"], strict=True):
-    texts += f"<tr><td>{html.escape(named(language))}</td><td>{html.sentence(text)}</td></tr>"
-  caption = f"{name}: cosine similarities; a language-agnostic model is dark everywhere"
-  alt = f"Similarities of one sentence, {name}"
-  figure = html.figure(image, alt, caption, narrow=narrow)
-  return [f'<div class="beside">{figure}<table class="pairs named">{texts}</table></div>']
-
-
-def projection(name, shown):
-  """A few sentences, each in many languages, on the plane of their largest variance."""
-  drawn = (shown["points"], shown["sentence"], shown["language"])
-  image = plots.projection(*drawn, share_2=shown["share"])
-  narrow = plots.projection(*drawn, share_2=shown["share"], width=plots.NARROW)
-  said = (
-    f"{name}: principal components. A good model gathers each sentence's languages; one that groups"
-    " languages instead is not language-agnostic."
-  )
-  texts = "".join(f"<li>{html.sentence(text)}</li>" for text in shown["sentences"])
-  figure = html.figure(image, f"Projection, {name}", said, narrow=narrow)
-  return [figure, f"<ol>{texts}</ol>"]
-
-
-def hubs(name, found):
+def hubs(found: Mapping[str, multilingual.Hubs]) -> Table:
   """The languages whose skewness is largest, and of each the sentence that is found most."""
   worst = sorted(found, key=lambda language: (-found[language]["forward"], language))[:SHOWN_HUBS]
   lines = []
@@ -197,5 +198,4 @@ def hubs(name, found):
     mean = sum(one[side] for one in found.values()) / len(found)
     total.append(metric_text(mean))
   total += ["", ""]  # The last two columns have no mean.
-  head = ["language", *DIRECTIONS, "largest hub is found by", "largest hub"]
-  return [html.element("p", name), html.table(head, lines, total=total, kind="sentences")]
+  return Table(["language", *DIRECTIONS, "largest hub is found by", "largest hub"], lines, total)

@@ -4,11 +4,15 @@ Only numbers, names in Latin letters and codes are drawn: matplotlib's fonts lac
 a page does not.
 """
 
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 import io
 import math
+from typing import Literal, NamedTuple
 
+from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.ticker import MaxNLocator
 import numpy as np
 
@@ -24,19 +28,33 @@ GROUPS = [*MORE, "#a23b5c", "#3f7d3a"]
 MARKS = "ovs^"
 WIDTH = 10.4  # Inches; the page shows them as its own width.
 NARROW = 4.7  # The same on a phone, where there is one column; so wide, the writing is as large.
-WIDTHS = (WIDTH, NARROW)
 ROWS_IN_A_COLUMN = 38
 
+Value = float | dict[str, float]  # A number, or {value, low, high}.
+Panels = dict[str, dict[str, tuple[list[int], list[float]]]]  # {title: {label: (steps, values)}}
 
-def curves(panels, borders=(), *, width=WIDTH):
+
+class Chart(NamedTuple):
+  """A chart as the bytes of two PNGs, for a wide screen and for a narrow one."""
+
+  wide: bytes
+  narrow: bytes
+
+
+def both_widths(draw: Callable[..., bytes], *args: object, **options: object) -> Chart:
+  """The Chart that a function of this module draws."""
+  return Chart(draw(*args, **options), draw(*args, **options, width=NARROW))
+
+
+def curves(panels: Panels, borders: Sequence[int] = (), *, width: float = WIDTH) -> bytes:
   """Small charts over steps, two a line or one; `panels` is {title: {label: (steps, values)}}.
 
   `borders` are steps to mark in each.
   """
   columns = 1 if width == NARROW else min(2, len(panels))
   lines = math.ceil(len(panels) / columns)
-  figure = Figure(figsize=(width, 2.6 * lines), layout="constrained")
-  figure.get_layout_engine().set(hspace=0.06, wspace=0.04)
+  layout = ConstrainedLayoutEngine(hspace=0.06, wspace=0.04)
+  figure = Figure(figsize=(width, 2.6 * lines), layout=layout)
   last = 1  # All panels share one scale of steps.
   for series in panels.values():
     for steps, _ in series.values():
@@ -57,7 +75,7 @@ def curves(panels, borders=(), *, width=WIDTH):
   return png(figure)
 
 
-def _curve(axes, steps, values, colour, label):
+def _curve(axes: Axes, steps: np.ndarray, values: np.ndarray, colour: str, label: str) -> None:
   """A curve; one that goes up and down all the time is drawn pale, with its mean on top."""
   restless = np.abs(np.diff(values)).sum() > 3 * np.ptp(values)
   if len(values) < 60 or not restless:
@@ -68,7 +86,7 @@ def _curve(axes, steps, values, colour, label):
   axes.plot(steps, smooth(values), color=colour, linewidth=1.7, label=label)
 
 
-def smooth(values):
+def smooth(values: np.ndarray) -> np.ndarray:
   """The mean over a centred window of a twentieth of the points, cut off at both ends."""
   half = max(1, len(values) // 40)
   total = np.concatenate([[0], np.cumsum(values)])
@@ -78,7 +96,7 @@ def smooth(values):
   return (total[end] - total[begin]) / (end - begin)
 
 
-def bars(values, *, metric, width=WIDTH):
+def bars(values: Mapping[str, Value], *, metric: str, width: float = WIDTH) -> bytes:
   """Horizontal bars of {name: value or {value, low, high}}, the best first, the interval on top."""
   figure = Figure(layout="constrained")
   low, high = _limits(values.values(), metric)
@@ -88,13 +106,13 @@ def bars(values, *, metric, width=WIDTH):
   return png(figure)
 
 
-def dots(series, *, metric, width=WIDTH):
+def dots(series: Mapping[str, Mapping[str, Value]], *, metric: str, width: float = WIDTH) -> bytes:
   """Dots of {label: {name: value or {value, low, high}}}, a row for each name; lines are intervals.
 
   The first label's best name is on top.
   """
   figure = Figure(layout="constrained")
-  every_value = []
+  every_value: list[Value] = []
   for values in series.values():
     every_value += values.values()
   low, high = _limits(every_value, metric)
@@ -120,7 +138,15 @@ def dots(series, *, metric, width=WIDTH):
   return png(figure)
 
 
-def _dot_series(axes, names, values, down, colour, mark, label):
+def _dot_series(
+  axes: Axes,
+  names: Sequence[str],
+  values: Mapping[str, Value],
+  down: float,
+  colour: str,
+  mark: str,
+  label: str,
+) -> None:
   x = []
   for row, name in enumerate(names):
     value = values.get(name)
@@ -131,7 +157,7 @@ def _dot_series(axes, names, values, down, colour, mark, label):
   axes.plot(x, np.arange(len(names)) + down, mark, color=colour, markersize=4, label=label)
 
 
-def _limits(values, metric):
+def _limits(values: Iterable[Value], metric: str) -> tuple[float, float]:
   """The ends of a scale: a fraction's are 0 and 1, but errors need not reach 1."""
   low = 0.0
   high = 1e-3 if metric in LOWER_IS_BETTER else 1.0
@@ -142,7 +168,9 @@ def _limits(values, metric):
   return low, high
 
 
-def _columns(figure, order, metric, width):
+def _columns(
+  figure: Figure, order: Sequence[str], metric: str, width: float
+) -> Iterator[tuple[Axes, Sequence[str]]]:
   """Yields (axes, names) of as many columns as the rows need; makes the figure as high as they."""
   columns = 1 if width == NARROW else math.ceil(len(order) / ROWS_IN_A_COLUMN)
   rows = math.ceil(len(order) / columns)
@@ -155,14 +183,13 @@ def _columns(figure, order, metric, width):
     yield axes, order[column * rows : (column + 1) * rows]
 
 
-def _bar_column(axes, values):
+def _bar_column(axes: Axes, values: Mapping[str, Value]) -> None:
   rows = np.arange(len(values))
   width = [number(value) for value in values.values()]
   axes.barh(rows, width, height=0.68, color=PALE)
   for row, value in enumerate(values.values()):
-    end = value
+    end = value["high"] if isinstance(value, dict) else value
     if isinstance(value, dict):
-      end = value["high"]
       axes.plot([value["low"], end], [row, row], color=ACCENT, linewidth=1.8)
     axes.annotate(
       f"{number(value):.2f}",
@@ -173,16 +200,23 @@ def _bar_column(axes, values):
       fontsize=8,
       color=INK,
     )
-  _name_rows(axes, values)
+  _name_rows(axes, list(values))
 
 
-def _name_rows(axes, names):
+def _name_rows(axes: Axes, names: Sequence[str]) -> None:
   axes.set_yticks(range(len(names)), [plain(name) for name in names], fontsize=8.5)
   quiet(axes, "x")
   axes.tick_params(axis="y", length=0, labelcolor=INK)
 
 
-def projection(points_N2, group_N, label_N, *, share_2, width=WIDTH):
+def projection(
+  points_N2: np.ndarray,
+  group_N: Sequence[int],
+  label_N: Sequence[str],
+  *,
+  share_2: Sequence[float] | np.ndarray,
+  width: float = WIDTH,
+) -> bytes:
   """Labelled points on a plane, each group in a colour, with its number (from 1) at its middle."""
   figure = Figure(figsize=(width, 6.4), layout="constrained")
   axes = figure.add_subplot()
@@ -190,8 +224,10 @@ def projection(points_N2, group_N, label_N, *, share_2, width=WIDTH):
     here_N = np.asarray(group_N) == group
     colour = GROUPS[group % len(GROUPS)]
     axes.plot(*points_N2[here_N].T, "o", color=colour, markersize=5, alpha=0.75)
-    middle = np.median(points_N2[here_N], axis=0)
-    axes.text(*middle, group + 1, fontsize=17, color=colour, weight="bold", alpha=0.55)
+    middle_2 = np.median(points_N2[here_N], axis=0)
+    axes.text(
+      middle_2[0], middle_2[1], str(group + 1), fontsize=17, color=colour, weight="bold", alpha=0.55
+    )
   for point_2, group, label in zip(points_N2, group_N, label_N, strict=True):
     axes.annotate(
       plain(label),
@@ -208,7 +244,14 @@ def projection(points_N2, group_N, label_N, *, share_2, width=WIDTH):
   return png(figure)
 
 
-def heat_map(s_BB, *, down, across, names=None, width=6.2):
+def heat_map(
+  s_BB: np.ndarray,
+  *,
+  down: str,
+  across: str,
+  names: Sequence[str] | None = None,
+  width: float = 6.2,
+) -> bytes:
   """A square of similarities with its numbers, rows and columns named, or counted from 1."""
   figure = Figure(figsize=(width, width - 0.3), layout="constrained")
   axes = figure.add_subplot()
@@ -216,7 +259,7 @@ def heat_map(s_BB, *, down, across, names=None, width=6.2):
   colours = LinearSegmentedColormap.from_list("accent", stops)
   axes.imshow(s_BB, cmap=colours)
   # Numbers are white where the square behind them is dark.
-  dark = np.min(s_BB) + 0.68 * np.ptp(s_BB)
+  dark = np.min(s_BB) + 0.78 * np.ptp(s_BB)
   for row, column in np.ndindex(s_BB.shape):
     value = s_BB[row, column]
     text = f"{value:z.2f}".replace("0.", ".", 1)
@@ -224,8 +267,8 @@ def heat_map(s_BB, *, down, across, names=None, width=6.2):
     size = min(8, 22 * width / len(s_BB))  # So that numbers of many columns do not touch.
     axes.text(column, row, text, ha="center", va="center", fontsize=size, color=colour)
   ticks = np.arange(len(s_BB))
-  labels = ticks + 1
-  fontsize = 9
+  labels = [str(tick + 1) for tick in ticks]
+  fontsize = 9.0
   rotation = 0
   if names is not None:
     labels = [plain(name) for name in names]
@@ -241,12 +284,12 @@ def heat_map(s_BB, *, down, across, names=None, width=6.2):
   return png(figure)
 
 
-def plain(text):
+def plain(text: str) -> str:
   """A label that matplotlib's fonts can draw: other scripts become "?", and $ is itself."""
-  return str(text).encode("latin-1", "replace").decode("latin-1").replace("$", r"\$")
+  return text.encode("latin-1", "replace").decode("latin-1").replace("$", r"\$")
 
 
-def quiet(axes, grid):
+def quiet(axes: Axes, grid: Literal["x", "y", "both"]) -> None:
   """Leaves of the frame only the line below, and draws a pale grid along the axis `grid`."""
   axes.spines[["top", "right", "left"]].set_visible(False)
   axes.spines["bottom"].set_color(LINE)
@@ -255,7 +298,7 @@ def quiet(axes, grid):
   axes.tick_params(labelsize=8.5, labelcolor=QUIET, length=0)
 
 
-def png(figure):
+def png(figure: Figure) -> bytes:
   """A figure as the bytes of a PNG, the same for the same figure."""
   file = io.BytesIO()
   figure.savefig(file, format="png", dpi=170, metadata={"Software": None})

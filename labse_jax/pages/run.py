@@ -1,16 +1,20 @@
-"""The sections of a run's page: from what was read to pieces of HTML.
+"""The page of a run: how it was trained, what it reached and what its model finds."""
 
-A section adds the charts that it shows to `images`, {name: PNG bytes}.
-"""
-
+from collections.abc import Mapping, Sequence
 import math
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from labse_jax.base.version import __version__
+from labse_jax.data.language_names import named
+from labse_jax.evaluation.example_queries import Shown
 from labse_jax.evaluation.result_table import main_metric, metric_text, number
 from labse_jax.pages import html, plots
-from labse_jax.pages.results import languages, measured, words
+from labse_jax.pages.html import Table
+from labse_jax.pages.plots import Chart, Panels
+from labse_jax.pages.results import Report, by_language, measured, words
+from labse_jax.pages.run_files import Row, Run
 
 PANELS = {
   "Loss": "loss",
@@ -24,20 +28,71 @@ PANELS = {
 SHOWN_PANELS = 4
 
 
-def series(log, key):
+class Page(NamedTuple):
+  """A page, and its charts as PNGs by name: training, languages, directions, similarity."""
+
+  text: str
+  images: dict[str, bytes]
+
+
+def page_of(name: str, run: Run, shown: Shown | None, missing: str = "") -> Page:
+  """The page of a run; `shown` is what `example_queries.show` gives of its model.
+
+  Where that is None, `missing` says why nothing can be shown.
+  """
+  panels = panels_of(run.log)
+  borders = stage_borders(run.log)
+  training = plots.both_widths(plots.curves, panels, borders) if panels else None
+  evaluated = by_language(run.evaluation) if run.evaluation else None
+  similarity = similarity_chart(shown) if shown else None
+  text = html.render(
+    "run.html",
+    title=name,
+    made_by=made_by(run.evaluation),
+    tiles=tiles(run.log, run.evaluation),
+    torn=run.torn,
+    training=training,
+    panels=panels,
+    borders=borders,
+    evaluated=evaluated,
+    phases=phases_table(run.phases),
+    shown=shown,
+    similarity=similarity,
+    missing=missing,
+    config=flat(run.config or {}),
+    measured=measured(run.evaluation or {}),
+  )
+  charts = {
+    "training": training,
+    "languages": evaluated and evaluated.chart,
+    "directions": evaluated and evaluated.directions,
+    "similarity": similarity,
+  }
+  return Page(text, {name: chart.wide for name, chart in charts.items() if chart})
+
+
+def series(log: Sequence[Row], key: str) -> tuple[list[int], list[float]]:
   """Returns (steps, values) where `key` was logged as a finite number, maybe with an interval."""
   steps = []
   values = []
   for row in log:
-    value = number(row.get(key))
+    value = number(row[key]) if key in row else None
     if isinstance(value, int | float) and math.isfinite(value):
       steps.append(row["step"])
       values.append(value)
   return steps, values
 
 
-def overview(log, evaluation):
-  """Where the run was measured, and its main figures."""
+def made_by(evaluation: Report | None) -> str:
+  """The version of this package, and the machine of the evaluation."""
+  hardware = (evaluation or {}).get("hardware")
+  if not hardware:
+    return f"labse_jax {__version__}"
+  return f"labse_jax {__version__} · {hardware['processor']}, {hardware['cores']} cores"
+
+
+def tiles(log: Sequence[Row], evaluation: Report | None) -> list[tuple[str, str]]:
+  """The main figures of a run, each with what it is."""
   values = []
   if evaluation:
     metric = main_metric(evaluation)
@@ -53,15 +108,10 @@ def overview(log, evaluation):
   _, accuracies = series(log, "masked_accuracy")
   if accuracies:
     values.append((f"{accuracies[-1]:.3f}", "of the masked words found"))
-  values += _speed(log)
-  made_by = f"labse_jax {__version__}"
-  hardware = (evaluation or {}).get("hardware")
-  if hardware:
-    made_by += f" · {hardware['processor']}, {hardware['cores']} cores"
-  return [html.element("p", made_by, "quiet"), html.tiles(values)]
+  return values + _speed(log)
 
 
-def _speed(log):
+def _speed(log: Sequence[Row]) -> list[tuple[str, str]]:
   """The tile of the speed, in sentences where they were counted; none where nothing was."""
   for unit in ("sentences", "tokens"):
     _, speeds = series(log, f"{unit}_per_second")
@@ -70,36 +120,13 @@ def _speed(log):
   return []
 
 
-def phases(seconds):
-  """What the phases of the run took, of {phase: seconds}; nothing where none were noted."""
-  if not seconds:
-    return []
+def phases_table(seconds: Mapping[str, int]) -> Table:
+  """What the phases of the run took, of {phase: seconds}."""
   rows = [(name, f"{number:,}") for name, number in seconds.items()]
-  total = ("in all", f"{sum(seconds.values()):,}")
-  return [
-    html.element("h2", "Seconds by phase"),
-    html.table(("phase", "seconds"), rows, total=total),
-  ]
+  return Table(("phase", "seconds"), rows, ("in all", f"{sum(seconds.values()):,}"))
 
 
-def training(log, torn, images):
-  """The curves of what was logged; `torn` where the last line had to be left out."""
-  body = [html.element("h2", "Training")]
-  if torn:
-    body.append(html.notice("The last line of metrics.jsonl was cut short and is left out."))
-  panels = _panels(log)
-  if not panels:
-    return [*body, html.notice("metrics.jsonl holds no value that could be drawn.")]
-  borders = stage_borders(log)
-  images["training"] = plots.curves(panels, borders)
-  narrow = plots.curves(panels, borders, width=plots.NARROW)
-  caption = "Over the steps: " + ", ".join(panels)
-  if borders:
-    caption += ". Dotted: the model grows (progressive stacking)"
-  return [*body, html.figure(images["training"], caption, narrow=narrow)]
-
-
-def _panels(log):
+def panels_of(log: Sequence[Row]) -> Panels:
   """{title: {name: (steps, values)}} of the first panels that have something to draw."""
   panels = {}
   for title, key in PANELS.items():
@@ -119,7 +146,7 @@ def _panels(log):
   return panels
 
 
-def stage_borders(log):
+def stage_borders(log: Sequence[Row]) -> list[int]:
   """The first logged step of each stage but the first."""
   borders = []
   stage = None
@@ -130,37 +157,25 @@ def stage_borders(log):
   return borders
 
 
-def _tests(log):
+def _tests(log: Sequence[Row]) -> list[str]:
   """The names of what evaluators logged: accuracies if there are any, at most one a colour."""
-  names = set()
+  names: set[str] = set()
   for row in log:
     names.update(key for key in row if "/" in key)
-  names = sorted(names)
-  accuracies = [name for name in names if name.endswith("/accuracy")]
-  return (accuracies or names)[: len(plots.MORE)]
+  in_order = sorted(names)
+  accuracies = [name for name in in_order if name.endswith("/accuracy")]
+  return (accuracies or in_order)[: len(plots.MORE)]
 
 
-def evaluated(evaluation, images):
-  """The evaluation's charts and tables."""
-  if evaluation:
-    return languages(evaluation, images)
-  missing = html.notice("evaluation.json is missing: the run was not evaluated yet.")
-  return [html.element("h2", "Accuracy by language"), missing]
+def similarity_chart(shown: Shown) -> Chart:
+  """The heat map of sentences and their translations."""
+  language = named(shown["language"])
+  return plots.both_widths(plots.heat_map, shown["similarity"], down=language, across="English")
 
 
-def provenance(config, evaluation):
-  """What was run: the configuration, and where the evaluation's figures come from."""
-  body = [html.element("h2", "What was run")]
-  if config:
-    body.append(html.definitions(flat(config)))
-  else:
-    body.append(html.notice("config.json is missing: what was trained is not known."))
-  return [*body, *measured(evaluation)] if evaluation else body
-
-
-def flat(config, prefix=""):
+def flat(config: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
   """{"a.b": text} of nested dicts."""
-  values = {}
+  values: dict[str, str] = {}
   for name, value in config.items():
     if isinstance(value, dict) and value:
       values |= flat(value, f"{prefix}{name}.")

@@ -1,7 +1,12 @@
 """What one JAX device holds and can do at best; each number has its source."""
 
+from collections.abc import Sequence
 import dataclasses
 import os
+import typing
+
+if typing.TYPE_CHECKING:
+  import jax
 
 GIB = 2**30
 TERA = 1e12
@@ -19,7 +24,7 @@ class Chip:
   source: str
 
 
-def _tpu(memory, usable, peak, source):
+def _tpu(memory: float, usable: float, peak: float, source: str) -> Chip:
   return Chip(round(memory * GIB), round(usable * GIB), peak * TERA, f"{source}; {COMPILER}")
 
 
@@ -43,7 +48,7 @@ GPU_PEAKS = {
 }
 
 
-def chip(devices):
+def chip(devices: "Sequence[jax.Device]") -> Chip | None:
   """The Chip that the devices are; None where a kind stands in no table."""
   device = devices[0]
   if device.platform == "tpu":
@@ -51,11 +56,11 @@ def chip(devices):
   if device.platform == "cpu":
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // len(devices)
     return Chip(memory, memory, None, f"this machine's memory / {len(devices)} devices")
-  memory = (device.memory_stats() or {}).get("bytes_limit")
-  if memory is None:
+  limit = (device.memory_stats() or {}).get("bytes_limit")
+  if limit is None:
     return None
   peak = None
   for name, value in GPU_PEAKS.items():
     if device.device_kind.startswith(name):  # "NVIDIA H100 80GB HBM3" is one, for instance.
       peak = value
-  return Chip(memory, memory, peak, "memory: what JAX may allocate; peak: recalled, not checked")
+  return Chip(limit, limit, peak, "memory: what JAX may allocate; peak: recalled, not checked")

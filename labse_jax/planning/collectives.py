@@ -1,9 +1,11 @@
 """What a compiled program sends between chips, read from the compiler's own text (HLO)."""
 
 import collections
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 import dataclasses
 import math
 import re
+from typing import TypedDict
 
 KINDS = ("all-gather", "all-reduce", "reduce-scatter", "collective-permute", "all-to-all")
 BITS = {"pred": 8, "s4": 4, "u4": 4, "bf16": 16, "c64": 64, "c128": 128}
@@ -39,7 +41,17 @@ class Collective:
   chain: str | None = None
 
 
-def collectives(text):
+class Alike(TypedDict):
+  """Collectives of one kind, shape and group together: how often they run, and all they send."""
+
+  kind: str
+  shape: str
+  chips: int
+  times: int
+  bytes: int
+
+
+def collectives(text: str) -> list[Collective]:
   """Every collective that a compiled program runs, those in loops with the times they run."""
   computations, entry = _parse(text)
   head = text.partition("\n")[0]
@@ -47,17 +59,17 @@ def collectives(text):
   return _Reader(computations, devices).read(entry)
 
 
-def by_kind(found):
+def by_kind(found: Iterable[Collective]) -> dict[str, int]:
   """{kind: bytes that a chip sends in all}, the kinds in the order of KINDS."""
-  total = collections.Counter()
+  total: collections.Counter[str] = collections.Counter()
   for collective in found:
     total[collective.kind] += _sent(collective)
   return {kind: total[kind] for kind in KINDS}
 
 
-def largest(found, count=10):
+def largest(found: Iterable[Collective], count: int = 10) -> list[Alike]:
   """The collectives that move most, alike ones as one, as plain dicts."""
-  rows = {}
+  rows: dict[tuple[str, str, int], Alike] = {}
   for one in found:
     alike = (one.kind, one.shape, one.group)
     row = rows.setdefault(
@@ -68,7 +80,7 @@ def largest(found, count=10):
   return sorted(rows.values(), key=lambda row: -row["bytes"])[:count]
 
 
-def _sent(collective):
+def _sent(collective: Collective) -> int:
   """The bytes that a chip sends in all the times that a collective runs."""
   return collective.bytes * collective.times
 
@@ -82,11 +94,11 @@ class _Instruction:
   rest: str
 
 
-def _parse(text):
+def _parse(text: str) -> tuple[dict[str, list[_Instruction]], str]:
   """Returns ({name of a computation: its instructions}, the name of the one that runs first)."""
-  computations = {}
-  entry = None
-  body = []
+  computations: dict[str, list[_Instruction]] = {}
+  entry = ""
+  body: list[_Instruction] = []
   for line in text.splitlines():
     header = _HEADER.match(line)
     if header:
@@ -101,15 +113,17 @@ def _parse(text):
   return computations, entry
 
 
-def _instruction(name, text):
+def _instruction(name: str, text: str) -> _Instruction:
   """An instruction from what stands behind its name: `type opcode(operands), rest`."""
   end = _closing(text, 0) if text.startswith("(") else text.index(" ")
   opcode = _OPCODE.match(text, end)
+  if opcode is None:
+    raise ValueError(f"No opcode in {text[:80]!r}.")
   close = _closing(text, opcode.end() - 1)
   return _Instruction(name, text[:end], opcode[1], text[opcode.end() : close - 1], text[close:])
 
 
-def _closing(text, start):
+def _closing(text: str, start: int) -> int:
   """The position after the parenthesis that closes the one at `start`."""
   depth = 0
   for match in re.compile(r"[()]").finditer(text, start):
@@ -122,19 +136,19 @@ def _closing(text, start):
 class _Reader:
   """Follows calls from the entry on; a computation is read once."""
 
-  def __init__(self, computations, devices):
+  def __init__(self, computations: Mapping[str, Sequence[_Instruction]], devices: int) -> None:
     self.computations = computations
     self.devices = devices
-    self.done = {}
+    self.done: dict[str, list[Collective]] = {}
 
-  def read(self, name):
+  def read(self, name: str) -> list[Collective]:
     """The collectives of a computation, and of what it calls."""
     if name not in self.done:
       self.done[name] = list(self._read(name))
     return self.done[name]
 
-  def _read(self, name):
-    chains = set()
+  def _read(self, name: str) -> Iterator[Collective]:
+    chains: set[str | None] = set()
     for instruction in self.computations.get(name, ()):
       found = self._of_instruction(instruction, name)
       for collective in found:
@@ -143,7 +157,7 @@ class _Reader:
           yield collective
       chains.update(collective.chain for collective in found)
 
-  def _of_instruction(self, instruction, name):
+  def _of_instruction(self, instruction: _Instruction, name: str) -> list[Collective]:
     kind = instruction.opcode.removesuffix("-start")
     if kind in KINDS:
       return [self._collective(kind, instruction, name)]
@@ -160,7 +174,7 @@ class _Reader:
       found += self.read(called)
     return found
 
-  def _loop(self, instruction, name):
+  def _loop(self, instruction: _Instruction, name: str) -> list[Collective]:
     body = _names(_BODY, instruction.rest)[0]
     trips = self._trips(instruction, name)
     found = []
@@ -170,7 +184,7 @@ class _Reader:
       found.append(dataclasses.replace(one, times=times, known=known, chain=None))
     return found
 
-  def _trips(self, loop, name):
+  def _trips(self, loop: _Instruction, name: str) -> int | None:
     """How often a loop runs, None where that is not known.
 
     The compiler may say it. Else the condition must be `i < N`, and i start from a constant.
@@ -196,7 +210,7 @@ class _Reader:
       return None
     return last - first
 
-  def _collective(self, kind, instruction, name):
+  def _collective(self, kind: str, instruction: _Instruction, name: str) -> Collective:
     arrays = _SHAPE.findall(instruction.type)
     if instruction.opcode == "all-gather-start":  # (operands, results)
       arrays = arrays[len(arrays) // 2 :]
@@ -214,7 +228,7 @@ class _Reader:
       kind, shape, n, round(size * _share(kind, n)), chain=chain[1] if chain else None
     )
 
-  def _group(self, rest):
+  def _group(self, rest: str) -> int:
     """How many chips take part: `{{0,1},{2,3}}`, `[2,4]<=[8]` or `mesh['a'=4,'b'=2] {'a'}`."""
     explicit = re.search(r"\breplica_groups=\{\{([\d,]*)\}", rest)
     if explicit:
@@ -232,7 +246,7 @@ class _Reader:
     return self.devices  # Where no groups are written, all take part.
 
 
-def _share(kind, n):
+def _share(kind: str, n: int) -> float:
   """What a chip sends in a ring of n chips, as a multiple of the array's bytes."""
   if kind == "all-reduce":  # A reduce-scatter, then an all-gather.
     return 2 * (n - 1) / n
@@ -241,20 +255,22 @@ def _share(kind, n):
   return (n - 1) / n
 
 
-def _by_name(instructions):
+def _by_name(instructions: Iterable[_Instruction]) -> dict[str, _Instruction]:
   return {instruction.name: instruction for instruction in instructions}
 
 
-def _start(counter, loop, outside):
+def _start(
+  counter: _Instruction, loop: _Instruction, outside: Mapping[str, _Instruction]
+) -> _Instruction | None:
   """The instruction that gives a loop's counter its first value."""
-  index = int(re.search(r"\bindex=(\d+)", counter.rest)[1])
+  index = _number(r"\bindex=(\d+)", counter.rest)
   made = outside.get(_operands(loop)[0])
   if made is None or made.opcode != "tuple":
     return None
   return outside.get(_operands(made)[index])
 
 
-def _constant(instruction, scope):
+def _constant(instruction: _Instruction | None, scope: Mapping[str, _Instruction]) -> int | None:
   """The whole number that an instruction gives; None where it is not a constant."""
   while instruction is not None and instruction.opcode in ("copy", "bitcast"):
     instruction = scope.get(_operands(instruction)[0])
@@ -265,11 +281,11 @@ def _constant(instruction, scope):
   return int(instruction.operands)
 
 
-def _operands(instruction):
+def _operands(instruction: _Instruction) -> list[str]:
   return re.findall(r"%([\w.\-]+)", instruction.operands)
 
 
-def _names(pattern, text):
+def _names(pattern: re.Pattern[str], text: str) -> list[str]:
   """The names in the lists `%a, %b` that a pattern finds."""
   names = []
   for found in pattern.findall(text):
@@ -277,8 +293,16 @@ def _names(pattern, text):
   return names
 
 
-def _bytes(dtype, dims):
+def _number(pattern: str, text: str) -> int:
+  """The whole number that a pattern finds in a text, which must have it."""
+  found = re.search(pattern, text)
+  if found is None:
+    raise ValueError(f"No {pattern} in {text[:80]!r}.")
+  return int(found[1])
+
+
+def _bytes(dtype: str, dims: str) -> int:
   """The bytes of an array: ("bf16", "16,8") has 256."""
-  bits = BITS.get(dtype) or int(re.search(r"\d+", dtype)[0])  # "f32" and most others say it.
+  bits = BITS.get(dtype) or _number(r"(\d+)", dtype)  # "f32" and most others say it.
   count = math.prod(map(int, re.findall(r"\d+", dims)))
   return math.ceil(count * bits / 8)

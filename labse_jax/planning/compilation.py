@@ -5,6 +5,7 @@ import importlib.util
 import math
 import os
 import re
+from typing import Any, Protocol
 
 import jax
 from jax.experimental import topologies
@@ -32,20 +33,30 @@ class Compiled:
   Of a step that the compiler refused, `refused` is what it said, and there is no text.
   """
 
-  memory: dict
+  memory: dict[str, int]
   used: int
   refused: str | None
   text: str | None
 
 
-def devices_of(topology):
+class MemoryStats(Protocol):
+  """What JAX says of a compiled program's memory, in bytes."""
+
+  argument_size_in_bytes: int
+  output_size_in_bytes: int
+  alias_size_in_bytes: int
+  temp_size_in_bytes: int
+  peak_memory_in_bytes: int
+  generated_code_size_in_bytes: int
+
+
+def devices_of(topology: str) -> list[jax.Device]:
   """This machine's devices, or those of a TPU slice that need not exist."""
   if topology == "local":
     return jax.devices()
   if importlib.util.find_spec("libtpu") is None:
     raise InputError(
-      f"--topology {topology} needs the TPU compiler: pip install "
-      "'libtpu==0.0.42.*' (the extra [plan])."
+      f"--topology {topology} needs the TPU compiler: pip install 'labse_jax[plan]'."
     )
   for name, value in LIBTPU.items():
     os.environ.setdefault(name, value)
@@ -62,7 +73,7 @@ def devices_of(topology):
     ) from error
 
 
-def memory_by_kind(stats, held, platform):
+def memory_by_kind(stats: MemoryStats, held: dict[str, int], platform: str) -> dict[str, int]:
   """Bytes a chip by kind.
 
   `held` are the bytes of the step's arguments by kind. For a TPU the temporaries are those at the
@@ -81,7 +92,7 @@ def memory_by_kind(stats, held, platform):
   }
 
 
-def refusal(message, held):
+def refusal(message: str, held: dict[str, int]) -> Compiled | None:
   """The Compiled of a step that the TPU compiler refused for its memory; None for another error."""
   arguments = sum(held.values())
   in_all = REFUSED_IN_ALL.search(message)
@@ -96,7 +107,7 @@ def refusal(message, held):
   return Compiled(held | {"temporaries": used - arguments}, used, said, None)
 
 
-def _number(text):
+def _number(text: str) -> int:
   """Bytes from "512.50M" or "640"."""
   units = "KMGT"
   number = float(text.rstrip(units))
@@ -105,7 +116,7 @@ def _number(text):
   return round(number)
 
 
-def tree_bytes(tree):
+def tree_bytes(tree: Any) -> int:
   """Bytes of a tree of sharded shapes on one device."""
   total = 0
   for leaf in jax.tree.leaves(tree):

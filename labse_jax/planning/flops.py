@@ -7,7 +7,7 @@ import jax
 from jax.extend import core
 
 
-def matrix_flops(jaxpr):
+def matrix_flops(jaxpr: core.Jaxpr | core.ClosedJaxpr) -> dict[str, int]:
   """Floating-point operations of every matrix product, as {type of the operands: number}.
 
   A product of [M, K] and [K, N] is 2 M N K. Of two types it counts for the wider one; "float32
@@ -15,7 +15,7 @@ def matrix_flops(jaxpr):
   runs, a condition as its dearest branch, and what runs in `shard_map` once for each device.
   Raises NotImplementedError for matrix arithmetic in a loop whose length only the data know.
   """
-  flops = collections.Counter()
+  flops: collections.Counter[str] = collections.Counter()
   for eqn in getattr(jaxpr, "jaxpr", jaxpr).eqns:
     rule = _RULES.get(eqn.primitive.name, _inside)
     flops.update(rule(eqn))
@@ -66,7 +66,7 @@ def _shard_map(eqn):
 
 
 def _inside(eqn):
-  flops = collections.Counter()
+  flops: collections.Counter[str] = collections.Counter()
   for inner in core.jaxprs_in_params(eqn.params):
     flops.update(matrix_flops(inner))
   return flops

@@ -1,11 +1,15 @@
 """The largest batch that fits, found by compiling a few others."""
 
+from collections.abc import Callable
+
 import numpy as np
 
 TRIES = 6
 
 
-def largest_fitting(measure, start, used, limit):
+def largest_fitting(
+  measure: Callable[[int], int], start: int, used: int, limit: int
+) -> tuple[int | None, int | None]:
   """Finds the largest n that fits; returns it and the smallest n seen that does not fit.
 
   Each is None where none was met. `measure(n)` gives the bytes that n takes; `used` is what `start`
@@ -24,7 +28,7 @@ def largest_fitting(measure, start, used, limit):
   return low or None, high
 
 
-def _bounds(seen, limit):
+def _bounds(seen: dict[int, int], limit: int) -> tuple[int, int | None]:
   """Returns (the largest n that fits, or 0; the smallest larger n that does not, or None)."""
   fit = [n for n, used in seen.items() if used <= limit]
   low = max(fit, default=0)
@@ -32,10 +36,10 @@ def _bounds(seen, limit):
   return low, min(too_large, default=None)
 
 
-def _next(seen, low, high, limit):
+def _next(seen: dict[int, int], low: int, high: int | None, limit: int) -> int:
   """The next n to measure, between the bounds that are known."""
   if len(seen) == 1:  # Through one point goes no curve.
-    return 4 * low or max(high // 4, 1)
+    return 4 * low if high is None else max(high // 4, 1)
   if high is None:
     top = int(low * min(64, 2 * limit / seen[low]))
     # Near its limit the compiler saves memory and the curve lies flat: the steps get longer.
@@ -55,7 +59,7 @@ def _next(seen, low, high, limit):
   return min(max(guess, low + 1), top if high is None else top - 1)
 
 
-def _crossing(seen, low, top, limit):
+def _crossing(seen: dict[int, int], low: int, top: int, limit: int) -> int | None:
   """Where the curve through the (up to three) points nearest the limit meets it, if it does."""
   near = sorted(seen.items(), key=lambda item: abs(item[1] - limit))[:3]
   n, used = np.array(near, float).T

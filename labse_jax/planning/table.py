@@ -1,5 +1,7 @@
 """A plan as a table that a person reads."""
 
+from typing import Any
+
 KINDS = {
   "parameters": "parameters",
   "optimiser_state": "optimiser state",
@@ -11,7 +13,7 @@ KINDS = {
 }
 
 
-def page(plan):
+def page(plan: dict[str, Any]) -> str:
   """The table of a plan, per chip; a chip is one JAX device."""
   sections = [_head(plan), _memory(plan), _arithmetic(plan), _collectives(plan), _batch(plan)]
   return "\n\n".join("\n".join(lines) for lines in sections if lines)
@@ -101,7 +103,7 @@ def _table(rows):
   return [f"  {name.ljust(width)}  {value:>14}" for name, value in rows]
 
 
-def amount(size):
+def amount(size: int) -> str:
   """Bytes as people read them."""
   for unit, name in ((2**30, "GiB"), (2**20, "MiB"), (2**10, "KiB")):
     if abs(size) >= unit:
@@ -109,7 +111,7 @@ def amount(size):
   return f"{size:8d} B  "
 
 
-def flops(number):
+def flops(number: float) -> str:
   """Floating-point operations as people read them."""
   for unit, name in ((1e12, "TFLOP"), (1e9, "GFLOP"), (1e6, "MFLOP")):
     if number >= unit:
@@ -117,7 +119,7 @@ def flops(number):
   return f"{number:,.0f} FLOP"
 
 
-def seconds(number):
+def seconds(number: float) -> str:
   """A time as people read it."""
   for unit, name in ((1, "s"), (1e-3, "ms")):
     if number >= unit:

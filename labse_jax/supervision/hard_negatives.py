@@ -1,7 +1,9 @@
 """Mined hard negatives: stored with the dataset, or in a run, and looked up by the batches."""
 
+from collections.abc import Callable
 import dataclasses
 import pathlib
+from typing import Any
 
 import jax
 import numpy as np
@@ -10,11 +12,16 @@ from labse_jax import model_folder
 from labse_jax.base import files
 from labse_jax.base.console import say
 from labse_jax.base.errors import InputError
+from labse_jax.base.types import Config, PathLike
+from labse_jax.data.dataset import Dataset
 from labse_jax.encoding.encode_functions import encode_function
 from labse_jax.encoding.sentence_encoder import SentenceEncoder
 from labse_jax.supervision import manifest, settings
 from labse_jax.supervision.negative_mining import mine
 from labse_jax.supervision.negative_rule import CANDIDATES, MARGIN, Rule
+
+# Indices of pairs -> the texts of each pair's negatives.
+TextsOf = Callable[[np.ndarray], list[list[str]]]
 
 LEAST = 5  # What training mines for each pair, so that a larger k does not mine all again.
 KINDS = {
@@ -32,10 +39,10 @@ class Place:
   """The folder of what was mined, and what its manifest must say for it to be used."""
 
   folder: pathlib.Path
-  about: dict
+  about: dict[str, Any]
 
 
-def checked(config):
+def checked(config: Config) -> dict[str, Any]:
   """config.hard_negatives as arguments of `look_up`, and `every`; InputError where it is wrong."""
   section = config.get("hard_negatives")
   if not section:
@@ -58,12 +65,20 @@ def checked(config):
   return options
 
 
-def rule_of(*, k, margin=MARGIN, candidates=CANDIDATES, **_):
+def rule_of(*, k: int, margin: float = MARGIN, candidates: int = CANDIDATES, **_: object) -> Rule:
   """The Rule in the arguments of `look_up`."""
   return Rule(k, margin, candidates)
 
 
-def look_up(dataset, *, model, k, margin=MARGIN, candidates=CANDIDATES, prompt=None):
+def look_up(
+  dataset: Dataset,
+  *,
+  model: PathLike,
+  k: int,
+  margin: float = MARGIN,
+  candidates: int = CANDIDATES,
+  prompt: str | None = None,
+) -> TextsOf:
   """A function of N indices that gives k texts for each, as `data.batches.pairs` wants them.
 
   One host mines them first where they are missing. Raises InputError where several hosts would have
@@ -88,7 +103,7 @@ def look_up(dataset, *, model, k, margin=MARGIN, candidates=CANDIDATES, prompt=N
   return texts_of(dataset, read(stored, k, f"remove it, or run: {command}"))
 
 
-def place(dataset, model, rule, prompt=None):
+def place(dataset: Dataset, model: PathLike, rule: Rule, prompt: str | None = None) -> Place:
   """The Place of what a model folder mines by `rule`.
 
   `prompt` is put before each text; None is the model's own prompt.
@@ -102,7 +117,9 @@ def place(dataset, model, rule, prompt=None):
   return Place(dataset.folder / "hard_negatives" / name, about | _about(dataset, rule))
 
 
-def mine_by_folder(dataset, model, rule, stored, *, precision="float32"):
+def mine_by_folder(
+  dataset: Dataset, model: PathLike, rule: Rule, stored: Place, *, precision: str = "float32"
+) -> dict[str, Any]:
   """Mines by a model folder into its Place `stored`; returns the manifest."""
   files.check_replaceable(stored.folder, marker=manifest.NAME)
   say(f"{stored.folder}: {model} mines hard negatives of {len(dataset):,} pairs, once.")
@@ -113,14 +130,16 @@ def mine_by_folder(dataset, model, rule, stored, *, precision="float32"):
   return _write(stored.folder, negatives_NK, counts, about)
 
 
-def mine_in_run(dataset, encoder, rule, run, step):
+def mine_in_run(
+  dataset: Dataset, encoder: SentenceEncoder, rule: Rule, run: pathlib.Path, step: int
+) -> None:
   """Mines by what a run has learned until `step`, into the run's folder of hard negatives."""
   negatives_NK, counts = mine(dataset, encode_function(encoder, warn=False), rule)
   stored = _place_in_run(dataset, rule, run, step)
   _write(stored.folder, negatives_NK, counts, stored.about)
 
 
-def look_up_in_run(dataset, rule, run, step):
+def look_up_in_run(dataset: Dataset, rule: Rule, run: pathlib.Path, step: int) -> TextsOf | None:
   """`look_up` in what the run mined last, at `step` or before; None where it mined nothing."""
   last = None
   for path in run.glob("*"):
@@ -136,7 +155,7 @@ def _place_in_run(dataset, rule, run, step):
   return Place(run / str(step), {"step": step} | _about(dataset, rule))
 
 
-def read(stored, k, advice):
+def read(stored: Place, k: int, advice: str) -> np.ndarray:
   """The first k columns of what was mined in a Place, int32 [N, k], mapped into memory.
 
   Raises InputError, with `advice` on what to do, where something else lies there.
@@ -155,7 +174,7 @@ def read(stored, k, advice):
   return negatives_NK[:, :k]
 
 
-def texts_of(dataset, negatives_NK):
+def texts_of(dataset: Dataset, negatives_NK: np.ndarray) -> TextsOf:
   """A function of indices that gives the texts of their negatives, "" where there is none."""
 
   def texts(indices):

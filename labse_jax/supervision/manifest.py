@@ -1,7 +1,10 @@
 """Manifests: what says of a folder of results which model, text and settings they are of."""
 
+from collections.abc import Mapping, Sequence
 import hashlib
 import json
+import pathlib
+from typing import Any
 
 from labse_jax.base import files
 from labse_jax.base.errors import InputError
@@ -21,12 +24,12 @@ DIFFERENCES = {
 }
 
 
-def folder_name(values):
+def folder_name(values: Sequence[object]) -> str:
   """A short hash of a list of JSON values: results of other values lie in another folder."""
   return hashlib.blake2b(json.dumps(values).encode(), digest_size=8).hexdigest()
 
 
-def read_checked(folder, about, advice):
+def read_checked(folder: pathlib.Path, about: Mapping[str, object], advice: str) -> dict[str, Any]:
   """Reads the manifest of a folder, which must say what `about` says; it may say more.
 
   Raises InputError, with `advice` on what to do, where a value is another.

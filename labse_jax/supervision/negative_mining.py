@@ -5,13 +5,16 @@ from collections import Counter
 import numpy as np
 
 from labse_jax.base import console
+from labse_jax.base.types import Encode
+from labse_jax.data.dataset import Dataset
 from labse_jax.encoding.encode_functions import number_distinct
 from labse_jax.neighbours import exact
+from labse_jax.supervision.negative_rule import Rule
 
 PART = 65_536  # Pairs that are read, or searched for, at a time.
 
 
-def mine(dataset, encode, rule):
+def mine(dataset: Dataset, encode: Encode, rule: Rule) -> tuple[np.ndarray, dict[str, int]]:
   """Mines a dataset's N pairs, by encode(texts) -> unit vectors; returns (negatives_NK, counts).
 
   negatives_NK, int32, are the records whose targets are a pair's negatives; -1 where there are no
@@ -22,7 +25,7 @@ def mine(dataset, encode, rule):
   source_N, first_S = number_distinct(sources)
   x_SD = encode([sources[record] for record in first_S])
   negatives_NK = np.full((len(dataset), rule.k), -1, np.int32)
-  counts = Counter()
+  counts: Counter[str] = Counter()
   bar = console.progress(sorted(set(languages)), unit="languages")
   # Language by language: negatives are of the target's language, and one at a time fits memory.
   for language in bar:
@@ -44,7 +47,14 @@ def mine(dataset, encode, rule):
   return negatives_NK, dict(counts) | {"missing": int((negatives_NK < 0).sum())}
 
 
-def nearest_others(x_SD, y_UD, source_p, target_p, pair_n, rule):
+def nearest_others(
+  x_SD: np.ndarray,
+  y_UD: np.ndarray,
+  source_p: np.ndarray,
+  target_p: np.ndarray,
+  pair_n: np.ndarray,
+  rule: Rule,
+) -> tuple[np.ndarray, dict[str, int]]:
   """The negatives of p pairs, whose sides are rows of x_SD and of y_UD: (rows of y_UD, counts).
 
   The rows, [p, K] or [p, U] if that is less, are the nearest first; -1 stands where there are no

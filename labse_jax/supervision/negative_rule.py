@@ -20,7 +20,7 @@ class Rule:
   margin: float = MARGIN
   candidates: int = CANDIDATES
 
-  def __post_init__(self):
+  def __post_init__(self) -> None:
     if not 1 <= self.k <= self.candidates:
       raise InputError(
         f"Hard negatives: k = {self.k}, candidates = {self.candidates}; k is at "

@@ -1,13 +1,24 @@
 """Sections of a config that are the arguments of a function."""
 
+from collections.abc import Callable, Iterable, Mapping
 import inspect
 import numbers
 import os
+from typing import Any
 
 from labse_jax.base.errors import InputError, known
+from labse_jax.base.types import Config
 
 
-def arguments(name, section, function, *, given, more=(), needed=()):
+def arguments(
+  name: str,
+  section: Config,
+  function: Callable[..., object],
+  *,
+  given: Iterable[str],
+  more: Iterable[str] = (),
+  needed: Iterable[str] = (),
+) -> dict[str, Any]:
   """config.NAME, a section, as a dict of keyword arguments of `function`.
 
   The arguments in `given` come from elsewhere, and the keys in `more` go elsewhere. Raises
@@ -25,7 +36,7 @@ def arguments(name, section, function, *, given, more=(), needed=()):
   return dict(section.items())
 
 
-def check_kinds(name, options, kinds):
+def check_kinds(name: str, options: Mapping[str, object], kinds: Mapping[str, str]) -> None:
   """Raises InputError where config.NAME has an option that is not of its kind, {option: kind}."""
   for key, kind in kinds.items():
     if key in options and not _is(kind, options[key]):

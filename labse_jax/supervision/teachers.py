@@ -1,5 +1,8 @@
 """What a teacher gives for a dataset's pairs: stored vectors, or its encoder's in the step."""
 
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -7,9 +10,11 @@ import numpy as np
 from labse_jax import model_folder
 from labse_jax.base.console import say
 from labse_jax.base.errors import InputError, known, listed
-from labse_jax.base.unit_vectors import unit
+from labse_jax.base.types import Config, PathLike
+from labse_jax.data.dataset import Dataset
 from labse_jax.data.languages import standard_language
 from labse_jax.models import heads
+from labse_jax.neighbours.unit_vectors import unit
 from labse_jax.supervision import settings, vector_store
 from labse_jax.tokenizer.tokenizer import Tokenizer
 
@@ -28,16 +33,16 @@ EXPERIMENTS = {  # Those of experiments/imascl that give a loss its teacher.
 
 
 def look_up(
-  dataset,
+  dataset: Dataset,
   *,
-  model,
-  labels,
-  student_width=None,
-  order=(),
-  prompt=None,
-  where="stored",
-  projection="",
-):
+  model: PathLike,
+  labels: str,
+  student_width: int | None = None,
+  order: Sequence[str] = (),
+  prompt: str | None = None,
+  where: str = "stored",
+  projection: str = "",
+) -> Callable[[np.ndarray], dict[str, np.ndarray]]:
   """A function of N indices that gives {"teacher": float16 [N, P], unit vectors} of the pairs.
 
   labels "priority" takes the vector of the side whose language comes first in `order`. "average"
@@ -54,7 +59,10 @@ def look_up(
   if where == "step":
     return anchors
   store = _stored(dataset, model, prompt)
-  axes_PD = store.projection(student_width) if projection else None
+  axes_PD = None
+  if projection:
+    assert student_width is not None, "`checked` gives the width that a projection needs"
+    axes_PD = store.projection(student_width)
 
   def of_pairs(indices):
     vectors_NIP = store[indices]
@@ -90,12 +98,12 @@ def _stored(dataset, model, prompt):
   return store
 
 
-def anchor_sides(dataset, order):
+def anchor_sides(dataset: Dataset, order: Sequence[str]) -> np.ndarray:
   """Whose language comes first in `order`, int32 [N]: 0 is a pair's source, 1 its target.
 
   Codes are compared without script. Raises InputError where `order` lacks one of the dataset.
   """
-  place_of = {}
+  place_of: dict[str, int] = {}
   for place, code in enumerate(order):
     place_of.setdefault(_language(code), place)
   # One pair of each two languages tells for all pairs of them.
@@ -121,7 +129,7 @@ def _language(code):
   return standard_language(code).partition("-")[0]
 
 
-def checked(config, student_width):
+def checked(config: Config, student_width: int) -> dict[str, Any]:
   """config.teacher as arguments of `look_up`; InputError for what it lacks or has too much."""
   section = config.get("teacher")
   if not section:
@@ -152,7 +160,9 @@ def _check_step(config, teacher):
       )
 
 
-def width(*, model, labels, student_width, projection="", **_):
+def width(
+  *, model: PathLike, labels: str, student_width: int, projection: str = "", **_: object
+) -> int:
   """P, the width of what `look_up` gives, by what the teacher's folder says.
 
   Raises InputError where a projection would need more dimensions than the teacher has.
@@ -168,7 +178,7 @@ def width(*, model, labels, student_width, projection="", **_):
   return sides * (student_width if projection else own)
 
 
-def check_comparable(teacher, loss, widths):
+def check_comparable(teacher: Mapping[str, Any], loss: str, widths: Sequence[int]) -> None:
   """Raises InputError where a loss cannot subtract the student's vectors, of `widths`, from P."""
   if teacher["labels"] == "average":  # Two vectors side by side, whatever their dimensions.
     raise InputError(
@@ -193,13 +203,15 @@ def check_comparable(teacher, loss, widths):
   )
 
 
-def module(teacher, dtype):
+def module(teacher: Mapping[str, Any], dtype: str) -> heads.SentenceModel:
   """The teacher's SentenceModel, for the step; its vectors are of length 1."""
   content = model_folder.describe(teacher["model"])
   return heads.build(content.model, content.head | {"normalize": True}, dtype=dtype)
 
 
-def check_same_tokens(teacher, tokenizer, prompt, length):
+def check_same_tokens(
+  teacher: Mapping[str, Any], tokenizer: Tokenizer, prompt: str, length: int
+) -> None:
   """Raises InputError where a teacher in the step would not see its own tokens."""
   content = model_folder.describe(teacher["model"])
   own = teacher.get("prompt")
@@ -218,7 +230,7 @@ def check_same_tokens(teacher, tokenizer, prompt, length):
   raise InputError(f"{said}; take where = 'stored'.")
 
 
-def in_step(x_bP, y_bP, anchor_b=None):
+def in_step(x_bP: jax.Array, y_bP: jax.Array, anchor_b: jax.Array | None = None) -> jax.Array:
   """What `look_up` gives, from the teacher's vectors of both sides; "priority" needs `anchor_b`."""
   if anchor_b is None:
     return jnp.concatenate([x_bP, y_bP], -1) / jnp.sqrt(2.0)

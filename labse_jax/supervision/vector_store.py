@@ -1,10 +1,16 @@
 """A model's vectors of a dataset's pairs: computed once, stored beside it, read where they lie."""
 
+from collections.abc import Iterable
+from typing import Any
+
 import numpy as np
+from numpy.typing import ArrayLike
 
 from labse_jax import model_folder
 from labse_jax.base import console, files
 from labse_jax.base.errors import InputError
+from labse_jax.base.types import PathLike
+from labse_jax.data.dataset import Dataset
 from labse_jax.encoding.encode_functions import encode_once
 from labse_jax.encoding.sentence_encoder import SentenceEncoder
 from labse_jax.supervision import manifest
@@ -21,7 +27,7 @@ class Store:
   that the vectors are of another model, prompt or text.
   """
 
-  def __init__(self, dataset, model, *, prompt=None):
+  def __init__(self, dataset: Dataset, model: PathLike, *, prompt: str | None = None) -> None:
     if dataset.monolingual:
       raise InputError(f"{dataset.folder}: has no translations; vectors are stored of pairs.")
     content = model_folder.describe(model)
@@ -31,7 +37,7 @@ class Store:
     self.model = model
     self.prompt = prompt
     self.width = content.vector_width
-    self._about = {
+    self._about: dict[str, Any] = {
       "model": model_folder.fingerprint_of(model),
       "prompt": prompt,
       "data": dataset.fingerprint,
@@ -42,12 +48,12 @@ class Store:
     name = manifest.folder_name([self._about["model"], prompt])
     self.folder = dataset.folder / "vectors" / name
     self._manifest = self._checked_manifest()
-    self._shards = {}  # Those that are open, by their numbers.
+    self._shards: dict[int, np.ndarray] = {}  # Those that are open, by their numbers.
 
-  def __len__(self):
+  def __len__(self) -> int:
     return len(self.dataset)
 
-  def __getitem__(self, indices):
+  def __getitem__(self, indices: ArrayLike) -> np.ndarray:
     indices = np.asarray(indices)
     shard_N, row_N = np.divmod(indices, SHARD)
     vectors_N2P = np.empty((len(indices), 2, self.width), np.float16)
@@ -56,12 +62,12 @@ class Store:
       vectors_N2P[here_N] = self._open(int(number))[row_N[here_N]]
     return vectors_N2P
 
-  def missing(self):
+  def missing(self) -> list[int]:
     """The numbers of the shards that are not there whole."""
     shards = -(-len(self) // SHARD)
     return [number for number in range(shards) if self._open(number) is None]
 
-  def compute(self, *, precision=None):
+  def compute(self, *, precision: str | None = None) -> None:
     """Encodes the shards that are missing, one after the other; each is there whole or not at all.
 
     `precision` is the encoder's; None is float32, or what the shards there were made in.
@@ -95,7 +101,7 @@ class Store:
           console.say(f"{self.folder}: {done} of {len(missing)} files.")
     encoder.say_cut(cut, distinct)
 
-  def projection(self, width):
+  def projection(self, width: int) -> np.ndarray:
     """The `width` axes along which the vectors are longest, [P, width] float32.
 
     The vectors are turned, but not centred first, so that the products of two of them stay as near
@@ -145,9 +151,9 @@ class Store:
     return vectors_NP.reshape(-1, 2, self.width), cut, distinct
 
 
-def principal_axes(parts, width):
+def principal_axes(parts: Iterable[np.ndarray], width: int) -> np.ndarray:
   """The first eigenvectors of the sum of x x^T over the rows x_P of `parts`, as [P, width]."""
-  moments_PP = 0
+  moments_PP: np.ndarray = np.zeros(())
   for part_NP in parts:
     x_NP = part_NP.astype(np.float64)
     moments_PP = moments_PP + x_NP.T @ x_NP

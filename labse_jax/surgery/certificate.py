@@ -1,18 +1,28 @@
 """How far a trimmed model does what the full one does: line by line, by ids and by vectors."""
 
+from collections.abc import Callable, Iterable
+from typing import Any
+
 import numpy as np
 
 from labse_jax import model_folder
 from labse_jax.base.console import progress
-from labse_jax.base.unit_vectors import unit
+from labse_jax.base.types import PathLike
 from labse_jax.data.lines import chunks
 from labse_jax.encoding.sentence_encoder import SentenceEncoder
+from labse_jax.neighbours.unit_vectors import unit
 from labse_jax.tokenizer.tokenizer import Tokenizer
 
 SAMPLE = 2000  # So many lines show what a type of storage does to the vectors.
 
 
-def certify(folders, kept, text, *, exact):
+def certify(
+  folders: tuple[PathLike, PathLike],
+  kept: np.ndarray,
+  text: Callable[[], Iterable[tuple[str, str]]],
+  *,
+  exact: bool,
+) -> dict[str, Any]:
   """What two model folders, full and trimmed, do with the lines that text() gives: a dict.
 
   kept[i] is the full model's id of what is i in the trimmed one. Each call of text() gives
@@ -32,9 +42,11 @@ def certify(folders, kept, text, *, exact):
   wanted_N = ~same_N if exact else ~same_N | sampled(same_N)
   cosine_N = np.full(len(same_N), np.nan)
   if wanted_N.any():
-    encoders = map(SentenceEncoder.load, folders)
+    full_encoder, trimmed_encoder = map(SentenceEncoder.load, folders)
     lines = (line for (_, line), wanted in zip(text(), wanted_N, strict=True) if wanted)
-    cosine_N[wanted_N] = cosines(*encoders, progress(lines, unit="lines", doing="encoding"))
+    cosine_N[wanted_N] = cosines(
+      full_encoder, trimmed_encoder, progress(lines, unit="lines", doing="encoding")
+    )
   return {
     "lines": len(same_N),
     "identical": {"lines": int(same_N.sum()), "share": float(same_N.mean())},
@@ -43,7 +55,13 @@ def certify(folders, kept, text, *, exact):
   }
 
 
-def same_ids(full, trimmed, kept, text, prompt):
+def same_ids(
+  full: Tokenizer,
+  trimmed: Tokenizer,
+  kept: np.ndarray,
+  text: Iterable[tuple[str, str]],
+  prompt: str,
+) -> tuple[np.ndarray, list[str]]:
   """Returns (bool [N]: whether two Tokenizers split each line alike, the places of the others)."""
   new_V = np.full(1 + max(full.backend.get_vocab().values()), -1)
   new_V[kept] = np.arange(len(kept))
@@ -60,7 +78,7 @@ def same_ids(full, trimmed, kept, text, prompt):
   return np.array(same, bool), others
 
 
-def sampled(same_N):
+def sampled(same_N: np.ndarray) -> np.ndarray:
   """bool [N]: at most SAMPLE of the lines that are the same, evenly over the text."""
   members = np.flatnonzero(same_N)
   count = min(SAMPLE, len(members))
@@ -69,7 +87,7 @@ def sampled(same_N):
   return sample_N
 
 
-def cosines(full, trimmed, lines):
+def cosines(full: SentenceEncoder, trimmed: SentenceEncoder, lines: Iterable[str]) -> np.ndarray:
   """cosine_N, float64, between the vectors that two SentenceEncoders give each line."""
   found = []
   for chunk in chunks(lines):
@@ -79,7 +97,7 @@ def cosines(full, trimmed, lines):
   return np.concatenate(found)
 
 
-def summary(cosine_N):
+def summary(cosine_N: np.ndarray) -> dict[str, Any]:
   """The count, the worst and the mean of cosines; the two are None where there are none."""
   if not len(cosine_N):
     return {"lines": 0, "worst_cosine": None, "mean_cosine": None}

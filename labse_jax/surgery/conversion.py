@@ -1,15 +1,19 @@
 """A TensorFlow BERT checkpoint as a model folder: where its files lie, and what they leave open."""
 
+from collections.abc import Sequence
 import pathlib
 import re
+from typing import Any
 
 import numpy as np
 
 from labse_jax import model_folder
 from labse_jax.base import files
 from labse_jax.base.errors import InputError
+from labse_jax.base.types import PathLike
 from labse_jax.model_folder import transformers_config, weights
 from labse_jax.model_folder.tensor_names import NAMES, POOLER, TABLE
+from labse_jax.surgery.tensorflow_checkpoint import Variables
 from labse_jax.tokenizer.tokenizer import Tokenizer
 
 LENGTH = 256
@@ -20,7 +24,7 @@ POSITIONS = "embeddings.position_embeddings.weight"
 TYPES = "embeddings.token_type_embeddings.weight"
 
 
-def locate(path):
+def locate(path: pathlib.Path) -> tuple[pathlib.Path, list[pathlib.Path]]:
   """Returns (the prefix of a checkpoint's files, folders of its vocabulary and config)."""
   if (path / "saved_model.pb").is_file():
     return path / "variables" / "variables", [path / "assets", path]
@@ -49,7 +53,9 @@ def _newest(folder):
   return folder / names[0]
 
 
-def beside(given, flag, pattern, places):
+def beside(
+  given: PathLike | None, flag: str, pattern: str, places: Sequence[pathlib.Path]
+) -> pathlib.Path | None:
   """The file that a flag gives, or the only one of its name beside the checkpoint, or None."""
   if given:
     return pathlib.Path(given)
@@ -61,7 +67,9 @@ def beside(given, flag, pattern, places):
   return found[0] if found else None
 
 
-def build_tokenizer(vocabulary, scratch, asked, stored):
+def build_tokenizer(
+  vocabulary: PathLike, scratch: pathlib.Path, asked: bool | None, stored: bool | None
+) -> tuple[pathlib.Path, str]:
   """Returns (a tokenizer.json in `scratch` for a vocab.txt, what was decided on its letter case).
 
   `asked` and `stored` say whether text is lowercased, or are None.
@@ -87,7 +95,9 @@ def _choose_case(pieces, asked, stored):
   return share < CAPITALS, f"{share:.1%} of the word pieces have capitals"
 
 
-def model_of(variables, config, activation):
+def model_of(
+  variables: Variables, config: pathlib.Path | None, activation: str | None
+) -> dict[str, Any]:
   """The `model` section, from a bert_config.json or, where `config` is None, from the shapes."""
   if variables.shape(TABLE) is None:
     raise InputError(f"{variables.path}: has no word embeddings under a name of BERT's.")
@@ -128,7 +138,14 @@ def _config_from_shapes(variables):
   }
 
 
-def convert(variables, model, tokenizer_file, *, pooling, max_length):
+def convert(
+  variables: Variables,
+  model: dict[str, Any],
+  tokenizer_file: pathlib.Path,
+  *,
+  pooling: str | None,
+  max_length: int | None,
+) -> tuple[model_folder.ModelFolder, str]:
   """Returns (the ModelFolder of a checkpoint's Variables, what was decided on pooling)."""
   entries = len(Tokenizer(tokenizer_file))
   if entries != model["vocab_size"]:

@@ -1,11 +1,12 @@
 """New pieces for a vocabulary: learned from a text, and the most useful of them chosen."""
 
 from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
 import io
 import operator
 import pathlib
 import tempfile
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import sentencepiece
 from sentencepiece import sentencepiece_model_pb2
@@ -28,17 +29,17 @@ class Piece(NamedTuple):
   """A new piece, its parts (old ids), whether they all are known, and its score in Unigram."""
 
   text: str
-  parts: list
+  parts: list[int]
   spelled: bool
   score: float
 
   @property
-  def characters(self):
+  def characters(self) -> str:
     """The text without the sign for the start or the inside of a word."""
     return self.text.removeprefix(wordpiece.PREFIX).removeprefix(tokenizer_edits.SPACE)
 
 
-def learn(tokenizer, text, count):
+def learn(tokenizer: Tokenizer, text: Callable[[], Iterable[str]], count: int) -> list[Piece]:
   """At most `count` Pieces, most useful first, for the lines that text() gives at each call.
 
   Characters that the old vocabulary lacks come first, the most frequent ahead: a word with one of
@@ -51,12 +52,12 @@ def learn(tokenizer, text, count):
   def normalised():
     return (piece_usage.normalised(tokenizer, line) for line in text())
 
-  characters = Counter()
+  characters: Counter[str] = Counter()
   for line in normalised():
     characters.update(line)
   wanted = CANDIDATES * count + STEPS_BETWEEN
   if content["model"]["type"] == "WordPiece":
-    words = Counter()
+    words: Counter[str] = Counter()
     for line in normalised():
       words.update(piece_usage.words(tokenizer, line))
     pieces = _split_wordpieces(content, _new(_wordpieces(words, wanted), content))
@@ -84,14 +85,14 @@ def _rank(piece, uses, characters):
   return 0, uses * tokens
 
 
-def grown(content, pieces):
+def grown(content: dict[str, Any], pieces: Sequence[Piece]) -> dict[str, Any]:
   """tokenizer.json's content with the Pieces."""
   texts = [piece.text for piece in pieces]
   scores = [piece.score for piece in pieces]
   return tokenizer_edits.append(content, texts, scores)
 
 
-def opened(content):
+def opened(content: dict[str, Any]) -> Tokenizer:
   """The Tokenizer of a tokenizer.json's content."""
   with tempfile.TemporaryDirectory() as scratch:
     path = pathlib.Path(scratch) / "tokenizer.json"
@@ -104,8 +105,7 @@ def _wordpieces(words, count):
   alphabet = set(wordpiece.inner_pieces(words))
   for word in words:
     alphabet.add(word[0])
-  alphabet = sorted(alphabet)
-  return wordpiece.merged(alphabet, words, len(alphabet) + count)
+  return wordpiece.merged(sorted(alphabet), words, len(alphabet) + count)
 
 
 def _split_wordpieces(content, found):

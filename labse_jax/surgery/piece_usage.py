@@ -1,14 +1,16 @@
 """What a text uses of a vocabulary: how often each piece, and which characters."""
 
 import collections
+from collections.abc import Iterable
 
 import numpy as np
 
 from labse_jax.data.lines import chunks
 from labse_jax.surgery import tokenizer_edits
+from labse_jax.tokenizer.tokenizer import Tokenizer
 
 
-def count(tokenizer, lines):
+def count(tokenizer: Tokenizer, lines: Iterable[str]) -> np.ndarray:
   """counts_V, int64: how often the lines use each id, the special tokens among them."""
   counts_V = _zeros(tokenizer)
   for chunk in chunks(lines):
@@ -16,7 +18,7 @@ def count(tokenizer, lines):
   return counts_V
 
 
-def usage(tokenizer, lines):
+def usage(tokenizer: Tokenizer, lines: Iterable[str]) -> tuple[np.ndarray, set[str]]:
   """Returns (counts_V, the set of the lines' characters after normalisation).
 
   A word that WordPiece cannot spell is [UNK] as a whole. The pieces that it tried are counted too:
@@ -26,8 +28,8 @@ def usage(tokenizer, lines):
   is_wordpiece = content["model"]["type"] == "WordPiece"
   unknown = tokenizer_edits.unknown(content)
   counts_V = _zeros(tokenizer)
-  characters = set()
-  unspelled = collections.Counter()
+  characters: set[str] = set()
+  unspelled: collections.Counter[str] = collections.Counter()
   for chunk in chunks(lines):
     ids = tokenizer.encode_whole(chunk)
     _add(counts_V, ids)
@@ -53,13 +55,13 @@ def _add(counts_V, ids):
   counts_V += np.bincount(np.concatenate(ids), minlength=len(counts_V))
 
 
-def normalised(tokenizer, line):
+def normalised(tokenizer: Tokenizer, line: str) -> str:
   """The line as the tokenizer's model sees it."""
   normaliser = tokenizer.backend.normalizer
   return normaliser.normalize_str(line) if normaliser else line
 
 
-def words(tokenizer, normalised_line):
+def words(tokenizer: Tokenizer, normalised_line: str) -> list[str]:
   """The words that the tokenizer's model splits, each on its own."""
   splitter = tokenizer.backend.pre_tokenizer
   if splitter is None:

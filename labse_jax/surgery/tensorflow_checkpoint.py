@@ -4,12 +4,16 @@ Only TensorFlow's checkpoint reader is used: nothing that a SavedModel holds is 
 """
 
 from collections import Counter
+from collections.abc import Callable, Mapping
 import dataclasses
 import os
+import pathlib
 import re
 
+import numpy as np
+
 from labse_jax.base.errors import InputError
-from labse_jax.model_folder.tensor_file import Tensors
+from labse_jax.model_folder.tensor_file import Stored, TensorSource
 
 # Each row below has transformers' name, google-research/bert's (TF1) and the model garden's (TF2).
 # These are single variables,
@@ -68,7 +72,7 @@ QUIET = {"TF_CPP_MIN_LOG_LEVEL": "3", "TF_ENABLE_ONEDNN_OPTS": "0"}
 GRAPH = "_CHECKPOINTABLE_OBJECT_GRAPH"
 
 
-def hugging_face_names(depth):
+def hugging_face_names(depth: int) -> dict[str, str]:
   """{a variable's name in either code: transformers' name} of a BERT of `depth` layers."""
   found = {}
   for theirs, *names in TABLES:
@@ -96,14 +100,13 @@ def _module_names(theirs, *paths):
 
 
 @dataclasses.dataclass(frozen=True)
-class Stored:
-  """A variable's key in the checkpoint, and its shape there."""
+class Variable(Stored):
+  """A variable's shape in the checkpoint, and its key there."""
 
   key: str
-  shape: tuple
 
 
-class Variables(Tensors):
+class Variables(TensorSource[Variable]):
   """The variables of a checkpoint, as the tensors of transformers' BERT.
 
   `stored` is {key: (name, shape)}, `read(key)` gives the values of one, `path` is for messages.
@@ -111,15 +114,16 @@ class Variables(Tensors):
   SavedModel says of its tokenizer, or None.
   """
 
-  def __init__(self, path, stored, read):
-    self.path = path
+  def __init__(
+    self,
+    path: pathlib.Path,
+    stored: Mapping[str, tuple[str, tuple[int, ...]]],
+    read: Callable[[str], np.ndarray],
+  ) -> None:
+    super().__init__(path)
     self.read = read
-    self.missing = []
-    self.taken = set()
-    self.wrong = []
-    self.places = {}
-    self.left_out = Counter()
-    self.lower_case = None
+    self.left_out: Counter[str] = Counter()
+    self.lower_case: bool | None = None
     self.depth = _depth(stored)
     names = hugging_face_names(self.depth)
     for key, (name, shape) in sorted(stored.items()):
@@ -137,13 +141,13 @@ class Variables(Tensors):
   def _place(self, name, key, shape):
     if name in self.places:
       raise InputError(f"{self.path}: {key} and {self.places[name].key} are both {name}.")
-    self.places[name] = Stored(key, shape)
+    self.places[name] = Variable(shape, key)
 
-  def shape(self, name):
+  def shape(self, name: str) -> tuple[int, ...] | None:
     """The stored shape of the tensor that transformers calls `name`; None where it is not there."""
     return self.places[name].shape if name in self.places else None
 
-  def fill(self, name, out, kinds=None):
+  def fill(self, name: str, out: np.ndarray) -> np.ndarray:
     """Writes the tensor into `out`, which has transformers' layout; returns `out`."""
     if name not in self.places:
       self.missing.append(name)
@@ -193,7 +197,7 @@ def _left_out(key, name):
   return None
 
 
-def open_checkpoint(prefix):
+def open_checkpoint(prefix: pathlib.Path) -> Variables:
   """The Variables of the checkpoint whose files begin with `prefix`, as in bert_model.ckpt."""
   for name, quiet in QUIET.items():
     os.environ.setdefault(name, quiet)

@@ -1,16 +1,20 @@
 """Edits of a tokenizer.json: its vocabulary cut to some of its pieces, or grown by new ones."""
 
+from collections.abc import Iterable, Sequence
 import json
+from typing import Any
 
 import numpy as np
 
 from labse_jax.base.errors import InputError
 from labse_jax.base.files import write_json
+from labse_jax.base.types import PathLike
+from labse_jax.tokenizer.tokenizer import Tokenizer
 
 SPACE = "▁"  # What Unigram's pieces have for a space.
 
 
-def load(tokenizer):
+def load(tokenizer: Tokenizer) -> dict[str, Any]:
   """A Tokenizer's content as a dict; raises InputError unless it is WordPiece or Unigram.
 
   Files of the library's first releases, as bert-base-uncased's, leave something out; it is put in.
@@ -26,7 +30,7 @@ def load(tokenizer):
   content["model"]["type"] = kind
   if kind not in ("WordPiece", "Unigram"):
     raise InputError(f"{tokenizer.path}: its model is {kind}; WordPiece or Unigram is needed.")
-  if unknown(content) is None:
+  if not _has_unknown(content):
     raise InputError(f"{tokenizer.path}: has no piece for what it does not know.")
   if needed(content) - set(tokenizer.backend.get_vocab().values()):
     raise InputError(
@@ -35,12 +39,12 @@ def load(tokenizer):
   return content
 
 
-def save(content, path):
+def save(content: dict[str, Any], path: PathLike) -> None:
   """Writes a tokenizer's content as the file `path`."""
   write_json(path, content, indent=None)
 
 
-def ids_of(content):
+def ids_of(content: dict[str, Any]) -> dict[str, int]:
   """{piece: id} of the model's own pieces; a token that was only added is not among them."""
   vocab = content["model"]["vocab"]
   if isinstance(vocab, dict):
@@ -48,16 +52,21 @@ def ids_of(content):
   return {piece: number for number, (piece, _) in enumerate(vocab)}
 
 
-def unknown(content):
-  """The id of what the model cannot spell; None if it has none."""
+def unknown(content: dict[str, Any]) -> int:
+  """The id of what the model cannot spell; `load` has made sure that there is one."""
   model = content["model"]
-  if "unk_id" in model:
-    return model["unk_id"]
-  return model["vocab"].get(model["unk_token"])
+  return model["unk_id"] if model["type"] == "Unigram" else model["vocab"][model["unk_token"]]
 
 
-def needed(content):
-  """The ids that no cut may drop, a set."""
+def _has_unknown(content):
+  model = content["model"]
+  if model["type"] == "Unigram":
+    return model.get("unk_id") is not None
+  return model["unk_token"] in model["vocab"]
+
+
+def needed(content: dict[str, Any]) -> set[int]:
+  """The ids that no cut may drop."""
   ids = {token["id"] for token in content["added_tokens"]}
   ids.add(unknown(content))
   ids |= _ids_in(content["post_processor"])
@@ -82,8 +91,8 @@ def _ids_in(processor):
   return ids
 
 
-def spelling(content, characters):
-  """The ids, a set, of the pieces of one character each that spell words of these characters."""
+def spelling(content: dict[str, Any], characters: Iterable[str]) -> set[int]:
+  """The ids of the pieces of one character each that spell words of these characters."""
   pieces = set(characters)
   if content["model"]["type"] == "Unigram":
     pieces.add(SPACE)
@@ -94,7 +103,7 @@ def spelling(content, characters):
   return {ids[piece] for piece in pieces if piece in ids}
 
 
-def cut(content, kept):
+def cut(content: dict[str, Any], kept: np.ndarray) -> dict[str, Any]:
   """The content with only the ids `kept`, an ascending array: kept[i] is i from now on."""
   new = {old: i for i, old in enumerate(kept.tolist())}
   model = dict(content["model"])
@@ -129,8 +138,10 @@ def _renumber(processor, new):
   return processor or None
 
 
-def append(content, pieces, scores=None):
-  """The content with `pieces` after all others, in their order; Unigram needs their scores."""
+def append(
+  content: dict[str, Any], pieces: Sequence[str], scores: Sequence[float]
+) -> dict[str, Any]:
+  """The content with `pieces` after all others, in their order; only Unigram has their scores."""
   first = next_id(content)
   model = dict(content["model"])
   if model["type"] == "WordPiece":
@@ -141,7 +152,7 @@ def append(content, pieces, scores=None):
   return content | {"model": model}
 
 
-def next_id(content):
+def next_id(content: dict[str, Any]) -> int:
   """The id that a new piece gets; raises InputError where the ids have gaps or others follow."""
   ids = ids_of(content)
   taken = set(ids.values())
@@ -154,13 +165,15 @@ def next_id(content):
   return len(ids)
 
 
-def longest_match(content, word, *, inside=False):
+def longest_match(
+  content: dict[str, Any], word: str, *, inside: bool = False
+) -> tuple[list[str], bool]:
   """WordPiece's split: (the pieces from the word's start, whether they reach its end).
 
   `inside` says that `word` goes on with a longer one.
   """
   prefix = content["model"]["continuing_subword_prefix"]
-  pieces = []
+  pieces: list[str] = []
   start = 0
   while start < len(word):
     before = prefix if start or inside else ""

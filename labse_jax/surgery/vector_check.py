@@ -1,5 +1,6 @@
 """The vectors that a model should give are read from a file and compared with its own."""
 
+from collections.abc import Sequence
 import json
 import math
 
@@ -7,15 +8,17 @@ import numpy as np
 
 from labse_jax.base import files
 from labse_jax.base.errors import InputError
-from labse_jax.base.unit_vectors import unit
+from labse_jax.base.types import PathLike
+from labse_jax.encoding.sentence_encoder import SentenceEncoder
+from labse_jax.neighbours.unit_vectors import unit
 
 LIMIT = 1e-4  # How far any number of a vector of length 1 may be off.
 
 
-def read_vectors(path):
+def read_vectors(path: PathLike) -> tuple[list[str], np.ndarray]:
   """Reads (texts, vectors [N, D] of length 1) of a file of {"text": ..., "vector": [...]} lines."""
-  texts = []
-  vectors = []
+  texts: list[str] = []
+  vectors: list[np.ndarray] = []
   for number, line in files.read_lines(path):
     text, vector_D = _parsed(line, f"{path}:{number}")
     if vectors and vector_D.shape != vectors[0].shape:
@@ -47,7 +50,7 @@ def _wrong_values(place):
   )
 
 
-def compare(encoder, texts, expected_ND):
+def compare(encoder: SentenceEncoder, texts: Sequence[str], expected_ND: np.ndarray) -> str:
   """A line on how near an encoder's vectors come; raises InputError for more than LIMIT apart."""
   if encoder.dimension != expected_ND.shape[1]:
     raise InputError(

@@ -1,15 +1,18 @@
 """The rows of a model's word table: some are kept, or new ones are added."""
 
+from collections.abc import Sequence
 import dataclasses
 import pathlib
 import shutil
 import tempfile
+from typing import Any
 
 import numpy as np
 
 from labse_jax import model_folder
 from labse_jax.base.errors import InputError
-from labse_jax.model_folder import transformers_config, weights
+from labse_jax.base.types import PathLike
+from labse_jax.model_folder import ModelFolder, transformers_config, weights
 from labse_jax.model_folder.tensor_names import NAMES
 from labse_jax.models.bert import table_rows
 from labse_jax.surgery import tokenizer_edits
@@ -20,7 +23,7 @@ WEIGHT = {"float32": 4, "float16": 2, "bfloat16": 2, "int8_rows": 4}  # Bytes of
 HEADER = 160  # The most bytes of a safetensors file's header for one tensor.
 
 
-def tokenizer_of(content):
+def tokenizer_of(content: ModelFolder) -> Tokenizer:
   """The ModelFolder's Tokenizer; raises InputError where it has an id without a row."""
   tokenizer = Tokenizer(content.tokenizer_file)
   rows = content.model["vocab_size"]
@@ -30,7 +33,7 @@ def tokenizer_of(content):
   return tokenizer
 
 
-def cut(content, kept):
+def cut(content: ModelFolder, kept: np.ndarray) -> ModelFolder:
   """The ModelFolder with only the rows `kept`, ids in ascending order."""
 
   def fill(rows, out):
@@ -39,7 +42,7 @@ def cut(content, kept):
   return _with_rows(content, len(kept), fill)
 
 
-def grow(content, first, parts):
+def grow(content: ModelFolder, first: int, parts: Sequence[list[int]]) -> ModelFolder:
   """The ModelFolder with a row for each of `parts` from row `first` on: the mean of its ids' rows.
 
   Rows before `first` stay as they are.
@@ -72,7 +75,7 @@ def _with_rows(content, count, fill):
   return dataclasses.replace(content, model=content.model | {"vocab_size": count}, params=params)
 
 
-def byte_counts(content):
+def byte_counts(content: ModelFolder) -> tuple[int, int]:
   """Returns (most bytes of model.safetensors without the table's rows, bytes that a row adds)."""
   model = content.model
   size = WEIGHT[content.dtype]
@@ -92,10 +95,10 @@ def byte_counts(content):
   return body + HEADER * (len(tensors) + 2), row
 
 
-def write(path, content, tokenizer):
+def write(path: PathLike, content: ModelFolder, tokenizer: dict[str, Any]) -> None:
   """Writes the ModelFolder with another tokenizer.json, given as its content."""
-  with tempfile.TemporaryDirectory() as scratch:
-    scratch = pathlib.Path(scratch)
+  with tempfile.TemporaryDirectory() as folder:
+    scratch = pathlib.Path(folder)
     for name in BESIDE:
       old = content.tokenizer_file.with_name(name)
       if old.is_file():

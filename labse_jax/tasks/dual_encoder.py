@@ -1,11 +1,15 @@
 """Translation ranking: pairs of packed rows, one encoder, negatives from every device."""
 
+from collections.abc import Mapping
 import functools
 import inspect
+import pathlib
+from typing import TYPE_CHECKING
 
 import jax
 from jax.experimental import multihost_utils
 import jax.numpy as jnp
+from jax.typing import DTypeLike
 import numpy as np
 
 from labse_jax import model_folder
@@ -13,6 +17,7 @@ from labse_jax.base.console import is_main, say
 from labse_jax.base.errors import InputError, known
 from labse_jax.base.plugins import is_file
 from labse_jax.base.sharding import BATCH, split_rows
+from labse_jax.base.types import Config, Params
 from labse_jax.configs.loss_options import completed, loss_function
 from labse_jax.data.batches import pairs, streams
 from labse_jax.data.dataset import open_dataset
@@ -23,6 +28,9 @@ from labse_jax.models import heads
 from labse_jax.supervision import hard_negatives, teachers
 from labse_jax.training import monitors
 from labse_jax.training.encoder_task import EncoderTask
+
+if TYPE_CHECKING:
+  import grain
 
 LEARNED = "logit_scale"  # The parameters that are options of the loss; no part of a model.
 POSITIVE = ("scale", "temperature")  # Learned as logarithms, so that they stay positive.
@@ -41,7 +49,7 @@ class Task(EncoderTask):
 
   looks_up_only = True  # The loss reads only the rows of the word table that batch["tokens"] names.
 
-  def __init__(self, config):
+  def __init__(self, config: Config) -> None:
     super().__init__(config)
     loss = loss_function(config.loss)
     wanted = inspect.signature(loss).parameters
@@ -55,7 +63,7 @@ class Task(EncoderTask):
       self.learned[name] = options.pop(name)
     exchange = known("config.exchange", config.get("exchange", "gather"), EXCHANGES)
     spread = Spread(BATCH, exchange)
-    self.pair_loss = functools.partial(loss, spread=spread, **options)
+    self.pair_loss: contract.Loss = functools.partial(loss, spread=spread, **options)
     if config.get("matryoshka"):
       self.pair_loss = matryoshka(self.pair_loss, config.matryoshka, self.module.out_width)
     self.pair_loss = contract.checked(self.pair_loss, config.loss)
@@ -87,7 +95,7 @@ class Task(EncoderTask):
       self.other_models = {TEACHER: teacher["model"]}
     return teacher
 
-  def hashed(self):
+  def hashed(self) -> list[tuple[str, str]]:
     """What every task names, then the other models that the run depends on."""
     found = super().hashed()
     for section in (self.teacher, self.hard):
@@ -96,7 +104,7 @@ class Task(EncoderTask):
         found.append((str(folder), model_folder.fingerprint_of(folder)))
     return found
 
-  def batches(self):
+  def batches(self) -> "grain.IterDataset":
     """This host's batches; says what share of the sentences is cut."""
     config = self.config
     dataset = open_dataset(config.data)
@@ -116,7 +124,7 @@ class Task(EncoderTask):
       f"{config.data}: {len(drawn):,} pairs in {len(languages)} pairs of languages; "
       f"{share:.2%} of sentences are cut at {config.length} tokens."
     )
-    if self.other_models:
+    if self.teacher and self.other_models:
       teachers.check_same_tokens(self.teacher, tokenizer, self.prompt, config.length)
     negatives = hard_negatives.look_up(dataset, **self.hard) if self.hard else None
     tokenise_first = config.get("tokenise_first", False)
@@ -144,12 +152,18 @@ class Task(EncoderTask):
       tokenise_first=tokenise_first,
     )
 
-  def refreshed(self, data, step, workdir, params=None):
+  def refreshed(
+    self,
+    data: "grain.DatasetIterator",
+    step: int,
+    workdir: pathlib.Path,
+    params: Params | None = None,
+  ) -> "grain.DatasetIterator":
     """`data` from `step` on, with the hard negatives that were mined last.
 
     With `params`, they are mined now, by the model that the run has come to.
     """
-    if not self.refresh_every:
+    if not self.hard or not self.refresh_every:
       return data
     dataset = open_dataset(self.config.data)
     run = workdir / "hard_negatives"
@@ -168,13 +182,14 @@ class Task(EncoderTask):
     data.close()
     return fresh
 
-  def batch_shapes(self):
-    """The global batch, {name: jax.ShapeDtypeStruct}, without the data or the tokenizer."""
+  def batch_shapes(self) -> dict[str, jax.ShapeDtypeStruct]:
+    """The global batch, without the data or the tokenizer."""
     R = self.config.batch_rows
     S = self.config.slots
     L = self.config.length
     K = self.hard["k"] if self.hard else 0
-    shapes = dict.fromkeys(("tokens", "segments", "positions"), ((R, 2 + K, L), jnp.int32))
+    shapes: dict[str, tuple[tuple[int, ...], DTypeLike]] = {}
+    shapes |= dict.fromkeys(INPUTS, ((R, 2 + K, L), jnp.int32))
     shapes |= dict.fromkeys(("mask", "turned"), ((R, S), jnp.bool_))
     shapes["ids"] = ((R, S, 2), jnp.uint32)
     if self.hard:
@@ -186,7 +201,7 @@ class Task(EncoderTask):
       shapes["anchor"] = ((R, S), jnp.int32)
     return {name: jax.ShapeDtypeStruct(*shape) for name, shape in shapes.items()}
 
-  def init(self, key):
+  def init(self, key: jax.Array) -> Params:
     """Fresh parameters; options of the loss that are learned begin as the config has them."""
     params = heads.init(self.module, key)
     start = {}
@@ -198,7 +213,7 @@ class Task(EncoderTask):
       params[name] = heads.init(self.teacher_module, key)
     return params
 
-  def loss_fn(self, params, batch, key):
+  def loss_fn(self, params: Params, batch: dict[str, jax.Array], key: jax.Array) -> contract.Result:
     """(loss, metrics) of a global batch; the same for all devices and, without dropout, chunks."""
     vectors = self.vectors(self.encode(params, batch, key), batch)
     if self.other_models:
@@ -212,7 +227,7 @@ class Task(EncoderTask):
     metrics |= monitors.of_batch(vectors, due) | learned
     return value, metrics | {"tokens": (batch["segments"] > 0).sum()}
 
-  def vectors(self, z_RISD, batch):
+  def vectors(self, z_RISD: jax.Array, batch: Mapping[str, jax.Array]) -> dict[str, jax.Array]:
     """The loss's arguments, one row for each slot; the sides I are source, target, negatives."""
     x_bD, y_bD = sides(z_RISD, batch["turned"])
     found = {
@@ -229,7 +244,7 @@ class Task(EncoderTask):
       found["negative_mask_bK"] = flat(batch["negative_mask"])
     return found
 
-  def taught(self, params, batch):
+  def taught(self, params: Params, batch: dict[str, jax.Array]) -> jax.Array:
     """teacher_bP of a teacher in the step; it reads the same tokens as the student."""
     params = jax.lax.stop_gradient(params)
     # A teacher has nothing to say of the hard negatives.
@@ -238,18 +253,20 @@ class Task(EncoderTask):
     anchor = {"anchor_b": batch["anchor"].reshape(-1)} if "anchor" in batch else {}
     return teachers.in_step(*sides(z_RISP, batch["turned"]), **anchor)
 
-  def encode(self, params, batch, key):
+  def encode(
+    self, params: Params, batch: Mapping[str, jax.Array], key: jax.Array | None
+  ) -> jax.Array:
     """Vectors z_RISD of all sides I of every slot, `config.chunks` parts of the batch in turn."""
     module = self.module.clone(normalize=True)  # The loss is of cosines, whatever a folder's head.
     return encode(module, params, batch, key, self.config.chunks)
 
 
-def flat(a):
+def flat(a: jax.Array) -> jax.Array:
   """[rows, slots, ...] as [rows * slots, ...]."""
   return a.reshape(-1, *a.shape[2:])
 
 
-def sides(z_RISD, turned_RS):
+def sides(z_RISD: jax.Array, turned_RS: jax.Array) -> tuple[jax.Array, jax.Array]:
   """(x_bD, y_bD), sources and targets: packing turned some pairs round to fill the rows."""
   turned_RS1 = turned_RS[..., None]
   x_RSD = jnp.where(turned_RS1, z_RISD[:, 1], z_RISD[:, 0])
@@ -257,7 +274,13 @@ def sides(z_RISD, turned_RS):
   return flat(x_RSD), flat(y_RSD)
 
 
-def encode(module, params, batch, key, chunks):
+def encode(
+  module: heads.SentenceModel,
+  params: Params,
+  batch: Mapping[str, jax.Array],
+  key: jax.Array | None,
+  chunks: int,
+) -> jax.Array:
   """Vectors z_RISD of all sides I of every slot, `chunks` parts of the batch in turn.
 
   Each part's activations are made again on the way back (Gao et al. 2021, GradCache), so memory
@@ -272,7 +295,7 @@ def encode(module, params, batch, key, chunks):
     rngs = None if key is None else {"dropout": jax.random.fold_in(key, number)}
     # All sides of a row lie together: the reshape moves nothing.
     inputs_BL = [a_RIL.reshape(rows_here * count, L) for a_RIL in inputs_RIL]
-    z_BSD = module.apply(
+    z_BSD: jax.Array = module.apply(  # type: ignore[assignment]  # Flax gives more if `mutable`.
       {"params": params},
       *inputs_BL,
       slots=batch["mask"].shape[1],

@@ -1,19 +1,25 @@
 """Masked and translation language modelling in one batch (Feng et al. 2022, sec. 3.1)."""
 
 import functools
+from typing import TYPE_CHECKING
 
 import jax
 import jax.numpy as jnp
+from jax.typing import DTypeLike
 
 from labse_jax.base.console import say
 from labse_jax.base.errors import InputError, known
 from labse_jax.base.sharding import BATCH
+from labse_jax.base.types import Config, Params
 from labse_jax.data.batches import masked, masking
 from labse_jax.data.dataset import open_dataset
 from labse_jax.losses.masked_lm import NEVER, masked_lm
 from labse_jax.models import heads
 from labse_jax.models.bert import table_rows
 from labse_jax.training.encoder_task import EncoderTask
+
+if TYPE_CHECKING:
+  import grain
 
 
 class Task(EncoderTask):
@@ -22,7 +28,7 @@ class Task(EncoderTask):
   `config.share_tlm` of the rows are pairs; without `config.text`, text is the pairs' sides.
   """
 
-  def __init__(self, config):
+  def __init__(self, config: Config) -> None:
     super().__init__(config)
     self.predictor = heads.MaskedLM(self.module.bert)
     if self.head.get("dense"):
@@ -39,7 +45,7 @@ class Task(EncoderTask):
     if config.rows_of == "documents" and not config.text:
       raise InputError("rows_of = documents needs config.text, a dataset of documents.")
 
-  def datasets(self):
+  def datasets(self) -> list[str]:
     """The folders that are read: of pairs, of text, or both."""
     folders = []
     if self.config.share_tlm > 0 or not self.config.text:
@@ -48,7 +54,7 @@ class Task(EncoderTask):
       folders.append(self.config.text)
     return folders
 
-  def batches(self):
+  def batches(self) -> "grain.IterDataset":
     """This host's batches; says what there is to read."""
     config = self.config
     tokenizer = self.tokenizer()
@@ -108,32 +114,27 @@ class Task(EncoderTask):
       f"{share:.2%} of what a row takes is cut at {config.length} tokens."
     )
 
-  def batch_shapes(self):
-    """The global batch, {name: jax.ShapeDtypeStruct}, without the data or the tokenizer."""
+  def batch_shapes(self) -> dict[str, jax.ShapeDtypeStruct]:
+    """The global batch, without the data or the tokenizer."""
     R = self.config.batch_rows
     L = self.config.length
     M = self.config.masking.slots
-    shapes = dict.fromkeys(("tokens", "segments", "positions"), ((R, L), jnp.int32))
+    shapes: dict[str, tuple[tuple[int, ...], DTypeLike]] = {}
+    shapes |= dict.fromkeys(("tokens", "segments", "positions"), ((R, L), jnp.int32))
     shapes |= dict.fromkeys(("predicted", "labels"), ((R, M), jnp.int32))
     shapes |= {"weights": ((R, M), jnp.bool_), "tlm": ((R,), jnp.bool_)}
     return {name: jax.ShapeDtypeStruct(*shape) for name, shape in shapes.items()}
 
-  def init(self, key):
+  def init(self, key: jax.Array) -> Params:
     """Fresh parameters: {"bert", "masked_lm"}."""
     tokens_BL = jnp.zeros((1, 8), jnp.int32)
     return self.predictor.init(key, tokens_BL, tokens_BL, tokens_BL, tokens_BL[:, :1])["params"]
 
-  def loss_fn(self, params, batch, key):
+  def loss_fn(
+    self, params: Params, batch: dict[str, jax.Array], key: jax.Array
+  ) -> tuple[jax.Array, dict[str, jax.Array]]:
     """(loss, metrics) of a global batch: the mean over all predictions of all devices."""
-    x_RMD, bias_V = self.predictor.apply(
-      {"params": params},
-      batch["tokens"],
-      batch["segments"],
-      batch["positions"],
-      batch["predicted"],
-      train=True,
-      rngs={"dropout": key},
-    )
+    x_RMD, bias_V = self._predictions(params, batch, key)
     # The table's padding rows are no word pieces.
     V = self.model["vocab_size"]
     bias_V = jnp.where(jnp.arange(table_rows(V)) < V, bias_V, NEVER)
@@ -158,6 +159,20 @@ class Task(EncoderTask):
       "tlm_loss": only(tlm_RM),
       "tokens": (batch["segments"] > 0).sum(),
     }
+
+  def _predictions(
+    self, params: Params, batch: dict[str, jax.Array], key: jax.Array
+  ) -> tuple[jax.Array, jax.Array]:
+    """(x_RMD, bias_V): a vector for each prediction, and the bias of the logits."""
+    return self.predictor.apply(  # type: ignore[return-value]  # Flax gives more if `mutable`.
+      {"params": params},
+      batch["tokens"],
+      batch["segments"],
+      batch["positions"],
+      batch["predicted"],
+      train=True,
+      rngs={"dropout": key},
+    )
 
   def _cross_entropy(self, x_RMD, labels_RM, table_VD, bias_V):
     R, M, D = x_RMD.shape

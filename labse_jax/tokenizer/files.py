@@ -4,7 +4,9 @@ vocab.txt and sentencepiece.bpe.model leave much open; that is decided as in tra
 settings.py reads case, accents and the special tokens.
 """
 
+from collections.abc import Mapping
 import pathlib
+from typing import Any
 
 from google.protobuf.message import DecodeError
 from sentencepiece import sentencepiece_model_pb2
@@ -20,6 +22,7 @@ from tokenizers import (
 
 from labse_jax.base import files
 from labse_jax.base.errors import InputError
+from labse_jax.base.types import PathLike
 from labse_jax.tokenizer import settings
 
 NAMES = ("tokenizer.json", "vocab.txt", "sentencepiece.bpe.model")  # The first that is there.
@@ -39,7 +42,7 @@ XLM_R = {
   "sep_token": "</s>",
   "mask_token": "<mask>",
 }
-MPNET = XLM_R | {
+MPNET: dict[str, Any] = XLM_R | {
   "unk_token": "[UNK]",
   "mask_token": {"content": "<mask>", "lstrip": True, "normalized": False},
 }
@@ -48,7 +51,7 @@ FIRST_PIECES = ["<unk>", "<s>", "</s>"]  # Of each sentencepiece model that is r
 FIRST = len(FIRST_PIECES)  # The place of the first piece of text.
 
 
-def tokenizer_file(folder):
+def tokenizer_file(folder: PathLike) -> pathlib.Path:
   """The path of the folder's tokenizer; tokenizer.json comes first where there are several."""
   folder = pathlib.Path(folder)
   for name in NAMES:
@@ -57,7 +60,7 @@ def tokenizer_file(folder):
   raise InputError(f"{folder}: has no tokenizer; one of {', '.join(NAMES)} is needed.")
 
 
-def backend(path):
+def backend(path: pathlib.Path) -> Tokenizer:
   """The tokenizers.Tokenizer of one of the files NAMES; raises InputError for a damaged one."""
   if not path.is_file():
     raise InputError(f"{path}: no such file; a model folder needs its tokenizer.json.")
@@ -65,14 +68,14 @@ def backend(path):
   return readers.get(path.suffix, _from_json)(path)
 
 
-def _from_json(path):
+def _from_json(path: pathlib.Path) -> Tokenizer:
   try:
     return Tokenizer.from_file(str(path))
   except Exception as error:  # The library raises bare Exception.
     raise InputError(f"{path}: not a tokenizer.json ({error}).") from error
 
 
-def _from_vocabulary(path):
+def _from_vocabulary(path: pathlib.Path) -> Tokenizer:
   """WordPiece as in BERT, with MPNet's special tokens where the folder is one."""
   folder = path.parent
   ids = _read_pieces(path)
@@ -99,7 +102,7 @@ def _from_vocabulary(path):
   return tokenizer
 
 
-def _from_sentencepiece(path):
+def _from_sentencepiece(path: pathlib.Path) -> Tokenizer:
   """XLM-R's Unigram. As in fairseq, its first ids are <s> <pad> </s> <unk>, its last is <mask>."""
   folder = path.parent
   proto = _read_proto(path)
@@ -123,7 +126,7 @@ def _from_sentencepiece(path):
   return tokenizer
 
 
-def _whole_pieces(proto):
+def _whole_pieces(proto: Any) -> list[AddedToken]:
   """The AddedTokens of sentencepiece's control pieces and of a person's own."""
   kinds = PROTO.ModelProto.SentencePiece
   found = []
@@ -134,14 +137,18 @@ def _whole_pieces(proto):
   return found
 
 
-def _precompiled(rules, path):
+def _precompiled(rules: bytes, path: pathlib.Path) -> normalizers.Precompiled | None:
   try:
     return normalizers.Precompiled(rules) if rules else None
   except Exception as error:  # The library raises bare Exception.
     raise InputError(f"{path}: its normalisation is damaged ({error}).") from error
 
 
-def _template(cls, sep, second):
+def _template(
+  cls: tuple[str, int],
+  sep: tuple[str, int],
+  second: str,
+) -> processors.TemplateProcessing:
   """What frames a text; `second` is what follows it in a pair. `cls` and `sep` are (token, id)."""
   single = f"{cls[0]} $A {sep[0]}"
   return processors.TemplateProcessing(
@@ -149,7 +156,12 @@ def _template(cls, sep, second):
   )
 
 
-def _add(tokenizer, config, special, folder):
+def _add(
+  tokenizer: Tokenizer,
+  config: Mapping[str, Any],
+  special: Mapping[str, AddedToken],
+  folder: pathlib.Path,
+) -> None:
   """Adds the tokens that the folder's settings name, each with the id that they give it."""
   special_texts = {token.content for token in special.values()}
   for number, token in settings.added_tokens(config, folder).items():
@@ -173,9 +185,9 @@ def _add(tokenizer, config, special, folder):
   tokenizer.add_special_tokens(new)
 
 
-def _read_pieces(path):
+def _read_pieces(path: pathlib.Path) -> dict[str, int]:
   """{piece: id} of a vocab.txt."""
-  ids = {}
+  ids: dict[str, int] = {}
   for number, line in files.read_lines(path):
     piece = line.rstrip()
     if not piece:
@@ -188,7 +200,7 @@ def _read_pieces(path):
   return ids
 
 
-def _read_proto(path):
+def _read_proto(path: pathlib.Path) -> Any:
   """A sentencepiece model of XLM-R's kind: Unigram, and its first pieces are `FIRST_PIECES`."""
   try:
     proto = PROTO.ModelProto.FromString(path.read_bytes())

@@ -2,16 +2,19 @@
 
 import json
 import pathlib
+from typing import Any
 
 from tokenizers import models, normalizers
 
+from labse_jax.base.types import PathLike
 from labse_jax.tokenizer import settings
+from labse_jax.tokenizer.tokenizer import Tokenizer
 
 # transformers builds these anew and ignores the normaliser of tokenizer.json.
 REBUILT = ("BertTokenizer", "DistilBertTokenizer", "MPNetTokenizer")
 
 
-def case_mismatch(tokenizer, folder):
+def case_mismatch(tokenizer: Tokenizer, folder: PathLike) -> str | None:
   """A warning where transformers does not follow the folder's tokenizer.json, else None.
 
   Its BertTokenizer, which it also takes where no class is named, takes case, accents and CJK
@@ -39,7 +42,7 @@ def case_mismatch(tokenizer, folder):
   )
 
 
-def _behaviour(normaliser):
+def _behaviour(normaliser: normalizers.Normalizer | None) -> dict[str, Any]:
   """{argument of BertNormalizer: what a normaliser does of it}, as far as it can be seen."""
   state = json.loads(normaliser.__getstate__()) if normaliser else {}
   found = {"lowercase": False}

@@ -4,13 +4,18 @@ They are read as transformers 5 reads them. Where they are absent or silent, the
 BertTokenizer. It lowercases and therefore strips accents, and makes each CJK character a word.
 """
 
+from collections.abc import Mapping
+import pathlib
+from typing import Any
+
 from tokenizers import AddedToken
 
 from labse_jax.base.errors import InputError
 from labse_jax.base.files import read_json
+from labse_jax.base.types import PathLike
 
 # Keys of tokenizer_config.json: the name that BertNormalizer has for it, and the default.
-NORMALISER = {
+NORMALISER: dict[str, tuple[str, bool | None]] = {
   "do_lower_case": ("lowercase", True),
   "strip_accents": ("strip_accents", None),
   "tokenize_chinese_chars": ("handle_chinese_chars", True),
@@ -20,7 +25,7 @@ CLASSES = {"mpnet": "MPNetTokenizer", "xlm-roberta": "XLMRobertaTokenizer"}  # B
 FLAGS = ("single_word", "lstrip", "rstrip", "normalized")
 
 
-def read(folder):
+def read(folder: pathlib.Path) -> dict[str, Any]:
   """tokenizer_config.json as a dict, with what older folders keep in other files."""
   config = read_json(folder / "tokenizer_config.json", {})
   if "added_tokens_decoder" in config:
@@ -39,21 +44,21 @@ def read(folder):
   return config
 
 
-def tokenizer_class(folder):
+def tokenizer_class(folder: pathlib.Path) -> str:
   """The name of the class that transformers makes of the folder, without "Fast"."""
   model = read_json(folder / "config.json", {})
   config = read_json(folder / "tokenizer_config.json", {})
   name = (
     config.get("tokenizer_class")
     or model.get("tokenizer_class")
-    or CLASSES.get(model.get("model_type"), "BertTokenizer")
+    or CLASSES.get(model.get("model_type", ""), "BertTokenizer")
   )
   return str(name).removesuffix("Fast")
 
 
-def normaliser(config, folder):
+def normaliser(config: Mapping[str, Any], folder: PathLike) -> dict[str, Any]:
   """The arguments of the BertNormalizer that a tokenizer_config.json describes."""
-  arguments = {"clean_text": True}
+  arguments: dict[str, Any] = {"clean_text": True}
   for key, (name, default) in NORMALISER.items():
     value = config.get(key, default)
     if not isinstance(value, bool) and value is not default:
@@ -62,7 +67,11 @@ def normaliser(config, folder):
   return arguments
 
 
-def special_tokens(config, defaults, folder):
+def special_tokens(
+  config: Mapping[str, Any],
+  defaults: Mapping[str, Any],
+  folder: PathLike,
+) -> dict[str, AddedToken]:
   """{"cls_token": AddedToken, ...}: the defaults, under the names that the folder gives them."""
   added = {token.content: token for token in added_tokens(config, folder).values()}
   found = {}
@@ -72,7 +81,7 @@ def special_tokens(config, defaults, folder):
   return found
 
 
-def added_tokens(config, folder):
+def added_tokens(config: Mapping[str, Any], folder: PathLike) -> dict[int, AddedToken]:
   """{id: AddedToken} of the tokens that were added to the vocabulary, ids in ascending order."""
   decoder = config["added_tokens_decoder"]
   if not isinstance(decoder, dict):
@@ -85,7 +94,7 @@ def added_tokens(config, folder):
   return dict(sorted(tokens.items()))
 
 
-def more_special_tokens(config, folder):
+def more_special_tokens(config: Mapping[str, Any], folder: PathLike) -> list[AddedToken]:
   """The AddedTokens of additional_special_tokens."""
   values = config.get("additional_special_tokens") or []
   if not isinstance(values, list):
@@ -93,13 +102,13 @@ def more_special_tokens(config, folder):
   return [_special(value, folder) for value in values]
 
 
-def _special(value, folder):
+def _special(value: Any, folder: PathLike) -> AddedToken:
   token = _token(value, folder)
   token.special = True
   return token
 
 
-def _token(value, folder):
+def _token(value: Any, folder: PathLike) -> AddedToken:
   """The AddedToken of a value of these files, which is its text alone or an object with flags."""
   if isinstance(value, str):
     return AddedToken(value)

@@ -1,14 +1,18 @@
 """Sentences to ids by a folder's tokenizer, exactly as every other tool reads it."""
 
+from collections.abc import Sequence
 import functools
 import json
 import pathlib
 import shutil
+from typing import Any
 
 import numpy as np
+from tokenizers import Encoding
 from tokenizers import Tokenizer as Backend
 
 from labse_jax.base.errors import InputError, unicode_text
+from labse_jax.base.types import PathLike
 from labse_jax.tokenizer import files
 
 # As BERT and as XLM-R spell them.
@@ -28,18 +32,18 @@ class Tokenizer:
   the settings that lie beside them. `files.tokenizer_file` finds the one of a folder.
   """
 
-  def __init__(self, path):
+  def __init__(self, path: PathLike) -> None:
     self.path = pathlib.Path(path)
     self.backend = files.backend(self.path)
     self.backend.no_padding()
     self.backend.no_truncation()
 
-  def __len__(self):
+  def __len__(self) -> int:
     """One more than the highest id."""
     return self._length
 
   @functools.cached_property
-  def _length(self):
+  def _length(self) -> int:
     size = self.backend.get_vocab_size()
     # Ids may have gaps. Only then is the vocabulary taken as a dict: LaBSE's has 60 MB.
     if any(self.backend.id_to_token(i) is None for i in range(size)):
@@ -48,7 +52,7 @@ class Tokenizer:
     frame = self.backend.encode("").ids
     return max([size, *(i + 1 for i in frame)])
 
-  def encode(self, sentences, length):
+  def encode(self, sentences: Sequence[str], length: int) -> tuple[list[np.ndarray], int]:
     """Returns (list of int32 arrays with the special tokens, number of sentences cut).
 
     Raises InputError for a text that is not Unicode.
@@ -60,12 +64,12 @@ class Tokenizer:
     cut = sum(bool(encoding.overflowing) for encoding in encodings)
     return _id_arrays(encodings), cut
 
-  def encode_whole(self, texts):
+  def encode_whole(self, texts: Sequence[str]) -> list[np.ndarray]:
     """The ids of texts of any length, with the special tokens; nothing is cut."""
     return _id_arrays(_encoded(self._uncut, texts))
 
   @functools.cached_property
-  def _uncut(self):
+  def _uncut(self) -> Backend:
     # Truncation is a state of the library's object, so this is a second backend on the same model.
     # A copy by way of JSON would change the last bit of some of Unigram's scores.
     uncut = Backend(self.backend.model)
@@ -76,11 +80,11 @@ class Tokenizer:
     return uncut
 
   @property
-  def content(self):
+  def content(self) -> str:
     """What tokenizer.json holds: pieces, ids, normaliser and all else that makes ids of text."""
     return self._uncut.to_str()
 
-  def write(self, path):
+  def write(self, path: PathLike) -> None:
     """Writes a tokenizer.json: the bytes of the one that was read, else what was built."""
     if self.path.suffix == ".json":
       shutil.copyfile(self.path, path)
@@ -88,7 +92,7 @@ class Tokenizer:
       pathlib.Path(path).write_text(self.content, "utf-8")
 
   @functools.cached_property
-  def special_ids(self):
+  def special_ids(self) -> dict[str, int]:
     """{"pad": id, ...} for pad, unk, cls, sep and mask; a missing one raises InputError."""
     found = _SpecialIds(self.path)
     added = {token.content for token in self.backend.get_added_tokens_decoder().values()}
@@ -102,13 +106,13 @@ class Tokenizer:
     return found
 
   @functools.cached_property
-  def all_special(self):
+  def all_special(self) -> np.ndarray:
     """The ids of all special tokens, int32, in ascending order."""
     added = self.backend.get_added_tokens_decoder()
     return np.array(sorted(i for i, token in added.items() if token.special), np.int32)
 
   @functools.cached_property
-  def word_starts(self):
+  def word_starts(self) -> np.ndarray:
     """bool [len]: whether a piece begins a word; a special token does.
 
     The pieces of WordPiece say it, and those of Unigram after Metaspace; others raise InputError.
@@ -122,16 +126,16 @@ class Tokenizer:
     return starts_V
 
 
-class _SpecialIds(dict):
-  def __init__(self, path):
+class _SpecialIds(dict[str, int]):
+  def __init__(self, path: pathlib.Path) -> None:
     self.path = path
 
-  def __missing__(self, name):
+  def __missing__(self, name: str) -> int:
     bert, xlmr = SPECIAL[name]
     raise InputError(f"{self.path} has no {bert}; a tokenizer with it, or {xlmr}, is needed here.")
 
 
-def _encoded(backend, texts):
+def _encoded(backend: Backend, texts: Sequence[str]) -> list[Encoding]:
   """What the library makes of texts; InputError where it takes one for no text."""
   try:
     return backend.encode_batch_fast(texts)
@@ -143,11 +147,11 @@ def _encoded(backend, texts):
     raise
 
 
-def _id_arrays(encodings):
+def _id_arrays(encodings: Sequence[Encoding]) -> list[np.ndarray]:
   return [np.array(encoding.ids, np.int32) for encoding in encodings]
 
 
-def _word_sign(content, path):
+def _word_sign(content: dict[str, Any], path: pathlib.Path) -> tuple[str, bool]:
   """Returns (sign, whether a piece with it in front begins a word) for a tokenizer.json's content.
 
   WordPiece marks the pieces that go on with a word, Unigram those that begin one.
@@ -165,7 +169,7 @@ def _word_sign(content, path):
   )
 
 
-def _parts(content):
+def _parts(content: dict[str, Any]) -> list[dict[str, Any]]:
   """The pre-tokenizer and the decoder, and the parts of those that are sequences."""
   wholes = [content[name] for name in ("pre_tokenizer", "decoder") if content[name]]
   parts = list(wholes)

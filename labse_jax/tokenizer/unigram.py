@@ -1,8 +1,10 @@
 """Training a Unigram vocabulary with SentencePiece, and writing it as a tokenizer.json."""
 
+from collections.abc import Iterable, Sequence
 import io
 import itertools
 import pathlib
+from typing import Any
 
 import sentencepiece
 from sentencepiece import sentencepiece_model_pb2
@@ -10,6 +12,7 @@ from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_toke
 
 from labse_jax.base.errors import InputError
 from labse_jax.base.files import write_json
+from labse_jax.base.types import PathLike
 
 SPECIAL = {"pad": "[PAD]", "unk": "[UNK]", "cls": "[CLS]", "sep": "[SEP]", "mask": "[MASK]"}
 
@@ -21,7 +24,7 @@ NORMALISER = normalizers.Sequence(
 SCORE_STEP = 2.0**-8
 
 
-def normalise(text):
+def normalise(text: str) -> str:
   """NFKC with runs of white space folded, by the normaliser that the exported tokenizer carries.
 
   Python's own NFKC is of another version of Unicode and differs on some lines of real text.
@@ -29,19 +32,19 @@ def normalise(text):
   return NORMALISER.normalize_str(text)
 
 
-def train_unigram(sentences, size):
+def train_unigram(sentences: Iterable[str], size: int) -> bytes:
   """A SentencePiece Unigram model of `size` pieces (Kudo 2018), as its serialised bytes.
 
   SentencePiece normalises nothing: its own rules differ from NFKC on some lines of real text.
   """
-  sentences = map(normalise, sentences)
-  first = next(sentences, None)
+  normalised = map(normalise, sentences)
+  first = next(normalised, None)
   if first is None:
     raise InputError("There is no text to train a vocabulary on.")
   model = io.BytesIO()
   try:
     sentencepiece.SentencePieceTrainer.train(
-      sentence_iterator=itertools.chain([first], sentences),
+      sentence_iterator=itertools.chain([first], normalised),
       model_writer=model,
       vocab_size=size,
       model_type="unigram",
@@ -66,13 +69,13 @@ def train_unigram(sentences, size):
   return with_exact_scores(model.getvalue())
 
 
-def reason_of(error):
+def reason_of(error: Exception) -> str:
   """What an error of SentencePiece's training says, in one line."""
   # What stands before the last bracket is SentencePiece's own source line.
   return " ".join(str(error).split()).rpartition("] ")[2]
 
 
-def with_exact_scores(model_bytes):
+def with_exact_scores(model_bytes: bytes) -> bytes:
   """The model with its scores rounded to SCORE_STEP.
 
   Two splits of a word into the same pieces ("h", "hh" and "hh", "h") tie. One library sums in
@@ -84,7 +87,7 @@ def with_exact_scores(model_bytes):
   return proto.SerializeToString()
 
 
-def export(model_bytes, folder):
+def export(model_bytes: bytes, folder: PathLike) -> None:
   """Writes tokenizer.json and tokenizer_config.json, which give sentencepiece's own ids."""
   processor = sentencepiece.SentencePieceProcessor(model_proto=model_bytes)
   pieces = [(processor.id_to_piece(i), processor.get_score(i)) for i in range(len(processor))]
@@ -96,7 +99,7 @@ def export(model_bytes, folder):
   (pathlib.Path(folder) / "sentencepiece.model").write_bytes(model_bytes)
 
 
-def save(tokenizer, folder, *, second_type=0):
+def save(tokenizer: Tokenizer, folder: PathLike, *, second_type: int = 0) -> None:
   """Writes tokenizer.json and tokenizer_config.json, with the special tokens in their places.
 
   `second_type` is the token type of a pair's second text.
@@ -113,14 +116,14 @@ def save(tokenizer, folder, *, second_type=0):
     special_tokens=[(cls, tokenizer.token_to_id(cls)), (sep, tokenizer.token_to_id(sep))],
   )
   tokenizer.save(str(folder / "tokenizer.json"))
-  config = {"tokenizer_class": "PreTrainedTokenizerFast", "model_max_length": 512}
+  config: dict[str, Any] = {"tokenizer_class": "PreTrainedTokenizerFast", "model_max_length": 512}
   for name, token in SPECIAL.items():
     config[f"{name}_token"] = token
   config |= {"bos_token": cls, "eos_token": sep}
   write_json(folder / "tokenizer_config.json", config)
 
 
-def disagreements(folder, sentences):
+def disagreements(folder: PathLike, sentences: Sequence[str]) -> list[str]:
   """The sentences that tokenizer.json and sentencepiece do not split into the same ids.
 
   None is expected, except for a sentence that spells a special token. "[SEP]" is plain text to

@@ -1,11 +1,13 @@
 """Training a cased WordPiece vocabulary, LaBSE's kind (Feng et al. 2022, sec. 3.1)."""
 
 from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 import pathlib
 
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
 
 from labse_jax.base.errors import InputError
+from labse_jax.base.types import PathLike
 from labse_jax.tokenizer import unigram
 
 PREFIX = "##"  # Marks a piece that goes on with a word.
@@ -16,17 +18,17 @@ NORMALISER = normalizers.BertNormalizer(
 WORDS = pre_tokenizers.BertPreTokenizer()
 
 
-def train(sentences, size):
+def train(sentences: Iterable[str], size: int) -> list[str]:
   """A list of `size` pieces, by id; the same for the same sentences in any order."""
-  words = Counter()
+  counts: Counter[str] = Counter()
   for sentence in sentences:
     text = NORMALISER.normalize_str(sentence)
-    words.update(word for word, _ in WORDS.pre_tokenize_str(text))
-  if not words:
+    counts.update(word for word, _ in WORDS.pre_tokenize_str(text))
+  if not counts:
     raise InputError("There is no text to train a vocabulary on.")
-  alphabet = _alphabet(words)
+  alphabet = _alphabet(counts)
   # A word with another character is [UNK] as a whole, so it teaches nothing.
-  words = {word: words[word] for word in sorted(words) if alphabet.issuperset(word)}
+  words = {word: counts[word] for word in sorted(counts) if alphabet.issuperset(word)}
   pieces = list(unigram.SPECIAL.values()) + sorted(alphabet) + inner_pieces(words)
   problem = f"A vocabulary of {size} pieces cannot be trained here: "
   if len(pieces) > size:
@@ -37,17 +39,17 @@ def train(sentences, size):
   return pieces
 
 
-def inner_pieces(words):
+def inner_pieces(words: Iterable[str]) -> list[str]:
   """The pieces of one character each that go on with a word, sorted."""
-  found = set()
+  found: set[str] = set()
   for word in words:
     found.update(word[1:])
   return [PREFIX + character for character in sorted(found)]
 
 
-def _alphabet(words):
-  """The most frequent characters of a Counter of words, as many as `COVERAGE` asks for."""
-  characters = Counter()
+def _alphabet(words: Mapping[str, int]) -> set[str]:
+  """The most frequent characters of counted words, as many as `COVERAGE` asks for."""
+  characters: Counter[str] = Counter()
   for word, count in words.items():
     for character in word:
       characters[character] += count
@@ -62,7 +64,7 @@ def _alphabet(words):
   return alphabet
 
 
-def merged(pieces, words, size):
+def merged(pieces: list[str], words: Mapping[str, int], size: int) -> list[str]:
   """The pieces with those that merging them makes, most frequent first, up to `size`."""
   backend = Tokenizer(models.WordPiece())
   backend.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
@@ -77,10 +79,10 @@ def merged(pieces, words, size):
   )
   backend.train_from_iterator((f"{word} " * count for word, count in words.items()), trainer)
   ids = backend.get_vocab()
-  return sorted(ids, key=ids.get)
+  return sorted(ids, key=lambda piece: ids[piece])
 
 
-def export(pieces, folder):
+def export(pieces: Sequence[str], folder: PathLike) -> None:
   """Writes tokenizer.json, tokenizer_config.json and vocab.txt, which BERT's tools read."""
   ids = {piece: number for number, piece in enumerate(pieces)}
   unk = unigram.SPECIAL["unk"]

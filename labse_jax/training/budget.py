@@ -1,15 +1,20 @@
 """A budget of seconds as a number of steps."""
 
 import collections
+from collections.abc import Callable, Iterable, Sequence
 import statistics
 import time
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from jax.experimental import multihost_utils
 import numpy as np
 
 from labse_jax.base.console import say
 from labse_jax.base.errors import InputError
+from labse_jax.base.types import Config
+
+if TYPE_CHECKING:
+  from labse_jax.training.stacking import Span
 
 PROBES = 10  # Timed, after a step that compiles; fewer where they take longer than this:
 PROBE_SECONDS = 6.0
@@ -26,10 +31,12 @@ class Plan(NamedTuple):
   """The length of a run: its steps, and the seconds that one of each kind takes."""
 
   steps: int
-  seconds: list
+  seconds: list[float]
 
 
-def steps_within(seconds, started, trials):
+def steps_within(
+  seconds: float, started: float, trials: Iterable[tuple[float, Callable[[], None]]]
+) -> Plan:
   """The Plan that ends `seconds` after `started`, by the median time of a few steps of each kind.
 
   `trials` are (share of all steps, function that makes one such step and waits for its end). All
@@ -53,7 +60,7 @@ def steps_within(seconds, started, trials):
   return Plan(steps, times)
 
 
-def length_in_words(config):
+def length_in_words(config: Config) -> str:
   """How long the run of a config is: the seconds that it asks for, or its steps."""
   if config.seconds:
     return f"{config.seconds:g} seconds"
@@ -61,7 +68,9 @@ def length_in_words(config):
   return f"{steps:,} steps"
 
 
-def time_left(spans, seconds, total):
+def time_left(
+  spans: Sequence["Span"], seconds: Sequence[float], total: int
+) -> Callable[[int], float] | None:
   """A function of the steps that are done: about how many seconds the others of `total` take.
 
   `seconds` are those of a step of each of the stages, whose Spans are `spans`. None where no steps
@@ -80,7 +89,7 @@ def time_left(spans, seconds, total):
   return left
 
 
-def expected(points, steps):
+def expected(points: Iterable[tuple[int, float]], steps: int) -> str:
   """The accuracy that runs of so many steps had: `points` are (steps, accuracy) that were measured.
 
   In words: between them by the logarithm of the steps, and on either side as far as is known.
@@ -93,7 +102,7 @@ def expected(points, steps):
   return f"about {np.interp(np.log(steps), np.log(known_steps), accuracies):.2f}"
 
 
-def in_words(seconds):
+def in_words(seconds: float) -> str:
   """A stretch of time as a person says it."""
   if seconds < 90:
     return f"{seconds:.0f} s"
@@ -111,14 +120,14 @@ class Pace:
   yet. The later stages then take as much more or less than planned as the last steps do.
   """
 
-  def __init__(self, stages=1, planned=None):
+  def __init__(self, stages: int = 1, planned: Callable[[int], float] | None = None) -> None:
     self.stages = stages
     self.planned = planned
-    self.stage = None
-    self.seconds = collections.deque(maxlen=PACE_STEPS)
+    self.stage: int | None = None
+    self.seconds: collections.deque[float] = collections.deque(maxlen=PACE_STEPS)
     self.told = False
 
-  def add(self, seconds, stage=1):
+  def add(self, seconds: float, stage: int = 1) -> None:
     """Notes the seconds of a step of that stage."""
     if stage != self.stage:
       self.stage = stage
@@ -126,7 +135,7 @@ class Pace:
     else:
       self.seconds.append(seconds)
 
-  def left(self, done, total):
+  def left(self, done: int, total: int) -> float | None:
     """About the seconds from step `done` to `total`, None where that is not known yet."""
     known = sum(self.seconds) >= PACE_SECONDS
     if self.planned:
@@ -137,7 +146,7 @@ class Pace:
       return None
     return (total - done) * statistics.mean(self.seconds)
 
-  def first_words(self, done, total):
+  def first_words(self, done: int, total: int) -> str | None:
     """A line for the person, once, as soon as it is known that the steps take a while; or None."""
     if self.planned or self.told:  # How long the run is has been said.
       return None

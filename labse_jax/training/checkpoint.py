@@ -1,14 +1,21 @@
 """Training state on disk through Orbax, with the position in the data beside it."""
 
+from collections.abc import Callable, Iterator
 import contextlib
 import pathlib
 import time
+from typing import TYPE_CHECKING
 
 from jax.experimental import multihost_utils
 from orbax.checkpoint import v1 as ocp
 
 from labse_jax.base.console import is_main, note
 from labse_jax.base.errors import InputError
+from labse_jax.base.types import PathLike
+from labse_jax.training.optim import State
+
+if TYPE_CHECKING:
+  import grain
 
 KEEP = 2  # The newest, and the one before it for when the newest turns out damaged.
 
@@ -16,7 +23,7 @@ KEEP = 2  # The newest, and the one before it for when the newest turns out dama
 class Checkpoints:
   """The checkpoints of one run: `{"state": pytree of arrays, "data": grain iterator}` by step."""
 
-  def __init__(self, directory):
+  def __init__(self, directory: PathLike) -> None:
     self.directory = pathlib.Path(directory).absolute()
     self._open()
 
@@ -27,14 +34,16 @@ class Checkpoints:
       preservation_policy=ocp.training.preservation_policies.LatestN(KEEP),
     )
 
-  def save(self, step, state, data):
+  def save(self, step: int, state: State, data: "grain.DatasetIterator") -> None:
     """Starts to write a checkpoint; the arrays are copied first, so training may go on."""
     # A run that stops at its first step has that checkpoint already, and Orbax refuses a second.
     if self.orbax.latest is None or self.orbax.latest.step != step:
       with self._said():
         self.orbax.save_checkpointables_async(step, {"state": state, "data": data}, force=True)
 
-  def restore(self, abstract_at, data):
+  def restore(
+    self, abstract_at: Callable[[int], State], data: "grain.DatasetIterator"
+  ) -> State | None:
     """The newest readable state, or None where there is no checkpoint; moves `data` to its place.
 
     `abstract_at(step)` gives the shapes and shardings of the state at a step. A damaged one is
@@ -53,8 +62,8 @@ class Checkpoints:
         self._set_aside(*failure)
       return loaded["state"]
     if failures:
-      step, error = failures[0]
-      raise InputError(f"{self.directory}: no checkpoint can be read; of step {step}: {error}")
+      step, reason = failures[0]
+      raise InputError(f"{self.directory}: no checkpoint can be read; of step {step}: {reason}")
     return None
 
   def _set_aside(self, step, error):
@@ -69,13 +78,13 @@ class Checkpoints:
     multihost_utils.sync_global_devices(f"damaged-{step}")
     self._open()
 
-  def close(self):
+  def close(self) -> None:
     """Waits until the last checkpoint is on disk."""
     with self._said():
       self.orbax.close()
 
   @contextlib.contextmanager
-  def _said(self):
+  def _said(self) -> Iterator[None]:
     """Makes a write that failed one line: a full disk comes back as an error of the libraries."""
     try:
       yield

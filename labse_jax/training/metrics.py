@@ -1,15 +1,19 @@
 """One JSON object a step in metrics.jsonl, TensorBoard beside it, and a line for the person."""
 
+from collections.abc import Callable, Mapping
 import functools
 import json
 import pathlib
 import time
+from typing import NamedTuple
 
 import jax
 import numpy as np
+from tqdm import tqdm
 
 from labse_jax.base import files
 from labse_jax.base.console import is_main, note, progress, warn
+from labse_jax.base.types import PathLike
 from labse_jax.training import monitors
 from labse_jax.training.budget import Pace, in_words
 
@@ -28,7 +32,7 @@ BAR = "{l_bar}{bar}| {n_fmt}/{total_fmt} [{elapsed}, {rate_fmt}{postfix}]"
 class Writer:
   """Writes the metrics of one run; steps at or after `first_step` of an earlier try are cut."""
 
-  def __init__(self, workdir, *, first_step, total_steps):
+  def __init__(self, workdir: PathLike, *, first_step: int, total_steps: int) -> None:
     self.path = pathlib.Path(workdir) / "metrics.jsonl"
     self.path.parent.mkdir(parents=True, exist_ok=True)
     self._cut_back(first_step)
@@ -38,13 +42,13 @@ class Writer:
     self.first_step = first_step
 
   @functools.cached_property
-  def bar(self):
+  def bar(self) -> tqdm:
     """The progress bar; drawn with the first step that is done, after lines about compiling."""
     bar = progress(unit="steps", total=self.total_steps, initial=self.first_step)
     bar.bar_format = BAR
     return bar
 
-  def write(self, step, metrics):
+  def write(self, step: int, metrics: Mapping[str, float]) -> None:
     """Adds one object {"step": step, ...} of plain numbers."""
     self.file.write(json.dumps({"step": step, **metrics}) + "\n")
     self.file.flush()
@@ -52,7 +56,7 @@ class Writer:
       if self.board and isinstance(value, int | float):
         self.board.add_scalar(name, value, step)
 
-  def show(self, step, metrics, left=None):
+  def show(self, step: int, metrics: Mapping[str, float], left: float | None = None) -> None:
     """Says how it goes: the progress bar on a terminal, plain lines elsewhere.
 
     `left` are about the seconds that the run still takes.
@@ -64,7 +68,7 @@ class Writer:
     if self.bar.disable:
       print(f"step {step}/{self.total_steps}: {', '.join(words)}", flush=True)
 
-  def close(self):
+  def close(self) -> None:
     if "bar" in vars(self):  # One that was never drawn is not drawn now.
       self.bar.close()
     self.file.close()
@@ -89,19 +93,19 @@ class Writer:
 class Clock:
   """Sentences and tokens (padding not counted) a second since the last step."""
 
-  def __init__(self):
+  def __init__(self) -> None:
     self.restart()
 
-  def restart(self):
+  def restart(self) -> None:
     self.last = time.monotonic()
 
-  def lap(self):
+  def lap(self) -> float:
     """The seconds since the last step, or since the restart."""
     seconds = time.monotonic() - self.last
     self.restart()
     return seconds
 
-  def speeds(self, metrics, seconds):
+  def speeds(self, metrics: Mapping[str, float], seconds: float) -> dict[str, float]:
     """Rates of a step of so many seconds, of its `tokens` and, where it has them, `pairs`."""
     rates = {"tokens_per_second": metrics["tokens"] / seconds}
     if "pairs" in metrics:
@@ -121,6 +125,14 @@ def _tensorboard(workdir):
   return SummaryWriter(str(pathlib.Path(workdir) / "tensorboard"))
 
 
+class Held(NamedTuple):
+  """A step whose metrics are still on their way from the devices."""
+
+  step: int
+  metrics: Mapping[str, jax.Array | int]
+  batch: Mapping[str, np.ndarray]
+
+
 class StepLog:
   """The metrics of a run's steps: fetched while the next step runs, written, and shown.
 
@@ -130,41 +142,54 @@ class StepLog:
   planned; the steps of `stages` stages are timed as they come (see Pace).
   """
 
-  def __init__(self, workdir, *, first, total, every, left=None, stages=1):
+  def __init__(
+    self,
+    workdir: pathlib.Path,
+    *,
+    first: int,
+    total: int,
+    every: int,
+    left: Callable[[int], float] | None = None,
+    stages: int = 1,
+  ) -> None:
     self.workdir = workdir
     self.total = total
     self.every = every
     self.pace = Pace(stages, left)
     self.writer = Writer(workdir, first_step=first, total_steps=total) if is_main() else None
     self.clock = Clock()
-    self.held = None
+    self.held: Held | None = None
 
-  def restart_clock(self):
+  def restart_clock(self) -> None:
     """Leaves what was done beside training out of the next step's speed."""
     self.clock.restart()
 
-  def hold(self, step, metrics, batch):
+  def hold(
+    self, step: int, metrics: Mapping[str, jax.Array | int], batch: Mapping[str, np.ndarray]
+  ) -> None:
     """Keeps a step's metrics without waiting for them; its batch is for the error message."""
-    self.held = (step, metrics, batch)
+    self.held = Held(step, metrics, batch)
 
-  def flush(self):
+  def flush(self) -> None:
     """Reports the step that is held, if one is."""
     if self.held:
-      step = self.held[0]
+      step = self.held.step
       self.report(step, self.fetch())
 
-  def fetch(self):
+  def fetch(self) -> dict[str, float]:
     """The metrics that are held, on the host, with the step's speeds.
 
     Raises FloatingPointError where the loss or the gradient is not finite; the batch is kept.
     """
-    step, metrics, batch = self.held
+    assert self.held is not None, "a step is held"
+    step, on_devices, batch = self.held
     self.held = None
-    metrics = {name: np.asarray(value).item() for name, value in jax.device_get(metrics).items()}
+    fetched = jax.device_get(on_devices)
+    metrics = {name: np.asarray(value).item() for name, value in fetched.items()}
     if not np.isfinite(metrics["loss"] + metrics["grad_norm"]):
       path = self.workdir / f"not_finite_{step}_host_{jax.process_index()}.npz"
       with files.replacing(path, "wb") as file:
-        np.savez(file, **batch)
+        np.savez(file, **batch)  # type: ignore[arg-type]  # No array is called allow_pickle.
       raise FloatingPointError(
         f"step {step}: loss {metrics['loss']}, gradient norm {metrics['grad_norm']}; its batch is "
         f"{path}. The checkpoints from before it are kept."
@@ -175,7 +200,7 @@ class StepLog:
     self.pace.add(seconds, metrics.get("stage", 1))
     return metrics | self.clock.speeds(metrics, seconds)
 
-  def report(self, step, metrics):
+  def report(self, step: int, metrics: Mapping[str, float]) -> None:
     """Writes and shows a step's metrics where they are due."""
     if self.writer is None:
       return
@@ -193,7 +218,7 @@ class StepLog:
       note(words)
     self.writer.bar.update(1)
 
-  def close(self):
+  def close(self) -> None:
     """Closes the files."""
     if self.writer:
       self.writer.close()

@@ -1,5 +1,7 @@
 """Whether the vectors still tell sentences apart: alignment, uniformity, effective rank."""
 
+from collections.abc import Mapping
+
 import jax
 import jax.numpy as jnp
 
@@ -7,7 +9,9 @@ SAMPLE = 128  # Slots of the batch: the first, which packing has put in no order
 COLLAPSED = 0.99  # The mean cosine of sentences that have nothing to do with each other.
 
 
-def of_batch(vectors, due=True):
+def of_batch(
+  vectors: Mapping[str, jax.Array], due: bool | jax.Array = True
+) -> dict[str, jax.Array]:
   """Metrics of x_bD and y_bD, and of teacher_bP where there is one; nothing is differentiated.
 
   `alignment`: the mean squared distance of pairs; `uniformity`: the logarithm of the mean of
@@ -29,7 +33,7 @@ def of_batch(vectors, due=True):
   return averages | {"alignment": jnp.where(mask_b, distance_b, 0).sum() / count}
 
 
-def warning(metrics, step, total):
+def warning(metrics: Mapping[str, float], step: int, total: int) -> str | None:
   """A line for the person where the vectors of all sentences have come to lie together, or None.
 
   Not in the first tenth of a run: fresh weights tell no sentences apart either.
@@ -44,7 +48,12 @@ def warning(metrics, step, total):
   )
 
 
-def of_sample(z_nD, mask_n, teacher_nP=None, due=True):
+def of_sample(
+  z_nD: jax.Array,
+  mask_n: jax.Array,
+  teacher_nP: jax.Array | None = None,
+  due: bool | jax.Array = True,
+) -> dict[str, jax.Array]:
   """The metrics of one set of unit vectors."""
   n = len(mask_n)
   z_nD = jnp.where(mask_n[:, None], z_nD, 0)
@@ -71,7 +80,7 @@ def of_sample(z_nD, mask_n, teacher_nP=None, due=True):
   return metrics
 
 
-def effective_rank(s_nn):
+def effective_rank(s_nn: jax.Array) -> jax.Array:
   """e to the entropy of the singular values of vectors that have these products."""
   n = len(s_nn)
   square_n = jnp.linalg.eigvalsh(s_nn)
@@ -83,6 +92,6 @@ def effective_rank(s_nn):
   return jnp.exp(entropy)
 
 
-def similarities(z_nD):
+def similarities(z_nD: jax.Array) -> jax.Array:
   """The products of all pairs in full float32: a TPU's default would leave three digits."""
   return jnp.matmul(z_nD, z_nD.T, precision=jax.lax.Precision.HIGHEST)

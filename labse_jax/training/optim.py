@@ -3,27 +3,40 @@
 What `config.freeze` names has no gradient and no moments: the optimiser sees only `take_free`.
 """
 
+from collections.abc import Callable, Sequence
 import math
 import re
+from typing import TYPE_CHECKING, Any
 
 import jax
 import jax.numpy as jnp
 import optax
 
 from labse_jax.base.errors import InputError, known
+from labse_jax.base.types import Params
+
+if TYPE_CHECKING:
+  from labse_jax.training.stacking import Schedule
+
+# What a run keeps from step to step: "params", "step", "total", and what the optimiser adds.
+State = dict[str, Any]
+Rate = Callable[[int | jax.Array], jax.Array]  # A step, or an array of steps -> learning rates.
+FrozenRows = dict[str, Any]  # For each leaf of the parameters, how many of its rows are frozen.
 
 WHOLE = math.inf  # All rows of a leaf are frozen.
 NO_DECAY = re.compile(r"(bias|scale|_norm)\b|logit_scale")
 
 
-def decay_mask(params):
+def decay_mask(params: Params) -> dict[str, Any]:
   """True where weight decay applies: by path, since scanned layers make biases matrices."""
   return jax.tree_util.tree_map_with_path(
     lambda path, _: not NO_DECAY.search(jax.tree_util.keystr(path)), params
   )
 
 
-def transformation(*, clip, b1, b2, epsilon, weight_decay):
+def transformation(
+  *, clip: float, b1: float, b2: float, epsilon: float, weight_decay: float
+) -> optax.GradientTransformation:
   """AdamW (Loshchilov and Hutter 2019) after clipping by global norm, before the learning rate."""
   return optax.chain(
     optax.clip_by_global_norm(clip),
@@ -32,14 +45,14 @@ def transformation(*, clip, b1, b2, epsilon, weight_decay):
   )
 
 
-def rate_of(state, schedule):
+def rate_of(state: State, schedule: "Schedule") -> Rate:
   """The learning rate of a stage's Schedule as a function of the step, or of an array of steps."""
   first = schedule.span.first(state["total"])
   steps = schedule.span.end(state["total"]) - first
   return lambda step: learning_rate(step - first, steps, **schedule.options)
 
 
-def frozen_rows(params, paths):
+def frozen_rows(params: Params, paths: Sequence[str]) -> FrozenRows:
   """For each leaf of `params`, how much of its axis 0 `paths` freeze: 0, the first k, or WHOLE.
 
   A path is keys joined by "/", as "bert/word_embedding" or "bert/blocks"; ":k" after it freezes a
@@ -49,7 +62,7 @@ def frozen_rows(params, paths):
     jax.tree_util.keystr(path, simple=True, separator="/"): leaf.shape
     for path, leaf in jax.tree_util.tree_leaves_with_path(params)
   }
-  rows = dict.fromkeys(shapes, 0)
+  rows: dict[str, float] = dict.fromkeys(shapes, 0)
   for entry in paths:
     path, _, count = entry.partition(":")
     known("path in config.freeze", path, _prefixes(shapes))
@@ -91,7 +104,7 @@ def _first_rows(entry, count, lengths):
   return WHOLE if int(count) == length else int(count)
 
 
-def take_free(params, rows):
+def take_free(params: Params, rows: FrozenRows) -> Params:
   """What is left to train of `params`: None for a frozen leaf, the later rows of a part of one."""
 
   def take(k, leaf):
@@ -102,7 +115,7 @@ def take_free(params, rows):
   return jax.tree.map(take, rows, params)
 
 
-def put_free(params, free, rows):
+def put_free(params: Params, free: Params, rows: FrozenRows) -> Params:
   """`params` with the leaves and rows of `take_free` in their places."""
 
   def put(k, leaf, new):
@@ -122,10 +135,16 @@ def _cosine(t):
 
 
 # From t, the share of the steps after warm-up that are done, to a share of the peak.
-DECAYS = {"constant": jnp.ones_like, "linear": _linear, "cosine": _cosine}
+DECAYS: dict[str, Callable[[jax.Array], jax.Array]] = {
+  "constant": jnp.ones_like,
+  "linear": _linear,
+  "cosine": _cosine,
+}
 
 
-def learning_rate(step, total, *, peak, warmup, decay):
+def learning_rate(
+  step: int | jax.Array, total: int | jax.Array, *, peak: float, warmup: float, decay: str
+) -> jax.Array:
   """Linear warm-up over the share `warmup` of all steps, then `decay` to the last one.
 
   `total` is an array: a run that fixes its length by the clock keeps one compiled step.

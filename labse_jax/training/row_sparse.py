@@ -25,6 +25,7 @@ step, `widen`. Weights that leave the state go through `settle`. Catching up tak
 [rows of the batch, about 150] float32.
 """
 
+from collections.abc import Sequence
 import math
 
 import jax
@@ -32,16 +33,27 @@ import jax.numpy as jnp
 import numpy as np
 
 from labse_jax.base.errors import InputError
+from labse_jax.base.types import Params
 from labse_jax.models.bert import table_rows
+from labse_jax.training.encoder_task import EncoderTask
+from labse_jax.training.optim import Rate, State
 
 TABLE = "word_embedding"
 REST = 1e-7  # The share of the motion that the sum leaves out.
 CHUNK = 4_096  # Rows that `settle` works on at once.
 
 
-def check(task, *, fsdp, stages, b1, b2, **_):
+def check(
+  task: EncoderTask,
+  *,
+  fsdp: int,
+  stages: Sequence[object] | None,
+  b1: float,
+  b2: float,
+  **_: float,
+) -> None:
   """Raises InputError where row-sparse AdamW would not be dense AdamW."""
-  if not getattr(task, "looks_up_only", False):
+  if not task.looks_up_only:
     raise InputError(
       "row_sparse: this task's loss reads all rows of the word table, so that "
       "every row has a gradient; set row_sparse = False."
@@ -59,7 +71,7 @@ def check(task, *, fsdp, stages, b1, b2, **_):
     )
 
 
-def narrow_task(task):
+def narrow_task(task: EncoderTask) -> EncoderTask:
   """The task on a table of as many rows as a batch can look up."""
   config = task.config.copy_and_resolve_references()
   tokens = table_rows(math.prod(task.batch_shapes()["tokens"].shape))
@@ -67,7 +79,7 @@ def narrow_task(task):
   return type(task)(config)
 
 
-def init(params):
+def init(params: Params) -> dict[str, jax.Array]:
   """What the state holds under "rows", beside the parameters and the optimiser's state.
 
   touched_V: how many updates a row has in it. log_decay_2: the log of the decay of all updates so
@@ -77,7 +89,9 @@ def init(params):
   return {"touched": jnp.zeros(V, jnp.int32), "decay": jnp.zeros((V, 2)), "log_decay": jnp.zeros(2)}
 
 
-def narrow(state, tokens, rate_at, **adam):
+def narrow(
+  state: State, tokens: jax.Array, rate_at: Rate, **adam: float
+) -> tuple[State, jax.Array, jax.Array]:
   """(small state, tokens in it, ids_U) of a batch: its own rows, caught up with all others.
 
   rate_at(step) is the learning rate of an array of steps; adam has b1, b2, epsilon, weight_decay.
@@ -99,7 +113,7 @@ def narrow(state, tokens, rate_at, **adam):
   return small, small_tokens.reshape(tokens.shape).astype(tokens.dtype), ids_U
 
 
-def widen(state, small, ids_U):
+def widen(state: State, small: State, ids_U: jax.Array) -> State:
   """The small state after its step, with all the rows of `state`; donate that, and it is cheap."""
   own = _rows(small)
   whole = {}
@@ -108,7 +122,7 @@ def widen(state, small, ids_U):
   return _with_rows(small, whole)
 
 
-def settle(state, rate_at, **adam):
+def settle(state: State, rate_at: Rate, **adam: float) -> State:
   """The state with every row caught up, as dense AdamW has it; some thousands of rows at a time."""
   rows = _rows(state)
   log_decay_2 = state["rows"]["log_decay"]

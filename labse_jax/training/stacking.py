@@ -1,15 +1,21 @@
 """Progressive stacking: a model grows deeper while it trains (Gong et al. 2019, sec. 3.2)."""
 
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import Any, NamedTuple, TypeVar
 
 import jax
 import numpy as np
+import optax
 
 from labse_jax.base.errors import InputError, known
 from labse_jax.base.sharding import shardings
+from labse_jax.base.types import Config, Params
 from labse_jax.configs.ranges import in_shares
 from labse_jax.models.bert import with_first_layers
+from labse_jax.training.optim import State
 
+Total = TypeVar("Total", int, jax.Array)
+Tree = TypeVar("Tree")
 MOMENTS = ("copy", "reset")
 SCHEDULES = ("continue", "restart")
 PARTS = 1000  # Of a run; shares of its steps are rounded to these.
@@ -28,15 +34,15 @@ class Span(NamedTuple):
   finish: int
   shares: bool = False
 
-  def first(self, total):
+  def first(self, total: Total) -> int | Total:
     """The first step, in a run of `total` steps; `total` may be a traced integer."""
     return self._step(self.begin, total)
 
-  def end(self, total):
+  def end(self, total: Total) -> int | Total:
     """The step after the last one."""
     return self._step(self.finish, total)
 
-  def _step(self, place, total):
+  def _step(self, place: int, total: Total) -> int | Total:
     if not self.shares:
       return place
     # Not total * place // PARTS, which an int32 does not hold.
@@ -47,10 +53,10 @@ class Schedule(NamedTuple):
   """A learning rate: the span that it runs over, and `optim.learning_rate`'s options."""
 
   span: Span
-  options: dict
+  options: dict[str, Any]
 
 
-def spans(config):
+def spans(config: Config) -> list[Span]:
   """The stages of a config, shallowest first; a single one where it has none.
 
   `config.stages` is ((layers, steps), ...), or ((layers, share of the steps), ...) beside
@@ -67,7 +73,7 @@ def spans(config):
   shares = in_shares(config)
   if not shares and (config.total_steps or config.seconds):
     raise InputError("config.stages gives the steps: total_steps and seconds are 0 beside it.")
-  found = []
+  found: list[Span] = []
   first = 0
   done = 0
   for number, stage in enumerate(stages, 1):
@@ -113,7 +119,7 @@ def _check_stage(number, stage, kind):
     raise InputError(f"config.stages: stage {number} is {stage!r}; (layers, {length}) is needed.")
 
 
-def schedule_of(config, span):
+def schedule_of(config: Config, span: Span) -> Schedule:
   """The Schedule of the learning rate in a stage.
 
   Where the schedule restarts at each stage, its values may be tuples of one value a stage.
@@ -141,7 +147,7 @@ def schedule_of(config, span):
   return Schedule(span, {name: own(value) for name, value in options.items()})
 
 
-def stack(tree, abstract, depth):
+def stack(tree: Tree, abstract: Tree, depth: int) -> Tree:
   """`tree` with `depth` layers: new[i] = old[i mod k] on axis 0 of all that lies under "blocks".
 
   `abstract` has the new shapes' shardings. All other leaves are returned themselves.
@@ -159,7 +165,15 @@ def _repeated(x, depth):
   return x[np.arange(depth) % x.shape[0]]
 
 
-def grow(state, abstract, tx, *, depth, moments, fresh):
+def grow(
+  state: State,
+  abstract: State,
+  tx: optax.GradientTransformation,
+  *,
+  depth: int,
+  moments: str | None,
+  fresh: Callable[[], Params],
+) -> State:
   """A training state with `depth` layers; all outside the layers is carried over.
 
   moments "copy" stacks the optimiser's as the weights, "reset" starts them anew. Where the model

@@ -20,12 +20,12 @@ class Stopper:
   same step. Ctrl-C there ends a host as in any program.
   """
 
-  def __init__(self):
+  def __init__(self) -> None:
     self.signal = 0
     self.handled = 0  # Signals that the main thread's handler got.
     self.told = threading.Lock()  # Taken by who tells the person, and never given back.
 
-  def __enter__(self):
+  def __enter__(self) -> "Stopper":
     numbers = (signal.SIGTERM, signal.SIGINT) if jax.process_count() == 1 else ()
     self.before = {number: signal.signal(number, self._handle) for number in numbers}
     self.block = contextlib.ExitStack()
@@ -33,7 +33,7 @@ class Stopper:
       self.block.enter_context(interrupts.answered(self._ask))
     return self
 
-  def __exit__(self, *_):
+  def __exit__(self, *_: object) -> None:
     self.block.close()
     for number, handler in self.before.items():
       signal.signal(number, handler)
@@ -53,7 +53,7 @@ class Stopper:
       print(file=sys.stderr)  # After the ^C that a terminal shows.
       note("will save and stop within two steps; once more stops at once, without saving.")
 
-  def asked(self, step):
+  def asked(self, step: int) -> int:
     """The signal that asks to stop after this step, or 0; all hosts of a run agree."""
     if jax.process_count() > 1 and multihost_utils.reached_preemption_sync_point(step):
       self.signal = signal.SIGTERM

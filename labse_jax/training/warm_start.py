@@ -8,8 +8,10 @@ import numpy as np
 from labse_jax import model_folder
 from labse_jax.base.console import say, warn
 from labse_jax.base.errors import InputError
+from labse_jax.base.types import Params
 from labse_jax.model_folder import known_models
 from labse_jax.tokenizer.tokenizer import Tokenizer
+from labse_jax.training.encoder_task import EncoderTask
 
 FREE = ("dropout",)  # Of the model's section, what a folder need not share.
 HEAD = ("pooling", "dense_activation")
@@ -21,7 +23,7 @@ WORDS = {  # The parts of the parameters, as a person calls them.
 }
 
 
-def check_init(task):
+def check_init(task: EncoderTask) -> None:
   """Raises InputError where the folder does not suit the task; reads none of its tensors.
 
   Says where the task does not train a well-known model as that was made.
@@ -34,7 +36,7 @@ def check_init(task):
     warn(warning)
 
 
-def warm_start(params, task):
+def warm_start(params: Params, task: EncoderTask) -> Params:
   """Returns fresh `params` with the weights of config.init and `task.other_models` in them."""
   taken = _of_init(params, task) if task.config.get("init") else {}
   taken |= {name: model_folder.read(folder).params for name, folder in task.other_models.items()}

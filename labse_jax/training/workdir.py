@@ -1,11 +1,18 @@
 """A run's folder: whether a config is that of the run in it."""
 
+from collections.abc import Sequence
 import json
+import pathlib
+from typing import TYPE_CHECKING, Any
 
 from labse_jax.base import files
 from labse_jax.base.console import is_main
 from labse_jax.base.errors import InputError, listed
+from labse_jax.base.types import Config
 from labse_jax.configs import optional_fields
+
+if TYPE_CHECKING:
+  from labse_jax.training.encoder_task import EncoderTask
 
 STEPS = "steps.json"
 FINGERPRINTS = "fingerprints"
@@ -14,12 +21,12 @@ NOT_SET = "not set"
 FREE_TO_CHANGE = ("evals", "expected", "log_every", "save_every", "seconds")
 
 
-def described(config, task):
+def described(config: Config, task: "EncoderTask") -> dict[str, Any]:
   """The config as plain JSON, with fingerprints of the data and the vocabulary."""
   return json.loads(config.to_json()) | {FINGERPRINTS: task.fingerprints()}
 
 
-def check_same_run(config, task, workdir):
+def check_same_run(config: Config, task: "EncoderTask", workdir: pathlib.Path) -> None:
   """Refuses a workdir that holds a run of another config, other data or another vocabulary."""
   # Also for a fresh workdir: it raises where the data or the vocabulary is missing.
   now = described(config, task)
@@ -54,19 +61,19 @@ def _what_was_edited(workdir, before, task):
   return f"{what} {verb} changed since the run in {workdir} began; use a new workdir."
 
 
-def recorded_config(workdir):
+def recorded_config(workdir: pathlib.Path) -> dict[str, Any] | None:
   """The config.json of the run in this folder, None where it has not begun."""
   path = workdir / "config.json"
   return files.read_json(path, kind=dict) if path.exists() else None
 
 
-def write_config(config, task, workdir):
+def write_config(config: Config, task: "EncoderTask", workdir: pathlib.Path) -> None:
   """Writes config.json, once all of the config has proved itself."""
   if is_main():
     files.write_json(workdir / "config.json", described(config, task))
 
 
-def record_plan(workdir, total, seconds=()):
+def record_plan(workdir: pathlib.Path, total: int, seconds: Sequence[float] = ()) -> None:
   """Writes how many steps the run has: where a stage ends must be known before a state is read.
 
   `seconds` are those of a step of each stage, where they were timed.
@@ -75,7 +82,7 @@ def record_plan(workdir, total, seconds=()):
     files.write_json(workdir / STEPS, {"total": total, "seconds": [*seconds]})
 
 
-def recorded_plan(workdir):
+def recorded_plan(workdir: pathlib.Path) -> tuple[int | None, list[float]]:
   """(total, seconds) of the run in this folder; (None, []) where it has not begun."""
   path = workdir / STEPS
   if not path.exists():

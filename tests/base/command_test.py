@@ -3,6 +3,7 @@ import pytest
 from labse_jax.base.command import Command
 from labse_jax.base.errors import InputError
 from labse_jax.base.version import __version__
+from tests.support.places import ROOT
 
 
 def parser():
@@ -21,8 +22,8 @@ def parser():
 
 
 def test_an_old_name_works_and_is_not_shown():
-  new = parser().parse_args(["--input", "a", "--dtype", "bfloat16"])
-  old = parser().parse_args(["--text", "a", "--precision", "bfloat16"])
+  new = parser().parse(["--input", "a", "--dtype", "bfloat16"])
+  old = parser().parse(["--text", "a", "--precision", "bfloat16"])
   assert new == old
   shown = parser().format_help()
   assert "--text" not in shown
@@ -40,7 +41,7 @@ def test_the_help_says_the_verb_and_each_default_once():
 
 def test_the_version(capsys):
   with pytest.raises(SystemExit) as stopped:
-    parser().parse_args(["--version"])
+    parser().parse(["--version"])
   assert stopped.value.code == 0
   assert capsys.readouterr().out == f"labse-jax {__version__}\n"
 
@@ -73,7 +74,7 @@ def test_the_version(capsys):
 )
 def test_what_is_wrong_is_one_line(words, message):
   with pytest.raises(InputError) as error:
-    parser().parse_args(words)
+    parser().parse(words)
   assert str(error.value) == f"{message} See `labse-jax mend --help`."
 
 
@@ -96,14 +97,14 @@ def test_flags_that_go_together_are_told_by_name(words, message):
   command.add("--one", group=group)
   command.add("--two", group=group)
   with pytest.raises(InputError) as error:
-    command.parse_args(words)
+    command.parse(words)
   assert str(error.value) == f"{message} See `labse-jax mend --help`."
 
 
 def test_every_path_may_be_within_the_home_folder(monkeypatch):
   monkeypatch.setenv("HOME", "/home/me")
   words = ["--input=~/a", "--extra", "~/b", "c", "--format=tsv", "--note", "~/d"]
-  args = parser().parse_args(words)
+  args = parser().parse(words)
   assert (args.input, args.extra, args.note) == ("/home/me/a", ["/home/me/b", "c"], "~/d")
 
 
@@ -112,20 +113,25 @@ def test_every_path_may_be_within_the_home_folder(monkeypatch):
 )
 def test_an_empty_path_is_refused(words, flag):
   with pytest.raises(InputError, match=f"^{flag}: a path is needed; it is empty. See"):
-    parser().parse_args(words)
+    parser().parse(words)
 
 
 def test_a_number_below_zero_is_a_value():
-  assert parser().parse_args(["--input", "a", "--x", "-0.5"]).x == -0.5
+  assert parser().parse(["--input", "a", "--x", "-0.5"]).x == -0.5
 
 
 def test_a_value_may_look_like_a_flag():
   command = Command("mend", "Mends things.")
   command.add("rest", nargs="*")
   command.add("--prompt", metavar="TEXT")
-  assert command.parse_args(["--prompt", "--a b"]).prompt == "--a b"
-  assert command.parse_args(["--", "--imput"]).rest == ["--imput"]
+  assert command.parse(["--prompt", "--a b"]).prompt == "--a b"
+  assert command.parse(["--", "--imput"]).rest == ["--imput"]
 
 
 def test_the_beginning_of_a_flag_is_enough():
-  assert parser().parse_args(["--inp", "a"]).input == "a"
+  assert parser().parse(["--inp", "a"]).input == "a"
+
+
+def test_commands_parse_by_what_names_the_nearest_flag():
+  for path in (ROOT / "labse_jax").glob("*.py"):
+    assert "parse_args(" not in path.read_text("utf-8"), path

@@ -91,3 +91,10 @@ def test_a_task_and_an_evaluator_may_be_files_too(own):
   assert plugins.part("tasks", "my_loss.py", "Task").__name__ == "Task"
   with pytest.raises(InputError, match="my_loss.py: must define Evaluator; it defines Task."):
     plugins.part("evaluators", "my_loss.py", "Evaluator")
+
+
+@pytest.mark.parametrize("name", [None, 3])
+def test_what_is_no_name_is_refused_in_one_line(name):
+  with pytest.raises(InputError, match=f"Unknown loss {name}. Choose from"):
+    plugins.chosen("losses", name)
+  assert plugins.content_hash(name) is None

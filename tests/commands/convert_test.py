@@ -139,7 +139,9 @@ def test_activation_and_length_are_asked_for(place, stand_in):
 def test_check_reports_the_distance(place, stand_in, real_lines, tmp_path, capsys):
   stand_in()
   z_ND = SentenceEncoder.load(run(place)).encode(real_lines[:30])
-  run(place, "--check", vectors_jsonl(tmp_path / "v.jsonl", real_lines[:30], 3 * z_ND))
+  check = vectors_jsonl(tmp_path / "v.jsonl", real_lines[:30], 3 * z_ND)
+  card = (run(place, "--check", check) / "README.md").read_text("utf-8")
+  assert "from the TensorFlow checkpoint" in card and "30 texts, largest difference" in card
   assert "30 texts, largest difference" in capsys.readouterr().out
 
 

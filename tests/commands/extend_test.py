@@ -102,6 +102,9 @@ def test_what_it_does_for_the_text_is_measured_and_said(command, model, text):
   assert facts["after"]["unknown_share"] == 0 < facts["before"]["unknown_share"]
   assert facts["after"]["tokens_per_line"] < facts["before"]["tokens_per_line"]
   count = len(facts["pieces"])
+  card = (output / "README.md").read_text("utf-8")
+  assert f"labse_jax added {count:,} word pieces to " in card
+  assert f"| tokens of a line, after | {facts['after']['tokens_per_line']:.2f}, " in card
   assert f"{count} new pieces, ids 1,000 to {999 + count:,}." in said.out and said.err == ""
 
 

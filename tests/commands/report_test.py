@@ -1,6 +1,7 @@
 """The page of a made-up run."""
 
 import base64
+import html
 import json
 import re
 import sys
@@ -13,7 +14,6 @@ from labse_jax import report
 from labse_jax.base import errors
 from labse_jax.base.errors import InputError
 from labse_jax.evaluation import example_queries
-from labse_jax.pages import html
 from tests.support.html_document import Document
 
 PNG = b"\x89PNG\r\n\x1a\n"
@@ -131,7 +131,7 @@ def test_figures_config_and_table_are_shown(workdir):
 
 def test_queries_are_marked_right_or_wrong(workdir):
   text, _ = write(workdir)
-  cards = re.findall(r'<div class="card">.*?</ol>.*?</div>(?=\n|</div>)', text, re.S)
+  cards = text.split('<div class="card">')[1:]
   marks = {
     re.search(r"<bdi[^>]*>(.*?)</bdi>", card)[1]: "✓ found" in card and "✗ missed" not in card
     for card in cards

@@ -55,6 +55,9 @@ def test_a_run_leaves_what_it_promises(straight):
     assert all(np.isfinite(row[name]) for row in rows), name
   assert rows[-1]["loss"] < rows[0]["loss"]
   assert (straight / "model" / "modules.json").exists()
+  card = (straight / "model" / "README.md").read_text("utf-8")
+  assert f"labse_jax trained it in {STEPS} steps by the loss margin_softmax" in card
+  assert " pairs of a text and its translation, of the dataset " in card
   assert json.loads((straight / "config.json").read_text())["loss"] == "margin_softmax"
 
 

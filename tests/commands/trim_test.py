@@ -82,6 +82,9 @@ def test_without_a_budget_every_line_is_the_same(command, model, texts):
   assert facts["rows"]["before"] == 1000 > facts["rows"]["after"] > 100
   assert facts["bytes"]["after"] == (output / "model.safetensors").stat().st_size
   assert facts["bytes"]["before"] == (model / "model.safetensors").stat().st_size
+  card = (output / "README.md").read_text("utf-8")
+  assert f"of 1,000 word pieces it keeps the {facts['rows']['after']:,} that" in card
+  assert "in the full model, and so with the same vectors | 301 of 301 | the text |" in card
   assert (
     "301 of 301 lines (100.0 %) keep their ids, and so their vectors to the last bit" in said.out
   )

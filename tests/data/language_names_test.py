@@ -1,16 +1,15 @@
 import pytest
 
 from labse_jax.base.errors import InputError
-from labse_jax.data.language_codes import is_code
+from labse_jax.data.language_codes import is_code, library_codes, three_letters
 from labse_jax.data.language_names import (
-  _MEANT,
+  _COUNTRIES,
   _codes_of_names,
   asked_language,
   language_in,
   named,
   names,
 )
-from labse_jax.data.languages import ISO_639_3
 
 
 @pytest.mark.parametrize(
@@ -19,6 +18,9 @@ from labse_jax.data.languages import ISO_639_3
     ("deu", "German (deu)"),
     ("de", "German (de)"),
     ("zho-Hans", "Chinese (zho-Hans)"),
+    ("ton", "Tonga (ton)"),  # Tonga (Tonga Islands) in the standard.
+    ("ell", "Greek (ell)"),  # Modern Greek (1453-).
+    ("ber", "Berber languages (ber)"),
     ("deu_Latn", "German (deu_Latn)"),
     ("eng-US", "English (eng-US)"),
     ("es-419", "Spanish (es-419)"),
@@ -100,6 +102,7 @@ def test_a_language_that_is_not_among_them_is_refused_with_the_nearest():
 def test_the_tables_agree():
   assert len(names()) == 478 and all(map(is_code, names()))
   assert all(name == name.strip() and name[0].isupper() for name in names().values())
-  assert set(ISO_639_3.values()) <= set(names())
-  assert set(_MEANT.values()) | set(_codes_of_names().values()) <= set(names())
-  assert not set(_MEANT) & set(ISO_639_3) and not any(map(is_code, _MEANT))
+  assert set(three_letters().values()) <= set(names())
+  meant = library_codes() | _COUNTRIES
+  assert set(meant.values()) | set(_codes_of_names().values()) <= set(names())
+  assert not set(meant) & set(three_letters()) and not any(map(is_code, meant))

@@ -3,6 +3,7 @@
 import dataclasses
 import inspect
 import threading
+import typing
 
 import jax
 import numpy as np
@@ -215,6 +216,25 @@ def test_type_hints_are_whole():
     assert signature.return_annotation is not signature.empty, name
     for parameter in signature.parameters.values():
       assert parameter.name == "self" or parameter.annotation is not signature.empty, name
+
+
+def defaults(function):
+  """{argument: its default} of a method, in their order."""
+  parameters = inspect.signature(function).parameters.values()
+  return {each.name: each.default for each in parameters if each.name != "self"}
+
+
+def test_type_checkers_see_the_arguments_that_encode_has():
+  has = defaults(SentenceEncoder.encode)
+  ways = typing.get_overloads(SentenceEncoder.encode)
+  assert len(ways) == 3
+  for way in ways:
+    assert list(defaults(way)) == list(has)
+    assert defaults(way) | {"convert_to_numpy": True} == has
+
+
+def test_load_has_the_arguments_of_the_class():
+  assert defaults(SentenceEncoder.load) == defaults(SentenceEncoder.__init__)
 
 
 def test_ids_are_padded(tiny_encoder):

@@ -16,14 +16,14 @@ RUSSIAN = ["Привет всем друзьям", "Кот спит на сто�
 
 
 def test_languages_are_taken_from_every_script():
-  scripts = dict.fromkeys(["aaa", "bbb", "deu", "fra"], "LATIN") | {"rus": "CYRILLIC", "th": "THAI"}
-  chosen = example_queries.several(list(scripts) + ["kat"], {**scripts, "kat": "GEORGIAN"})
+  scripts = dict.fromkeys(["aaa", "bbb", "deu", "fra"], "Latin") | {"rus": "Cyrillic", "th": "Thai"}
+  chosen = example_queries.several(list(scripts) + ["kat"], {**scripts, "kat": "Georgian"})
   assert chosen == ["aaa", "deu", "fra", "rus", "th", "kat"]
 
 
 @pytest.mark.parametrize(
   "text, name",
-  [("日本語の文です", "HIRAGANA"), ("我的伞在哪", "CJK"), ("Où est-il?", "LATIN"), ("12", "?")],
+  [("日本語の文です", "Hiragana"), ("我的伞在哪", "Han"), ("Où est-il?", "Latin"), ("12", "?")],
 )
 def test_scripts_are_told_apart(text, name):
   assert example_queries.script([text]) == name

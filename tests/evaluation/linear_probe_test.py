@@ -1,4 +1,4 @@
-"""Many logistic regressions at once against scipy, one at a time in float64."""
+"""Logistic regressions against those of scipy in float64."""
 
 import numpy as np
 import pytest
@@ -40,12 +40,12 @@ def test_fits_are_those_of_scipy_whatever_rows_and_strengths(classes):
   x_ND = linear_probe.principal_axes(x_ND)
   fitted_MN = np.random.default_rng(1).random((3, 150)) < 0.7
   strengths = np.array([1, 10, 1000.0])
-  weights_DMC, bias_MC = linear_probe.fit(
+  weights_MDC, bias_MC = linear_probe.fit(
     x_ND, np.eye(classes, dtype=np.float32)[label_N], fitted_MN, strengths
   )
   for m, (fitted_N, strength) in enumerate(zip(fitted_MN, strengths, strict=True)):
     weights_DC, bias_C = oracle(x_ND[fitted_N].astype(float), label_N[fitted_N], strength)
-    np.testing.assert_allclose(weights_DMC[:, m], weights_DC, atol=4e-3)
+    np.testing.assert_allclose(weights_MDC[m], weights_DC, atol=4e-3)
 
     def center(value_C):
       return value_C - value_C.mean()

@@ -34,7 +34,7 @@ def test_similarities_are_of_the_texts_beside_them():
   for row, text in enumerate(heat["texts"]):
     for column, other in enumerate(heat["texts"]):
       assert heat["similarity"][row, column] == pytest.approx(vectors[text] @ vectors[other])
-  assert shown["scripts"] == {"fra": "LATIN", "rus": "CYRILLIC", "deu": "LATIN"}
+  assert shown["scripts"] == {"fra": "Latin", "rus": "Cyrillic", "deu": "Latin"}
   projected = shown["projection"]
   assert projected["sentence"] == [0] * 3 + [1] * 4 + [2] * 2
   assert projected["points"].shape == (len(projected["language"]), 2) == (9, 2)

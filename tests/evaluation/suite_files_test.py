@@ -78,9 +78,10 @@ def test_aligned_files_are_read_side_by_side(tmp_path):
 
 def test_small_sets_are_put_aside():
   pairs = {"a": (["x"], ["y"]), "b": (["x", "z"], ["y", "y"])}
-  assert suite_files.large_enough(pairs, 2, "data") == ({"b": pairs["b"]}, {"a": 1})
-  assert suite_files.large_enough(pairs, 0, "data") == (pairs, {})
+  count = suite_files.pair_count
+  assert suite_files.large_enough(pairs, 2, "data", count=count) == ({"b": pairs["b"]}, {"a": 1})
+  assert suite_files.large_enough(pairs, 0, "data", count=count) == (pairs, {})
   counted = suite_files.large_enough({"a": "x", "b": "xyz"}, 2, "data", count=len)
   assert counted == ({"b": "xyz"}, {"a": 1})
   with pytest.raises(InputError, match="data: no language has 3 pairs; the largest has 2"):
-    suite_files.large_enough(pairs, 3, "data")
+    suite_files.large_enough(pairs, 3, "data", count=count)

@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from labse_jax.base.unit_vectors import unit
 from labse_jax.mining import alignment_costs
 from labse_jax.mining.alignment_costs import Band
 from labse_jax.mining.joined_texts import encoded
+from labse_jax.neighbours.unit_vectors import unit
 
 STEPS = [(1, 1), (1, 2), (2, 1), (1, 0), (0, 1)]
 

@@ -179,8 +179,9 @@ def test_near_copies_in_the_pool_are_not_wrong_pairs(gold):
 def test_a_precision_out_of_reach_is_said():
   column_P = np.array([1.3, 1.2, 1.1])
   found = calibration.Calibration(None, None, column_P, np.ones(3), np.ones(3), None, None)
-  with pytest.raises(InputError, match="no threshold is sure to reach 0.9: too few pairs"):
+  with pytest.raises(NoEstimate, match="no threshold is sure to reach 0.9: too few") as error:
     threshold(found, 0.9)
+  assert error.value.found[2] is column_P
 
 
 def test_two_means_part_where_the_variance_is_least():

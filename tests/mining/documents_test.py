@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 
 from labse_jax.base.errors import InputError
-from labse_jax.base.unit_vectors import unit
 from labse_jax.mining import documents
 from labse_jax.mining.alignment import Link, align
 from labse_jax.mining.documents import Document
 from labse_jax.mining.pair_files import ScoredPair
+from labse_jax.neighbours.unit_vectors import unit
 
 SIDES = (Document(["a", "b", "c"], [0, 2, 3], 4), Document(["A", "B"], [1, 5], 6))
 LINKS = [Link((0, 1), (1,), 0.5), Link((2,), (), None), Link((), (0,), None)]

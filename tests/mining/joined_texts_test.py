@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from labse_jax.base.unit_vectors import unit
 from labse_jax.mining import joined_texts
+from labse_jax.neighbours.unit_vectors import unit
 
 
 @pytest.fixture

@@ -82,7 +82,7 @@ def test_calibrated_pairs_are_those_down_to_the_threshold(calibrating):
 
 def test_without_a_threshold_all_pairs_have_their_precision(calibrating, monkeypatch):
   def threshold(found, precision):
-    raise calibration.NoEstimate("none is sure")
+    raise calibration.NoEstimate("none is sure", found[:3])
 
   monkeypatch.setattr(calibration, "threshold", threshold)
   found = calibrated()

@@ -1,6 +1,7 @@
 """Names on the hub, with a cache laid out by hand and no network."""
 
 import importlib
+import pathlib
 import shutil
 import sys
 
@@ -40,7 +41,7 @@ def cache(tmp_path, monkeypatch):
 
 def test_a_name_opens_what_the_cache_holds(cache, tiny_folder, tiny_encoder):
   snapshot = cache(tiny_folder)
-  assert located(NAME) == snapshot
+  assert located(NAME) == located(pathlib.Path(NAME)) == snapshot
   np.testing.assert_array_equal(SentenceEncoder(NAME).encode("a"), tiny_encoder.encode("a"))
   assert model_folder.fingerprint_of(NAME) == fingerprint.model(tiny_folder)
   assert model_folder.describe(NAME).max_length == model_folder.read(NAME).max_length == 64

@@ -42,7 +42,7 @@ def said(tmp_path, tiny_content):
       tiny_content,
       model=model,
       head=head,
-      params=None,
+      params={},
       tokenizer_file=path / "tokenizer.json",
       **options,
     )

@@ -7,6 +7,7 @@ import pytest
 
 from labse_jax.mining.calibration import Calibration
 from labse_jax.pages import calibration as calibration_page
+from tests.support.html_document import Document
 
 
 @pytest.fixture
@@ -28,6 +29,13 @@ def test_the_page_holds_its_figures(found):
     ("0.9", "precision asked for"),
     ("200", "decoys"),
   ]
+
+
+def test_a_title_is_escaped(found):
+  html = calibration_page.page_of(found, found.score_P[99], 0.9, "<script>alert(1)</script>")
+  document = Document(html)
+  assert not document.open and "script" not in dict(document.tags)
+  assert document.texts.count("<script>alert(1)</script>") == 1
 
 
 def test_without_a_threshold_all_pairs_are_shown(found):

@@ -75,8 +75,8 @@ def test_groups_are_shown_beside_each_other(folder):
   models = json.loads((folder / "both.json").read_text("utf-8"))["models"]
   for result in models.values():
     result |= {"groups": {"14": result["average"]}}
-  both = Document("".join(evaluation_page.models_side_by_side(models, [], {}))).texts
-  assert "group 14 (3)" in both
+  beside = evaluation_page.models_side_by_side(models, [], {})
+  assert [row[0] for row in beside.groups.rows] == ["group 14 (3)"]
 
 
 def test_one_model_keeps_its_form_and_paired_keys_stay_out(folder, tmp_path):
@@ -99,6 +99,71 @@ def test_a_suite_without_translations_says_so_and_keeps_no_vector(folder, tmp_pa
   evaluate.main(argv)
   texts = Document((tmp_path / "s.html").read_text("utf-8")).texts
   assert any("suites that keep pairs of translations in memory" in text for text in texts)
+
+
+def made_up(name):
+  """A model's result and the look of its vectors, with `name` wherever a user's text can stand."""
+  result = {
+    "suite": name,
+    "results": {name: {"accuracy": 0.9}, "fra": {"accuracy": 0.1}},
+    "average": {"accuracy": 0.5},
+    "groups": {name: {"accuracy": 0.5, "languages": 2}},
+    "skipped": {name: 2},
+    "model": name,
+  }
+  shown = {
+    "scripts": {name: name, "fra": "CJK"},
+    "heat": {"languages": [name, "fra"], "texts": [name, name], "similarity": np.eye(2)},
+    "projection": {
+      "sentences": [name],
+      "sentence": [0, 0],
+      "language": [name, "fra"],
+      "points": np.eye(2),
+      "share": [0.5, 0.5],
+    },
+    "hubs": {name: {"forward": 1.0, "backward": 0.0, "hub": name, "found": 1, "queries": 2}},
+  }
+  return result, shown
+
+
+def test_no_text_of_a_user_is_read_as_html():
+  script = "<script>alert(1)<!--"
+  first, first_shown = made_up(f"{script}a")
+  second, second_shown = made_up(f"{script}b")
+  test = {"average": {"difference": 0.5, "p": 0.5}, "results": {script: {"difference": 0.5}}}
+  published = {f"{script}c": {"source": script, "average": 0.5, "results": {}}}
+  text = evaluation_page.page_of(
+    {"a": first, "b": second},
+    {"a": first_shown, "b": second_shown},
+    [{"models": ["a", "b"], **test}],
+    published,
+  )
+  document = Document(text)
+  assert not document.open and "<script" not in text.lower()
+  assert "script" not in dict(document.tags)
+  for part in (
+    f"Accuracy by language: {script}a",  # Where names of models stand.
+    f"{script}a − {script}b by language",
+    f"{script}c (published)",
+    f"Published, not measured here: {script}c, from {script}.",
+    f"group {script}a (2)",
+    f"{script}a (1)".capitalize(),  # A script of the map.
+  ):
+    assert part in document.texts, part
+  # Of each model: its language in the map and in tables, its texts, its hub, how it was measured.
+  assert document.texts.count(f"{script}a") > 5
+
+
+def test_languages_stand_by_script_and_are_dark_where_they_are_good():
+  result, shown = made_up("deu")
+  groups = evaluation_page.language_map(result, {"deu": "latin", "fra": "CJK"})
+  assert groups == {
+    "CJK": [("French (fra)", "0.10", 0.1)],
+    "Latin": [("German (deu)", "0.90", 0.9)],
+  }
+  text = evaluation_page.page_of({"m": result}, {"m": shown}, [], {})
+  assert 'class="square dark"\n style="--shade: 0.90"><b>German (deu)</b>0.90' in text
+  assert 'class="square"\n style="--shade: 0.10"><b>French (fra)</b>0.10' in text
 
 
 @pytest.mark.parametrize(

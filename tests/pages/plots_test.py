@@ -77,6 +77,17 @@ def test_a_narrow_chart_has_one_column(drawn):
   assert np.ptp(wide) > 0.3 and np.ptp(narrow) < 0.1
 
 
+def test_a_chart_has_both_widths(drawn):
+  widths = []
+
+  def draw(value, *, colour, width=plots.WIDTH):
+    widths.append(width)
+    return f"{value} {colour}".encode()
+
+  assert plots.both_widths(draw, 1, colour="red") == plots.Chart(b"1 red", b"1 red")
+  assert widths == [plots.WIDTH, plots.NARROW]
+
+
 def test_names_of_latin_letters_are_drawn():
   assert plots.plain("Norwegian Bokmål (nob) 日本 $") == r"Norwegian Bokmål (nob) ?? \$"
 

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from labse_jax.base.errors import InputError
-from labse_jax.pages.run_files import read_evaluation, read_metrics, read_phases
+from labse_jax.pages.run_files import read_evaluation, read_metrics, read_phases, read_run
 
 
 def test_a_torn_last_line_is_left_out(tmp_path):
@@ -16,6 +16,13 @@ def test_a_torn_last_line_is_left_out(tmp_path):
   with open(path, "ab") as file:
     file.write('{"note": "é'.encode()[:-1])
   assert read_metrics(path) == (rows, True)
+
+
+def test_a_run_needs_no_more_than_its_log(tmp_path):
+  (tmp_path / "metrics.jsonl").write_text('{"step": 0}\n{"st')
+  run = read_run(tmp_path)
+  assert (run.log, run.torn) == ([{"step": 0}], True)
+  assert (run.config, run.evaluation, run.phases) == (None, None, {})
 
 
 def test_an_evaluation_of_several_models_is_refused(tmp_path):

@@ -72,7 +72,7 @@ def test_this_machines_devices_are_local():
 
 @pytest.fixture
 def devices_of():
-  pytest.importorskip("libtpu", reason="the TPU compiler: pip install 'libtpu==0.0.42.*'")
+  pytest.importorskip("libtpu", reason="the TPU compiler: pip install 'labse_jax[plan]'")
   return compilation.devices_of
 
 
@@ -83,5 +83,5 @@ def test_both_cores_of_a_v4_chip_are_one_device(devices_of):
 
 def test_without_the_compiler_one_line_says_what_to_install(monkeypatch):
   monkeypatch.setattr(compilation.importlib.util, "find_spec", lambda name: None)
-  with pytest.raises(InputError, match=r"pip install 'libtpu==0.0.42.\*'"):
+  with pytest.raises(InputError, match=r"pip install 'labse_jax\[plan\]'"):
     compilation.devices_of("v3:4x4")

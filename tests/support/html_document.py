@@ -4,7 +4,10 @@ import html.parser
 
 
 class Document(html.parser.HTMLParser):
-  """The tags [(name, attributes)], the texts and the elements that are still open of a page."""
+  """The tags [(name, attributes)], the texts and the elements that are still open of a page.
+
+  Texts are as a browser shows them: white space is one space, and none at the ends.
+  """
 
   def __init__(self, text):
     super().__init__()
@@ -22,4 +25,6 @@ class Document(html.parser.HTMLParser):
     assert self.open.pop() == tag
 
   def handle_data(self, data):
-    self.texts.append(data)
+    shown = " ".join(data.split())
+    if shown:
+      self.texts.append(shown)

@@ -172,7 +172,7 @@ def test_nothing_is_appended_where_its_id_is_taken(tiny_wordpiece, change):
   else:
     content["added_tokens"].append(content["added_tokens"][0] | {"id": 1000, "content": "foo"})
   with pytest.raises(InputError, match="1,000 pieces do not have the ids 0 to 999, or tokens"):
-    tokenizer_edits.append(content, ["ⴰ"])
+    tokenizer_edits.append(content, ["ⴰ"], [0.0])
 
 
 def test_longest_match_is_the_librarys(tiny_wordpiece, real_lines):

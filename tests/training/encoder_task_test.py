@@ -1,4 +1,4 @@
-"""What every task has: its tokenizer, its fingerprints, its encoder and its folder."""
+"""What every task has, of a dual encoder: tokenizer, fingerprints, encoder and folder."""
 
 import jax
 import numpy as np
@@ -8,6 +8,7 @@ from labse_jax import model_folder
 from labse_jax.base.errors import InputError
 from labse_jax.encoding.sentence_encoder import SentenceEncoder
 from labse_jax.models import heads
+from labse_jax.tasks.dual_encoder import Task
 from labse_jax.training.encoder_task import EncoderTask
 from tests.support import tiny
 
@@ -19,7 +20,7 @@ def config(folder):
 
 @pytest.mark.heavy
 def test_the_exported_folder_gives_the_vectors_of_the_run(config, tmp_path):
-  task = EncoderTask(config)
+  task = Task(config)
   params = heads.init(task.module, jax.random.key(0))
   task.export(params, tmp_path / "model")
   sentences = ["open the file", "a new page"]
@@ -30,7 +31,7 @@ def test_the_exported_folder_gives_the_vectors_of_the_run(config, tmp_path):
 
 
 def test_parts_of_other_models_are_not_exported(config, tmp_path):
-  task = EncoderTask(config)
+  task = Task(config)
   task.other_models = {"teacher": "elsewhere"}
   params = heads.init(task.module, jax.random.key(0))
   task.export(params | {"teacher": params["bert"]}, tmp_path / "model")
@@ -39,7 +40,7 @@ def test_parts_of_other_models_are_not_exported(config, tmp_path):
 
 @pytest.mark.heavy
 def test_the_encoder_is_made_once_and_takes_new_weights(config):
-  task = EncoderTask(config)
+  task = Task(config)
   vectors = []
   for seed in (0, 1):
     encoder = task.encoder(heads.init(task.module, jax.random.key(seed)))
@@ -52,15 +53,15 @@ def test_a_vocabulary_larger_than_the_table_is_refused(config):
   small = config.copy_and_resolve_references()
   small.model.vocab_size = 100
   with pytest.raises(InputError, match=r"is only 100; add --config\.model\.vocab_size=\d+\."):
-    EncoderTask(small).tokenizer()
+    Task(small).tokenizer()
 
 
 def test_other_data_has_another_fingerprint(config, tmp_path):
   tiny.write_dataset(tmp_path / "data", tiny.pairs(50))
   other = config.copy_and_resolve_references()
   other.data = str(tmp_path / "data")
-  data, tokenizer = EncoderTask(config).fingerprints()
-  other_data, other_tokenizer = EncoderTask(other).fingerprints()
+  data, tokenizer = Task(config).fingerprints()
+  other_data, other_tokenizer = Task(other).fingerprints()
   assert data != other_data and tokenizer == other_tokenizer
 
 
@@ -68,4 +69,17 @@ def test_a_missing_dataset_is_named(config, tmp_path):
   other = config.copy_and_resolve_references()
   other.data = str(tmp_path / "nowhere")
   with pytest.raises(InputError, match="nowhere: not a dataset folder .there is no such folder"):
-    EncoderTask(other).fingerprints()
+    Task(other).fingerprints()
+
+
+def test_a_task_must_have_what_the_trainer_calls(config):
+  with pytest.raises(TypeError, match="abstract .*batch_shapes.*batches.*init.*loss_fn"):
+    EncoderTask(config)
+
+
+def test_an_empty_name_of_the_default_prompt_is_none(config):
+  changed = config.copy_and_resolve_references()
+  with changed.unlocked():
+    changed.prompts, changed.default_prompt = {"query": "ask: "}, ""
+  task = Task(changed)
+  assert (task.prompt, task.limits["default_prompt"]) == ("", None)

@@ -1,10 +1,10 @@
 """The two forms of AdamW behind one interface."""
 
-import ml_collections
 import pytest
 
 from experiments import quickstart
 from labse_jax.base.errors import InputError
+from labse_jax.tasks import pretrain
 from labse_jax.training.optimizers import Dense, RowSparse, optimizer_of
 
 
@@ -30,4 +30,4 @@ def test_a_task_that_reads_the_whole_table_is_refused():
   config = quickstart.get_config("runlocal")
   optimizer = RowSparse(config.optim.to_dict())
   with pytest.raises(InputError, match="reads all rows of the word table"):
-    optimizer.check(ml_collections.ConfigDict(), config)
+    optimizer.check(pretrain.Task, config)

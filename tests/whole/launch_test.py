@@ -1,6 +1,5 @@
 """The scripts of launch/, most of them with a Python that only writes down what it was asked."""
 
-import ast
 import os
 import re
 import shlex
@@ -9,12 +8,19 @@ import signal
 import subprocess
 import sys
 import time
+import tomllib
 
 from packaging.requirements import Requirement
 import pytest
 
+from labse_jax.base.extras import EXTRAS
 from tests.support.places import ROOT
 
+PACKAGES = {  # Of a library, where it is called otherwise.
+  "absl": "absl-py",
+  "faiss": "faiss-cpu",
+  "orbax": "orbax-checkpoint",
+}
 SCRIPTS = [*sorted((ROOT / "launch").glob("*.sh")), ROOT / ".ci" / "run"]
 
 FAKE_PYTHON = r"""#!/bin/bash
@@ -45,7 +51,7 @@ class Checkout:
   def __init__(self, folder):
     self.root = folder / "a checkout"
     shutil.copytree(ROOT / "launch", self.root / "launch")
-    shutil.copy(ROOT / "setup.py", self.root)
+    shutil.copy(ROOT / "pyproject.toml", self.root)
     self.bin = folder / "bin"
     self.bin.mkdir()
     self.names = ["python", *(f"python3{end}" for end in ("", ".11", ".12", ".13", ".14"))]
@@ -59,7 +65,8 @@ class Checkout:
     (self.bin / name).chmod(0o755)
 
   def start(self, script, *arguments, **environment):
-    env = {k: v for k, v in os.environ.items() if k not in ("CI", "LABSE_PYTHON", "LABSE_EXTRA")}
+    ours = ("CI", "LABSE_PYTHON", "LABSE_EXTRA", "LABSE_VENV")
+    env = {name: value for name, value in os.environ.items() if name not in ours}
     env |= {"PATH": f"{self.bin}:{os.environ['PATH']}", "FAKE_LOG": str(self.log_file)}
     return subprocess.Popen(
       ["bash", self.root / "launch" / script, *arguments],
@@ -232,7 +239,7 @@ def test_quickstart_leaves_at_ctrl_c(checkout):
   assert errors.splitlines()[-1] == "labse-jax: interrupted; the same command goes on from here"
 
 
-@pytest.mark.parametrize("script", ["quickstart.sh", "local.sh", "tpu_vm.sh"])
+@pytest.mark.parametrize("script", ["quickstart.sh", "local.sh", "test_newest.sh", "tpu_vm.sh"])
 def test_help_says_how_and_installs_nothing(checkout, script):
   status, output, errors = checkout.run(script, "--help")
   assert (status, errors, checkout.log()) == (0, "", [])
@@ -245,7 +252,8 @@ def test_quickstart_refuses_what_it_does_not_know(checkout):
 
 
 def test_environment_is_made_once_and_again_when_the_pins_change(checkout):
-  install = "-m pip install -qq --disable-pip-version-check -r launch/requirements.txt -e ."
+  project = "-r launch/requirements.txt -e .[train,report]"
+  install = f"-m pip install -qq --disable-pip-version-check {project}"
   checkout.run("local.sh", "-V")
   venv = checkout.root / ".venv"
   assert checkout.log() == [f"-m venv {venv}", install, "-V"]
@@ -319,6 +327,35 @@ def test_tests_take_only_a_cpu_wheel_of_torch(checkout):
   assert len(torch) == 1 and torch[0].endswith("+cpu")
   (parity,) = [line for line in lines if "requirements-parity" in line]
   assert lines.index(torch[0]) < lines.index(parity)
+
+
+def test_the_newest_python_has_an_environment_of_its_own(checkout):
+  checkout.write("our_python", FAKE_PYTHON)
+  assert checkout.run("test_newest.sh", "-k", "name", NEWEST="our_python")[0] == 0
+  venv = checkout.root.resolve() / ".venv-newest"
+  first, *_, last = checkout.log()
+  assert (first, last) == (f"-m venv {venv}", "-m pytest -k name")
+  assert not (checkout.root / ".venv").exists()
+  status, _, errors = checkout.run("test_newest.sh", NEWEST="absent", LABSE_VENV="")
+  assert status == 0 and "absent" not in errors  # The environment is there by now.
+
+
+def test_a_newest_environment_that_was_broken_off_is_made_again_with_that_python(checkout):
+  checkout.write("our_python", FAKE_PYTHON)
+  newest = {"NEWEST": "our_python", "LABSE_PYTHON": "absent"}
+  assert checkout.run("test_newest.sh", "-k", "name", **newest)[0] == 0
+  venv = checkout.root.resolve() / ".venv-newest"
+  (venv / "installing").touch()
+  (venv / "old").touch()
+  (checkout.bin / "python3").unlink()
+  assert checkout.run("test_newest.sh", "-k", "name", **newest)[0] == 0
+  assert not (venv / "old").exists() and checkout.log().count(f"-m venv {venv}") == 2
+
+
+def test_a_newest_python_that_is_not_there_is_told(checkout):
+  status, _, errors = checkout.run("test_newest.sh", NEWEST="absent")
+  assert status == 2
+  assert "absent makes no virtual environment; NEWEST=PATH names another" in errors
 
 
 @pytest.mark.heavy
@@ -419,10 +456,14 @@ def test_tpu_vm_refuses_in_one_line(checkout, words, message):
   assert message in errors
 
 
-def pins(name):
+def pins(name, python):
+  """{package: version} in a file of pins, for a version of Python."""
   lines = (ROOT / "launch" / name).read_text().splitlines()
   found = [Requirement(line) for line in lines if line and not line.startswith("#")]
   assert all(str(pin.specifier).startswith("==") for pin in found)
+  here = {"python_version": python, "sys_platform": "linux", "platform_machine": "x86_64"}
+  found = [pin for pin in found if pin.marker is None or pin.marker.evaluate(here)]
+  assert len({pin.name for pin in found}) == len(found)
   return {_key(pin.name): str(pin.specifier)[2:] for pin in found}
 
 
@@ -430,33 +471,45 @@ def _key(name):
   return name.lower().replace("_", "-")
 
 
-def allowed():
-  """{list of setup.py: {package: its range}}; the extras by their names."""
-  (call,) = [
-    node
-    for node in ast.walk(ast.parse((ROOT / "setup.py").read_text()))
-    if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "setup"
-  ]
-  keywords = {word.arg: word.value for word in call.keywords}
-  lists = ast.literal_eval(keywords["extras_require"])
-  lists["run"] = ast.literal_eval(keywords["install_requires"])
-  parsed = {kind: map(Requirement, lines) for kind, lines in lists.items()}
-  return {k: {_key(r.name): r.specifier for r in found} for k, found in parsed.items()}
+def allowed(*extras):
+  """{package: its range} of pyproject.toml, in the extras and in those that they name."""
+  project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+  lists = project["optional-dependencies"] | {"": project["dependencies"]}
+  found = {}
+  for extra in extras:
+    for one in map(Requirement, lists[extra]):
+      if one.name == project["name"]:
+        found |= allowed(*one.extras)
+      else:
+        found[_key(one.name)] = one.specifier
+  return found
 
 
+@pytest.mark.parametrize("python", ["3.11", "3.12", "3.13"])
 @pytest.mark.parametrize(
-  "name,kind,more,elsewhere",
+  "name,extras,more,elsewhere",
   [
-    ("requirements.txt", "run", {"jaxlib"}, set()),
-    ("requirements-test.txt", "test", set(), set()),
-    ("requirements-parity.txt", "parity", set(), {"torch"}),  # test.sh installs that one.
+    ("requirements.txt", ["", "train", "report"], {"jaxlib"}, set()),
+    # Of the test extra the rest is in requirements.txt; jax[tpu] stands for libtpu.
+    ("requirements-test.txt", ["test"], {"libtpu"}, allowed("", "train", "report").keys()),
+    ("requirements-parity.txt", ["parity"], set(), {"torch"}),  # test.sh installs that one.
   ],
 )
-def test_pins_are_those_of_setup_py_and_in_its_ranges(name, kind, more, elsewhere):
-  pinned, ranges = pins(name), allowed()[kind]
+def test_pins_are_those_of_the_project_and_in_its_ranges(name, extras, more, elsewhere, python):
+  pinned, ranges = pins(name, python), allowed(*extras)
   assert pinned.keys() == (ranges.keys() - elsewhere) | more
   for package, version in pinned.items():
     assert package in more or ranges[package].contains(version), package
+
+
+def test_an_extra_s_name_is_said_for_each_library_that_the_base_lacks():
+  base = allowed("").keys()
+  for library, extra in EXTRAS.items():
+    package = PACKAGES.get(library, _key(library))
+    assert package in allowed(extra) and package not in base, library
+  needed = allowed("all").keys() - base - {"tensorboardx"}  # Used where it is there.
+  packages = {PACKAGES.get(library, _key(library)) for library in EXTRAS}
+  assert packages == needed | {"tensorflow"}
 
 
 @pytest.mark.slow

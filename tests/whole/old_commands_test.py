@@ -67,12 +67,12 @@ class Parsed(Exception):
 
 @pytest.mark.parametrize("line", COMMANDS)
 def test_it_is_parsed_as_it_was_meant(line, monkeypatch):
-  parse = Command.parse_args
+  parse = Command.parse
 
   def parse_and_stop(self, words):
     raise Parsed(parse(self, words))
 
-  monkeypatch.setattr(Command, "parse_args", parse_and_stop)
+  monkeypatch.setattr(Command, "parse", parse_and_stop)
   verb, *words = shlex.split(line)
   with pytest.raises(Parsed) as stopped:
     importlib.import_module(f"labse_jax.{verb}").main(words)

@@ -1,7 +1,9 @@
 """Batches in which no sentence stands twice: a pair that repeats one waits for a later batch."""
 
+from collections.abc import Callable, Iterable, Mapping, Sequence
 import itertools
 import json
+from typing import Any, TypeVar
 import zlib
 
 import grain
@@ -10,6 +12,7 @@ import numpy as np
 PIECE = 1024  # Pairs that are packed together, at least.
 SCARCE = 1 / 16  # Where fewer of the pairs drawn are new, the rest of the batch stays empty.
 PATIENCE = 4  # Batches' worth of pairs that may wait; one more is let go until its next epoch.
+Text = TypeVar("Text")
 
 
 class DistinctBatches(grain.IterDataset):
@@ -21,31 +24,39 @@ class DistinctBatches(grain.IterDataset):
   one batch go into the next ones. A batch for which there are too few is filled up with empty rows.
   """
 
-  def __init__(self, chunks, *, read, pack, size, slots):
+  def __init__(
+    self,
+    chunks: grain.IterDataset,
+    *,
+    read: Callable[[np.ndarray], Iterable[Iterable[str]]],
+    pack: Callable[[np.ndarray], list[dict[str, np.ndarray]]],
+    size: int,
+    slots: int,
+  ) -> None:
     super().__init__(chunks)
     self.read = read
     self.pack = pack
     self.size = size
     self.slots = slots
 
-  def __iter__(self):
+  def __iter__(self) -> "_Iterator":
     return _Iterator(iter(self._parent), self)
 
 
 class _Iterator(grain.DatasetIterator):
   """Between two batches there are `rows` already packed, and `waiting` pairs with their texts."""
 
-  def __init__(self, parent, dataset):
+  def __init__(self, parent: grain.DatasetIterator, dataset: DistinctBatches) -> None:
     super().__init__(parent)
     self.dataset = dataset
-    self.rows = []
-    self.waiting = {}
-    self.left = None  # `rows` and `waiting` as text, once somebody has asked for it.
+    self.rows: list[dict[str, np.ndarray]] = []
+    self.waiting: dict[int, set[int]] = {}
+    self.left: str | None = None  # `rows` and `waiting` as text, once somebody has asked for it.
 
-  def __next__(self):
+  def __next__(self) -> dict[str, np.ndarray]:
     size = self.dataset.size
     rows = self.rows
-    seen = set()
+    seen: set[int] = set()
     for row in rows:
       seen.update(row["ids"][row["mask"]].ravel().tolist())
     while len(rows) < size:
@@ -57,7 +68,7 @@ class _Iterator(grain.DatasetIterator):
     self.left = None
     return stacked(rows[:size], size)
 
-  def _draw(self, seen):
+  def _draw(self, seen: set[int]) -> list[int]:
     """Indices of pairs none of whose texts are in `seen`, which then has them too."""
     taken, waiting = split_repeats(self.waiting.items(), seen)
     while len(taken) < PIECE:
@@ -72,22 +83,22 @@ class _Iterator(grain.DatasetIterator):
     self.waiting = dict(itertools.islice(waiting.items(), most))
     return taken
 
-  def _texts(self, indices):
-    """Yields (index, set of hashes of its texts) of each pair."""
+  def _texts(self, indices: Sequence[int] | np.ndarray) -> list[tuple[int, set[int]]]:
+    """(index, set of hashes of its texts) of each pair."""
     pairs = []
     for index, texts in zip(indices, self.dataset.read(np.asarray(indices)), strict=True):
       hashes = {zlib.crc32(text.encode()) for text in texts}
       pairs.append((int(index), hashes))
     return pairs
 
-  def get_state(self):
+  def get_state(self) -> dict[str, Any]:
     if self.left is None:
       rows = [row["index"][row["mask"]].tolist() for row in self.rows]
       # Text, since Grain copies the state of every batch, and deeply.
       self.left = json.dumps({"rows": rows, "waiting": list(self.waiting)})
     return {"parent": self._parent.get_state(), "left": self.left}
 
-  def set_state(self, state):
+  def set_state(self, state: dict[str, Any]) -> None:
     self._parent.set_state(state["parent"])
     self.left = state["left"]
     left = json.loads(self.left)
@@ -98,7 +109,9 @@ class _Iterator(grain.DatasetIterator):
     self.waiting = dict(self._texts(left["waiting"])) if left["waiting"] else {}
 
 
-def split_repeats(pairs, seen):
+def split_repeats(
+  pairs: Iterable[tuple[int, set[Text]]], seen: set[Text]
+) -> tuple[list[int], dict[int, set[Text]]]:
   """([index, ...] of pairs whose texts are new, {index: texts} of the others).
 
   `pairs` are (index, set of texts); the texts of a pair that is new join the set `seen`.
@@ -114,7 +127,7 @@ def split_repeats(pairs, seen):
   return new, repeating
 
 
-def stacked(rows, size):
+def stacked(rows: Sequence[Mapping[str, np.ndarray]], size: int) -> dict[str, np.ndarray]:
   """One batch of rows, dicts of arrays, and of empty ones up to `size`; without their `index`."""
   batch = {}
   for name, first in rows[0].items():

@@ -1,16 +1,20 @@
 """Datasets to an endless, resumable stream of masked rows: text alone, and pairs as one segment."""
 
-from collections.abc import Callable
+from collections.abc import Iterable, Mapping, Sequence
 import dataclasses
-from typing import Any, NamedTuple
+from typing import NamedTuple, Protocol, TypedDict
 import zlib
 
 import grain
 import numpy as np
 
 from labse_jax.base.errors import InputError
+from labse_jax.base.types import PathLike
 from labse_jax.data.batches import masking, packing, streams
+from labse_jax.data.batches.masking import Masking
 from labse_jax.data.batches.pairs import CHUNK
+from labse_jax.data.batches.tokenizers import Tokenizer
+from labse_jax.data.dataset import Dataset, TextSource
 
 ROWS = ("documents", "sentences")
 DOCUMENTS = 64  # Of a chunk: as many as make some hundred thousand tokens.
@@ -24,7 +28,27 @@ class Item(NamedTuple):
   positions: np.ndarray
 
 
-def sentences(examples, tokenizer, length, *, restart_positions=False):
+Examples = Iterable[Mapping[str, str]]
+
+
+class MakesItems(Protocol):
+  """What `sentences`, `documents` and `translations` are."""
+
+  def __call__(
+    self, examples: Examples, tokenizer: Tokenizer, length: int, *, restart_positions: bool
+  ) -> list[Item]: ...
+
+
+class Options(TypedDict):
+  """What a config says of the rows besides their size."""
+
+  restart_positions: bool
+  masking: Masking
+
+
+def sentences(
+  examples: Examples, tokenizer: Tokenizer, length: int, *, restart_positions: bool = False
+) -> list[Item]:
   """Items of each line, and of each side of a pair, by itself: [CLS] x [SEP].
 
   `restart_positions` changes nothing here.
@@ -37,7 +61,9 @@ def sentences(examples, tokenizer, length, *, restart_positions=False):
   return [Item(ids, np.arange(len(ids))) for ids in tokens]
 
 
-def documents(examples, tokenizer, length, *, restart_positions=False):
+def documents(
+  examples: Examples, tokenizer: Tokenizer, length: int, *, restart_positions: bool = False
+) -> list[Item]:
   """Items of each document, cut into pieces that fill a row: [CLS] ... [SEP].
 
   `restart_positions` changes nothing here.
@@ -54,7 +80,9 @@ def documents(examples, tokenizer, length, *, restart_positions=False):
   return items
 
 
-def translations(examples, tokenizer, length, *, restart_positions):
+def translations(
+  examples: Examples, tokenizer: Tokenizer, length: int, *, restart_positions: bool
+) -> list[Item]:
   """Items of each pair as one segment, [CLS] x [SEP] y [SEP] (Conneau and Lample 2019, sec. 3.3).
 
   A pair longer than a row is cut at the end of its longer side. `restart_positions` counts the
@@ -74,7 +102,7 @@ def translations(examples, tokenizer, length, *, restart_positions):
   return items
 
 
-def shortened(x, y, length):
+def shortened(x: np.ndarray, y: np.ndarray, length: int) -> tuple[np.ndarray, np.ndarray]:
   """x and y cut to `length` tokens together, the longer one first; each keeps its last token."""
   half = length // 2
   x_room = max(half, length - len(y))
@@ -89,24 +117,23 @@ def _cut(ids, room):
 
 
 def batches(
-  sources,
-  tokenizer,
+  sources: Mapping[str, tuple[Dataset, MakesItems]],
+  tokenizer: Tokenizer,
   *,
-  share_tlm,
-  rows,
-  length,
-  exponent,
-  seed,
-  options,
-  host=None,
-):
+  share_tlm: float,
+  rows: int,
+  length: int,
+  exponent: float,
+  seed: int,
+  options: Options,
+  host: streams.Host | None = None,
+) -> grain.IterDataset:
   """This host's share of every batch: a grain.IterDataset whose iterator can be checkpointed.
 
   `sources` is {"mlm": (dataset, items), "tlm": (dataset, items)}, where `items` is one of the
-  functions above and one kind may lack; `share_tlm` of the rows are of the second kind.
-  `options` are `restart_positions` and `masking`, the options of `masking.mask_rows`. A batch holds
-  int32 tokens, segments and positions [rows, length], `predicted` and `labels` [rows, slots], bool
-  weights [rows, slots] and tlm [rows].
+  functions above and one kind may lack; `share_tlm` of the rows are of the second kind. A batch
+  holds int32 tokens, segments and positions [rows, length], `predicted` and `labels` [rows, slots],
+  bool weights [rows, slots] and tlm [rows].
   """
   host = host or streams.this_host()
   own_rows = streams.host_rows(rows, host)
@@ -139,15 +166,15 @@ def _rows(dataset, masker, *, exponent, seed, host):
 class _MaskedRows(grain.experimental.FlatMapTransform):
   """Turns (number of the chunk, its examples' indices) into packed and masked rows."""
 
-  source: Any
-  items: Callable
-  tokenizer: Any
+  source: TextSource
+  items: MakesItems
+  tokenizer: Tokenizer
   _: dataclasses.KW_ONLY
   length: int
   tlm: bool
   key: int
   restart_positions: bool
-  masking: dict
+  masking: Masking
 
   max_fan_out = 1 << 20  # A chunk of long documents makes many rows.
 
@@ -159,7 +186,7 @@ class _MaskedRows(grain.experimental.FlatMapTransform):
       self.starts_V = self.tokenizer.word_starts
     self.mask_id = self.tokenizer.special_ids["mask"]  # Here, so that its lack is told at once.
 
-  def flat_map(self, chunk):
+  def flat_map(self, chunk: tuple[int, np.ndarray]) -> list[dict[str, np.ndarray]]:
     """The rows of a chunk, each {name: array}, in random order."""
     number, indices = chunk
     items = self.items(
@@ -178,7 +205,7 @@ class _MaskedRows(grain.experimental.FlatMapTransform):
     order = rng.permutation(len(rows["tokens"]))
     return packing.separate(rows, order)
 
-  def packed(self, items):
+  def packed(self, items: Sequence[Item]) -> dict[str, np.ndarray]:
     """The items in rows: int32 tokens, segments and positions, [rows, length]."""
     arrays, _, _ = packing.pack(
       [[item.tokens] for item in items],
@@ -188,7 +215,7 @@ class _MaskedRows(grain.experimental.FlatMapTransform):
     )
     return {name: arrays[name][:, 0] for name in ("tokens", "segments", "positions")}
 
-  def masked(self, rows, rng):
+  def masked(self, rows: dict[str, np.ndarray], rng: np.random.Generator) -> dict[str, np.ndarray]:
     """The same rows with some tokens hidden, and what was there."""
     tokens_RL = rows["tokens"]
     special_RL = np.isin(tokens_RL, self.tokenizer.all_special)
@@ -204,7 +231,9 @@ class _MaskedRows(grain.experimental.FlatMapTransform):
     return rows | {"tokens": hidden_RL} | predicted | {"tlm": np.full(len(tokens_RL), self.tlm)}
 
 
-def check_long_enough(dataset, tokenizer, length, folder):
+def check_long_enough(
+  dataset: Dataset, tokenizer: Tokenizer, length: int, folder: PathLike
+) -> None:
   """Raises where all documents together do not fill one row.
 
   Sentences are packed and come round again; a row of documents is one stretch of text.
@@ -222,7 +251,15 @@ def check_long_enough(dataset, tokenizer, length, folder):
   )
 
 
-def share_cut(dataset, tokenizer, *, length, rows_of, share_tlm, sample=5000):
+def share_cut(
+  dataset: Dataset,
+  tokenizer: Tokenizer,
+  *,
+  length: int,
+  rows_of: str,
+  share_tlm: float,
+  sample: int = 5000,
+) -> float:
   """The share of records of which `length` tokens a row cut something, on an even sample.
 
   Documents are never cut: what one row cannot hold goes on in the next.

@@ -1,5 +1,7 @@
 """What masked language modelling hides of packed rows, and what stands there instead."""
 
+from typing import TypedDict
+
 import numpy as np
 
 from labse_jax.base.errors import known
@@ -13,12 +15,31 @@ SPAN_END = 0.2  # Joshi et al. 2020, sec. 3.1: spans have a geometric number of 
 LONGEST = 10
 
 
-def check_kind(kind):
+class Masking(TypedDict):
+  """The arguments of `mask_rows` that a config gives."""
+
+  kind: str
+  share: float
+  slots: int
+
+
+def check_kind(kind: str) -> None:
   """Raises InputError unless `kind` is one of KINDS."""
   known("masking", kind, KINDS)
 
 
-def mask_rows(tokens_RL, maskable_RL, starts_RL, *, kind, share, slots, mask_id, ordinary_V, rng):
+def mask_rows(
+  tokens_RL: np.ndarray,
+  maskable_RL: np.ndarray,
+  starts_RL: np.ndarray,
+  *,
+  kind: str,
+  share: float,
+  slots: int,
+  mask_id: int,
+  ordinary_V: np.ndarray,
+  rng: np.random.Generator,
+) -> tuple[np.ndarray, dict[str, np.ndarray]]:
   """Hides `share` of each row's maskable tokens, at most `slots`, and says which.
 
   `starts_RL` is true where a piece begins a word. Random tokens are drawn from the ids
@@ -49,7 +70,9 @@ def mask_rows(tokens_RL, maskable_RL, starts_RL, *, kind, share, slots, mask_id,
   return new_RL, predicted
 
 
-def units(maskable_RL, starts_RL, *, kind, rng):
+def units(
+  maskable_RL: np.ndarray, starts_RL: np.ndarray, *, kind: str, rng: np.random.Generator
+) -> np.ndarray:
   """The number of each token's unit, which is hidden as a whole; ascending along each row."""
   if kind == "token":
     return np.broadcast_to(np.arange(maskable_RL.shape[1]), maskable_RL.shape)
@@ -70,7 +93,15 @@ def _split_long(start_RL, counted_RL):
   return start_RL | counted_RL & ((count_RL - first_RL) % LONGEST == 0)
 
 
-def choose(unit_RL, maskable_RL, *, share, slots, rng, cut=False):
+def choose(
+  unit_RL: np.ndarray,
+  maskable_RL: np.ndarray,
+  *,
+  share: float,
+  slots: int,
+  rng: np.random.Generator,
+  cut: bool = False,
+) -> np.ndarray:
   """Takes whole units in random order until `share` of a row's maskable tokens are taken.
 
   Returns which tokens are taken. A unit is passed over if it would take the row over that number,

@@ -1,5 +1,6 @@
 """Puts several sentences, or several pairs, into one row: where each goes, as arrays."""
 
+from collections.abc import Iterable, Mapping, Sequence
 import itertools
 
 import numpy as np
@@ -8,7 +9,12 @@ TOKENS = ("tokens", "segments", "positions")  # The arrays that say something of
 CLOSED = -1  # The room of a row that takes no more items.
 
 
-def pack(tokens_NI, capacity, slots, positions_NI=None):
+def pack(
+  tokens_NI: Sequence[Sequence[np.ndarray]],
+  capacity: int,
+  slots: int,
+  positions_NI: Sequence[Sequence[np.ndarray]] | None = None,
+) -> tuple[dict[str, np.ndarray], np.ndarray, np.ndarray]:
   """Packs N items of I token arrays each into rows of `capacity` tokens.
 
   `positions_NI` are the tokens' positions, by default 0, 1, 2 and so on in each side of each item.
@@ -48,7 +54,7 @@ def pack(tokens_NI, capacity, slots, positions_NI=None):
   return arrays, row_N, slot_N
 
 
-def separate(arrays, order):
+def separate(arrays: Mapping[str, np.ndarray], order: Iterable[int]) -> list[dict[str, np.ndarray]]:
   """The rows of `arrays` one by one, in this order: [{name: array of the row}]."""
   rows = []
   for row in order:
@@ -56,7 +62,9 @@ def separate(arrays, order):
   return rows
 
 
-def first_fit_decreasing(lengths_NI, capacity, slots):
+def first_fit_decreasing(
+  lengths_NI: np.ndarray, capacity: int, slots: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, int]:
   """Places N items, longest first, each in the first row that has room for all its I sides.
 
   `lengths_NI` are tokens, none above `capacity`; a row takes at most `slots` items. An item's first
@@ -110,15 +118,18 @@ def _least_left(free_I, length_I):
   return min(free - length for free, length in zip(free_I, length_I, strict=True))
 
 
-def best_fit_decreasing(lengths_N, capacity, slots):
+def best_fit_decreasing(
+  lengths_N: np.ndarray, capacity: int, slots: int
+) -> tuple[np.ndarray, np.ndarray, int]:
   """Places N sentences, longest first, each in the fullest row that has room for it.
 
   A row takes `capacity` tokens in at most `slots` sentences. Returns (row_N, slot_N, rows).
   """
   row_N = np.zeros(len(lengths_N), int)
   slot_N = np.zeros(len(lengths_N), int)
-  open_rows = [[] for _ in range(capacity)]  # By how many tokens they have left.
-  count_R = []
+  # By how many tokens they have left.
+  open_rows: list[list[int]] = [[] for _ in range(capacity)]
+  count_R: list[int] = []
   for n in np.argsort(-lengths_N, kind="stable").tolist():
     length = int(lengths_N[n])
     left = next((left for left in range(length, capacity) if open_rows[left]), capacity)

@@ -1,10 +1,9 @@
 """A dataset on disk to an endless, resumable stream of packed batches, mixed by language."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 import dataclasses
 import functools
 import itertools
-from typing import Any
 import zlib
 
 import grain
@@ -14,29 +13,35 @@ from labse_jax.data import sampling
 from labse_jax.data.batches import packing, streams
 from labse_jax.data.batches.distinct import DistinctBatches
 from labse_jax.data.batches.token_memory import TokenMemory
+from labse_jax.data.batches.tokenizers import Tokenizer
+from labse_jax.data.dataset import Dataset, TextSource
 
 CHUNK = 1024  # Pairs that are read, tokenised and packed together.
 RECENT = 1 << 17  # Texts whose tokens are kept by the text: 40 MB.
 
+# Of N indices: K texts for each, and {name: array [N, ...]}; `PairPacker` says what for.
+Negatives = Callable[[np.ndarray], Sequence[Sequence[str]]]
+Beside = Callable[[np.ndarray], Mapping[str, np.ndarray]]
+
 
 def batches(
-  dataset,
-  tokenizer,
+  dataset: Dataset,
+  tokenizer: Tokenizer,
   *,
-  rows,
-  slots,
-  length,
-  exponent,
-  seed,
-  prompt="",
-  negatives=None,
-  beside=(),
-  language_pairs=(),
-  homogeneous=False,
-  no_repeats=False,
-  tokenise_first=False,
-  host=None,
-):
+  rows: int,
+  slots: int,
+  length: int,
+  exponent: float,
+  seed: int,
+  prompt: str = "",
+  negatives: Negatives | None = None,
+  beside: Sequence[Beside] = (),
+  language_pairs: Sequence[str] = (),
+  homogeneous: bool = False,
+  no_repeats: bool = False,
+  tokenise_first: bool = False,
+  host: streams.Host | None = None,
+) -> grain.IterDataset:
   """This host's share of every batch: a grain.IterDataset whose iterator can be checkpointed.
 
   `rows` counts the rows of the global batch. What a batch holds, and what `prompt`, `negatives`
@@ -71,7 +76,9 @@ class _Batcher:
   host: streams.Host
   no_repeats: bool
 
-  def mixed(self, indices_by_language, *, seed, chunk):
+  def mixed(
+    self, indices_by_language: Mapping[str, np.ndarray], *, seed: int | str, chunk: int
+  ) -> grain.IterDataset:
     """Batches of all these languages, read `chunk` pairs at a time."""
     mix = streams.LanguageMix(
       indices_by_language, exponent=self.exponent, seed=seed, host=self.host
@@ -84,7 +91,9 @@ class _Batcher:
       )
     return grain.experimental.FlatMapIterDataset(chunks, self.packer).batch(self.rows)
 
-  def homogeneous(self, indices_by_language, *, seed):
+  def homogeneous(
+    self, indices_by_language: Mapping[str, np.ndarray], *, seed: int
+  ) -> grain.IterDataset:
     """Batches of one language each; the languages take turns in proportion n^exponent."""
     one_language_each = []
     counts = []
@@ -114,34 +123,34 @@ class PairPacker(grain.experimental.FlatMapTransform):
   `beside` gives {name: array [N, ...]} for N indices, which a row holds as [slots, ...].
   """
 
-  source: Any
-  tokenizer: Any
+  source: TextSource
+  tokenizer: Tokenizer
   length: int
   slots: int
   prompt: str = ""
-  negatives: Callable | None = None
-  beside: Sequence[Callable] = ()
+  negatives: Negatives | None = None
+  beside: Sequence[Beside] = ()
 
   max_fan_out = CHUNK
 
-  def flat_map(self, indices):
+  def flat_map(self, indices: np.ndarray) -> list[dict[str, np.ndarray]]:
     """The packed rows, each {name: array}, in random order."""
     rows = self.pack(indices)
     # Packing sorts by length; a batch should not.
     order = np.random.default_rng(indices[:1]).permutation(len(rows["mask"]))
     return packing.separate(rows, order)
 
-  def read(self, indices):
+  def read(self, indices: np.ndarray) -> list[list[str]]:
     """Each pair's two texts, as a list."""
     examples = self.source.__getitems__(indices.tolist())
     return [[example["source"], example["target"]] for example in examples]
 
   @functools.cached_property
-  def memory(self):
+  def memory(self) -> TokenMemory:
     """The pairs' own tokens; those of negatives change, and are made each time."""
     return TokenMemory(len(self.source), self.read, self._tokenise)
 
-  def pack(self, indices):
+  def pack(self, indices: np.ndarray) -> dict[str, np.ndarray]:
     """{name: array [rows, ...]}, of as many rows as the pairs need."""
     items, hashes_N2 = self.memory.look_up(indices)
     beside = {"ids": hashes_N2}
@@ -161,11 +170,13 @@ class PairPacker(grain.experimental.FlatMapTransform):
     return rows
 
   @functools.cached_property
-  def recent(self):
+  def recent(self) -> dict[str, tuple[np.ndarray, int]]:
     """{text: (its tokens, its hash)} of the last texts: one text has many translations."""
     return {}
 
-  def _tokenise(self, texts_by_pair):
+  def _tokenise(
+    self, texts_by_pair: Sequence[Sequence[str]]
+  ) -> tuple[list[list[np.ndarray]], np.ndarray]:
     """(token arrays of the I texts of each of N pairs, uint32 hashes of the texts [N, I])."""
     texts = list(itertools.chain.from_iterable(texts_by_pair))
     new = [text for text in dict.fromkeys(texts) if text not in self.recent]
@@ -178,8 +189,8 @@ class PairPacker(grain.experimental.FlatMapTransform):
       self.recent[text] = (ids, zlib.crc32(text.encode()))
     found = [self.recent[text] for text in texts]
     sides = len(texts_by_pair[0])
-    items = [ids for ids, _ in found]
-    items = [items[start : start + sides] for start in range(0, len(items), sides)]
+    flat = [ids for ids, _ in found]
+    items = [flat[start : start + sides] for start in range(0, len(flat), sides)]
     hashes = [text_hash for _, text_hash in found]
     return items, np.array(hashes, np.uint32).reshape(-1, sides)
 
@@ -188,7 +199,15 @@ def _own_index(indices):
   return {"index": indices}
 
 
-def share_cut(source, indices, tokenizer, length, *, prompt="", sample=5000):
+def share_cut(
+  source: TextSource,
+  indices: np.ndarray,
+  tokenizer: Tokenizer,
+  length: int,
+  *,
+  prompt: str = "",
+  sample: int = 5000,
+) -> float:
   """The share of sentences that are longer than `length` tokens, on an even sample of pairs."""
   places = np.linspace(0, len(indices) - 1, min(sample, len(indices))).astype(int)
   texts = []

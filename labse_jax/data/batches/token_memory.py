@@ -1,5 +1,6 @@
 """Pairs that were tokenised once, in memory: an epoch that comes again need not be read again."""
 
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 import threading
 
@@ -9,16 +10,24 @@ MOST_TOKENS = 1 << 26  # 256 MB.
 MOST_PAIRS = 1 << 23  # 200 MB of places; of a larger dataset hardly any pair comes again soon.
 CHUNK = 4096  # Pairs that are read and tokenised together by `fill`.
 
+Texts = Sequence[Sequence[str]]  # Of each pair.
+# Token arrays, a list of two for each pair, and uint32 hashes of the texts [N, 2].
+Tokens = tuple[list[list[np.ndarray]], np.ndarray]
+
 
 class TokenMemory:
   """The tokens of a dataset's pairs, and the hashes of their texts, by the index of the pair.
 
-  `read(indices)` gives each pair's two texts, and tokenise(texts_by_pair) what they are made of:
-  (token arrays, a list of two for each pair; uint32 hashes [N, 2]). What is beyond MOST_TOKENS is
-  not kept, and nothing is of a dataset of more than MOST_PAIRS.
+  `read(indices)` gives each pair's two texts, and tokenise(texts_by_pair) what they are made of.
+  What is beyond MOST_TOKENS is not kept, and nothing is of a dataset of more than MOST_PAIRS.
   """
 
-  def __init__(self, size, read, tokenise):
+  def __init__(
+    self,
+    size: int,
+    read: Callable[[np.ndarray], Texts],
+    tokenise: Callable[[Texts], Tokens],
+  ) -> None:
     self.read = read
     self.tokenise = tokenise
     self.tokens = np.empty(1 << 16, np.int32)
@@ -31,7 +40,7 @@ class TokenMemory:
     self.length_N2 = np.zeros((size, 2), np.int32)
     self.hash_N2 = np.zeros((size, 2), np.uint32)
 
-  def look_up(self, indices):
+  def look_up(self, indices: np.ndarray) -> Tokens:
     """The tokens and hashes of these pairs, as `tokenise` gives them."""
     with self.lock:
       if self.too_large:
@@ -53,7 +62,7 @@ class TokenMemory:
       hashes_N2[place] = made_N2[number]
     return found, hashes_N2
 
-  def fill(self, indices):
+  def fill(self, indices: np.ndarray) -> None:
     """Keeps these pairs, as many as there is room for: the next ones are read meanwhile."""
     if self.too_large:
       return

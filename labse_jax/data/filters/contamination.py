@@ -1,13 +1,18 @@
 """Filters that keep the sentences of benchmarks out of a training set."""
 
+from collections.abc import Iterable, Iterator
 import csv
 import functools
 import json
 import pathlib
 import re
+from typing import Any
 
 from labse_jax.base.errors import InputError
 from labse_jax.base.files import read_lines, without_compression
+from labse_jax.base.types import PathLike
+from labse_jax.data.filters import Filter
+from labse_jax.data.sources import Pair
 from labse_jax.data.text_hash import comparison_key, text_hash
 
 LEAST = 5  # Characters of a field of a table; shorter ones are scores, genres and numbers.
@@ -15,30 +20,30 @@ MARKUP = (".xml", ".sgm", ".sgml", ".tmx", ".html")  # Lines of these are not se
 _TREC = re.compile("[A-Z]+:[a-z]+ (.+)")  # LABEL:kind question
 
 
-def filters(benchmarks):
-  """For each file or folder of `benchmarks`, (name, whether it holds a side of a row).
+def filters(benchmarks: Iterable[PathLike]) -> list[Filter]:
+  """For each file or folder of `benchmarks` a filter that drops a row with a side in it.
 
   A file has a sentence a line. Where lines hold tabs, and in .csv, the fields are sentences; in
   .json and .jsonl the strings are. Texts that differ only in case, punctuation and space are the
   same. Raises InputError for a path that is not there, holds no text, or cannot be read as text.
   """
-  found = []
+  found: list[Filter] = []
   for path in benchmarks:
     hashes = _hashes(pathlib.Path(path))
     found.append((f"in the benchmark {path}", functools.partial(_holds, hashes)))
   return found
 
 
-def _holds(hashes, row):
+def _holds(hashes: set[int], row: Pair) -> bool:
   sides = [text for text in (row.source, row.target) if text]
   return any(text_hash(comparison_key(text)) in hashes for text in sides)
 
 
-def _hashes(path):
+def _hashes(path: pathlib.Path) -> set[int]:
   files = [path]
   if path.is_dir():
     files = sorted(file for file in path.rglob("*") if file.is_file())
-  hashes = set()
+  hashes: set[int] = set()
   for file in files:
     hashes.update(text_hash(comparison_key(text)) for text in _texts(file))
   if not hashes:
@@ -46,7 +51,7 @@ def _hashes(path):
   return hashes
 
 
-def _texts(path):
+def _texts(path: pathlib.Path) -> Iterator[str]:
   """The sentences of a file, compressed or not."""
   plain = without_compression(path)
   ending = plain.suffix.lower()
@@ -62,7 +67,7 @@ def _texts(path):
   return _in_lines(lines)
 
 
-def _lines(path):
+def _lines(path: pathlib.Path) -> Iterator[str]:
   """The lines of a file of UTF-8 or, as some of SentEval's are, of Latin-1."""
   for number, line in read_lines(path, latin=True):
     if "\0" in line:  # Anything can be read as Latin-1; so this is all that shows what is no text.
@@ -70,7 +75,7 @@ def _lines(path):
     yield line
 
 
-def _in_lines(lines):
+def _in_lines(lines: Iterable[str]) -> Iterator[str]:
   for line in lines:
     if "\t" in line:
       yield from _long_enough(line.split("\t"))
@@ -81,7 +86,7 @@ def _in_lines(lines):
       yield question[1]
 
 
-def _in_csv(path, lines):
+def _in_csv(path: pathlib.Path, lines: Iterable[str]) -> Iterator[str]:
   """Tables of tabs too: STS-B's own files are named .csv and have no quoting."""
   with_commas = []
   for line in lines:
@@ -97,11 +102,11 @@ def _in_csv(path, lines):
     raise InputError(f"{path}: cannot be read as .csv ({error}); is a quote not closed?") from error
 
 
-def _long_enough(fields):
+def _long_enough(fields: Iterable[str]) -> list[str]:
   return [field for field in fields if len(field) >= LEAST]
 
 
-def _in_json(path, values):
+def _in_json(path: pathlib.Path, values: Iterable[str]) -> Iterator[str]:
   """Every string in them."""
   for number, value in enumerate(values, 1):
     if not value.strip():
@@ -112,7 +117,7 @@ def _in_json(path, values):
       raise InputError(f"{path}:{number}: cannot be read as JSON ({error}).") from error
 
 
-def _strings(value):
+def _strings(value: Any) -> Iterator[str]:
   if isinstance(value, str):
     yield value
   elif isinstance(value, dict):

@@ -1,9 +1,11 @@
 """Texts that are not in the language they should be, as the package py3langid judges them."""
 
+from collections.abc import Callable, Iterable, Iterator
 import functools
 
 from labse_jax.base.errors import InputError
 from labse_jax.data.languages import standard_language
+from labse_jax.data.sources import Pair
 
 NAME = "a side not in its language"  # As the filter is called in a report.
 # How much likelier another language must be. Of 20,625 lines of the Tatoeba test in 83 languages
@@ -41,12 +43,12 @@ class RowFilter:
   was judged, and `unknown` the others.
   """
 
-  def __init__(self):
+  def __init__(self) -> None:
     _identifier()  # Before anything is read, this tells a person who has not installed it.
     self.judged = 0
     self.unknown = 0
 
-  def __call__(self, row):
+  def __call__(self, row: Pair) -> bool:
     known = []
     for code, text in ((row.source_language, row.source), (row.target_language, row.target)):
       if code and _labels(code):
@@ -57,7 +59,7 @@ class RowFilter:
       self.unknown += 1
     return any(foreign_to(code)(text) for code, text in known)
 
-  def checked(self, rows):
+  def checked(self, rows: Iterable[Pair]) -> Iterator[Pair]:
     """Yields the rows, which are then filtered one by one.
 
     Raises InputError at their end where rows came to this filter and none could be judged.
@@ -71,7 +73,7 @@ class RowFilter:
 
 
 @functools.cache
-def foreign_to(language):
+def foreign_to(language: str) -> Callable[[str], bool]:
   """is_foreign(text) -> bool: whether another language is over RATIO times as likely as this one.
 
   Raises InputError where py3langid is not installed, or does not know the language.

@@ -1,9 +1,11 @@
-"""Which script letters are of: the first word of their Unicode names."""
+"""Which script letters are of, as Unicode's table of scripts has it."""
 
 import collections
+from collections.abc import Sequence
 import functools
 import unicodedata
 
+from fontTools.unicodedata import script, script_name
 import numpy as np
 
 SAMPLE = 10_000  # Lines that tell a text's script.
@@ -12,25 +14,27 @@ SAMPLE = 10_000  # Lines that tell a text's script.
 # 2 to 5 % of the NTREX news sentences in these languages would be taken for foreign; with this,
 # 0.2 % are.
 LEAST = 0.25
-_WRITTEN_TOGETHER = {"HIRAGANA": "CJK", "KATAKANA": "CJK", "KATAKANA-HIRAGANA": "CJK"}
+_WRITTEN_TOGETHER = {"Hiragana": "Han", "Katakana": "Han"}
+_OF_NO_SCRIPT = {"Common", "Inherited", "Unknown"}
 
 
-def letters(text):
-  """How many letters of a text are of each script, as "LATIN" or "CJK": a Counter."""
+def letters(text: str) -> collections.Counter[str]:
+  """How many letters of a text are of each script, by its name in Unicode, such as "Latin"."""
   counts = collections.Counter(map(_script, unicodedata.normalize("NFKC", text)))
   del counts[""]
   return counts
 
 
 @functools.cache
-def _script(character):
-  """The script of a letter; "" for any other character."""
+def _script(character: str) -> str:
+  """The script of a letter; "" for any other character, and for letters of more than one script."""
   if not character.isalpha():
     return ""
-  return unicodedata.name(character, "?").split()[0]
+  name = script_name(script(character))
+  return "" if name in _OF_NO_SCRIPT else name
 
 
-def foreign(lines):
+def foreign(lines: Sequence[str]) -> np.ndarray:
   """bool_N: the lines with too few letters of the script that most of the lines are in.
 
   The scripts of Japanese count as one here, which Chinese shares. Lines without letters are never
@@ -40,23 +44,23 @@ def foreign(lines):
   return np.array([_share(_together(line), own) < LEAST for line in lines], bool)
 
 
-def main_script(lines):
+def main_script(lines: Sequence[str]) -> str:
   """The script that most of the lines have most of their letters in; "" where none has a letter."""
-  scripts = collections.Counter()
+  scripts: collections.Counter[str] = collections.Counter()
   for line in lines:
     counts = _together(line)
     if counts:
-      scripts[max(counts, key=counts.get)] += 1
-  return max(scripts, key=scripts.get, default="")
+      scripts[counts.most_common(1)[0][0]] += 1
+  return scripts.most_common(1)[0][0] if scripts else ""
 
 
-def _together(line):
-  """The letters of a line by script, where all of Japanese counts as CJK."""
-  counts = collections.Counter()
-  for script, count in letters(line).items():
-    counts[_WRITTEN_TOGETHER.get(script, script)] += count
+def _together(line: str) -> collections.Counter[str]:
+  """The letters of a line by script, where all of Japanese counts as Han."""
+  counts: collections.Counter[str] = collections.Counter()
+  for name, count in letters(line).items():
+    counts[_WRITTEN_TOGETHER.get(name, name)] += count
   return counts
 
 
-def _share(counts, script):
-  return counts[script] / counts.total() if counts else 1
+def _share(counts: collections.Counter[str], own: str) -> float:
+  return counts[own] / counts.total() if counts else 1

@@ -1,6 +1,7 @@
 """Readers of text: a module per format, with `read(paths, *, counts, **options)`."""
 
 from collections import Counter
+from collections.abc import Generator, Iterable, Sequence
 import importlib
 import inspect
 import pathlib
@@ -9,6 +10,7 @@ from typing import NamedTuple
 
 from labse_jax.base.errors import InputError
 from labse_jax.base.files import without_compression
+from labse_jax.base.types import PathLike
 
 # The formats that are guessed from a file's ending; any other is named by --format.
 ENDINGS = {
@@ -43,20 +45,20 @@ class Pair(NamedTuple):
 class Counts:
   """What a reader met: rows, rows it dropped by reason, bad rows by place, origins' licences."""
 
-  def __init__(self):
+  def __init__(self) -> None:
     self.rows = 0
-    self.dropped = Counter()
+    self.dropped: Counter[str] = Counter()
     self.bad = 0
-    self.first_bad = []
-    self.packages = {}
+    self.first_bad: list[str] = []
+    self.packages: dict[str, dict[str, str]] = {}
 
-  def bad_row(self, place, reason):
+  def bad_row(self, place: str, reason: str) -> None:
     """Counts a row that cannot be read; `place` is file:line."""
     self.bad += 1
     if len(self.first_bad) < MOST_BAD_SHOWN:
       self.first_bad.append(f"{place}: {reason}")
 
-  def add(self, other):
+  def add(self, other: "Counts") -> None:
     """Adds the Counts of rows that were read after these."""
     self.rows += other.rows
     self.dropped.update(other.dropped)
@@ -64,7 +66,7 @@ class Counts:
     self.first_bad = [*self.first_bad, *other.first_bad][:MOST_BAD_SHOWN]
     self.packages.update(other.packages)
 
-  def check(self, allowed_share):
+  def check(self, allowed_share: float) -> None:
     """Raises InputError if more than `allowed_share` of the rows were bad."""
     if self.bad <= allowed_share * self.rows:
       return
@@ -75,15 +77,18 @@ class Counts:
     )
 
 
-def formats():
+def formats() -> list[str]:
   """The names of the formats: the modules and packages of this folder, in alphabetical order."""
   # From the folder, so that a new reader is one file and needs no entry in a list.
   return sorted(module.name for module in pkgutil.iter_modules(__path__))
 
 
-def read(paths, *, counts, format=None, **options):
+def read(
+  paths: Sequence[PathLike], *, counts: Counts, format: str | None = None, **options: str | None
+) -> Generator[Pair, None, None]:
   """Yields the Pairs of files, each read as the format that its ending or `format` names."""
-  groups = {}  # {format: paths}, as a reader may need more than one file at once.
+  # {format: paths}, as a reader may need more than one file at once.
+  groups: dict[str, list[PathLike]] = {}
   for path in paths:
     if format == "text":
       _check_monolingual(path)
@@ -104,7 +109,7 @@ def _check_monolingual(path):
     )
 
 
-def guess_format(path, paths=()):
+def guess_format(path: PathLike, paths: Sequence[PathLike] = ()) -> str:
   """The format that a path's ending names; two files of one stem are Moses files."""
   path = pathlib.Path(path)
   if path.is_dir():
@@ -126,13 +131,15 @@ def guess_format(path, paths=()):
   )
 
 
-def stem_and_language(path):
+def stem_and_language(path: PathLike) -> tuple[str, str]:
   """`a/x.de-en.de.gz` -> ("x.de-en", "de"): how Moses files name their language."""
   plain = without_compression(path)
   return plain.stem, plain.suffix[1:]
 
 
-def two_languages(names, source, target):
+def two_languages(
+  names: Iterable[str], source: str | None, target: str | None
+) -> tuple[str | None, str | None]:
   """The languages of a translation: those given, or else the first of its names; None for none."""
   left = [name for name in names if name not in (source, target)]
   if not source:

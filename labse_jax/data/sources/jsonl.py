@@ -1,13 +1,21 @@
 """One JSON object a line: {"source": .., "target": ..} or {"translation": {"en": .., "de": ..}}."""
 
+from collections.abc import Iterable, Iterator
 import json
 
 from labse_jax.base.files import read_lines
-from labse_jax.data.sources import Pair, two_languages
+from labse_jax.base.types import PathLike
+from labse_jax.data.sources import Counts, Pair, two_languages
 from labse_jax.data.sources.tsv import origin_of
 
 
-def read(paths, *, counts, source_language=None, target_language=None):
+def read(
+  paths: Iterable[PathLike],
+  *,
+  counts: Counts,
+  source_language: str | None = None,
+  target_language: str | None = None,
+) -> Iterator[Pair]:
   """Yields the Pairs of JSON lines; a line that is not such an object counts as bad.
 
   From a "translation" it takes the languages given, or else the first two.

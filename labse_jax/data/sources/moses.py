@@ -1,16 +1,24 @@
 """Two files aligned by line, as Moses, OPUS and the Tatoeba test have them."""
 
+from collections.abc import Iterator, Sequence
 import itertools
 
 from labse_jax.base.errors import InputError
 from labse_jax.base.files import read_lines
-from labse_jax.data.sources import Pair, stem_and_language
+from labse_jax.base.types import PathLike
+from labse_jax.data.sources import Counts, Pair, stem_and_language
 from labse_jax.data.sources.tsv import origin_of
 
 _END = object()
 
 
-def read(paths, *, counts, source_language=None, target_language=None):
+def read(
+  paths: Sequence[PathLike],
+  *,
+  counts: Counts,
+  source_language: str | None = None,
+  target_language: str | None = None,
+) -> Iterator[Pair]:
   """Yields the Pairs of a source file and a target file with equally many lines.
 
   A language that is not given is the file's ending. Raises InputError, with both numbers, where
@@ -38,7 +46,7 @@ def read(paths, *, counts, source_language=None, target_language=None):
 def _lines(path, counts):
   """Yields the lines of a file; None for a line that is not UTF-8, which is counted as bad."""
   # Such a line keeps its place, or all that follow would be misaligned.
-  bad = {}
+  bad: dict[int, str] = {}
   for number, line in read_lines(path, on_bad=bad.__setitem__, keep_bad=True):
     if line is None:
       counts.bad_row(f"{path}:{number}", bad.pop(number))

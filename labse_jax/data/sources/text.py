@@ -1,16 +1,21 @@
 """Text of one language a file, as monolingual corpora and dumps of Wikipedia have it."""
 
+from collections.abc import Iterator, Sequence
+
 from labse_jax.base.errors import InputError
 from labse_jax.base.files import read_lines
+from labse_jax.base.types import PathLike
 from labse_jax.data.languages import check_code, language_of_locale, standard_language
-from labse_jax.data.sources import Pair, stem_and_language
+from labse_jax.data.sources import Counts, Pair, stem_and_language
 from labse_jax.data.sources.tsv import origin_of
 
 # Some 2,500 tokens, several of the longest rows; a file without a blank line still streams.
 DOCUMENT_CHARACTERS = 10_000
 
 
-def read(paths, *, counts, source_language=None):
+def read(
+  paths: Sequence[PathLike], *, counts: Counts, source_language: str | None = None
+) -> Iterator[Pair]:
   """Yields a Pair without a target for each document: its lines, joined by line ends.
 
   A document ends at a blank line, at the file's end, and before a line that would take it over
@@ -45,7 +50,7 @@ def _documents(path, counts):
     counts.rows += 1
     counts.bad_row(f"{path}:{number}", reason)
 
-  lines = []
+  lines: list[str] = []
   size = 0
   for _, line in read_lines(path, on_bad=bad_line):
     line = " ".join(line.split())

@@ -1,14 +1,22 @@
 """TFDS datasets with a translation feature, or text features `source` and `target`."""
 
+from collections.abc import Iterable, Iterator
 import pathlib
 
 from labse_jax.base.errors import InputError
-from labse_jax.data.sources import Pair, two_languages
+from labse_jax.base.types import PathLike
+from labse_jax.data.sources import Counts, Pair, two_languages
 
 _BATCH = 1000  # Batched reads are thirty times faster than single ones.
 
 
-def read(paths, *, counts, source_language=None, target_language=None):
+def read(
+  paths: Iterable[PathLike],
+  *,
+  counts: Counts,
+  source_language: str | None = None,
+  target_language: str | None = None,
+) -> Iterator[Pair]:
   """Yields the Pairs of TFDS datasets, each a folder or a name, without TensorFlow.
 
   From a translation feature it takes the languages given, or else the first two. It reads the
@@ -67,20 +75,20 @@ def _pairs_of(path, features, source_language, target_language):
   import tensorflow_datasets as tfds
 
   kinds = (tfds.features.Translation, tfds.features.TranslationVariableLanguages)
+
+  def of_translation(texts, *, origin):
+    return _translation(texts, origin, source_language, target_language)
+
   if isinstance(features, kinds):  # The example itself is the translation.
+    return of_translation
 
-    def pairs_of(example, *, origin):
-      return _translation(example, origin, source_language, target_language)
+  names = [name for name, feature in features.items() if isinstance(feature, kinds)]
 
-    return pairs_of
+  def of_feature(example, *, origin):
+    return of_translation(example[names[0]], origin=origin)
 
-  for name, feature in features.items():
-    if isinstance(feature, kinds):
-
-      def pairs_of(example, *, origin, name=name):
-        return _translation(example[name], origin, source_language, target_language)
-
-      return pairs_of
+  if names:
+    return of_feature
 
   if not {"source", "target"} <= set(features):
     raise InputError(
@@ -88,7 +96,7 @@ def _pairs_of(path, features, source_language, target_language):
       f"it has {sorted(features)}."
     )
 
-  def pairs_of(example, *, origin):
+  def of_texts(example, *, origin):
     pair = Pair(
       _text(example.get("source_language")) or source_language or "und",
       _text(example.get("target_language")) or target_language or "und",
@@ -98,7 +106,7 @@ def _pairs_of(path, features, source_language, target_language):
     )
     return [pair]
 
-  return pairs_of
+  return of_texts
 
 
 def _translation(texts, origin, source_language, target_language):
@@ -112,7 +120,7 @@ def _translation(texts, origin, source_language, target_language):
   return [Pair(source_language, target_language, origin, source, target)]
 
 
-def _text(value):
+def _text(value: bytes | str | None) -> str:
   if isinstance(value, bytes):
     return value.decode("utf-8", "replace")
   return value or ""

@@ -1,21 +1,29 @@
 """Translation memories (TMX 1.x), read as a stream."""
 
-from xml.etree.ElementTree import ParseError, TreeBuilder
+from collections.abc import Iterable, Iterator
+from xml.etree.ElementTree import Element, ParseError, TreeBuilder
 
 from defusedxml import DefusedXmlException
 from defusedxml.ElementTree import DefusedXMLParser, iterparse
 
 from labse_jax.base.errors import InputError
 from labse_jax.base.files import open_binary
+from labse_jax.base.types import PathLike
 from labse_jax.data.languages import standard_language
-from labse_jax.data.sources import Pair
+from labse_jax.data.sources import Counts, Pair
 from labse_jax.data.sources.tsv import origin_of
 
 _XML_LANG = "{http://www.w3.org/XML/1998/namespace}lang"
 _CODES = ("bpt", "ept", "it", "ph", "ut")  # Inline elements that hold markup, not words.
 
 
-def read(paths, *, counts, source_language=None, target_language=None):
+def read(
+  paths: Iterable[PathLike],
+  *,
+  counts: Counts,
+  source_language: str | None = None,
+  target_language: str | None = None,
+) -> Iterator[Pair]:
   """Yields the Pairs of TMX files, from each unit those of the languages given.
 
   Without languages, a unit's first text makes a pair with each of the others. `en` also means
@@ -56,7 +64,7 @@ def _units(path):
     raise InputError(f"{path}: no TMX: it has no <body>.")
 
 
-def _variant(variant):
+def _variant(variant: Element) -> tuple[str, str]:
   """Returns (language, text) of a <tuv>."""
   language = variant.get(_XML_LANG) or variant.get("lang") or "und"
   segment = variant.find("seg")
@@ -64,7 +72,7 @@ def _variant(variant):
   return language, text
 
 
-def _words(element):
+def _words(element: Element) -> Iterator[str]:
   yield element.text or ""
   for child in element:
     if child.tag not in _CODES:
@@ -91,13 +99,13 @@ def _pairs(texts, source_language, target_language):
       yield texts[sources[0]], texts[place]
 
 
-def _same(language, wanted):
+def _same(language: str, wanted: str) -> bool:
   """Whether a unit's language is the one wanted; "en" wants every English."""
   if "-" in wanted.replace("_", "-"):
     return language.lower().replace("_", "-") == wanted.lower().replace("_", "-")
   return _primary(language) == _primary(wanted)
 
 
-def _primary(language):
+def _primary(language: str) -> str:
   primary = language.lower().replace("_", "-").partition("-")[0]
   return standard_language(primary).partition("-")[0]

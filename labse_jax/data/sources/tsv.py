@@ -1,11 +1,21 @@
 """Tab-separated pairs; quotes are plain characters."""
 
+from collections.abc import Iterable, Iterator
+
 from labse_jax.base.errors import InputError
 from labse_jax.base.files import read_lines
-from labse_jax.data.sources import ORDER_OF_COLUMNS, Pair
+from labse_jax.base.types import PathLike
+from labse_jax.data.sources import ORDER_OF_COLUMNS, Counts, Pair
 
 
-def read(paths, *, counts, columns="source,target", source_language="und", target_language="und"):
+def read(
+  paths: Iterable[PathLike],
+  *,
+  counts: Counts,
+  columns: str = "source,target",
+  source_language: str = "und",
+  target_language: str = "und",
+) -> Iterator[Pair]:
   """Yields the Pairs of TSV files. `columns` names their columns, "-" one to skip.
 
   A line with another number of columns, an empty side or bytes that are not UTF-8 is counted as
@@ -39,7 +49,7 @@ def read(paths, *, counts, columns="source,target", source_language="und", targe
         counts.bad_row(f"{path}:{number}", f"the {side} is empty.")
 
 
-def origin_of(path):
+def origin_of(path: PathLike) -> str:
   """A file's name up to its first dot: the origin of pairs that do not name one."""
   return str(path).rstrip("/").rpartition("/")[2].partition(".")[0]
 

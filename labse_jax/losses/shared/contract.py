@@ -1,5 +1,7 @@
 """What the task gives a loss over pairs and what it must give back, checked where it is traced."""
 
+from collections.abc import Callable, Mapping
+
 import jax
 import jax.numpy as jnp
 
@@ -7,11 +9,17 @@ from labse_jax.base.errors import InputError
 from labse_jax.base.plugins import file_of, where_it_failed
 from labse_jax.base.sharding import BATCH, make_mesh
 
+Result = tuple[jax.Array, dict[str, jax.Array]]  # The loss and the metrics.
+Loss = Callable[..., Result]
+
 DIFFERS = "out_specs which require replication"  # In JAX's message.
+DIFFER_ERROR = "_RepError"  # What it is raised for; jax 0.12 can fail to write the message.
 HELP = "see docs/a_loss_of_your_own.md"
 
 
-def on_every_device(loss, name, mesh=None):
+def on_every_device(
+  loss: Loss, name: str, mesh: jax.sharding.Mesh | None = None
+) -> Callable[[dict[str, jax.Array], dict[str, jax.Array]], Result]:
   """The function (arguments of the pairs, those that are learned) -> (loss, metrics) of a batch.
 
   Raises InputError, while it is traced, where a result differs between devices.
@@ -27,7 +35,7 @@ def on_every_device(loss, name, mesh=None):
     try:
       return whole(vectors, learned)
     except ValueError as error:
-      if DIFFERS not in str(error):
+      if DIFFERS not in str(error) and not type(error.__context__).__name__ == DIFFER_ERROR:
         raise
       raise InputError(
         f"{name}: the loss or a metric differs between devices, for each has its own pairs; use "
@@ -37,7 +45,7 @@ def on_every_device(loss, name, mesh=None):
   return value
 
 
-def checked(loss, name):
+def checked(loss: Loss, name: str) -> Loss:
   """`loss`, whose empty slots hold vectors that are harmless, and whose result is looked at.
 
   Raises InputError, while it is traced, where the result is not a number and a dict of numbers.
@@ -56,7 +64,11 @@ def checked(loss, name):
   return whole
 
 
-def try_out(loss, name, shapes):
+def try_out(
+  loss: Loss,
+  name: str,
+  shapes: tuple[Mapping[str, jax.ShapeDtypeStruct], Mapping[str, jax.ShapeDtypeStruct]],
+) -> None:
   """Traces a person's own loss; raises InputError, one line, for whatever it raises."""
   mesh = make_mesh(1, jax.devices()[:1])
   try:

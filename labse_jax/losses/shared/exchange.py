@@ -16,11 +16,19 @@ the keys and their gradients come home without an extra turn. With "local", a de
 keys alone.
 """
 
+from collections.abc import Callable
 import functools
-from typing import NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import jax
 import jax.numpy as jnp
+
+if TYPE_CHECKING:
+  from labse_jax.losses.shared.pair_sums import Kind
+
+Tree = TypeVar("Tree")
+Sums = Any  # A tree of arrays: what a reduction keeps of rows or of columns.
+Side = dict[str, Any]  # Arrays that describe queries or keys; on the way back also their sums.
 
 EXCHANGES = ("gather", "ring", "local")
 LEFT = -1  # The places that a block moves in a turn of the ring.
@@ -31,12 +39,18 @@ TILE = 1 << 22  # Similarities that are formed at a time: 16 MB.
 class Spread(NamedTuple):
   """How pairs lie on the devices, and how they meet."""
 
-  axis_name: tuple  # The axes of the mesh that they are split over.
+  axis_name: tuple[str, ...]  # The axes of the mesh that they are split over.
   exchange: str = "gather"  # One of EXCHANGES.
   tile: int = TILE  # The most similarities that are formed at a time.
 
 
-def walk(query, key, kind, step, spread):
+def walk(
+  query: Side,
+  key: Side,
+  kind: "Kind",
+  step: Callable[[Side, Side, Sums, Sums], tuple[Sums, Sums]],
+  spread: Spread,
+) -> tuple[Sums, Sums, Side]:
   """(this device's rows, its columns, the keys where the walk leaves them for the way back).
 
   `kind` is a reduction of `pair_sums`; step(query, key, rows, columns) folds a tile into its sums.
@@ -69,7 +83,13 @@ def walk(query, key, kind, step, spread):
   return rows, _pass_on(columns, LEFT, spread), key
 
 
-def walk_back(query, key, of_columns, step, spread):
+def walk_back(
+  query: Side,
+  key: Side,
+  of_columns: Side,
+  step: Callable[[Side, Side, jax.Array, jax.Array], tuple[jax.Array, jax.Array]],
+  spread: Spread,
+) -> tuple[jax.Array, jax.Array]:
   """The gradients (dx_aD, dy_bD) of this device's queries and keys.
 
   `key` are those that `walk` left here; `of_columns` belong to the device's own keys.
@@ -117,7 +137,7 @@ def _cost_of_gathered(query, spread):
   return jax.lax.axis_size(spread.axis_name) * max(query["vector"].shape)
 
 
-def gathered(tree, spread):
+def gathered(tree: Tree, spread: Spread) -> Tree:
   """Every array of all devices, one device after another: [b, ...] becomes [B, ...]."""
   return jax.tree.map(lambda a: jax.lax.all_gather(a, spread.axis_name, tiled=True), tree)
 

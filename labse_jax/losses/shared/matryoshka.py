@@ -1,12 +1,17 @@
 """Vectors whose first dimensions are vectors too (Kusupati et al. 2022, Matryoshka)."""
 
+from collections.abc import Sequence
+
+import jax
+
 from labse_jax.base.errors import InputError
+from labse_jax.losses.shared.contract import Loss
 from labse_jax.models.heads import unit
 
 VECTORS = ("x_bD", "y_bD", "negatives_bKD")
 
 
-def matryoshka(loss, dims, width):
+def matryoshka(loss: Loss, dims: Sequence[int], width: int) -> Loss:
   """`loss` summed over the vectors' first d dimensions, for each d of `dims`, weights 1.
 
   The first d dimensions are made unit vectors again; metrics are those of the first of `dims`, and
@@ -19,8 +24,8 @@ def matryoshka(loss, dims, width):
     )
 
   def total(**arguments):
-    values = {}
-    metrics = {}
+    values: dict[str, jax.Array] = {}
+    metrics: dict[str, jax.Array] = {}
     for d in dims:
       cut = {}
       for name in VECTORS:

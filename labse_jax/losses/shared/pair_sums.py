@@ -17,19 +17,34 @@ the number of devices.
 
 from collections.abc import Callable
 import functools
+import operator
 from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 
 from labse_jax.base.errors import known
-from labse_jax.losses.shared.exchange import EXCHANGES, gathered, walk, walk_back
+from labse_jax.losses.shared.exchange import (
+  EXCHANGES,
+  Side,
+  Spread,
+  Sums,
+  gathered,
+  walk,
+  walk_back,
+)
+
+Arrays = dict[str, jax.Array]
+# (similarity of a query and a key, that of their labels) -> what is summed.
+Term = Callable[[jax.Array, jax.Array], jax.Array] | Callable[[jax.Array, None], jax.Array]
 
 KEPT = 4  # Tiles: similarities no more than these are formed at once, and kept for the way back.
 NEVER = -1e30  # The logit of a pair that does not count: finite, so that no difference is NaN.
 
 
-def softmax_sums(x_aD, y_bD, of_a, of_b, spread):
+def softmax_sums(
+  x_aD: jax.Array, y_bD: jax.Array, of_a: Arrays, of_b: Arrays, spread: Spread
+) -> tuple[Arrays, Arrays]:
   """Log-sum-exp of the logits x . y over the negatives of each query, and of each key.
 
   Runs inside `shard_map`; every device brings `a` queries and `b` keys. `of_a` and `of_b` are dicts
@@ -52,7 +67,9 @@ def softmax_sums(x_aD, y_bD, of_a, of_b, spread):
   return _sums(x_aD, y_bD, of_a, of_b, SOFTMAX, spread)
 
 
-def elementwise_sums(x_aD, y_bD, of_a, of_b, term, spread):
+def elementwise_sums(
+  x_aD: jax.Array, y_bD: jax.Array, of_a: Arrays, of_b: Arrays, term: Term, spread: Spread
+) -> jax.Array:
   """The sum of term(x . y, label . label) over the negatives of each query, [a].
 
   The arguments are those of `softmax_sums`. Without labels, the term's second argument is None.
@@ -61,7 +78,7 @@ def elementwise_sums(x_aD, y_bD, of_a, of_b, term, spread):
   return _sums(x_aD, y_bD, of_a, of_b, _elementwise(term), spread)[0]
 
 
-def count_negatives(of_a, of_b, spread):
+def count_negatives(of_a: Arrays, of_b: Arrays, spread: Spread) -> jax.Array:
   """The number of negatives of each query, [a], float32."""
 
   def nothing(of):
@@ -70,7 +87,9 @@ def count_negatives(of_a, of_b, spread):
   return elementwise_sums(nothing(of_a), nothing(of_b), of_a, of_b, _one, spread)
 
 
-def all_pairs(x_aD, y_bD, of_a, of_b, spread):
+def all_pairs(
+  x_aD: jax.Array, y_bD: jax.Array, of_a: Arrays, of_b: Arrays, spread: Spread
+) -> tuple[jax.Array, jax.Array]:
   """(similarities, whether they are of negatives) of this device's queries and all keys, [a, B].
 
   The arguments are those of `softmax_sums`. Keys come from every device but with the exchange
@@ -89,15 +108,23 @@ def _one(similarity, _):
   return jnp.ones_like(similarity)
 
 
-class _Kind(NamedTuple):
-  """A reduction: its sums at the start, what a tile adds to them, and to the gradient."""
+class Kind(NamedTuple):
+  """A reduction: its sums at the start, what a tile adds to them, and to the gradient.
 
-  start_row: Callable  # query -> rows
-  start_column: Callable  # key -> columns
-  fold: Callable  # tile, query, key, rows, columns -> rows, columns
-  merge: Callable  # Every device's columns of all keys -> each device's own, whole.
-  finish: Callable  # The running sums -> the result.
-  share: Callable  # tile, query, key -> a number whose gradient is that of the tile's share.
+  A tile is what `_tile` gives: similarities, whether they count, those of the labels or None.
+  """
+
+  start_row: Callable[[Side], Sums]  # query -> rows
+  start_column: Callable[[Side], Sums]  # key -> columns
+  # tile, query, key, rows, columns -> rows, columns
+  fold: Callable[
+    [jax.Array, jax.Array, jax.Array | None, Side, Side, Sums, Sums], tuple[Sums, Sums]
+  ]
+  # Every device's columns of all keys, the axes -> each device's own, whole.
+  merge: Callable[[Sums, tuple[str, ...]], Sums]
+  finish: Callable[[Sums], Sums]  # The running sums -> the result.
+  # tile, query, key -> a number whose gradient is that of the tile's share.
+  share: Callable[[jax.Array, jax.Array, jax.Array | None, Side, Side], jax.Array]
 
 
 def _sums(x_aD, y_bD, of_a, of_b, kind, spread):
@@ -152,12 +179,9 @@ _tiled_sums.defvjp(_forward, _backward)
 
 def _tile(query, key):
   """(similarities, whether they count, those of the labels or None), each [queries, keys]."""
-  same = None
   # One "or" after another, no reduction over an axis: these fuse with what uses them.
-  for x_a in query["ids"].T:
-    for y_b in key["ids"].T:
-      equal = x_a[:, None] == y_b
-      same = equal if same is None else same | equal
+  equal = [x_a[:, None] == y_b for x_a in query["ids"].T for y_b in key["ids"].T]
+  same = functools.reduce(operator.or_, equal)
   counts = query["mask"][:, None] & key["mask"] & ~same
   labels = _matmul(query["label"], key["label"]) if "label" in query else None
   return _matmul(query["vector"], key["vector"]), counts, labels
@@ -252,7 +276,7 @@ def _share_softmax(s, counts, labels, query, key):
   return (share(query, 1, by_row) + share(key, 0, by_column)).sum()
 
 
-SOFTMAX = _Kind(
+SOFTMAX = Kind(
   _start_rows, _start_columns, _fold_softmax, _merge_softmax, _finish_softmax, _share_softmax
 )
 
@@ -270,7 +294,7 @@ def _elementwise(term):
   def share(s, counts, labels, query, key):
     return (query["cotangents"] @ total(s, counts, labels)).sum()
 
-  return _Kind(
+  return Kind(
     start_row=_zeros,
     start_column=lambda key: (),
     fold=fold,

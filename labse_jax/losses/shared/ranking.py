@@ -4,23 +4,26 @@
 docs/a_loss_of_your_own.md.
 """
 
+from collections.abc import Mapping
+
 import jax
 import jax.numpy as jnp
 
-from labse_jax.losses.shared.pair_sums import all_pairs, softmax_sums
+from labse_jax.losses.shared.exchange import Spread
+from labse_jax.losses.shared.pair_sums import Arrays, all_pairs, softmax_sums
 
 
-def of_pairs(ids_b2, mask_b):
+def of_pairs(ids_b2: jax.Array, mask_b: jax.Array) -> Arrays:
   """What `pair_sums` wants to know of each side of the pairs."""
   return {"ids": ids_b2, "mask": mask_b}
 
 
-def count_pairs(mask_b, spread):
+def count_pairs(mask_b: jax.Array, spread: Spread) -> jax.Array:
   """The number of real pairs of all devices, at least 1."""
   return jnp.maximum(jax.lax.psum(mask_b.sum(), spread.axis_name), 1)
 
 
-def mean_over_pairs(value_b, mask_b, spread):
+def mean_over_pairs(value_b: jax.Array, mask_b: jax.Array, spread: Spread) -> jax.Array:
   """The mean of a number of each pair, over the real pairs of all devices: equal on all of them.
 
   What stands in the slots that hold no pair does not count, not even where it is NaN. (Packing
@@ -30,12 +33,14 @@ def mean_over_pairs(value_b, mask_b, spread):
   return total / count_pairs(mask_b, spread)
 
 
-def similarity_of_pairs(x_bD, y_bD):
+def similarity_of_pairs(x_bD: jax.Array, y_bD: jax.Array) -> jax.Array:
   """The cosine of each pair of unit vectors, [b], float32."""
   return (x_bD.astype(jnp.float32) * y_bD.astype(jnp.float32)).sum(1)
 
 
-def similarity_to_all(x_bD, y_bD, ids_b2, mask_b, spread):
+def similarity_to_all(
+  x_bD: jax.Array, y_bD: jax.Array, ids_b2: jax.Array, mask_b: jax.Array, spread: Spread
+) -> tuple[jax.Array, jax.Array]:
   """(cosine of each of this device's x with every device's y, whether the two are negatives).
 
   Both are [b, B]. A pair's own y is no negative of it, nor is one of a pair that has a text in
@@ -46,13 +51,23 @@ def similarity_to_all(x_bD, y_bD, ids_b2, mask_b, spread):
   return all_pairs(x_bD, y_bD, of_b, of_b, spread)
 
 
-def rank(x_bD, y_bD, ids_b2, mask_b, *, scale, margin, spread, labels=()):
+def rank(
+  x_bD: jax.Array,
+  y_bD: jax.Array,
+  ids_b2: jax.Array,
+  mask_b: jax.Array,
+  *,
+  scale: float | jax.Array,
+  margin: float,
+  spread: Spread,
+  labels: Mapping[str, jax.Array] | None = None,
+) -> tuple[jax.Array, Arrays, Arrays, Arrays]:
   """(logit of each pair, `softmax_sums` of rows, of columns, metrics).
 
   The logit of a pair is scale * (cosine - margin). `in_batch_accuracy` is the share of the pairs
   that no negative is nearer than, without the margin; the mean of both directions.
   """
-  of_b = of_pairs(ids_b2, mask_b) | dict(labels)
+  of_b = of_pairs(ids_b2, mask_b) | dict(labels or {})
   rows, columns = softmax_sums(scale * x_bD, y_bD, of_b, of_b, spread)
   cosine_b = similarity_of_pairs(x_bD, y_bD)
 

@@ -19,9 +19,11 @@ ALONE = [
 @pytest.mark.parametrize(
   "text, counts",
   [
-    ("Das Wort „дом“, 1. Mai!", {"LATIN": 10, "CYRILLIC": 3}),
-    ("ＡＢＣとｶﾞ", {"LATIN": 3, "HIRAGANA": 1, "KATAKANA": 1}),  # Of other widths.
-    ("漢字かな", {"CJK": 2, "HIRAGANA": 2}),
+    ("Das Wort „дом“, 1. Mai!", {"Latin": 10, "Cyrillic": 3}),
+    ("ＡＢＣとｶﾞ", {"Latin": 3, "Hiragana": 1, "Katakana": 1}),  # Of other widths.
+    ("漢字かな", {"Han": 2, "Hiragana": 2}),
+    ("人々はコーヒー", {"Han": 2, "Hiragana": 1, "Katakana": 2}),  # ー is of two scripts.
+    ("ʻokina", {"Latin": 5}),  # ʻ is of many.
     ("12:30 -- ♥ 👍", {}),
   ],
 )
@@ -45,7 +47,7 @@ def test_a_quarter_of_the_letters_is_enough():
 
 def test_most_lines_decide_not_most_letters():
   lines = ["да", "нет", "a line that is much longer than both others"]
-  assert writing_systems.main_script(lines) == "CYRILLIC"
+  assert writing_systems.main_script(lines) == "Cyrillic"
   assert (
     writing_systems.main_script(["1", "?"]) == "" and not writing_systems.foreign(["1", "?"]).any()
   )

@@ -1,5 +1,6 @@
 """Translation catalogues of programs (.po, .mo), folders of them, and wheels read in place."""
 
+from collections.abc import Callable, Iterable, Iterator
 import contextlib
 import email.parser
 import itertools
@@ -13,9 +14,16 @@ import zlib
 from labse_jax.base import workers
 from labse_jax.base.errors import InputError
 from labse_jax.base.files import open_binary, without_compression
+from labse_jax.base.types import PathLike
 from labse_jax.data.languages import language_of_locale
 from labse_jax.data.sources import Counts, Pair
-from labse_jax.data.sources.gettext.catalogues import BYTE_ORDERS, parse_mo, parse_po, translations
+from labse_jax.data.sources.gettext.catalogues import (
+  BYTE_ORDERS,
+  Catalogue,
+  parse_mo,
+  parse_po,
+  translations,
+)
 from labse_jax.data.sources.gettext.messages import clean_pair, has_words
 
 PART_BYTES = 1 << 18  # A worker reads about as much at a time.
@@ -23,9 +31,11 @@ FEW_BYTES = 1 << 21  # So little is read before the workers have started.
 _IDENTIFIER = re.compile(r"[\w-]+(?:[_.:/][\w-]+)+", re.A)
 _LOCALE_FOLDER = re.compile(r"([^/]+)/LC_MESSAGES/[^/]+$")
 _ARCHIVES = (".whl", ".zip")
+# Its language, and the (source, target) of its messages.
+_Catalogue = tuple[str, list[tuple[str, str]]]
 
 
-def read(paths, *, counts):
+def read(paths: Iterable[PathLike], *, counts: Counts) -> Iterator[Pair]:
   """Yields a Pair (eng, language, package) for each translated message of catalogues.
 
   Where a catalogue stands as .po and as .mo, the .po is read. Fuzzy, untranslated and empty
@@ -52,14 +62,15 @@ def read(paths, *, counts):
 class _Part(NamedTuple):
   """Catalogues of one input that are read together; `error` is raised in place of reading them."""
 
-  path: str
+  path: PathLike
   origin: str = ""
-  names: tuple = ()  # Of files in a folder or an archive; ("",) where the input is a file itself.
+  # Of files in a folder or an archive; ("",) where the input is a file itself.
+  names: tuple[str, ...] = ()
   size: int = 0
   error: InputError | None = None
 
 
-def _parts(paths, counts):
+def _parts(paths: Iterable[PathLike], counts: Counts) -> Iterator[_Part]:
   """Yields the _Parts of all inputs; an input that is wrong is the last, and raises in its turn."""
   for path in paths:
     try:
@@ -110,13 +121,14 @@ def _listing(path):
 
 
 @contextlib.contextmanager
-def part_reader():
+def part_reader() -> Iterator[Callable[[_Part], tuple[Counts, str, list[_Catalogue]]]]:
   """Gives read_part(part), which keeps the last input open for its next part.
 
-  read_part returns (Counts, origin, [(language, [(source, target)]) for each catalogue]).
+  read_part returns (Counts, origin, its catalogues).
   """
   with contextlib.ExitStack() as stack:
-    opened = {}  # {path: its read_bytes}, of one path.
+    # {path: its read_bytes}, of one path.
+    opened: dict[PathLike, Callable[[str], bytes]] = {}
 
     def read_part(part):
       if part.error:
@@ -132,8 +144,10 @@ def part_reader():
     yield read_part
 
 
-def _catalogues(part, read_bytes, counts):
-  """Yields (language, [(source, target)]) of each catalogue that has any of use."""
+def _catalogues(
+  part: _Part, read_bytes: Callable[[str], bytes], counts: Counts
+) -> Iterator[_Catalogue]:
+  """Yields each catalogue that has any message of use."""
   for name in part.names:
     place = f"{part.path}/{name}" if name else str(part.path)
     # A broken file among many is counted; a broken file that a person named is an error.
@@ -141,14 +155,14 @@ def _catalogues(part, read_bytes, counts):
     if catalogue:
       language = _language(catalogue, place)
       texts = list(_texts(catalogue, language, counts))
-      if texts:
+      if language and texts:
         yield language, texts
 
 
 @contextlib.contextmanager
-def _opened(path):
+def _opened(given: PathLike) -> Iterator[Callable[[str], bytes]]:
   """Gives read_bytes(name) for the catalogues of an input."""
-  path = pathlib.Path(path)
+  path = pathlib.Path(given)
   if path.is_dir():
     yield lambda name: (path / name).read_bytes()
   elif path.suffix in _ARCHIVES and path.exists():
@@ -169,13 +183,13 @@ def _opened(path):
 
 
 @contextlib.contextmanager
-def _archive(path):
+def _archive(path: pathlib.Path) -> Iterator[zipfile.ZipFile]:
   with _damage_told(path), zipfile.ZipFile(path) as archive:
     yield archive
 
 
 @contextlib.contextmanager
-def _damage_told(path):
+def _damage_told(path: pathlib.Path) -> Iterator[None]:
   try:
     yield
   except (zipfile.BadZipFile, EOFError, NotImplementedError, zlib.error) as error:
@@ -191,7 +205,7 @@ def _without_compiled_twins(names):
       yield name
 
 
-def _parse(place, raw, counts, *, strict):
+def _parse(place: str, raw: bytes, counts: Counts, *, strict: bool) -> Catalogue | None:
   """The Catalogue in these bytes; None where there is none, or a broken one, which is counted.
 
   If `strict`, a broken one raises InputError.
@@ -211,7 +225,7 @@ def _parse(place, raw, counts, *, strict):
     return None
 
 
-def _texts(catalogue, language, counts):
+def _texts(catalogue: Catalogue, language: str | None, counts: Counts) -> Iterator[tuple[str, str]]:
   """Yields the (source, target) of use."""
   counts.rows += len(catalogue.entries) + catalogue.fuzzy + catalogue.empty
   counts.dropped["fuzzy"] += catalogue.fuzzy
@@ -234,7 +248,7 @@ def _texts(catalogue, language, counts):
         yield source, target
 
 
-def _useless(source, target):
+def _useless(source: str, target: str) -> str | None:
   """Why a message is of no use; None if it is."""
   if not target or source == target:
     return "not translated"
@@ -249,7 +263,7 @@ def _is_identifier(text):
   return " " not in text and bool(_IDENTIFIER.fullmatch(text))
 
 
-def _language(catalogue, place):
+def _language(catalogue: Catalogue, place: str) -> str | None:
   """The language that a catalogue's folder names, or else its header, or else its file."""
   match = _LOCALE_FOLDER.search(place.replace(os.sep, "/"))
   if match:

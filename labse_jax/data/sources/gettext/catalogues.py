@@ -1,12 +1,13 @@
 """Reads the entries of gettext catalogues: .po text and compiled .mo files."""
 
+from collections.abc import Iterator, Mapping
 import functools
 import gettext
 import re
 import struct
 from typing import NamedTuple
 
-from labse_jax.data.sources.gettext.po_text import entries_and_header
+from labse_jax.data.sources.gettext.po_text import PoEntry, entries_and_header
 
 _CHARSET = re.compile(rb"charset=([\w-]+)")
 # By the first bytes of a .mo file.
@@ -17,20 +18,20 @@ _DEFAULT = re.compile(r'Default:\s*"(.*)"', re.S)
 class Entry(NamedTuple):
   """A message: `english` is (text,) or (singular, plural), `translated` has one text per form."""
 
-  english: tuple
-  translated: tuple
+  english: tuple[str, ...]
+  translated: tuple[str, ...]
 
 
 class Catalogue(NamedTuple):
   """A catalogue's header, entries, and how many of them were fuzzy or not yet translated."""
 
-  header: dict
-  entries: list
+  header: dict[str, str]
+  entries: list[Entry]
   fuzzy: int
   empty: int
 
 
-def parse_po(raw):
+def parse_po(raw: bytes) -> Catalogue:
   """Parses the bytes of a .po file; raises ValueError with the line where it is broken."""
   found, header = entries_and_header(_po_text(raw))
   entries = []
@@ -39,7 +40,7 @@ def parse_po(raw):
   for entry in found:
     if entry.obsolete:
       continue
-    translated = (entry.translation,)
+    translated: tuple[str, ...] = (entry.translation,)
     if entry.plural:
       translated = tuple(entry.forms[form] for form in sorted(entry.forms))
     if not any(translated):
@@ -51,7 +52,7 @@ def parse_po(raw):
   return Catalogue(header, entries, fuzzy, empty)
 
 
-def _po_text(raw):
+def _po_text(raw: bytes) -> str:
   charset = _charset(raw[:20000])  # The header comes first.
   try:
     return raw.decode(charset).removeprefix("\ufeff")
@@ -59,12 +60,12 @@ def _po_text(raw):
     raise ValueError(str(error)) from error
 
 
-def _charset(header):
+def _charset(header: bytes) -> str:
   match = _CHARSET.search(header)
   return match[1].decode() if match else "utf-8"
 
 
-def _english(entry):
+def _english(entry: PoEntry) -> tuple[str, ...]:
   if entry.plural:
     return entry.english, entry.plural
   # Zope's messages are identifiers, with the English text in an extracted comment.
@@ -74,7 +75,7 @@ def _english(entry):
   return (entry.english,)
 
 
-def parse_mo(raw):
+def parse_mo(raw: bytes) -> Catalogue:
   """Parses the bytes of a .mo file, where fuzzy entries are already left out."""
   try:
     strings = list(_mo_strings(raw))
@@ -97,11 +98,11 @@ def parse_mo(raw):
   return Catalogue(_fields(header.decode(charset, "replace")), entries, 0, empty)
 
 
-def _forms_in(raw, charset):
+def _forms_in(raw: bytes, charset: str) -> tuple[str, ...]:
   return tuple(raw.decode(charset).split("\0"))
 
 
-def _fields(header):
+def _fields(header: str) -> dict[str, str]:
   fields = {}
   for line in header.splitlines():
     name, _, value = line.partition(":")
@@ -109,7 +110,7 @@ def _fields(header):
   return fields
 
 
-def _mo_strings(raw):
+def _mo_strings(raw: bytes) -> Iterator[tuple[bytes, bytes]]:
   """Yields (message, translated), as bytes, from the two tables of a .mo file."""
   order = BYTE_ORDERS.get(raw[:4])
   if order is None:
@@ -119,12 +120,12 @@ def _mo_strings(raw):
     yield _mo_string(raw, order, messages, index), _mo_string(raw, order, translated, index)
 
 
-def _mo_string(raw, order, table, index):
+def _mo_string(raw: bytes, order: str, table: int, index: int) -> bytes:
   length, start = struct.unpack_from(order + "2I", raw, table + 8 * index)
   return raw[start : start + length]
 
 
-def translations(entry, header):
+def translations(entry: Entry, header: Mapping[str, str]) -> Iterator[tuple[str, str]]:
   """Yields (english, translation) of an entry: the forms for 1 and for 5, where they differ.
 
   A language's last form is not always its plural: Latvian's is for 0.
@@ -139,14 +140,16 @@ def translations(entry, header):
 
 
 @functools.lru_cache(maxsize=1024)
-def _forms(field, count):
+def _forms(field: str, count: int) -> tuple[int, int]:
   """The numbers of the forms for 1 and for 5; the first and the last where no rule says."""
   rule = re.search(r"plural\s*=\s*([^;]+)", field)
+  if not rule:
+    return 0, count - 1
   try:
     form = gettext.c2py(rule[1].strip())
     one = form(1)
     many = form(5)
-  except (TypeError, ValueError, ZeroDivisionError, RecursionError):
+  except (ValueError, SyntaxError, ZeroDivisionError, RecursionError):
     return 0, count - 1
   if max(one, many) >= count:
     return 0, count - 1

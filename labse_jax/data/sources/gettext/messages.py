@@ -45,7 +45,7 @@ _INNER_ACCELERATOR = re.compile(r"(?<=[^\W\d_])[_&](?=[^\W\d_])")
 _TITLE_OF_PAGE = re.compile(r"[a-z]_[A-Z]")  # Merge_Sources, not E_xit.
 
 
-def clean_pair(source, target):
+def clean_pair(source: str, target: str) -> tuple[str, str]:
   """Cleans both sides alike; accelerators go only where the English side has them."""
   source = _without_markup(source)
   target = _without_markup(target)
@@ -56,7 +56,7 @@ def clean_pair(source, target):
   return " ".join(source.split()), " ".join(target.split())
 
 
-def has_words(text):
+def has_words(text: str) -> bool:
   """Whether more than placeholders, digits and punctuation is left of a text."""
   return any(map(str.isalpha, text))
 

@@ -40,18 +40,18 @@ class PoEntry:
     "obsolete",
   )
 
-  def __init__(self):
+  def __init__(self) -> None:
     self.context = ""
     self.english = ""
     self.plural = ""
     self.translation = ""
-    self.forms = {}
+    self.forms: dict[int, str] = {}
     self.comment = ""
     self.fuzzy = False
     self.obsolete = False
 
 
-def entries_and_header(text):
+def entries_and_header(text: str) -> tuple[list[PoEntry], dict[str, str]]:
   """Returns (the PoEntries of a file without its header, {field: value} of the header).
 
   Raises ValueError with the number of the line where the file is broken.
@@ -80,14 +80,14 @@ class _BrokenError(Exception):
 class _Lines:
   """Takes the lines of a file one by one and makes entries of them."""
 
-  def __init__(self):
-    self.entries = []
+  def __init__(self) -> None:
+    self.entries: list[PoEntry] = []
     self.entry = PoEntry()
     self.kind = ""  # Of the last line that is no continuation.
     self.form = 0
     self.ends_in_comment = True
 
-  def take(self, line):
+  def take(self, line: str) -> None:
     """Takes a line that is not blank, without the white space around it."""
     # Most lines are of these two kinds, which need no look at their words.
     if line[0] == '"':
@@ -118,7 +118,7 @@ class _Lines:
     else:
       raise _BrokenError
 
-  def finished(self):
+  def finished(self) -> list[PoEntry]:
     """The entries, at the end of the file."""
     if not self.ends_in_comment:
       self.entries.append(self.entry)

@@ -99,6 +99,8 @@ def test_a_broken_catalogue_is_a_value_error(parse, raw, message):
     ("nplurals=1; plural=0;", ("fairu",), [("files", "fairu")]),
     # A rule that is broken, or names a form that is not there: the first and the last form.
     ("plural=broken", ("Datei", "Dateien"), [("file", "Datei"), ("files", "Dateien")]),
+    ("plural=n==!n;", ("Datei", "Dateien"), [("file", "Datei"), ("files", "Dateien")]),
+    ("", ("Datei", "Dateien"), [("file", "Datei"), ("files", "Dateien")]),
     (POLISH, ("Datei", "Dateien"), [("file", "Datei"), ("files", "Dateien")]),
   ],
 )

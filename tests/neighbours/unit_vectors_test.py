@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from labse_jax.base.unit_vectors import unit
+from labse_jax.neighbours.unit_vectors import unit
 
 
 @pytest.mark.parametrize("shape", [(5,), (7, 5), (2, 3, 5)])

@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from labse_jax.base import early_interrupt
+from labse_jax.base import early
 from tests.support.places import ROOT
 
 IMPORT = """
@@ -68,7 +68,7 @@ def test_a_module_of_somebody_elses_keeps_its_ctrl_c(tmp_path):
 def test_only_a_command_is_one(module, is_ours, monkeypatch):
   installed = []
   monkeypatch.setattr(signal, "signal", lambda *given: installed.append(given))
-  early_interrupt.install(module)
+  early.install(module)
   assert bool(installed) == is_ours
 
 
