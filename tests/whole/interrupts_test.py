@@ -23,7 +23,7 @@ def goes_on(command, output, moments, number, *, within=WITHIN, result=None):
   for moment in moments:
     row = interrupts.interrupted(command, moment, number)
     print(row, flush=True)
-    interrupts.check(row, output, within=within * busy())
+    interrupts.check(row, result, within=within * busy())
     if row.status == 0:
       rename(output)
   interrupts.finish(command)
@@ -94,5 +94,6 @@ def test_ten_moments(tmp_path, verb, number):
     sides[side].write_text("\n".join(text[:600]), "utf-8")
   if verb == "encode":
     sides = {"input": sides["source"]}
+    output = tmp_path / "output.npy"
   model = real.folder("me5-small")
   goes_on(interrupts.words(verb, model=model, output=output, **sides), output, moments, number)
