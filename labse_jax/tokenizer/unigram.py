@@ -85,7 +85,7 @@ def split_long(lines: Iterable[str], most: int) -> Iterator[str]:
     console.note(f"{split:,} lines are longer than {most:,} bytes and were split to learn from.")
 
 
-def _parts(line, most):
+def _parts(line: str, most: int) -> list[str]:
   """A line in parts of at most `most` bytes, cut at spaces where it has them."""
   parts: list[str] = []
   start = 0
@@ -99,7 +99,7 @@ def _parts(line, most):
     start = end + line.startswith(" ", end)
 
 
-def _cut(line, start, end):
+def _cut(line: str, start: int, end: int) -> int:
   """Where to cut line[start:], at `end` or before: at the last space, or else between letters."""
   space = line.rfind(" ", start + 1, end + 1)
   if space >= 0:

@@ -5,6 +5,7 @@ import re
 
 import numpy as np
 import pytest
+from tokenizers import Tokenizer as Backend
 from tokenizers import models
 
 from labse_jax.base.errors import InputError
@@ -185,3 +186,15 @@ def test_longest_match_is_the_librarys(tiny_wordpiece, real_lines):
     assert (pieces if whole else ["[UNK]"]) == expected
   assert tokenizer_edits.longest_match(content, "ab☃")[0] != []
   assert tokenizer_edits.longest_match(content, "aa", inside=True) == (["##a", "##a"], True)
+
+
+@pytest.mark.parametrize("side", ["left", "right"])
+def test_the_side_where_texts_are_cut_is_kept(tmp_path, tiny_wordpiece, side):
+  backend = Backend.from_file(str(tiny_wordpiece / "tokenizer.json"))
+  backend.enable_truncation(20, direction=side)
+  backend.save(str(tmp_path / "tokenizer.json"))
+  content = tokenizer_edits.load(Tokenizer(tmp_path / "tokenizer.json"))
+  (tmp_path / "new").mkdir()
+  tokenizer_edits.save(content, tmp_path / "new" / "tokenizer.json")
+  assert Tokenizer(tmp_path / "new" / "tokenizer.json").truncation_side == side
+  assert (content["truncation"] is None) == (side == "right")

@@ -372,5 +372,8 @@ def test_what_is_followed_counts_and_gives_their_vectors(folder_of, tmp_path, ki
   expected = theirs(together)
   np.testing.assert_allclose(SentenceEncoder(together).encode(TEXTS), expected, atol=1e-5)
   assert np.abs(expected - theirs(folder)).max() > 0.1
+  # A folder is written only where its padding id fits its positions.
+  change(together, "config.json", {"pad_token_id": entries(folder / "config.json")["pad_token_id"]})
+  expected = theirs(together)
   model_folder.write(tmp_path / "again", model_folder.read(together))
   np.testing.assert_allclose(theirs(tmp_path / "again"), expected, atol=1e-5)
