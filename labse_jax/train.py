@@ -16,7 +16,6 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from labse_jax import model_folder
 from labse_jax.base import files
 from labse_jax.base.console import is_main, note, say
 from labse_jax.base.errors import InputError
@@ -261,10 +260,9 @@ def export(run: Run, state: State) -> None:
   params = whole(stage.settle(state), run.mesh)
   if is_main():
     folder = run.workdir / "model"
-    stage.task.export(params, folder)
     steps = int(state["step"])
     about = model_card.about(run.config, stage.task.datasets(), run.workdir, steps)
-    model_folder.write_card(folder, about)
+    stage.task.export(params, folder, about)
     say(f"{folder}: a sentence-transformers folder.")
 
 

@@ -5,7 +5,7 @@
 # compilation, then the heavy ones. Files of tests are shared out to as many processes as there are
 # cores, four at most.
 #
-#   --quick     stops before the heavy tests: under three minutes on two cores
+#   --quick     stops before the heavy tests: four minutes on two cores
 #   ARGUMENTS   go to pytest as they are, in one process, and types are not checked: -k launch,
 #               -m slow, tests/losses
 #

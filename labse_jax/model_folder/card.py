@@ -22,9 +22,8 @@ _LICENSE = re.compile(r"^license:[ \t]*(['\"]?)([\w.+-]+)\1[ \t]*(?:#.*)?$", re.
 _HEAD = re.compile(r"\A---\n(.*?)\n---\n", re.DOTALL)
 _CODE = re.compile(r"[a-z]{2,3}")
 _SIGNS = re.compile(r"[\\|<&*~$`\[\]]")
-_EDGES = re.compile(
-  r"(?<![^\W_])_|_(?![^\W_])"
-)  # Within a word an underscore is one to Markdown too.
+# Within a word an underscore is one to Markdown too.
+_EDGES = re.compile(r"(?<![^\W_])_|_(?![^\W_])")
 _CACHED = "models--"  # How the hub's cache begins the name of a model's folder.
 _USE = """With sentence-transformers (`pip install sentence-transformers`):
 

@@ -25,7 +25,6 @@ from labse_jax.pages.plots import Chart
 from labse_jax.pages.results import DIRECTIONS, Report, named_keys
 
 SHOWN_HUBS = 10
-CAPITALS = {"CJK"}  # Scripts whose names are not shown with small letters.
 
 
 @dataclasses.dataclass(frozen=True)
@@ -161,9 +160,7 @@ def language_map(result: Report, scripts: Mapping[str, str]) -> dict[str, list[S
     value = number(values[language])
     goodness = 1 - value if metric in LOWER_IS_BETTER else value
     shade = min(max(goodness, 0), 1)  # A correlation may be below 0.
-    script = scripts[language]
-    title = script if script in CAPITALS else script.capitalize()
-    groups[title].append(Square(named(language), f"{value:.2f}", shade))
+    groups[scripts[language]].append(Square(named(language), f"{value:.2f}", shade))
   return dict(sorted(groups.items(), key=lambda item: (-len(item[1]), item[0])))
 
 

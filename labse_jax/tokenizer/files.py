@@ -64,19 +64,20 @@ def backend(path: pathlib.Path) -> Tokenizer:
   """The tokenizers.Tokenizer of one of the files NAMES; raises InputError for a damaged one."""
   if not path.is_file():
     raise InputError(f"{path}: no such file; a model folder needs its tokenizer.json.")
-  settings.check(settings.read(path.parent), path.parent)
+  config = settings.read(path.parent)
+  settings.check(config, path.parent)
   readers = {".txt": _from_vocabulary, ".model": _from_sentencepiece}
-  tokenizer = readers.get(path.suffix, _from_json)(path)
+  tokenizer = readers.get(path.suffix, _from_json)(path, config)
   growth.check(tokenizer, path)
   return tokenizer
 
 
-def _from_json(path: pathlib.Path) -> Tokenizer:
+def _from_json(path: pathlib.Path, config: Mapping[str, Any]) -> Tokenizer:
   try:
     tokenizer = Tokenizer.from_file(str(path))
   except Exception as error:  # The library raises bare Exception.
     raise InputError(f"{path}: not a tokenizer.json ({error}).") from error
-  named = settings.named_tokens(settings.read(path.parent), path.parent)
+  named = settings.named_tokens(config, path.parent)
   added = {token.content for token in tokenizer.get_added_tokens_decoder().values()}
   if named - added:
     raise InputError(
@@ -106,11 +107,10 @@ def check_frame(tokenizer: Tokenizer, path: pathlib.Path) -> None:
     )
 
 
-def _from_vocabulary(path: pathlib.Path) -> Tokenizer:
+def _from_vocabulary(path: pathlib.Path, config: Mapping[str, Any]) -> Tokenizer:
   """WordPiece as in BERT, with MPNet's special tokens where the folder is one."""
   folder = path.parent
   ids = _read_pieces(path)
-  config = settings.read(folder)
   is_mpnet = settings.tokenizer_class(folder) == "MPNetTokenizer"
   special = settings.special_tokens(config, MPNET if is_mpnet else BERT, folder)
   unk = special["unk_token"].content
@@ -133,11 +133,10 @@ def _from_vocabulary(path: pathlib.Path) -> Tokenizer:
   return tokenizer
 
 
-def _from_sentencepiece(path: pathlib.Path) -> Tokenizer:
+def _from_sentencepiece(path: pathlib.Path, config: Mapping[str, Any]) -> Tokenizer:
   """XLM-R's Unigram. As in fairseq, its first ids are <s> <pad> </s> <unk>, its last is <mask>."""
   folder = path.parent
   proto = _read_proto(path)
-  config = settings.read(folder)
   special = settings.special_tokens(config, XLM_R, folder)
   bos = special["bos_token"].content
   eos = special["eos_token"].content

@@ -14,6 +14,7 @@ from labse_jax.base.errors import InputError, known
 from labse_jax.base.types import Config, Params, PathLike
 from labse_jax.data.dataset import check_folder
 from labse_jax.encoding.sentence_encoder import SentenceEncoder
+from labse_jax.model_folder.card import About
 from labse_jax.models import heads
 from labse_jax.tokenizer.files import tokenizer_file
 from labse_jax.tokenizer.tokenizer import Tokenizer
@@ -139,8 +140,8 @@ class EncoderTask(abc.ABC):
     """The parameters without those of other models."""
     return {name: value for name, value in params.items() if name not in self.other_models}
 
-  def export(self, params: Params, folder: PathLike) -> None:
-    """Writes the model folder."""
+  def export(self, params: Params, folder: PathLike, about: About) -> None:
+    """Writes the model folder; `about` is what its card says of it."""
     model_folder.write(
       folder,
       model_folder.ModelFolder(
@@ -148,6 +149,7 @@ class EncoderTask(abc.ABC):
         self.head,
         jax.tree.map(np.asarray, self.own(params)),
         tokenizer_file(self.config.tokenizer),
+        about=about,
         **self.limits,
       ),
     )

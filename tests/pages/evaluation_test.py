@@ -112,7 +112,7 @@ def made_up(name):
     "model": name,
   }
   shown = {
-    "scripts": {name: name, "fra": "CJK"},
+    "scripts": {name: name, "fra": "Han"},
     "heat": {"languages": [name, "fra"], "texts": [name, name], "similarity": np.eye(2)},
     "projection": {
       "sentences": [name],
@@ -147,7 +147,7 @@ def test_no_text_of_a_user_is_read_as_html():
     f"{script}c (published)",
     f"Published, not measured here: {script}c, from {script}.",
     f"group {script}a (2)",
-    f"{script}a (1)".capitalize(),  # A script of the map.
+    f"{script}a (1)",  # A script of the map.
   ):
     assert part in document.texts, part
   # Of each model: its language in the map and in tables, its texts, its hub, how it was measured.
@@ -156,9 +156,9 @@ def test_no_text_of_a_user_is_read_as_html():
 
 def test_languages_stand_by_script_and_are_dark_where_they_are_good():
   result, shown = made_up("deu")
-  groups = evaluation_page.language_map(result, {"deu": "latin", "fra": "CJK"})
+  groups = evaluation_page.language_map(result, {"deu": "Latin", "fra": "Han"})
   assert groups == {
-    "CJK": [("French (fra)", "0.10", 0.1)],
+    "Han": [("French (fra)", "0.10", 0.1)],
     "Latin": [("German (deu)", "0.90", 0.9)],
   }
   text = evaluation_page.page_of({"m": result}, {"m": shown}, [], {})

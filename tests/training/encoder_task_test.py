@@ -7,6 +7,7 @@ import pytest
 from labse_jax import model_folder
 from labse_jax.base.errors import InputError
 from labse_jax.encoding.sentence_encoder import SentenceEncoder
+from labse_jax.model_folder.card import About
 from labse_jax.models import heads
 from labse_jax.tasks.dual_encoder import Task
 from labse_jax.training.encoder_task import EncoderTask
@@ -22,7 +23,7 @@ def config(folder):
 def test_the_exported_folder_gives_the_vectors_of_the_run(config, tmp_path):
   task = Task(config)
   params = heads.init(task.module, jax.random.key(0))
-  task.export(params, tmp_path / "model")
+  task.export(params, tmp_path / "model", About())
   sentences = ["open the file", "a new page"]
   np.testing.assert_array_equal(
     SentenceEncoder.load(tmp_path / "model").encode(sentences),
@@ -34,8 +35,15 @@ def test_parts_of_other_models_are_not_exported(config, tmp_path):
   task = Task(config)
   task.other_models = {"teacher": "elsewhere"}
   params = heads.init(task.module, jax.random.key(0))
-  task.export(params | {"teacher": params["bert"]}, tmp_path / "model")
+  task.export(params | {"teacher": params["bert"]}, tmp_path / "model", About())
   assert "teacher" not in model_folder.read(tmp_path / "model").params
+
+
+def test_the_card_is_written_with_the_folder(config, tmp_path):
+  task = Task(config)
+  params = heads.init(task.module, jax.random.key(0))
+  task.export(params, tmp_path / "model", About(made=("Of this run.",)))
+  assert "Of this run." in (tmp_path / "model" / "README.md").read_text("utf-8")
 
 
 @pytest.mark.heavy
@@ -91,5 +99,5 @@ def test_weights_that_are_not_finite_give_no_folder(config, tmp_path):
   params = jax.tree.map(lambda leaf: np.zeros(leaf.shape, leaf.dtype), shapes)
   params["bert"]["blocks"]["up"]["bias"][1, 5] = np.nan
   with pytest.raises(FloatingPointError, match="layer.1.*bias has a value that is not finite"):
-    task.export(params, tmp_path / "model")
+    task.export(params, tmp_path / "model", About())
   assert not list(tmp_path.iterdir())
