@@ -1,6 +1,7 @@
 """A run's folder: whether a config is that of the run in it."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+import contextlib
 import json
 import pathlib
 from typing import TYPE_CHECKING, Any
@@ -9,16 +10,39 @@ from labse_jax.base import files
 from labse_jax.base.console import is_main
 from labse_jax.base.errors import InputError, listed
 from labse_jax.base.types import Config
+from labse_jax.base.writing import agreement, lock
 from labse_jax.configs import optional_fields
 
 if TYPE_CHECKING:
   from labse_jax.training.encoder_task import EncoderTask
 
 STEPS = "steps.json"
+LOCK = ".lock"
 FINGERPRINTS = "fingerprints"
 NOT_SET = "not set"
 # Between a run and its resume.
 FREE_TO_CHANGE = ("evals", "expected", "log_every", "save_every", "seconds")
+
+
+@contextlib.contextmanager
+def alone(workdir: pathlib.Path) -> Iterator[None]:
+  """Keeps other runs out of a workdir; nothing in it may be read or changed before.
+
+  The first process holds the lock. Where another run is in there, InputError is raised on all.
+  """
+  with contextlib.ExitStack() as held:
+    refused = None
+    if is_main():
+      try:
+        held.enter_context(lock.locked(workdir / LOCK, workdir))
+      except InputError as error:
+        refused = str(error)
+      except OSError as error:  # The others must not wait for a process that has ended.
+        refused = f"{error.filename}: {error.strerror}"
+    refused = agreement.of_first(refused)
+    if refused:
+      raise InputError(refused)
+    yield
 
 
 def described(config: Config, task: "EncoderTask") -> dict[str, Any]:
