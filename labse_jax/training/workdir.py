@@ -10,7 +10,7 @@ from labse_jax.base import files
 from labse_jax.base.console import is_main
 from labse_jax.base.errors import InputError, listed
 from labse_jax.base.types import Config
-from labse_jax.base.writing import agreement, lock
+from labse_jax.base.writing import agreement, digests, lock
 from labse_jax.configs import optional_fields
 
 if TYPE_CHECKING:
@@ -88,13 +88,13 @@ def _what_was_edited(workdir, before, task):
 def recorded_config(workdir: pathlib.Path) -> dict[str, Any] | None:
   """The config.json of the run in this folder, None where it has not begun."""
   path = workdir / "config.json"
-  return files.read_json(path, kind=dict) if path.exists() else None
+  return digests.unsealed(path, files.read_json(path)) if path.exists() else None
 
 
 def write_config(config: Config, task: "EncoderTask", workdir: pathlib.Path) -> None:
   """Writes config.json, once all of the config has proved itself."""
   if is_main():
-    files.write_json(workdir / "config.json", described(config, task))
+    files.write_json(workdir / "config.json", digests.sealed(described(config, task)))
 
 
 def record_plan(workdir: pathlib.Path, total: int, seconds: Sequence[float] = ()) -> None:
@@ -103,7 +103,8 @@ def record_plan(workdir: pathlib.Path, total: int, seconds: Sequence[float] = ()
   `seconds` are those of a step of each stage, where they were timed.
   """
   if is_main():
-    files.write_json(workdir / STEPS, {"total": total, "seconds": [*seconds]})
+    plan = {"total": total, "seconds": [*seconds]}
+    files.write_json(workdir / STEPS, digests.sealed(plan))
 
 
 def recorded_plan(workdir: pathlib.Path) -> tuple[int | None, list[float]]:
@@ -111,7 +112,7 @@ def recorded_plan(workdir: pathlib.Path) -> tuple[int | None, list[float]]:
   path = workdir / STEPS
   if not path.exists():
     return None, []
-  plan = files.read_json(path, kind=dict)
+  plan = digests.unsealed(path, files.read_json(path))
   total = plan.get("total")
   if not isinstance(total, int):
     raise InputError(f"{path}: has no number of steps under 'total'.")
