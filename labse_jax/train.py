@@ -18,7 +18,6 @@ import optax
 
 from labse_jax.base import files
 from labse_jax.base.console import is_main, note, say
-from labse_jax.base.errors import InputError
 from labse_jax.base.errors import run as run_command
 from labse_jax.base.plugins import part
 from labse_jax.base.sharding import (
@@ -43,10 +42,11 @@ from labse_jax.training.evals import Evaluation, evaluate, make_evals
 from labse_jax.training.metrics import StepLog
 from labse_jax.training.optim import State
 from labse_jax.training.optimizers import Dense, optimizer_of
-from labse_jax.training.stage import Stage
+from labse_jax.training.stage import Stage, stage_at
 from labse_jax.training.stopper import Stopper
 from labse_jax.training.warm_start import check_init, warm_start
 from labse_jax.training.workdir import (
+  alone,
   check_same_run,
   record_plan,
   recorded_config,
@@ -84,6 +84,7 @@ def train(config: Config, workdir: PathLike) -> None:
 
   1. What can be refused is refused while nothing is opened or made: numbers out of range, a
      workdir that holds another run or a person's files, a folder to start from that does not fit.
+     First of all a workdir that another process is at work in.
   2. The dataset and the vocabulary are opened.
   3. The newest checkpoint that can be read gives the state, and the place in the data. Without
      one the run begins: see `begin`.
@@ -91,7 +92,12 @@ def train(config: Config, workdir: PathLike) -> None:
   5. The model folder is written.
   """
   started = time.monotonic()
-  workdir = pathlib.Path(workdir)
+  with alone(pathlib.Path(workdir)):
+    train_alone(config, pathlib.Path(workdir), started)
+
+
+def train_alone(config: Config, workdir: pathlib.Path, started: float) -> None:
+  """`train`, in a workdir that is this run's alone; `started` is when it began."""
   mesh = make_mesh(config.mesh.fsdp)
   config = settle_rows(config, mesh, recorded_config(workdir))
   check_ranges(config, mesh)
@@ -307,15 +313,6 @@ def make_stage(
     grow=grow,
     label={"stage": span.number} if several else {},
   )
-
-
-def stage_at(stages: Sequence[Stage], step: int, total: int | None) -> Stage:
-  """The stage that made the checkpoint of `step`: at a border, the one that ends there."""
-  if len(stages) == 1:
-    return stages[0]
-  if total is None:
-    raise InputError("The run's folder has checkpoints but no steps.json: its length is not known.")
-  return next(stage for stage in stages if step <= stage.span.end(total))
 
 
 def make_state(

@@ -19,6 +19,7 @@ from labse_jax.base.errors import InputError
 from labse_jax.base.reading.limits import bounded_lines, limits
 from labse_jax.base.reading.zstd_file import ZstdFile
 from labse_jax.base.types import PathLike
+from labse_jax.base.writing import lock
 
 COMPRESSIONS = (".gz", ".xz", ".zst")
 DEVICES = ("/dev", "/dev/fd")
@@ -165,23 +166,25 @@ def replacing(
 def replacing(path: PathLike, mode: str = "w") -> Iterator[typing.IO[Any]]:
   """Opens a neighbour of `path` for writing and moves it into place once all was written.
 
-  Raises InputError where `path` is a folder or a device.
+  Raises InputError where `path` is a folder or a device, or another process is writing it.
   """
   path = pathlib.Path(path)
   check_place(path)
   path.parent.mkdir(parents=True, exist_ok=True)
   partial = path.with_name(path.name + ".partial")
   encoding = None if "b" in mode else "utf-8"
-  try:
-    with open(partial, mode, encoding=encoding) as file:
+  descriptor = lock.taken(partial, path)
+  with naming(path), open(descriptor, mode, encoding=encoding) as file:
+    try:
+      os.ftruncate(descriptor, 0)
       yield file
       file.flush()
-      os.fsync(file.fileno())
-    os.replace(partial, path)
-  except BaseException as error:
-    partial.unlink(missing_ok=True)
-    _name_file(error, path)
-    raise
+      os.fsync(descriptor)
+      # Before it is closed, as then another process could take the file and empty it.
+      os.replace(partial, path)
+    except BaseException:
+      partial.unlink(missing_ok=True)
+      raise
 
 
 @contextlib.contextmanager
@@ -199,23 +202,24 @@ def replacing_folder(folder: PathLike, *, marker: str) -> Iterator[pathlib.Path]
   """Gives an empty folder to fill; it takes the place of `folder` once the block ends well.
 
   Raises InputError where something stands there that has no file `marker`: it is not ours to
-  remove.
+  remove. It also raises where another process is writing the folder.
   """
   folder = pathlib.Path(folder)
   check_replaceable(folder, marker=marker)
   partial = folder.with_name(folder.name + ".partial")
   old = folder.with_name(folder.name + ".old")
-  if old.is_dir() and not folder.exists():
-    os.replace(old, folder)  # A run was killed between the two renames.
-  shutil.rmtree(partial, ignore_errors=True)
-  partial.mkdir(parents=True)
-  try:
-    yield partial
-    _exchange(partial, folder)
-  except BaseException as error:
+  with lock.locked(folder.with_name(folder.name + ".partial.lock"), folder):
+    if old.is_dir() and not folder.exists():
+      os.replace(old, folder)  # A run was killed between the two renames.
     shutil.rmtree(partial, ignore_errors=True)
-    _name_file(error, folder)
-    raise
+    partial.mkdir()
+    try:
+      yield partial
+      _exchange(partial, folder)
+    except BaseException as error:
+      shutil.rmtree(partial, ignore_errors=True)
+      _name_file(error, folder)
+      raise
 
 
 def check_replaceable(folder: PathLike, *, marker: str) -> None:

@@ -11,6 +11,7 @@ import numpy as np
 from labse_jax.base import console, files, interrupts
 from labse_jax.base.errors import InputError
 from labse_jax.base.types import PathLike
+from labse_jax.base.writing.lock import locked
 from labse_jax.encoding import vector_files
 from labse_jax.encoding.counted_lines import counted_lines
 from labse_jax.encoding.sentence_encoder import SentenceEncoder
@@ -34,13 +35,15 @@ def encode_file(
   names the model and its settings. A partial file of another input or model is started over, which
   is said. A run that goes on where one was killed writes the same bytes: both work in the same
   chunks. A pipe is first copied to a file beside `output`. `progress` draws a bar; None draws it on
-  a terminal. Raises InputError where the source changes meanwhile.
+  a terminal. Raises InputError where the source changes meanwhile, or another process is writing
+  the output.
   """
   source = pathlib.Path(source)
   output = pathlib.Path(output)
   vector_files.check_output(output, source)
   prompt = encoder.prompt_of(prompt)  # Also checked, before there is a partial file.
-  with files.naming(output), counted_lines(source, output) as lines:
+  own = output.with_name(output.name + ".partial.lock")
+  with files.naming(output), locked(own, output), counted_lines(source, output) as lines:
     cuts = _encode(encoder, lines, output, identity=identity, prompt=prompt, progress=progress)
     encoder.say_cut(sum(cuts), lines.count)
     return lines.count, sum(cuts)

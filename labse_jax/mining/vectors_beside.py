@@ -13,6 +13,7 @@ import numpy as np
 from labse_jax import model_folder
 from labse_jax.base import files, interrupts
 from labse_jax.base.types import PathLike
+from labse_jax.base.writing.lock import locked
 from labse_jax.encoding.sentence_encoder import SentenceEncoder
 from labse_jax.encoding.streaming import GOES_ON, encode_file
 from labse_jax.mining.texts import SIDES, Text
@@ -55,9 +56,19 @@ def vectors_beside(
   """Gives the unit vectors of two Texts, mapped into memory; removes them if the block ends well.
 
   With `score_only`, the texts were read with their blank lines. If a run of the same texts and
-  settings was killed, this one goes on with the vectors that it left beside `output`.
+  settings was killed, this one goes on with the vectors that it left beside `output`. Raises
+  InputError where another process mines into `output`.
   """
-  folder = folder_of(output)
+  own = pathlib.Path(f"{output}.vectors.lock")
+  with (
+    locked(own, output),
+    _kept_vectors(folder_of(output), texts, encoding, score_only) as vectors,
+  ):
+    yield vectors
+
+
+@contextlib.contextmanager
+def _kept_vectors(folder, texts, encoding, score_only):
   files.check_replaceable(folder, marker=MARKER)
   identity = {
     "model": model_folder.fingerprint_of(encoding.model),

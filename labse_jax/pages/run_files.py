@@ -7,6 +7,7 @@ from typing import Any
 
 from labse_jax.base import files
 from labse_jax.base.errors import InputError
+from labse_jax.base.writing import digests
 
 Row = dict[str, Any]  # One line of metrics.jsonl: its "step", and what was logged there.
 
@@ -28,7 +29,7 @@ def read_run(workdir: pathlib.Path) -> Run:
   return Run(
     log=log,
     torn=torn,
-    config=read_object(workdir / "config.json"),
+    config=read_config(workdir / "config.json"),
     evaluation=read_evaluation(workdir / "evaluation.json"),
     phases=read_phases(workdir / "phases.tsv"),
   )
@@ -56,6 +57,12 @@ def read_metrics(path: pathlib.Path) -> tuple[list[Row], bool]:
   if not rows:
     raise InputError(f"{path}: is empty; no step was logged yet.")
   return rows, False
+
+
+def read_config(path: pathlib.Path) -> dict[str, Any] | None:
+  """A run's config as it was written, or None where there is no such file."""
+  config = read_object(path)
+  return digests.unsealed(path, config) if config is not None else None
 
 
 def read_object(path: pathlib.Path) -> dict[str, Any] | None:

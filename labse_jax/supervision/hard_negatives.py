@@ -13,6 +13,7 @@ from labse_jax.base import files
 from labse_jax.base.console import say
 from labse_jax.base.errors import InputError
 from labse_jax.base.types import Config, PathLike
+from labse_jax.base.writing import digests
 from labse_jax.data.dataset import Dataset
 from labse_jax.encoding.encode_functions import encode_function
 from labse_jax.encoding.sentence_encoder import SentenceEncoder
@@ -162,6 +163,10 @@ def read(stored: Place, k: int, advice: str) -> np.ndarray:
   """
   folder = stored.folder
   manifest.read_checked(folder, stored.about, advice)
+  # What earlier versions mined has no digests.
+  damage = digests.damage(folder) if digests.has(folder) else None
+  if damage:
+    raise InputError(f"{folder}: is damaged ({damage}); {advice}")
   try:
     negatives_NK = np.load(folder / "negatives.npy", mmap_mode="r")
   except (OSError, ValueError, EOFError) as error:
@@ -205,4 +210,5 @@ def _write(folder, negatives_NK, counts, about):
   with files.replacing_folder(folder, marker=manifest.NAME) as partial:
     np.save(partial / "negatives.npy", negatives_NK)
     files.write_json(partial / manifest.NAME, found)
+    digests.write(partial)
   return found

@@ -10,6 +10,7 @@ from labse_jax import model_folder
 from labse_jax.base import console, files
 from labse_jax.base.errors import InputError
 from labse_jax.base.types import PathLike
+from labse_jax.base.writing.lock import locked
 from labse_jax.data.dataset import Dataset
 from labse_jax.encoding.encode_functions import encode_once
 from labse_jax.encoding.sentence_encoder import SentenceEncoder
@@ -74,20 +75,30 @@ class Store:
   def compute(self, *, precision: str | None = None) -> None:
     """Encodes the shards that are missing, one after the other; each is there whole or not at all.
 
-    `precision` is the encoder's; None is float32, or what the shards there were made in.
+    `precision` is the encoder's; None is float32, or what the shards there were made in. Raises
+    InputError where another process is at it.
     """
+    self._precision(precision)
+    if not self.missing():
+      return
+    with locked(self.folder / ".lock", self.folder):
+      self._manifest = self._checked_manifest()  # Another process may have begun since.
+      self._compute_missing(self._precision(precision))
+
+  def _precision(self, asked):
+    """The encoder's precision: what is asked for, or what the shards there were made in."""
     begun = self._manifest.get("precision")
-    if begun and precision not in (None, begun):
+    if begun and asked not in (None, begun):
       raise InputError(
-        f"{self.folder}: was begun in {begun}, {precision} is asked for; go on in "
+        f"{self.folder}: was begun in {begun}, {asked} is asked for; go on in "
         f"{begun}, or remove the folder."
       )
-    precision = precision or begun or "float32"
+    return asked or begun or "float32"
+
+  def _compute_missing(self, precision):
     missing = self.missing()
-    if not missing:
-      return
     encoder = SentenceEncoder.load(self.model, dtype=precision)
-    if not begun:
+    if not self._manifest:
       # Before the first shard: what is there can then always be told apart.
       self._manifest = self._about | {"precision": precision, "folder": str(self.model)}
       files.write_json(self.folder / manifest.NAME, self._manifest)

@@ -1,7 +1,8 @@
-"""Training state on disk through Orbax, with the position in the data beside it."""
+"""Training state on disk through Orbax, with the position in the data and digests of the files."""
 
 from collections.abc import Callable, Iterator
 import contextlib
+import functools
 import pathlib
 import time
 from typing import TYPE_CHECKING
@@ -12,12 +13,16 @@ from orbax.checkpoint import v1 as ocp
 from labse_jax.base.console import is_main, note
 from labse_jax.base.errors import InputError
 from labse_jax.base.types import PathLike
+from labse_jax.base.writing import agreement, digests
 from labse_jax.training.optim import State
 
 if TYPE_CHECKING:
   import grain
 
 KEEP = 2  # The newest, and the one before it for when the newest turns out damaged.
+UNFINISHED = "*.orbax-checkpoint-tmp"
+# Orbax writes these last, after the digests. Nothing of the state is in them.
+LATE = ("_CHECKPOINT_METADATA", "commit_success.txt")
 
 
 class Checkpoints:
@@ -28,8 +33,12 @@ class Checkpoints:
     self._open()
 
   def _open(self):
+    context = ocp.Context()
+    write_digests = functools.partial(_write_digests, self.directory)
+    context.async_options.post_finalization_callback = write_digests
     self.orbax = ocp.training.Checkpointer(
       self.directory,
+      context=context,
       cleanup_tmp_directories=True,
       preservation_policy=ocp.training.preservation_policies.LatestN(KEEP),
     )
@@ -44,38 +53,70 @@ class Checkpoints:
   def restore(
     self, abstract_at: Callable[[int], State], data: "grain.DatasetIterator"
   ) -> State | None:
-    """The newest readable state, or None where there is no checkpoint; moves `data` to its place.
+    """The newest state that is whole, or None where there is no checkpoint; moves `data` there.
 
-    `abstract_at(step)` gives the shapes and shardings of the state at a step. A damaged one is
-    said, set aside as `damaged-STEP`, and the one before it is taken.
+    `abstract_at(step)` gives the shapes and shardings of the state at a step. The files of a
+    checkpoint are compared with their digests before they are read. A damaged one is said, set
+    aside as `damaged-STEP`, and the one before it is taken. One without digests, as earlier
+    versions wrote it, is taken only where no other can be; that is said too.
     """
-    failures = []
-    for step in sorted((c.step for c in self.orbax.checkpoints), reverse=True):
-      wanted = {"state": abstract_at(step), "data": data}
-      try:
-        loaded = self.orbax.load_checkpointables(step, wanted)
-      except Exception as error:  # Whatever a torn file makes the libraries raise.
-        failures.append((step, _first_line(error)))
+    checked, unchecked = self._steps()
+    damaged = []
+    for step in (*checked, *unchecked):
+      reason = self._damage(step) if step in checked else None
+      if reason is None:
+        loaded, reason = self._load(step, {"state": abstract_at(step), "data": data})
+      if reason is not None:
+        damaged.append((step, reason))
         continue
       # Only now: where no checkpoint can be read, all stay where they are.
-      for failure in failures:
-        self._set_aside(*failure)
+      for other, reason in damaged:
+        self._set_aside(other, "damaged", f"is damaged ({reason})")
+      if step in unchecked:
+        note(f"the checkpoint of step {step} has no {digests.NAME}; it is taken unchecked.")
+      for newer in unchecked if step in checked else ():
+        if newer > step:
+          self._set_aside(newer, "unchecked", f"has no {digests.NAME} to check it by")
       return loaded["state"]
-    if failures:
-      step, reason = failures[0]
+    if damaged:
+      step, reason = damaged[0]
       raise InputError(f"{self.directory}: no checkpoint can be read; of step {step}: {reason}")
     return None
 
-  def _set_aside(self, step, error):
-    note(
-      f"the checkpoint of step {step} is damaged ({error}); it is set aside and the one before it "
-      "is taken."
-    )
+  def _steps(self) -> tuple[list[int], list[int]]:
+    """The steps whose checkpoints have digests, and those without, the newest first."""
+    steps = [checkpoint.step for checkpoint in reversed(self.orbax.checkpoints)]
+    checked = [step for step in steps if digests.has(self.directory / str(step))]
+    unchecked = [step for step in steps if step not in checked]
+    return agreement.of_first([checked, unchecked])
+
+  def _damage(self, step):
+    """What is wrong with the files of a checkpoint; None where nothing is."""
+    found = None
+    if is_main():
+      found = digests.damage(self.directory / str(step), without=LATE)
+    return agreement.of_first(found)
+
+  def _load(self, step, wanted):
+    """Returns (what was saved, None), or (None, what is wrong); all hosts get the same kind."""
+    loaded = None
+    reason = None
+    try:
+      loaded = self.orbax.load_checkpointables(step, wanted)
+    except Exception as error:  # Whatever a torn file makes the libraries raise.
+      reason = _first_line(error)
+    if not agreement.all_of(reason is None):
+      return None, reason or "another host cannot read it"
+    return loaded, None
+
+  def _set_aside(self, step, name, why):
+    aside = f"it is set aside as {name}-{step}, and another is taken."
+    note(f"the checkpoint of step {step} {why}; {aside}")
     self.orbax.close()
     if is_main():
-      place = self.directory / f"damaged-{step}-{time.time_ns()}"
+      place = self.directory / f"{name}-{step}-{time.time_ns()}"
       (self.directory / str(step)).rename(place)
-    multihost_utils.sync_global_devices(f"damaged-{step}")
+    multihost_utils.sync_global_devices(f"{name}-{step}")
     self._open()
 
   def close(self) -> None:
@@ -92,6 +133,15 @@ class Checkpoints:
       raise InputError(
         f"{self.directory}: a checkpoint cannot be written: {_first_line(error)}"
       ) from error
+
+
+def _write_digests(directory):
+  """Orbax calls it on the first host, in the thread that saves, before a checkpoint is in place.
+
+  So there is none without digests, wherever the process is killed.
+  """
+  [unfinished] = directory.glob(UNFINISHED)
+  digests.write(unfinished, without=LATE)
 
 
 def _first_line(error):

@@ -84,7 +84,7 @@ class Writer:
       try:
         if json.loads(line)["step"] < first_step:
           kept.append(line.rstrip(b"\n") + b"\n")
-      except ValueError:  # The last line of a killed run may be torn.
+      except (ValueError, KeyError, TypeError):  # The last line of a killed run may be torn.
         continue
     with files.replacing(self.path, "wb") as file:
       file.writelines(kept)

@@ -1,12 +1,13 @@
 """A stretch of a run in which the model has one depth."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 import dataclasses
 
 import grain
 import jax
 
 from labse_jax.base.console import say
+from labse_jax.base.errors import InputError
 from labse_jax.base.sharding import batch_sharding
 from labse_jax.base.types import Params
 from labse_jax.data.batches.streams import to_devices
@@ -56,3 +57,12 @@ class Stage:
       jax.block_until_ready(metrics)
 
     return step
+
+
+def stage_at(stages: Sequence[Stage], step: int, total: int | None) -> Stage:
+  """The stage that made the checkpoint of `step`: at a border, the one that ends there."""
+  if len(stages) == 1:
+    return stages[0]
+  if total is None:
+    raise InputError("The run's folder has checkpoints but no steps.json: its length is not known.")
+  return next(stage for stage in stages if step <= stage.span.end(total))

@@ -1,6 +1,7 @@
 """A run's folder: whether a config is that of the run in it."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+import contextlib
 import json
 import pathlib
 from typing import TYPE_CHECKING, Any
@@ -9,16 +10,39 @@ from labse_jax.base import files
 from labse_jax.base.console import is_main
 from labse_jax.base.errors import InputError, listed
 from labse_jax.base.types import Config
+from labse_jax.base.writing import agreement, digests, lock
 from labse_jax.configs import optional_fields
 
 if TYPE_CHECKING:
   from labse_jax.training.encoder_task import EncoderTask
 
 STEPS = "steps.json"
+LOCK = ".lock"
 FINGERPRINTS = "fingerprints"
 NOT_SET = "not set"
 # Between a run and its resume.
 FREE_TO_CHANGE = ("evals", "expected", "log_every", "save_every", "seconds")
+
+
+@contextlib.contextmanager
+def alone(workdir: pathlib.Path) -> Iterator[None]:
+  """Keeps other runs out of a workdir; nothing in it may be read or changed before.
+
+  The first process holds the lock. Where another run is in there, InputError is raised on all.
+  """
+  with contextlib.ExitStack() as held:
+    refused = None
+    if is_main():
+      try:
+        held.enter_context(lock.locked(workdir / LOCK, workdir))
+      except InputError as error:
+        refused = str(error)
+      except OSError as error:  # The others must not wait for a process that has ended.
+        refused = f"{error.filename}: {error.strerror}"
+    refused = agreement.of_first(refused)
+    if refused:
+      raise InputError(refused)
+    yield
 
 
 def described(config: Config, task: "EncoderTask") -> dict[str, Any]:
@@ -64,13 +88,13 @@ def _what_was_edited(workdir, before, task):
 def recorded_config(workdir: pathlib.Path) -> dict[str, Any] | None:
   """The config.json of the run in this folder, None where it has not begun."""
   path = workdir / "config.json"
-  return files.read_json(path, kind=dict) if path.exists() else None
+  return digests.unsealed(path, files.read_json(path)) if path.exists() else None
 
 
 def write_config(config: Config, task: "EncoderTask", workdir: pathlib.Path) -> None:
   """Writes config.json, once all of the config has proved itself."""
   if is_main():
-    files.write_json(workdir / "config.json", described(config, task))
+    files.write_json(workdir / "config.json", digests.sealed(described(config, task)))
 
 
 def record_plan(workdir: pathlib.Path, total: int, seconds: Sequence[float] = ()) -> None:
@@ -79,7 +103,8 @@ def record_plan(workdir: pathlib.Path, total: int, seconds: Sequence[float] = ()
   `seconds` are those of a step of each stage, where they were timed.
   """
   if is_main():
-    files.write_json(workdir / STEPS, {"total": total, "seconds": [*seconds]})
+    plan = {"total": total, "seconds": [*seconds]}
+    files.write_json(workdir / STEPS, digests.sealed(plan))
 
 
 def recorded_plan(workdir: pathlib.Path) -> tuple[int | None, list[float]]:
@@ -87,7 +112,7 @@ def recorded_plan(workdir: pathlib.Path) -> tuple[int | None, list[float]]:
   path = workdir / STEPS
   if not path.exists():
     return None, []
-  plan = files.read_json(path, kind=dict)
+  plan = digests.unsealed(path, files.read_json(path))
   total = plan.get("total")
   if not isinstance(total, int):
     raise InputError(f"{path}: has no number of steps under 'total'.")

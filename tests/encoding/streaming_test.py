@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from labse_jax.base.errors import InputError
+from labse_jax.base.writing.lock import locked
 from labse_jax.encoding import chunked_encoder, streaming
 from tests.support.uneven_lines import uneven_lines
 
@@ -48,6 +49,16 @@ def test_a_file_gives_its_lines_vectors(tiny_encoder, text, lines, tmp_path, cap
     and f"{cut} of 72" in said
   )
   assert list(output.parent.iterdir()) == [output]
+
+
+def test_two_of_them_do_not_write_one_output(tiny_encoder, text, tmp_path):
+  output = tmp_path / "out.npy"
+  partial = tmp_path / "out.npy.partial"
+  partial.write_bytes(b"of the first")
+  with locked(tmp_path / "out.npy.partial.lock", output):
+    with pytest.raises(InputError, match=r"out\.npy: another process is writing"):
+      encode_file(tiny_encoder, text, output)
+  assert partial.read_bytes() == b"of the first"
 
 
 def test_blank_lines_have_rows_too(tiny_encoder, tmp_path):

@@ -55,6 +55,13 @@ def test_they_are_unit_vectors_of_the_distinct_lines_and_gone_in_the_end(
   assert not folder_of(tmp_path / "out").exists()
 
 
+def test_two_runs_do_not_share_them(beside):
+  with beside() as (x_ND, _):
+    with pytest.raises(InputError, match="out: another process is writing"), beside(prompt="q: "):
+      pass
+    assert np.isfinite(x_ND).all()
+
+
 def test_what_a_killed_run_left_is_gone_on_with(beside, monkeypatch, tiny_encoder):
   left_by_a_killed_run(beside)
   monkeypatch.setattr(type(tiny_encoder), "encode", None)  # Nothing is encoded again.

@@ -124,7 +124,15 @@ def test_another_text_is_seen(copy, tiny_folder, tmp_path):
 
 
 def test_a_damaged_file_is_said(copy, tiny_folder):
-  (copy[1] / "negatives.npy").write_bytes(b"\x93NUMPY")
+  path = copy[1] / "negatives.npy"
+  flipped = bytearray(path.read_bytes())
+  flipped[-4] ^= 1
+  path.write_bytes(flipped)
+  with pytest.raises(InputError, match=r"is damaged \(negatives.npy does not hold"):
+    look_up(copy[0], model=tiny_folder, margin=-2.0, k=5)
+  (copy[1] / "digests.json").unlink()  # As an earlier version wrote it.
+  look_up(copy[0], model=tiny_folder, margin=-2.0, k=5)
+  path.write_bytes(b"\x93NUMPY")
   with pytest.raises(InputError, match="is damaged"):
     look_up(copy[0], model=tiny_folder, margin=-2.0, k=5)
 

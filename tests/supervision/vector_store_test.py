@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from labse_jax.base.errors import InputError
+from labse_jax.base.writing.lock import locked
 from labse_jax.data.dataset import open_dataset
 from labse_jax.data.sources import Pair
 from labse_jax.encoding import encode_functions
@@ -38,6 +39,19 @@ def test_they_are_those_of_the_encoder(data, small, tiny_folder, tiny_encoder):
   expected = tiny_encoder.encode(texts, normalize_embeddings=True).reshape(20, 2, -1)
   assert got.dtype == np.float16 and np.abs(expected[:-1] - expected[1:]).max() > 0.01
   np.testing.assert_allclose(got, expected, rtol=2**-11, atol=1e-6)
+
+
+def test_two_processes_do_not_fill_one_store(data, tiny_folder):
+  store = vector_store.Store(data, tiny_folder)
+  with locked(store.folder / ".lock", store.folder):
+    with pytest.raises(InputError, match="another process is writing"):
+      store.compute()
+  # The other one began in bfloat16 and was killed.
+  other = vector_store.Store(data, tiny_folder)
+  other.compute(precision="bfloat16")
+  (other.folder / "00000.npy").rename(other.folder / "00001.npy")
+  with pytest.raises(InputError, match="was begun in bfloat16"):
+    store.compute(precision="float32")
 
 
 def test_what_was_cut_is_told_out_of_what_was_encoded(tmp_path, tiny_folder, capsys):

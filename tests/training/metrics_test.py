@@ -35,7 +35,9 @@ def test_a_resumed_run_has_each_step_once(tmp_path, first):
   assert [line["step"] for line in read(tmp_path)] == list(range(7))
 
 
-@pytest.mark.parametrize("torn", ['{"step": 4, "lo', '{"step"', "{", '{"step": 4, "loss": "\xe9"'])
+@pytest.mark.parametrize(
+  "torn", ['{"step": 4, "lo', '{"step"', "{", '{"stap": 4}', "[4]", '{"step": 4, "loss": "\xe9"']
+)
 def test_a_torn_last_line_goes(tmp_path, torn):
   write(tmp_path, range(4))
   with open(tmp_path / "metrics.jsonl", "a") as file:

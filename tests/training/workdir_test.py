@@ -32,7 +32,9 @@ def run(tmp_path):
 
 def test_the_file_is_the_config_and_what_it_was_made_of(run):
   written = json.loads((run / "config.json").read_text("utf-8"))
+  digest = written.pop("digest")
   assert written == config().to_dict() | {"fingerprints": ["a"]}
+  assert workdir.recorded_config(run) == written and len(digest) == 64
 
 
 def test_a_fresh_folder_and_the_same_run_are_allowed(run, tmp_path):
@@ -102,3 +104,16 @@ def test_the_length_of_a_run_is_read_as_it_was_written(tmp_path):
   assert workdir.recorded_plan(tmp_path) == (120, [])
   workdir.record_plan(tmp_path, 70, (0.5, 2.0))
   assert workdir.recorded_plan(tmp_path) == (70, [0.5, 2.0])
+
+
+def test_a_flipped_number_of_steps_or_of_rows_is_said(tmp_path):
+  workdir.record_plan(tmp_path, 120)
+  workdir.write_config(config(batch_rows=64), Task("a"), tmp_path)
+  for name, before, after, read in (
+    ("steps.json", "120", "121", workdir.recorded_plan),
+    ("config.json", "64", "65", workdir.recorded_config),
+  ):
+    path = tmp_path / name
+    path.write_text(path.read_text().replace(before, after, 1))
+    with pytest.raises(InputError, match=f"{name}: is damaged"):
+      read(tmp_path)
