@@ -74,8 +74,8 @@ must_install() { # NAME
 }
 
 refuse_lock() { # NAME
-  die 1 "nothing of launch/locks/$1.txt was installed; what pip said is above. About hashes that do \
-not match see docs/installation.md; else the same command tries again."
+  die 1 "launch/locks/$1.txt could not be installed; what pip said is above. About hashes that do not \
+match see docs/installation.md; else the same command tries again."
 }
 
 install_project() {

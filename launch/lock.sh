@@ -27,10 +27,15 @@ trap 'rm -rf "$TEMPORARY"' EXIT
   --only-binary=:all: -r $LOCKS/uv.txt
 
 compile() { # PINS LOCK OPTIONS OF UV...
+  local new="$TEMPORARY/lock.txt"
   say "locking $1"
+  # uv keeps the versions of the lock that is there. It would keep its hashes, too, and not ask.
+  touch "$2"
+  sed -e '/^ *--hash=/d' -e 's/ \\$//' "$2" >"$new"
   "$TEMPORARY/venv/bin/uv" pip compile -q --python "$TEMPORARY/venv/bin/python" --universal \
     --python-version 3.11 --generate-hashes --only-binary :all: --no-binary promise \
-    --custom-compile-command 'bash launch/lock.sh' "$1" -o "$2" "${@:3}"
+    --custom-compile-command 'bash launch/lock.sh' "$1" -o "$new" "${@:3}"
+  mv "$new" "$2"
 }
 
 beside_project() { # NAME OPTIONS OF UV...: a lock without what project.txt and build.txt have

@@ -54,7 +54,8 @@ if [ -z "${LABSE_PYTHON:-}" ]; then
     [ "${CI:-}" != true ] || die 1 "CI=true: no torch could be installed for the parity tests."
     say "no torch could be installed: parity tests are skipped."
   fi
-  "$PYTHON" -m pip check || die 1 "$VENV: its packages do not fit together; remove it to make it again."
+  "$PYTHON" -m pip check ||
+    die 1 "$VENV: its packages do not fit together; remove it to make it again."
 fi
 
 "$PYTHON" -m ruff check

@@ -236,7 +236,9 @@ def test_quickstart_leaves_at_ctrl_c(checkout):
   assert errors.splitlines()[-1] == "labse-jax: interrupted; the same command goes on from here"
 
 
-@pytest.mark.parametrize("script", ["quickstart.sh", "local.sh", "test_newest.sh", "tpu_vm.sh"])
+@pytest.mark.parametrize(
+  "script", ["quickstart.sh", "local.sh", "lock.sh", "test_newest.sh", "tpu_vm.sh"]
+)
 def test_help_says_how_and_installs_nothing(checkout, script):
   status, output, errors = checkout.run(script, "--help")
   assert (status, errors, checkout.log()) == (0, "", [])
@@ -294,7 +296,7 @@ def test_environment_that_was_broken_off_is_made_again(checkout):
 def test_environment_says_that_an_installation_failed(checkout):
   status, _, errors = checkout.run("local.sh", "-V", FAKE_FAIL="install")
   assert status == 1
-  assert errors.splitlines()[-1].startswith("labse-jax: nothing of launch/locks/build.txt was")
+  assert errors.splitlines()[-1].startswith("labse-jax: launch/locks/build.txt could not")
   checkout.log()
   assert checkout.run("local.sh", "-V")[0] == 0
   assert not any(line.startswith("-m venv") for line in checkout.log())
@@ -336,7 +338,7 @@ def test_a_file_with_another_hash_is_refused_and_nothing_of_its_lock_installed(c
   )
   assert status == 1 and "DO NOT MATCH THE HASHES" in errors
   last = errors.splitlines()[-1]
-  assert last.startswith("labse-jax: nothing of launch/locks/project.txt was installed;")
+  assert last.startswith("labse-jax: launch/locks/project.txt could not be installed;")
   assert [path.stem for path in site.glob("?.py")] == ["a"]
 
 
@@ -392,7 +394,7 @@ def test_a_torch_with_another_hash_is_not_taken_for_none(checkout):
   status, _, errors = checkout.run("test.sh", "-k", "x")
   assert status == 1
   assert "DO NOT MATCH THE HASHES" in errors.splitlines()[-2]
-  assert errors.splitlines()[-1].startswith("labse-jax: nothing of launch/locks/torch.txt was")
+  assert errors.splitlines()[-1].startswith("labse-jax: launch/locks/torch.txt could not")
 
 
 def test_tests_install_torch_before_what_needs_it(checkout):
