@@ -1,7 +1,7 @@
 # Sourced by the other scripts: a Python with everything installed, as $PYTHON, and the settings for
 # work on a CPU. LABSE_PYTHON names a Python to use as it is, with nothing installed. LABSE_EXTRA
-# installs one more extra of pyproject.toml, such as tpu. LABSE_VENV is another folder than .venv.
-# As a command of its own it only installs.
+# installs what one more extra of pyproject.toml needs: tpu or cuda. LABSE_VENV is another folder
+# than .venv. As a command of its own it only installs.
 
 ROOT="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)"
 VENV="${LABSE_VENV:-$ROOT/.venv}"
@@ -21,8 +21,6 @@ find_python() {
   done
   die 2 "no Python 3.11 or newer among python3, python3.11 to python3.14 and python; install one."
 }
-
-requirements_sum() { cat "$@" "$ROOT/pyproject.toml" | cksum; }
 
 make_venv() {
   local python marker="$VENV/installing"
@@ -49,7 +47,7 @@ install_once() { # STAMP FILES... -- ARGUMENTS OF PIP...: once for each content 
     shift
   done
   shift
-  sum="$(requirements_sum "${files[@]}") $*"
+  sum="$(cat "${files[@]}" | cksum) $*"
   if [ "$(cat "$stamp" 2>/dev/null)" = "$sum" ]; then
     return
   fi
@@ -64,14 +62,34 @@ install_once() { # STAMP FILES... -- ARGUMENTS OF PIP...: once for each content 
   say "installed in $((SECONDS - start)) s"
 }
 
+install_lock() { # NAME ARGUMENTS OF PIP...: what a lock lists, only if its files have those hashes
+  local lock="launch/locks/$1.txt"
+  # promise has no wheel. Without isolation it is built with the setuptools of the first lock.
+  install_once "$1" "$ROOT/$lock" -- --require-hashes --only-binary=:all: --no-binary=promise \
+    --no-build-isolation "${@:2}" -r "$lock"
+}
+
+must_install() { # NAME
+  install_lock "$1" || refuse_lock "$1"
+}
+
+refuse_lock() { # NAME
+  die 1 "launch/locks/$1.txt could not be installed; what pip said is above. About hashes that do not \
+match see docs/installation.md; else the same command tries again."
+}
+
 install_project() {
   # What a script has to do meanwhile: most of an installation waits for the network and the disk.
   if declare -F while_installing >/dev/null && ! [ -e "$VENV/project.installed" ]; then
     while_installing &
   fi
-  install_once project "$ROOT/launch/requirements.txt" -- \
-    -r launch/requirements.txt -e ".[train,report${LABSE_EXTRA:+,$LABSE_EXTRA}]" ||
-    die 1 "the installation failed; what pip said is above. The same command tries again."
+  local name
+  for name in build project ${LABSE_EXTRA:-}; do
+    must_install "$name"
+  done
+  install_once labse_jax "$ROOT/pyproject.toml" "$ROOT/launch/locks/build.txt" -- \
+    --no-deps --no-build-isolation -e . ||
+    die 1 "labse_jax itself could not be installed; what pip said is above."
   wait
 }
 
@@ -88,6 +106,10 @@ if [ -n "${LABSE_PYTHON:-}" ]; then
   PYTHON="$LABSE_PYTHON"
   recent "$PYTHON" || die 2 "LABSE_PYTHON=$PYTHON: not a Python of version 3.11 or newer."
 else
+  case "${LABSE_EXTRA:-}" in
+    '' | tpu | cuda) ;;
+    *) die 2 "LABSE_EXTRA=$LABSE_EXTRA: choose from tpu and cuda." ;;
+  esac
   make_venv
   PYTHON="$VENV/bin/python"
   install_project

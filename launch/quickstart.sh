@@ -48,16 +48,17 @@ fi
 
 # The wheels are read, never run: the Python that they ask for does not matter.
 PARTIAL="$RUN/wheels.partial"
-DOWNLOAD=(-m pip download -qq --disable-pip-version-check --no-deps --only-binary=:all:
-  --ignore-requires-python --dest "$PARTIAL" --requirement "$PARTIAL/catalogues.txt")
+DOWNLOAD=(-m pip download -qq --disable-pip-version-check --no-deps --require-hashes
+  --only-binary=:all: --ignore-requires-python --dest "$PARTIAL"
+  --requirement "$PARTIAL/catalogues.txt")
 
 begin_download() {
   rm -rf "$PARTIAL"
   mkdir -p "$PARTIAL"
   if $SMALL; then
-    grep '^Django=' launch/catalogues.txt
+    grep '^django=' launch/locks/catalogues.txt
   else
-    cat launch/catalogues.txt
+    cat launch/locks/catalogues.txt
   fi >"$PARTIAL/catalogues.txt"
 }
 

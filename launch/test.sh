@@ -31,32 +31,31 @@ esac
 source "$(dirname "${BASH_SOURCE[0]}")/environment.sh"
 cd "$ROOT"
 
-TORCH=2.13.0
 CPU_INDEX=https://download.pytorch.org/whl/cpu
 
-torch_for_cpu() {
-  # On Linux pip's plain torch brings gigabytes of CUDA; a version that ends in +cpu never does.
-  local wheel="torch==$TORCH+cpu"
-  if [ "$(uname)" = Darwin ]; then
-    wheel="torch==$TORCH"
-  fi
-  "$PYTHON" -c "import torch, sys; sys.exit(torch.__version__.split('+')[0] != '$TORCH')" \
-    2>/dev/null && return
-  install_once torch launch/test.sh -- "$wheel" 2>/dev/null && return
-  say "pip offers no $wheel here; trying PyTorch's CPU index"
-  install_once torch launch/test.sh -- --retries 1 --extra-index-url "$CPU_INDEX" "$wheel"
+install_torch() {
+  local said="$VENV/torch.log"
+  # torch.txt has nothing but torch; the parity lock has what it needs.
+  install_lock torch --no-deps 2>/dev/null && return
+  say "pip offers no torch for a CPU here; trying PyTorch's CPU index"
+  install_lock torch --no-deps --retries 1 --extra-index-url "$CPU_INDEX" 2>"$said" && return
+  cat "$said" >&2
+  # A file that is not the right one is an error; that there is none is not.
+  ! grep -q 'DO NOT MATCH THE HASHES' "$said" || refuse_lock torch
+  return 1
 }
 
 if [ -z "${LABSE_PYTHON:-}" ]; then
-  install_once test launch/requirements-test.txt -- -r launch/requirements-test.txt ||
-    die 1 "the test tools could not be installed; what pip said is above."
-  if torch_for_cpu; then
-    install_once parity launch/requirements-parity.txt -- -r launch/requirements-parity.txt ||
-      die 1 "the parity tests' packages could not be installed; what pip said is above."
+  must_install tpu
+  must_install test
+  if install_torch; then
+    must_install parity
   else
     [ "${CI:-}" != true ] || die 1 "CI=true: no torch could be installed for the parity tests."
     say "no torch could be installed: parity tests are skipped."
   fi
+  "$PYTHON" -m pip check ||
+    die 1 "$VENV: its packages do not fit together; remove it to make it again."
 fi
 
 "$PYTHON" -m ruff check

@@ -1,5 +1,6 @@
 """The scripts of launch/, most of them with a Python that only writes down what it was asked."""
 
+import hashlib
 import os
 import re
 import shlex
@@ -8,23 +9,16 @@ import signal
 import subprocess
 import sys
 import time
-import tomllib
+import zipfile
 
-from packaging.requirements import Requirement
 import pytest
 
-from labse_jax.base.extras import EXTRAS
 from tests.support.places import ROOT
 
-PACKAGES = {  # Of a library, where it is called otherwise.
-  "absl": "absl-py",
-  "faiss": "faiss-cpu",
-  "orbax": "orbax-checkpoint",
-}
 SCRIPTS = [*sorted((ROOT / "launch").glob("*.sh")), ROOT / ".ci" / "run"]
 
 FAKE_PYTHON = r"""#!/bin/bash
-if [ "$1" = -c ]; then [[ "$2" != *torch* ]]; exit; fi
+if [ "$1" = -c ]; then exit; fi
 if [ "$1" = --version ]; then echo Python 3.11.9; exit; fi
 echo "$*" >>"$FAKE_LOG"
 if [[ -n "$FAKE_FAIL" && "$*" == *" $FAKE_FAIL"* ]]; then exit 7; fi
@@ -105,7 +99,10 @@ def test_quickstart_does_each_step_once(checkout):
   status, output, _ = checkout.run("quickstart.sh")
   assert status == 0
   run = "runs/quickstart"
-  train = [line for line in checkout.log() if "labse_jax.train" in line]
+  log = checkout.log()
+  (download,) = [line for line in log if "pip download" in line]
+  assert " --no-deps --require-hashes --only-binary=:all: " in download
+  train = [line for line in log if "labse_jax.train" in line]
   assert len(train) == 1
   assert re.fullmatch(
     r"-m labse_jax.train --config experiments/quickstart.py:seconds=(8[01]\d|79\d),"
@@ -239,7 +236,9 @@ def test_quickstart_leaves_at_ctrl_c(checkout):
   assert errors.splitlines()[-1] == "labse-jax: interrupted; the same command goes on from here"
 
 
-@pytest.mark.parametrize("script", ["quickstart.sh", "local.sh", "test_newest.sh", "tpu_vm.sh"])
+@pytest.mark.parametrize(
+  "script", ["quickstart.sh", "local.sh", "lock.sh", "test_newest.sh", "tpu_vm.sh"]
+)
 def test_help_says_how_and_installs_nothing(checkout, script):
   status, output, errors = checkout.run(script, "--help")
   assert (status, errors, checkout.log()) == (0, "", [])
@@ -251,18 +250,33 @@ def test_quickstart_refuses_what_it_does_not_know(checkout):
   assert (status, errors) == (2, "labse-jax: unknown argument '--tiny'; see --help.\n")
 
 
-def test_environment_is_made_once_and_again_when_the_pins_change(checkout):
-  project = "-r launch/requirements.txt -e .[train,report]"
-  install = f"-m pip install -qq --disable-pip-version-check {project}"
+PIP = "-m pip install -qq --disable-pip-version-check"
+
+
+def from_lock(name, *more):
+  options = "--require-hashes --only-binary=:all: --no-binary=promise --no-build-isolation"
+  return " ".join([PIP, options, *more, "-r", f"launch/locks/{name}.txt"])
+
+
+def test_environment_is_made_once_and_again_when_a_lock_changes(checkout):
   checkout.run("local.sh", "-V")
   venv = checkout.root / ".venv"
-  assert checkout.log() == [f"-m venv {venv}", install, "-V"]
+  project = f"{PIP} --no-deps --no-build-isolation -e ."
+  installed = [from_lock("build"), from_lock("project"), project]
+  assert checkout.log() == [f"-m venv {venv}", *installed, "-V"]
   checkout.run("local.sh", "-V")
   assert checkout.log() == ["-V"]
-  with open(checkout.root / "launch" / "requirements.txt", "a") as file:
+  with open(checkout.root / "launch" / "locks" / "project.txt", "a") as file:
     file.write("six==1.17.0\n")
   checkout.run("local.sh", "-V")
-  assert checkout.log() == [install, "-V"]
+  assert checkout.log() == [from_lock("project"), "-V"]
+
+
+def test_environment_takes_an_extra_that_has_a_lock(checkout):
+  checkout.run("local.sh", "-V", LABSE_EXTRA="cuda")
+  assert from_lock("cuda") in checkout.log()
+  status, _, errors = checkout.run("local.sh", "-V", LABSE_EXTRA="hub")
+  assert (status, errors) == (2, "labse-jax: LABSE_EXTRA=hub: choose from tpu and cuda.\n")
 
 
 def test_environment_that_was_broken_off_is_made_again(checkout):
@@ -282,7 +296,7 @@ def test_environment_that_was_broken_off_is_made_again(checkout):
 def test_environment_says_that_an_installation_failed(checkout):
   status, _, errors = checkout.run("local.sh", "-V", FAKE_FAIL="install")
   assert status == 1
-  assert errors.splitlines()[-1].startswith("labse-jax: the installation failed;")
+  assert errors.splitlines()[-1].startswith("labse-jax: launch/locks/build.txt could not")
   checkout.log()
   assert checkout.run("local.sh", "-V")[0] == 0
   assert not any(line.startswith("-m venv") for line in checkout.log())
@@ -296,15 +310,66 @@ def test_environment_needs_a_recent_python(checkout):
   assert len(errors.splitlines()) == 1 and "no Python 3.11 or newer" in errors
 
 
+REAL_PIP = """#!/bin/bash
+case "$2" in
+  venv) mkdir -p "$3/bin"; cp "$0" "$3/bin/python"; touch "$3/pyvenv.cfg" ;;
+  pip) exec "$REAL" "$@" --target "$SITE" ;;
+esac
+"""
+
+
+@pytest.mark.heavy
+def test_a_file_with_another_hash_is_refused_and_nothing_of_its_lock_installed(checkout, tmp_path):
+  wheels, site = tmp_path / "wheels", tmp_path / "site"
+  wheels.mkdir()
+  hashes = {name: write_wheel(wheels, name) for name in "abc"}
+  hashes["c"] = "0" * 64
+  for lock, names in (("build", "a"), ("project", "bc")):
+    lines = [f"{name}==1.0 --hash=sha256:{hashes[name]}\n" for name in names]
+    (checkout.root / "launch" / "locks" / f"{lock}.txt").write_text("".join(lines))
+  checkout.write("python3", REAL_PIP)
+  status, _, errors = checkout.run(
+    "environment.sh",
+    REAL=sys.executable,
+    SITE=str(site),
+    PIP_NO_INDEX="1",
+    PIP_FIND_LINKS=str(wheels),
+    PIP_CONFIG_FILE=os.devnull,
+  )
+  assert status == 1 and "DO NOT MATCH THE HASHES" in errors
+  last = errors.splitlines()[-1]
+  assert last.startswith("labse-jax: launch/locks/project.txt could not be installed;")
+  assert [path.stem for path in site.glob("?.py")] == ["a"]
+
+
+def write_wheel(folder, name):
+  """Writes the wheel of a package that is one empty module, and returns its SHA-256."""
+  information = f"{name}-1.0.dist-info"
+  files = {
+    f"{name}.py": "",
+    f"{information}/METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n",
+    f"{information}/WHEEL": "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+  }
+  files[f"{information}/RECORD"] = "".join(f"{file},,\n" for file in files)
+  path = folder / f"{name}-1.0-py3-none-any.whl"
+  with zipfile.ZipFile(path, "w") as wheel:
+    for file, text in files.items():
+      wheel.writestr(file, text)
+  return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
 def test_tests_skip_parity_without_torch_but_never_in_ci(checkout):
-  status, _, errors = checkout.run("test.sh", "-k", "x", FAKE_FAIL="torch==")
+  without = {"FAKE_FAIL": "launch/locks/torch.txt"}
+  status, _, errors = checkout.run("test.sh", "-k", "x", **without)
   assert status == 0
   assert "no torch could be installed: parity tests are skipped." in errors
   lines = checkout.log()
-  assert lines[-3:] == ["-m ruff check", "-m ruff format --check", "-m pytest -k x"]
-  assert "--extra-index-url https://download.pytorch.org/whl/cpu torch==" in lines[-4]
-  assert not any("requirements-parity" in line for line in lines)
-  status, _, errors = checkout.run("test.sh", FAKE_FAIL="torch==", CI="true")
+  checks = ["-m pip check", "-m ruff check", "-m ruff format --check", "-m pytest -k x"]
+  assert lines[-4:] == checks
+  index = "--retries 1 --extra-index-url https://download.pytorch.org/whl/cpu"
+  assert lines[-5] == from_lock("torch", "--no-deps", index)
+  assert from_lock("parity") not in lines
+  status, _, errors = checkout.run("test.sh", CI="true", **without)
   assert status == 1
   assert "CI=true: no torch could be installed" in errors
 
@@ -320,13 +385,29 @@ def test_quick_tests_come_first_and_heavy_ones_after_them(checkout):
   assert status == 2 and "--quick takes no further arguments" in errors
 
 
-def test_tests_take_only_a_cpu_wheel_of_torch(checkout):
+def test_a_torch_with_another_hash_is_not_taken_for_none(checkout):
+  fail = (
+    'case "$*" in *torch.txt) echo "THESE PACKAGES DO NOT MATCH THE HASHES" >&2; exit 1 ;; esac'
+  )
+  for name in checkout.names:
+    checkout.write(name, FAKE_PYTHON.replace("words=", f"{fail}\nwords="))
+  status, _, errors = checkout.run("test.sh", "-k", "x")
+  assert status == 1
+  assert "DO NOT MATCH THE HASHES" in errors.splitlines()[-2]
+  assert errors.splitlines()[-1].startswith("labse-jax: launch/locks/torch.txt could not")
+
+
+def test_tests_install_torch_before_what_needs_it(checkout):
   assert checkout.run("test.sh")[0] == 0
-  lines = checkout.log()
-  torch = [line for line in lines if "torch==" in line]
-  assert len(torch) == 1 and torch[0].endswith("+cpu")
-  (parity,) = [line for line in lines if "requirements-parity" in line]
-  assert lines.index(torch[0]) < lines.index(parity)
+  lines = [line for line in checkout.log() if "pip" in line]
+  installed = [from_lock(name) for name in ("tpu", "test")]
+  torch = from_lock("torch", "--no-deps")
+  assert lines[-5:] == [*installed, torch, from_lock("parity"), "-m pip check"]
+
+
+def test_tests_refuse_packages_that_do_not_fit_together(checkout):
+  status, _, errors = checkout.run("test.sh", FAKE_FAIL="pip check")
+  assert status == 1 and "its packages do not fit together" in errors.splitlines()[-1]
 
 
 def test_the_newest_python_has_an_environment_of_its_own(checkout):
@@ -454,62 +535,6 @@ def test_tpu_vm_refuses_in_one_line(checkout, words, message):
   status, output, errors = checkout.run("tpu_vm.sh", *words)
   assert (status, output, len(errors.splitlines())) == (2, "", 1)
   assert message in errors
-
-
-def pins(name, python):
-  """{package: version} in a file of pins, for a version of Python."""
-  lines = (ROOT / "launch" / name).read_text().splitlines()
-  found = [Requirement(line) for line in lines if line and not line.startswith("#")]
-  assert all(str(pin.specifier).startswith("==") for pin in found)
-  here = {"python_version": python, "sys_platform": "linux", "platform_machine": "x86_64"}
-  found = [pin for pin in found if pin.marker is None or pin.marker.evaluate(here)]
-  assert len({pin.name for pin in found}) == len(found)
-  return {_key(pin.name): str(pin.specifier)[2:] for pin in found}
-
-
-def _key(name):
-  return name.lower().replace("_", "-")
-
-
-def allowed(*extras):
-  """{package: its range} of pyproject.toml, in the extras and in those that they name."""
-  project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-  lists = project["optional-dependencies"] | {"": project["dependencies"]}
-  found = {}
-  for extra in extras:
-    for one in map(Requirement, lists[extra]):
-      if one.name == project["name"]:
-        found |= allowed(*one.extras)
-      else:
-        found[_key(one.name)] = one.specifier
-  return found
-
-
-@pytest.mark.parametrize("python", ["3.11", "3.12", "3.13"])
-@pytest.mark.parametrize(
-  "name,extras,more,elsewhere",
-  [
-    ("requirements.txt", ["", "train", "report"], {"jaxlib"}, set()),
-    # Of the test extra the rest is in requirements.txt; jax[tpu] stands for libtpu.
-    ("requirements-test.txt", ["test"], {"libtpu"}, allowed("", "train", "report").keys()),
-    ("requirements-parity.txt", ["parity"], set(), {"torch"}),  # test.sh installs that one.
-  ],
-)
-def test_pins_are_those_of_the_project_and_in_its_ranges(name, extras, more, elsewhere, python):
-  pinned, ranges = pins(name, python), allowed(*extras)
-  assert pinned.keys() == (ranges.keys() - elsewhere) | more
-  for package, version in pinned.items():
-    assert package in more or ranges[package].contains(version), package
-
-
-def test_an_extra_s_name_is_said_for_each_library_that_the_base_lacks():
-  base = allowed("").keys()
-  for library, extra in EXTRAS.items():
-    package = PACKAGES.get(library, _key(library))
-    assert package in allowed(extra) and package not in base, library
-  needed = allowed("all").keys() - base - {"tensorboardx"}  # Used where it is there.
-  packages = {PACKAGES.get(library, _key(library)) for library in EXTRAS}
-  assert packages == needed | {"tensorflow"}
 
 
 @pytest.mark.slow

@@ -67,8 +67,11 @@ def _outputs(notebook):
 
 
 def _download_or_skip(folder):
-  django = (ROOT / "launch" / "catalogues.txt").read_text().split("Django==")[1].split()[0]
+  lines = (ROOT / "launch" / "locks" / "catalogues.txt").read_text().splitlines()
+  wheel = folder / "catalogues.txt"
+  wheel.write_text(next(line for line in lines if line.startswith("django==")))
   command = [sys.executable, "-m", "pip", "download", "-qq", "--no-deps", "--retries=1"]
-  command += ["--dest", str(folder / "runs/quickstart_small/wheels"), f"Django=={django}"]
+  command += ["--only-binary=:all:", "--require-hashes", "--requirement", str(wheel)]
+  command += ["--dest", str(folder / "runs/quickstart_small/wheels")]
   if subprocess.run(command, check=False).returncode:
     pytest.skip("no package registry: the notebook's corpus cannot be downloaded")
