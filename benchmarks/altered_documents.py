@@ -126,9 +126,7 @@ def _parts(rng: np.random.Generator) -> int:
   return int(rng.choice([*PARTS], p=[*PARTS.values()]))
 
 
-def _changed(
-  rng: np.random.Generator, verb: str, lines: list[str], joint: str
-) -> list[str] | None:
+def _changed(rng: np.random.Generator, verb: str, lines: list[str], joint: str) -> list[str] | None:
   """What becomes of a side's lines; None where each stays as it is."""
   text = joint.join(lines)
   if verb == "drop":
