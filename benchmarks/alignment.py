@@ -57,7 +57,7 @@ def main():
   for name in ("model", "data", "work", "output"):
     parser.add_argument(f"--{name}", required=True, type=pathlib.Path)
   parser.add_argument("--seeds", type=int, nargs="+", default=[1])
-  parser.add_argument("--max-sentences", type=int, default=4)
+  parser.add_argument("--max-sentences", type=int, default=6)
   args = parser.parse_args()
   result = {
     "model": args.model.name,

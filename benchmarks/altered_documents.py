@@ -7,7 +7,8 @@ A link of the gold alignment is (source places, target places). What is done wit
   shift    of two lines, one side has its border elsewhere (2-2)
   drop     lines are missing on one side
   insert   lines of other news stand on one side
-  shorten  a part of a line is missing on one side (1-1)
+  shorten  the second half of a line is missing on one side (1-1)
+  trim     one of three parts of a line is missing on one side (1-1)
 """
 
 from collections.abc import Sequence
@@ -43,6 +44,15 @@ LEVELS = {
     "drop": 0.1,
     "insert": 0.01,
     "shorten": 0.05,
+  },
+  # Hardly anything is missing or new, but many sentences say more or less than their partner.
+  "loose": {
+    "join": 0.14,
+    "split": 0.14,
+    "shift": 0.06,
+    "drop": 0.01,
+    "insert": 0.01,
+    "trim": 0.4,
   },
 }
 # How many lines are joined, or parts made of one line; and how many are dropped in a row.
@@ -137,6 +147,11 @@ def _changed(rng: np.random.Generator, verb: str, lines: list[str], joint: str) 
     return split(text, _parts(rng))
   if verb == "shorten":
     return split(text, 2)[:1]
+  if verb == "trim":
+    parts = split(text, 3)
+    if len(parts) > 1:
+      del parts[int(rng.integers(len(parts)))]
+    return [joint.join(parts)]
   if verb == "shift" and len(lines) == 2:
     return _shifted(rng, text, len(lines[0]))
   return None
