@@ -11,10 +11,11 @@ import numpy as np
 from labse_jax.mining.joined_texts import Texts
 
 SAMPLE = 500  # Sentences that the price of a skip is measured on.
-SHARE = 0.7  # So many sentences have a nearest sentence that costs less than the price of a skip.
-FLOOR = 0.17  # The least price of a skip, in the unit of relative_distances.
-GAP = 0.2  # Each run of skips costs this share of a skip more.
-BORDER = 0.2  # A pair of several sentences on both sides costs this share of a skip more.
+FLOOR = 0.16  # The least price of a skip, in the unit of relative_distances.
+GAP = 0.3  # Each run of skips costs this share of a skip more.
+JOINED = 0.1  # A pair of more than two sentences costs this share of a skip more.
+BORDER = 0.2  # If both sides have several, it costs this share more than that.
+GROWTH = 0.9  # The power of a pair's size that its distance is multiplied with.
 ROUNDING = 1e-6  # A smaller cosine distance counts as 0.
 # A factor of e between lengths adds this share of a pair's distance. 0.2 to 0.5 did as well.
 LENGTH = 0.3
@@ -30,12 +31,13 @@ Lengths = Sequence[Sequence[int]]
 class Prices(NamedTuple):
   """What is paid beside distances.
 
-  `skip` for each sentence without a partner, `gap` for each run of them on one side, and `border`
-  for a pair of several sentences on both sides.
+  `skip` for each sentence without a partner, `gap` for each run of them on one side, `joined` for a
+  pair of more than two sentences, and `border` where both of its sides have several.
   """
 
   skip: float
   gap: float
+  joined: float
   border: float
 
   def of(self, step: Step) -> float:
@@ -43,7 +45,12 @@ class Prices(NamedTuple):
     n, m = step
     if not (n and m):
       return (n + m) * self.skip + self.gap
-    return self.border if min(n, m) > 1 else 0.0
+    price = 0.0
+    if n + m > 2:
+      price += self.joined
+    if min(n, m) > 1:
+      price += self.border
+    return price
 
 
 class Band(NamedTuple):
@@ -102,13 +109,14 @@ def costs(
     yield from cost_TCW.transpose(1, 0, 2)[::order]
 
 
-def weight(step: Step) -> int:
-  """How much the distance of a pair counts: as often as sentences are tied to those before them.
+def weight(step: Step) -> float:
+  """What the distance of a pair is multiplied with: nearly its sentences, less one.
 
-  Vecalign (sec. 3.2) takes n * m, which is the same where a side has one sentence. But two with
-  two would cost twice as much as two pairs, so that such a pair was hardly ever found.
+  Vecalign (sec. 3.2) takes n * m. Two with two would cost twice as much as two pairs, so that such
+  a pair was hardly ever found. And with each sentence of a long pair that is not near its partner,
+  it became cheaper to cut one off.
   """
-  return sum(step) - 1
+  return (sum(step) - 1) ** GROWTH
 
 
 def _pair_distances(
@@ -170,28 +178,25 @@ def prices_of(x_ND: np.ndarray, y_ND: np.ndarray) -> Prices:
   """The Prices for documents with these sentences.
 
   A run of skips pays once for its opening, as gaps do in the alignment of sequences (Gotoh 1982):
-  translators leave out passages, while a sentence that is cut off a pair stands alone. Vecalign has
-  one price for each sentence.
-
-  All shares were chosen on documents made of NTREX, "choosing" in benchmarks/alignment.py. Near
-  them F1 changed little: with SHARE from 0.65 to 0.75, GAP from 0.15 to 0.25 and BORDER from 0.15
-  to 0.3, by 0.002.
+  translators leave out passages, while a sentence that is cut off a pair stands alone. Other prices
+  by the numbers of sentences are those of Gale and Church (1993, table 5) in kind, not in size.
+  docs/alignment.md says how all were chosen.
   """
   skip = skip_price(x_ND, y_ND)
-  return Prices(skip, GAP * skip, BORDER * skip)
+  return Prices(skip, GAP * skip, JOINED * skip, BORDER * skip)
 
 
 def skip_price(x_ND: np.ndarray, y_ND: np.ndarray) -> float:
-  """What a sentence without a partner costs: a little more than a pair usually does.
+  """What a sentence without a partner costs: as much as a pair usually does.
 
-  It is a quantile of the distances from the sentences of the shorter document to the nearest of the
-  other; more sentences of the shorter one have a partner. The paper takes a quantile of chance
-  distances, which was too high on French and English: sentences without a partner were joined to
-  their neighbours. The price is at least FLOOR: where most lines are copies, the quantile is 0, and
-  a changed line would be skipped. 0.2 to 0.3 for a skip with its gap did best on copies of which up
-  to 40 % had a cosine of 0.9; a translation costs more.
+  A pair's usual cost is the median distance from a sentence of the shorter document to the nearest
+  of the other; more sentences of the shorter one have a partner. The paper takes a quantile of
+  chance distances, which was too high on French and English: sentences without a partner were
+  joined to their neighbours. The price is at least FLOOR: where most lines are copies, the median
+  is 0, and a changed line would be skipped. 0.2 to 0.3 for a skip with its gap did best on copies
+  of which up to 40 % had a cosine of 0.9; a translation costs more.
   """
   x_ND, y_MD = sorted((x_ND, y_ND), key=len)
   sample_ND = x_ND[:: -(-len(x_ND) // SAMPLE)]
   distance_NM = relative_distances(sample_ND, y_MD, x_ND.mean(0), y_MD.mean(0))
-  return float(max(np.quantile(distance_NM.min(1), SHARE), FLOOR))
+  return float(max(np.median(distance_NM.min(1)), FLOOR))

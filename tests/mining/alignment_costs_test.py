@@ -21,7 +21,7 @@ def test_costs_are_the_same_backwards_and_infinite_where_a_text_is_not_usable(mo
   x, y = (encoded(unit(rng.normal(size=(2, size, 4)))) for size in (5, 6))
   band = Band(np.zeros(12, int), 7, (5, 6))
   x.usable_KN[1, 3] = False
-  prices = Prices(0.3, 0.2, 0.1)
+  prices = Prices(0.3, 0.2, 0.1, 0.1)
   forwards = list(alignment_costs.costs(x, y, None, STEPS, band, prices))
   backwards = list(alignment_costs.costs(x, y, None, STEPS, band, prices, backwards=True))
   np.testing.assert_array_equal(forwards, backwards[::-1])

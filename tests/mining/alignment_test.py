@@ -44,6 +44,11 @@ def align(x_KND, y_KMD, *options, **more):
   return alignment.align(encoded(x_KND), encoded(y_KMD), *options, **more)
 
 
+def extra(n, m):
+  """What a pair of n and m sentences costs beside its distance, in prices of a skip."""
+  return 0.1 * (n + m > 2) + 0.2 * (n > 1 and m > 1)
+
+
 def every_alignment(x_KND, y_KMD, largest):
   """([(the cost, the links) of each monotone alignment], the price of a skip), in plain loops."""
   x_KND, y_KMD = x_KND.astype(float), y_KMD.astype(float)
@@ -66,7 +71,7 @@ def every_alignment(x_KND, y_KMD, largest):
     min(distance(0, place(a, b)[0], 0, place(a, b)[1]) for b in range(sizes[long]))
     for a in range(sizes[short])
   ]
-  price = max(np.quantile(nearest, 0.7), 0.17)
+  price = max(np.median(nearest), 0.16)
 
   def all_from(i, j):
     if (i, j) == sizes:
@@ -75,11 +80,11 @@ def every_alignment(x_KND, y_KMD, largest):
       if i + n <= sizes[0] and j + m <= sizes[1]:
         source, target = tuple(range(i, i + n)), tuple(range(j, j + m))
         if n and m:
-          cost = (n + m - 1) * distance(n - 1, i + n - 1, m - 1, j + m - 1)
-          cost += 0.2 * price if n > 1 and m > 1 else 0
+          cost = (n + m - 1) ** 0.9 * distance(n - 1, i + n - 1, m - 1, j + m - 1)
+          cost += extra(n, m) * price
           new = [(source, target)]
         else:
-          cost = (n + m + 0.2) * price
+          cost = (n + m + 0.3) * price
           new = [((place,), ()) for place in source] + [((), (place,)) for place in target]
         yield from ((cost + rest, [*new, *links]) for rest, links in all_from(i + n, j + m))
 
@@ -93,12 +98,11 @@ def total(links, price):
     if is_skip:
       for side in zip(*(link[:2] for link in run), strict=True):
         skipped = len(sum(side, ()))
-        cost += (skipped + 0.2 * -(-skipped // 4)) * price
+        cost += (skipped + 0.3 * -(-skipped // 4)) * price
       continue
     for source, target, score in run:
-      cost += (len(source) + len(target) - 1) * (1 - score)
-      if min(len(source), len(target)) > 1:
-        cost += 0.2 * price
+      cost += (len(source) + len(target) - 1) ** 0.9 * (1 - score)
+      cost += extra(len(source), len(target)) * price
   return cost
 
 
