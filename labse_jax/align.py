@@ -82,7 +82,7 @@ def _parsed(argv: Sequence[str]) -> argparse.Namespace:
   add("--output", required=True, metavar="FILE", help="where the pairs are written")
   parser.add_format(FORMATS)
   most = "most sentences in a pair, of both sides together"
-  add("--max-sentences", old=["--largest"], type=int, default=4, metavar="N", help=most)
+  add("--max-sentences", old=["--largest"], type=int, default=6, metavar="N", help=most)
   parser.add_languages(help="for tmx and jsonl (default: the file's ending)")
   add("--gold", metavar="FILE", help="the right alignment, to score the found one against")
   parser.add_dtype()

@@ -22,11 +22,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from labse_jax.mining.alignment_costs import Band, Lengths, Step, costs
+from labse_jax.mining.alignment_costs import Band, Lengths, Prices, Step, costs, prices_of, weight
 from labse_jax.mining.joined_texts import Texts, encoded
 from labse_jax.neighbours.unit_vectors import unit
 
 EXACT = 1000  # Up to so many sentences, of both documents together, every point is looked at.
+RUN = 4  # Up to so many sentences without a partner are one step, which pays once for the run.
 REACH = 12  # Points on either side of a coarse path that are looked at in longer documents.
 
 
@@ -53,8 +54,9 @@ def align(x: Texts, y: Texts, lengths: Lengths | None = None, *, largest: int = 
   """
   band = _band(x, y)
   steps = steps_up_to(largest)
-  total_AW, step_AW = _least(costs(x, y, lengths, steps, band), steps, band)
-  return _traced(total_AW, step_AW, steps, band)
+  prices = prices_of(x.vectors_KND[0], y.vectors_KND[0])
+  total_AW, step_AW = _least(costs(x, y, lengths, steps, band, prices), steps, band)
+  return _traced(total_AW, step_AW, steps, band, prices)
 
 
 def near_best(
@@ -66,27 +68,32 @@ def near_best(
   """
   band = _band(x, y)
   steps = steps_up_to(largest)
-  total_AW, _ = _least(costs(x, y, lengths, steps, band), steps, band)
+  prices = prices_of(x.vectors_KND[0], y.vectors_KND[0])
+  total_AW, _ = _least(costs(x, y, lengths, steps, band, prices), steps, band)
   worst = total_AW[-1, band.sizes[1] - band.low_A[-1]] + slack
-  backwards = costs(x, y, lengths, steps, band, backwards=True)
+  backwards = costs(x, y, lengths, steps, band, prices, backwards=True)
   near_x_KN = np.zeros_like(x.usable_KN)
   near_y_KM = np.zeros_like(y.usable_KN)
   for diagonal, whole_TW in _whole_paths(total_AW, backwards, steps, band):
+    near_TW = whole_TW <= worst
     i_W, j_W = band.points(diagonal)
-    for (n, m), whole_W in zip(steps, whole_TW, strict=True):
+    for number in np.flatnonzero(near_TW.any(1)):  # Few, of long documents.
+      n, m = steps[number]
       if n and m:
-        near_W = whole_W <= worst
+        near_W = near_TW[number]
         near_x_KN[n - 1, i_W[near_W] - 1] = True
         near_y_KM[m - 1, j_W[near_W] - 1] = True
   return near_x_KN, near_y_KM
 
 
 def steps_up_to(largest: int) -> list[Step]:
-  """Lists the steps (n, m), n source and m target sentences: first the pairs, then both skips."""
+  """Lists the steps (n, m), n source and m target sentences: first the pairs, then the skips."""
   steps: list[Step] = []
   for total in range(2, largest + 1):
     steps += [(n, total - n) for n in range(1, total)]
-  return [*steps, (1, 0), (0, 1)]
+  for count in range(1, RUN + 1):
+    steps += [(count, 0), (0, count)]
+  return steps
 
 
 def _band(x: Texts, y: Texts) -> Band:
@@ -139,8 +146,10 @@ def _least(
   total_AW, margin = _with_margin(np.full((len(band.low_A), band.width), np.inf), steps)
   step_AW = np.zeros((len(band.low_A), band.width), np.int8)
   total_AW[margin, margin - band.low_A[0]] = 0
+  column_W = np.arange(band.width)
+  starts_AT = _starts(margin, steps, band)
   for diagonal, cost_TW in enumerate(costs, 1):
-    sum_TW = total_AW[_origins(diagonal, margin, steps, band)] + cost_TW
+    sum_TW = total_AW.take(starts_AT[diagonal, :, None] + column_W) + cost_TW
     step_AW[diagonal] = sum_TW.argmin(0)
     total_AW[margin + diagonal, margin : margin + band.width] = sum_TW.min(0)
   return total_AW[margin:, margin : margin + band.width], step_AW
@@ -157,12 +166,15 @@ def _whole_paths(
   rest_AW = np.full_like(total_AW, np.inf)  # The least cost from a point to the end.
   last = len(band.low_A) - 1
   rest_AW[margin + last, margin + band.sizes[1] - band.low_A[last]] = 0
+  column_W = np.arange(band.width)
+  starts_AT = _starts(margin, steps, band)
+  rest = rest_AW.reshape(-1)  # A view.
   for diagonal, cost_TW in zip(range(last, 0, -1), backwards, strict=True):
     rest_TW = cost_TW + rest_AW[margin + diagonal, margin : margin + band.width]
-    origins = _origins(diagonal, margin, steps, band)
-    for rest_W, row, columns_W in zip(rest_TW, *origins, strict=True):
-      rest_AW[row, columns_W] = np.minimum(rest_AW[row, columns_W], rest_W)
-    yield diagonal, total_AW[origins] + rest_TW
+    for rest_W, start in zip(rest_TW, starts_AT[diagonal].tolist(), strict=True):
+      origin_W = rest[start : start + band.width]
+      np.minimum(origin_W, rest_W, out=origin_W)
+    yield diagonal, total_AW.take(starts_AT[diagonal, :, None] + column_W) + rest_TW
 
 
 def _with_margin(cost_AW: np.ndarray, steps: Iterable[Step]) -> tuple[np.ndarray, int]:
@@ -181,23 +193,25 @@ def _with_margin(cost_AW: np.ndarray, steps: Iterable[Step]) -> tuple[np.ndarray
   return np.pad(cost_AW, ((margin, 0), (margin, margin)), constant_values=np.inf), margin
 
 
-def _origins(
-  diagonal: int, margin: int, steps: Sequence[Step], band: Band
-) -> tuple[np.ndarray, np.ndarray]:
-  """Where the steps to a diagonal's points come from, in an array with a margin: indices [T, W].
+def _starts(margin: int, steps: Sequence[Step], band: Band) -> np.ndarray:
+  """Where the steps to a diagonal's points come from, in an array with a margin: [A, T].
 
-  A step comes from n + m diagonals before. Its j is m less, counted from that diagonal's low.
+  Each is the place, in the flat array, of the first of `width` points. A step comes from n + m
+  diagonals before. Its j is m less, counted from that diagonal's low.
   """
   n_T, m_T = np.array(steps).T
-  before_T = diagonal - n_T - m_T
-  column_T = margin + band.low_A[diagonal] - m_T - band.low_A[np.maximum(0, before_T)]
-  return (margin + before_T)[:, None], column_T[:, None] + np.arange(band.width)
+  before_AT = np.arange(len(band.low_A))[:, None] - n_T - m_T
+  column_AT = margin + band.low_A[:, None] - m_T - band.low_A[np.maximum(0, before_AT)]
+  return (margin + before_AT) * (band.width + 2 * margin) + column_AT
 
 
 def _traced(
-  total_AW: np.ndarray, step_AW: np.ndarray, steps: Sequence[Step], band: Band
+  total_AW: np.ndarray, step_AW: np.ndarray, steps: Sequence[Step], band: Band, prices: Prices
 ) -> list[Link]:
-  """Follows the least path from its end back to its beginning; returns its Links in order."""
+  """Follows the least path from its end back to its beginning; returns its Links in order.
+
+  Each sentence of a skip is a Link.
+  """
 
   def stored(i: int, j: int) -> tuple[int, int]:
     """Where a point's values are in the arrays."""
@@ -206,12 +220,16 @@ def _traced(
   links: list[Link] = []
   i, j = band.sizes
   while i or j:
-    n, m = steps[step_AW[stored(i, j)]]
-    score = None
+    n, m = step = steps[step_AW[stored(i, j)]]
+    source = range(i - n, i)
+    target = range(j - m, j)
     if n and m:
       cost = total_AW[stored(i, j)] - total_AW[stored(i - n, j - m)]
-      score = 1 - cost / (n * m)
-    links.append(Link(tuple(range(i - n, i)), tuple(range(j - m, j)), score))
+      score = 1 - (cost - prices.of(step)) / weight(step)
+      links.append(Link(tuple(source), tuple(target), score))
+    else:
+      links += [Link((place,), (), None) for place in reversed(source)]
+      links += [Link((), (place,), None) for place in reversed(target)]
     i -= n
     j -= m
   return links[::-1]

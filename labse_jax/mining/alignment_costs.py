@@ -10,9 +10,12 @@ import numpy as np
 
 from labse_jax.mining.joined_texts import Texts
 
-SAMPLE = 500  # Sentences that the cost of a skip is measured on.
-SKIP = 1.25  # The cost of a sentence without a partner, as a multiple of a pair's usual distance.
-FLOOR = 0.2  # The least cost of such a sentence, in the unit of relative_distances.
+SAMPLE = 500  # Sentences that the price of a skip is measured on.
+FLOOR = 0.16  # The least price of a skip, in the unit of relative_distances.
+GAP = 0.3  # Each run of skips costs this share of a skip more.
+JOINED = 0.1  # A pair of more than two sentences costs this share of a skip more.
+BORDER = 0.2  # If both sides have several, it costs this share more than that.
+GROWTH = 0.9  # The power of a pair's size that its distance is multiplied with.
 ROUNDING = 1e-6  # A smaller cosine distance counts as 0.
 # A factor of e between lengths adds this share of a pair's distance. 0.2 to 0.5 did as well.
 LENGTH = 0.3
@@ -23,6 +26,31 @@ DIAGONALS = 64  # The costs of so many diagonals come from one matrix product.
 Step = tuple[int, int]
 # The characters of the sentences of both documents, ([N], [M]).
 Lengths = Sequence[Sequence[int]]
+
+
+class Prices(NamedTuple):
+  """What is paid beside distances.
+
+  `skip` for each sentence without a partner, `gap` for each run of them on one side, `joined` for a
+  pair of more than two sentences, and `border` where both of its sides have several.
+  """
+
+  skip: float
+  gap: float
+  joined: float
+  border: float
+
+  def of(self, step: Step) -> float:
+    """The price of a step: all that a skip costs; of a pair, what is added to its distance."""
+    n, m = step
+    if not (n and m):
+      return (n + m) * self.skip + self.gap
+    price = 0.0
+    if n + m > 2:
+      price += self.joined
+    if min(n, m) > 1:
+      price += self.border
+    return price
 
 
 class Band(NamedTuple):
@@ -48,6 +76,7 @@ def costs(
   lengths: Lengths | None,
   steps: Sequence[Step],
   band: Band,
+  prices: Prices,
   *,
   backwards: bool = False,
 ) -> Iterator[np.ndarray]:
@@ -56,7 +85,6 @@ def costs(
   Steps to points outside of the documents, and pairs of texts that are not usable, cost infinitely
   much. The last diagonal comes first if `backwards`.
   """
-  skip = skip_cost(x.vectors_KND[0], y.vectors_KND[0])
   pair_distances = _pair_distances(x, y, lengths)
   order = -1 if backwards else 1
   for first in range(1, len(band.low_A), DIAGONALS)[::order]:
@@ -71,13 +99,24 @@ def costs(
     rows = slice(i_P.min(), i_P.max() + 1)
     columns = slice(j_P.min(), j_P.max() + 1)
     cost_TCW = np.full((len(steps), *i_CW.shape), np.inf)
-    for cost_CW, (n, m) in zip(cost_TCW, steps, strict=True):
-      if n and m:
-        distance_NM = pair_distances(n, m, rows, columns)
-        cost_CW[pair_CW] = n * m * distance_NM[i_P - rows.start, j_P - columns.start]
+    for cost_CW, step in zip(cost_TCW, steps, strict=True):
+      if all(step):
+        distance_NM = pair_distances(*step, rows, columns)
+        distance_P = distance_NM[i_P - rows.start, j_P - columns.start]
+        cost_CW[pair_CW] = weight(step) * distance_P + prices.of(step)
       else:
-        cost_CW[inside_CW] = skip
+        cost_CW[inside_CW] = prices.of(step)
     yield from cost_TCW.transpose(1, 0, 2)[::order]
+
+
+def weight(step: Step) -> float:
+  """What the distance of a pair is multiplied with: nearly its sentences, less one.
+
+  Vecalign (sec. 3.2) takes n * m. Two with two would cost twice as much as two pairs, so that such
+  a pair was hardly ever found. And with each sentence of a long pair that is not near its partner,
+  it became cheaper to cut one off.
+  """
+  return (sum(step) - 1) ** GROWTH
 
 
 def _pair_distances(
@@ -135,17 +174,29 @@ def relative_distances(
   return distance_NM / np.maximum(usual_NM, 1e-6)
 
 
-def skip_cost(x_ND: np.ndarray, y_MD: np.ndarray) -> float:
-  """What a sentence without a partner costs: a quarter more than a pair usually does.
+def prices_of(x_ND: np.ndarray, y_ND: np.ndarray) -> Prices:
+  """The Prices for documents with these sentences.
+
+  A run of skips pays once for its opening, as gaps do in the alignment of sequences (Gotoh 1982):
+  translators leave out passages, while a sentence that is cut off a pair stands alone. Other prices
+  by the numbers of sentences are those of Gale and Church (1993, table 5) in kind, not in size.
+  docs/alignment.md says how all were chosen.
+  """
+  skip = skip_price(x_ND, y_ND)
+  return Prices(skip, GAP * skip, JOINED * skip, BORDER * skip)
+
+
+def skip_price(x_ND: np.ndarray, y_ND: np.ndarray) -> float:
+  """What a sentence without a partner costs: as much as a pair usually does.
 
   A pair's usual cost is the median distance from a sentence of the shorter document to the nearest
-  of the other; more sentences of the shorter one have a partner. The quarter was the best of 0 to 1
-  on French and English, with and without partners. The paper takes a quantile of chance distances,
-  which was too high there: sentences without a partner were joined to their neighbours. The cost is
-  at least FLOOR: where most lines are copies, the median is 0, and a changed line would be skipped.
-  0.2 to 0.3 did best on copies of which up to 40 % had a cosine of 0.9; a translation costs more.
+  of the other; more sentences of the shorter one have a partner. The paper takes a quantile of
+  chance distances, which was too high on French and English: sentences without a partner were
+  joined to their neighbours. The price is at least FLOOR: where most lines are copies, the median
+  is 0, and a changed line would be skipped. 0.2 to 0.3 for a skip with its gap did best on copies
+  of which up to 40 % had a cosine of 0.9; a translation costs more.
   """
-  x_ND, y_MD = sorted((x_ND, y_MD), key=len)
+  x_ND, y_MD = sorted((x_ND, y_ND), key=len)
   sample_ND = x_ND[:: -(-len(x_ND) // SAMPLE)]
   distance_NM = relative_distances(sample_ND, y_MD, x_ND.mean(0), y_MD.mean(0))
-  return float(max(SKIP * np.median(distance_NM.min(1)), FLOOR))
+  return float(max(np.median(distance_NM.min(1)), FLOOR))

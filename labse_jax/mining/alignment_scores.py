@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterable, Sequence
 import re
+from typing import NamedTuple
 
 from labse_jax.base.errors import InputError
 from labse_jax.base.files import read_lines
@@ -43,6 +44,20 @@ def _numbers(text: str) -> tuple[int, ...]:
   return tuple(map(int, re.findall(r"\d+", text)))
 
 
+class Counts(NamedTuple):
+  """Of how many links are right; those of several documents can be added up.
+
+  `found` links are right as precision counts, `gold` pairs as recall does.
+  """
+
+  found_strict: int
+  found_lax: int
+  found: int
+  gold_strict: int
+  gold_lax: int
+  gold: int
+
+
 def scores(found: Collection[Places], gold: Collection[Places]) -> dict[str, dict[str, float]]:
   """Scores links against gold ones: {"strict": {"precision", "recall", "f1"}, "lax": the same}.
 
@@ -50,11 +65,22 @@ def scores(found: Collection[Places], gold: Collection[Places]) -> dict[str, dic
   shares a source and a target sentence with a gold one. Links with an empty side count in precision
   only.
   """
-  precision_strict, precision_lax = _right(set(found), set(gold))
-  recall_strict, recall_lax = _right(set(_pairs(gold)), set(_pairs(found)))
+  return scores_of(counts(found, gold))
+
+
+def counts(found: Collection[Places], gold: Collection[Places]) -> Counts:
+  """The Counts that `scores` come from."""
+  of_found = _right(set(found), set(gold))
+  of_gold = _right(set(_pairs(gold)), set(_pairs(found)))
+  return Counts(*of_found, *of_gold)
+
+
+def scores_of(counted: Sequence[float]) -> dict[str, dict[str, float]]:
+  """The scores, as `scores` gives them, of Counts or of sums of them."""
+  found_strict, found_lax, found, gold_strict, gold_lax, gold = counted
   return {
-    "strict": _with_f1(precision_strict, recall_strict),
-    "lax": _with_f1(precision_lax, recall_lax),
+    "strict": _with_f1(found_strict / max(1, found), gold_strict / max(1, gold)),
+    "lax": _with_f1(found_lax / max(1, found), gold_lax / max(1, gold)),
   }
 
 
@@ -65,8 +91,8 @@ def _with_f1(precision: float, recall: float) -> dict[str, float]:
   return {"precision": precision, "recall": recall, "f1": f1}
 
 
-def _right(links: set[Places], others: set[Places]) -> tuple[float, float]:
-  """The shares of links that are right, (strict, lax): among `others`, or overlapping with one."""
+def _right(links: set[Places], others: set[Places]) -> tuple[int, int, int]:
+  """How many links are right (strict, lax), among `others` or overlapping with one; and of all."""
   joined: set[tuple[int, int]] = set()
   for link in others:
     joined.update(_joined(link))
@@ -75,8 +101,7 @@ def _right(links: set[Places], others: set[Places]) -> tuple[float, float]:
   for link in links - others:
     if not joined.isdisjoint(_joined(link)):
       lax += 1
-  count = max(1, len(links))
-  return strict / count, lax / count
+  return strict, lax, len(links)
 
 
 def _joined(link: Places) -> list[tuple[int, int]]:

@@ -3,7 +3,7 @@
 import numpy as np
 
 from labse_jax.mining import alignment_costs
-from labse_jax.mining.alignment_costs import Band
+from labse_jax.mining.alignment_costs import Band, Prices
 from labse_jax.mining.joined_texts import encoded
 from labse_jax.neighbours.unit_vectors import unit
 
@@ -21,8 +21,9 @@ def test_costs_are_the_same_backwards_and_infinite_where_a_text_is_not_usable(mo
   x, y = (encoded(unit(rng.normal(size=(2, size, 4)))) for size in (5, 6))
   band = Band(np.zeros(12, int), 7, (5, 6))
   x.usable_KN[1, 3] = False
-  forwards = list(alignment_costs.costs(x, y, None, STEPS, band))
-  backwards = list(alignment_costs.costs(x, y, None, STEPS, band, backwards=True))
+  prices = Prices(0.3, 0.2, 0.1, 0.1)
+  forwards = list(alignment_costs.costs(x, y, None, STEPS, band, prices))
+  backwards = list(alignment_costs.costs(x, y, None, STEPS, band, prices, backwards=True))
   np.testing.assert_array_equal(forwards, backwards[::-1])
   for j in range(1, 7):
     one_pair, _, two_sentences, _, _ = forwards[4 + j - 1][:, j]  # The step ends behind the fourth.

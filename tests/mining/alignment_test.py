@@ -1,3 +1,5 @@
+import itertools
+
 import numpy as np
 import pytest
 
@@ -42,8 +44,13 @@ def align(x_KND, y_KMD, *options, **more):
   return alignment.align(encoded(x_KND), encoded(y_KMD), *options, **more)
 
 
+def extra(n, m):
+  """What a pair of n and m sentences costs beside its distance, in prices of a skip."""
+  return 0.1 * (n + m > 2) + 0.2 * (n > 1 and m > 1)
+
+
 def every_alignment(x_KND, y_KMD, largest):
-  """([(the cost, the links) of each monotone alignment], what a skip costs), in plain loops."""
+  """([(the cost, the links) of each monotone alignment], the price of a skip), in plain loops."""
   x_KND, y_KMD = x_KND.astype(float), y_KMD.astype(float)
   sizes, steps = (x_KND.shape[1], y_KMD.shape[1]), alignment.steps_up_to(largest)
 
@@ -64,26 +71,39 @@ def every_alignment(x_KND, y_KMD, largest):
     min(distance(0, place(a, b)[0], 0, place(a, b)[1]) for b in range(sizes[long]))
     for a in range(sizes[short])
   ]
-  skip = max(1.25 * np.median(nearest), 0.2)
+  price = max(np.median(nearest), 0.16)
 
   def all_from(i, j):
     if (i, j) == sizes:
       yield 0.0, []
     for n, m in steps:
       if i + n <= sizes[0] and j + m <= sizes[1]:
-        cost = n * m * distance(n - 1, i + n - 1, m - 1, j + m - 1) if n and m else skip
-        link = tuple(range(i, i + n)), tuple(range(j, j + m))
-        yield from ((cost + rest, [link, *links]) for rest, links in all_from(i + n, j + m))
+        source, target = tuple(range(i, i + n)), tuple(range(j, j + m))
+        if n and m:
+          cost = (n + m - 1) ** 0.9 * distance(n - 1, i + n - 1, m - 1, j + m - 1)
+          cost += extra(n, m) * price
+          new = [(source, target)]
+        else:
+          cost = (n + m + 0.3) * price
+          new = [((place,), ()) for place in source] + [((), (place,)) for place in target]
+        yield from ((cost + rest, [*new, *links]) for rest, links in all_from(i + n, j + m))
 
-  return list(all_from(0, 0)), skip
+  return list(all_from(0, 0)), price
 
 
-def total(links, skip):
-  costs = [
-    skip if link.score is None else len(link.source) * len(link.target) * (1 - link.score)
-    for link in links
-  ]
-  return sum(costs)
+def total(links, price):
+  """What an alignment costs, of links that come in order."""
+  cost = 0
+  for is_skip, run in itertools.groupby(links, key=lambda link: link.score is None):
+    if is_skip:
+      for side in zip(*(link[:2] for link in run), strict=True):
+        skipped = len(sum(side, ()))
+        cost += (skipped + 0.3 * -(-skipped // 4)) * price
+      continue
+    for source, target, score in run:
+      cost += (len(source) + len(target) - 1) ** 0.9 * (1 - score)
+      cost += extra(len(source), len(target)) * price
+  return cost
 
 
 @pytest.mark.parametrize(
@@ -95,11 +115,12 @@ def test_the_least_of_all_monotone_alignments_is_found(n, m, largest):
     x_KND, y_KMD = (
       unit(rng.normal(size=(4, size, 3)) + [1, 0, 0]).astype(np.float32) for size in (n, m)
     )
-    paths, skip = every_alignment(x_KND, y_KMD, largest)
+    paths, price = every_alignment(x_KND, y_KMD, largest)
     cost, links = min(paths, key=lambda path: path[0])
     found = align(x_KND, y_KMD, largest=largest)
-    np.testing.assert_allclose(alignment_costs.skip_cost(x_KND[0], y_KMD[0]), skip, atol=1e-5)
-    np.testing.assert_allclose(total(found, skip), cost, atol=1e-5)
+    price_found = alignment_costs.skip_price(x_KND[0], y_KMD[0])
+    np.testing.assert_allclose(price_found, price, atol=1e-5)
+    np.testing.assert_allclose(total(found, price), cost, atol=1e-5)
     pairs = [link[:2] for link in found if link.score is not None]
     assert pairs == [link for link in links if all(link)]  # The order of skips means nothing.
 
@@ -150,18 +171,11 @@ def test_a_text_that_is_not_usable_is_in_no_pair():
   assert sum(len(link.source) for link in found) == x_KND.shape[1]
 
 
-def test_steps_are_all_sizes_up_to_the_largest():
-  assert alignment.steps_up_to(2) == [(1, 1), (1, 0), (0, 1)]
-  assert sorted(alignment.steps_up_to(4)) == [
-    (0, 1),
-    (1, 0),
-    (1, 1),
-    (1, 2),
-    (1, 3),
-    (2, 1),
-    (2, 2),
-    (3, 1),
-  ]
+def test_steps_are_all_sizes_up_to_the_largest_and_runs_of_skips():
+  skips = [(1, 0), (0, 1), (2, 0), (0, 2), (3, 0), (0, 3), (4, 0), (0, 4)]
+  assert alignment.steps_up_to(2) == [(1, 1), *skips]
+  pairs = [(1, 1), (1, 2), (2, 1), (1, 3), (2, 2), (3, 1)]
+  assert alignment.steps_up_to(4) == [*pairs, *skips]
 
 
 def test_each_sentence_stands_in_one_link_and_in_order():
