@@ -156,7 +156,7 @@ def result(rows, args):
   for word in ("with", "without"):
     outcomes = collections.Counter(row[f"{word} the guard"].partition(":")[0] for row in rows)
     kept = args.scratch.glob(f"*/compiled_{word}_guard/jit_train_step*-cache")
-    counts[f"{word} the guard"] = outcomes | {"train steps on disk": len(list(kept))}
+    counts[f"{word} the guard"] = dict(outcomes) | {"train steps on disk": len(list(kept))}
   versions = {"python": platform.python_version(), "jax": jax.__version__}
   return {
     "command": "python -m benchmarks.robustness.compiled_steps",

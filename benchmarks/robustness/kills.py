@@ -30,7 +30,7 @@ from absl import flags
 import jax
 
 from benchmarks.robustness import kill_configs, tiny_folder
-from benchmarks.robustness.run_results import differing, left_behind, place, rows_in
+from benchmarks.robustness.run_results import differing, left_behind, place, rows_in, unfinished
 from benchmarks.robustness.training_process import Training, forked, must_end_well
 from labse_jax.base.files import write_json
 from labse_jax.base.machine import hardware
@@ -163,6 +163,7 @@ def killed_and_ended(start, rng, workdir, straight, planned):
   """(what is to be told of each kill, the last start, whether that ended) of one trial."""
   kills = []
   while True:
+    before = unfinished(workdir)
     training = start()
     try:
       if len(kills) == planned:
@@ -171,7 +172,8 @@ def killed_and_ended(start, rng, workdir, straight, planned):
       ended = waited(training, moment, rng, workdir)
       if ended or rows_in(workdir) < moment["rows"]:  # It was faster than the kill, or hangs.
         return kills, training, ended
-      kills.append(moment | kill(training, rng, workdir))
+      about = kill(training, rng)
+      kills.append(moment | {"place": place(workdir, before)} | about)
     finally:
       training.kill(training.pids)  # What hangs; none where all have ended.
 
@@ -194,13 +196,13 @@ def draw(rng, workdir, straight):
   return {"rows": 0, "seconds": round(rng.uniform(0, straight["seconds"]), 3)}
 
 
-def kill(training, rng, workdir):
+def kill(training, rng):
   """Kills all processes, or one of several and later what is left; what is to be told of it."""
   some = training.pids
   if len(some) > 1:
     some = rng.choice([some, some[:1], some[1:]])
   training.kill(some)
-  about = {"place": place(workdir), "processes": [training.pids.index(pid) for pid in some]}
+  about = {"processes": [training.pids.index(pid) for pid in some]}
   if not training.wait(PATIENCE if len(some) < len(training.pids) else LONGEST):
     about["survivor"] = f"did not end within {PATIENCE} s"
     training.kill(training.pids)

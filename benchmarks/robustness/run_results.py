@@ -1,5 +1,6 @@
 """What a run leaves in its workdir: its results, and how far it was when it was killed."""
 
+import contextlib
 import hashlib
 import json
 
@@ -38,16 +39,25 @@ def rows_in(workdir):
   return path.read_bytes().count(b"\n") if path.exists() else 0
 
 
-def place(workdir):
-  """What a kill fell into, by what it left."""
-  checkpoints = workdir / "checkpoints"
-  names = [path.name for path in checkpoints.iterdir()] if checkpoints.exists() else []
+def unfinished(workdir):
+  """The checkpoints that are being written, or were when the run was killed."""
+  found = set()
+  for path in (workdir / "checkpoints").glob("*tmp*"):
+    # Orbax may remove one while this looks.
+    with contextlib.suppress(FileNotFoundError):
+      found.add((path.name, path.stat().st_ino))
+  return found
+
+
+def place(workdir, unfinished_before):
+  """What a kill fell into, by what it left; an earlier kill left `unfinished_before`."""
   if (workdir / "model").exists():
     return "after the model"
   if list(workdir.glob("model.*")):
     return "while the model was written"
-  if not any(name.isdigit() for name in names):
-    return "before the first checkpoint"
-  if any("tmp" in name for name in names):
+  if unfinished(workdir) - unfinished_before:
     return "while a checkpoint was written"
+  names = [path.name for path in (workdir / "checkpoints").glob("*")]
+  if not any(map(str.isdigit, names)):
+    return "before the first checkpoint"
   return "between checkpoints"
