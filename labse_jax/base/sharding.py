@@ -8,6 +8,7 @@ import pathlib
 from typing import Any
 
 import jax
+from jax.experimental.compilation_cache import compilation_cache
 import jax.numpy as jnp
 import numpy as np
 
@@ -22,6 +23,7 @@ def make_mesh(fsdp: int = 1, devices: Sequence[jax.Device] | None = None) -> jax
   devices = devices or jax.devices()
   if fsdp < 1 or len(devices) % fsdp:
     raise InputError(f"mesh.fsdp = {fsdp} does not divide the {len(devices)} devices.")
+  keep_off_disk(devices)
   # Linen needs Auto axes, and make_mesh defaults to Explicit ones.
   types = (jax.sharding.AxisType.Auto,) * 2
   return jax.make_mesh((len(devices) // fsdp, fsdp), BATCH, devices=devices, axis_types=types)
@@ -95,13 +97,26 @@ def _replicate(mesh: jax.sharding.Mesh) -> Callable[[Params], Params]:
 def cache_compilations() -> None:
   """Keeps compiled steps on disk, so that a second start does not compile again.
 
-  Not those of several CPU devices: XLA orders their collectives when it compiles them, and that
-  order is lost on disk. Read back, one device waits in a gather while another waits in a sum.
+  Not those of several CPU devices: see `keep_off_disk`.
   """
-  if jax.default_backend() == "cpu" and jax.device_count() > 1:
-    jax.config.update("jax_enable_compilation_cache", False)
+  if keep_off_disk(jax.devices()):
     return
   if not jax.config.jax_compilation_cache_dir:  # type: ignore[attr-defined]  # Set at run time.
     home = pathlib.Path(os.environ.get("XDG_CACHE_HOME", pathlib.Path.home() / ".cache"))
     jax.config.update("jax_compilation_cache_dir", str(home / "labse_jax" / "compiled"))
   jax.config.update("jax_persistent_cache_min_compile_time_secs", 1.0)
+
+
+def keep_off_disk(devices: Sequence[jax.Device]) -> bool:
+  """Turns JAX's disk cache off where `devices` are several of a CPU; says whether they are.
+
+  XLA orders the collectives of such a program when it compiles it, and that order is lost on disk.
+  Read back, one device waits in a gather while another waits in a sum: the numbers are wrong, or
+  the program never ends. So the cache goes off whoever turned it on.
+  """
+  if len(devices) == 1 or devices[0].platform != "cpu":
+    return False
+  jax.config.update("jax_enable_compilation_cache", False)
+  # JAX reads the setting once, when it first compiles something, and that may be done.
+  compilation_cache.reset_cache()
+  return True

@@ -32,7 +32,7 @@ class Asked(NamedTuple):
 def loss_function(name: str) -> Callable[..., Any]:
   """The loss `name`, a file's name in labse_jax/losses or a path; raises InputError."""
   if not is_file(name) and name not in names("losses"):
-    known("loss", name, filter(_is_over_pairs, names("losses")))
+    known("loss", name, pair_losses())
   loss = part("losses", name, stem(name))
   if not _takes_spread(loss):
     raise InputError(
@@ -42,9 +42,9 @@ def loss_function(name: str) -> Callable[..., Any]:
   return loss
 
 
-def _is_over_pairs(name: str) -> bool:
-  """Whether a loss of this package is one to choose; the others are those of a task of its own."""
-  return _takes_spread(part("losses", name, name))
+def pair_losses() -> list[str]:
+  """The losses of this package to choose among; any other is of a task of its own."""
+  return [name for name in names("losses") if _takes_spread(part("losses", name, name))]
 
 
 def _takes_spread(loss: Callable[..., Any]) -> bool:

@@ -1,4 +1,7 @@
+import types
+
 import jax
+from jax.experimental.compilation_cache import compilation_cache
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -57,17 +60,49 @@ def test_fsdp_must_divide_the_devices(fsdp):
 
 
 @pytest.mark.parametrize(
-  ("backend", "devices", "kept"), [("cpu", 2, False), ("cpu", 1, True), ("tpu", 8, True)]
+  ("platform", "count", "kept"), [("cpu", 2, False), ("cpu", 1, True), ("tpu", 8, True)]
 )
 def test_programs_of_several_cpu_devices_are_not_kept_on_disk(
-  backend, devices, kept, monkeypatch, tmp_path
+  platform, count, kept, monkeypatch, tmp_path
 ):
   monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-  monkeypatch.setattr(jax, "default_backend", lambda: backend)
-  monkeypatch.setattr(jax, "device_count", lambda: devices)
+  devices = [types.SimpleNamespace(platform=platform)] * count
+  monkeypatch.setattr(jax, "devices", lambda: devices)
   set_to = {"jax_enable_compilation_cache": True}
   monkeypatch.setattr(jax.config, "update", set_to.__setitem__)
   cache_compilations()
   assert set_to["jax_enable_compilation_cache"] == kept
   if kept:
     assert set_to["jax_compilation_cache_dir"] == str(tmp_path / "labse_jax" / "compiled")
+
+
+@pytest.fixture
+def disk_cache(tmp_path):
+  """The folder of JAX's disk cache as a person may have set it: on, for every program."""
+  settings = {
+    "jax_enable_compilation_cache": True,
+    "jax_compilation_cache_dir": str(tmp_path),
+    "jax_persistent_cache_min_compile_time_secs": 0.0,
+  }
+  before = {name: getattr(jax.config, name) for name in settings}
+  for name, value in settings.items():
+    jax.config.update(name, value)
+  compilation_cache.reset_cache()
+  yield tmp_path
+  for name, value in before.items():
+    jax.config.update(name, value)
+  compilation_cache.reset_cache()
+
+
+def test_a_mesh_of_several_cpu_devices_turns_a_cache_off_that_is_in_use(disk_cache):
+  def compile_sum(devices):
+    mesh = make_mesh(devices=devices)
+    in_all = jax.shard_map(
+      lambda x: jax.lax.psum(x, BATCH), mesh=mesh, in_specs=jax.P(BATCH), out_specs=jax.P()
+    )
+    jax.jit(in_all)(np.ones(8, np.float32)).block_until_ready()
+    return len(list(disk_cache.glob("*-cache")))
+
+  kept = compile_sum(jax.devices()[:1])
+  assert kept > 0
+  assert compile_sum(jax.devices()) == kept
