@@ -55,6 +55,7 @@ def test_shows_the_table_the_plots_and_the_similarities(executed):
   assert [row[1] for row in rows] == ["1.00"]  # A sentence beside itself, on the diagonal.
 
 
+@pytest.mark.heavy
 def test_sentence_transformers_opens_the_folder(executed):
   pytest.importorskip("sentence_transformers")
   notebook, _ = executed
