@@ -46,6 +46,7 @@ def get_config(arg=None):
     positions=128,
     types=2,
     dropout=0.0,
+    attention_dropout=0.0,
     epsilon=1e-12,
     activation="gelu",
   )

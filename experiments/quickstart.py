@@ -51,6 +51,7 @@ def get_config(arg=None):
     positions=64,
     types=2,
     dropout=0.0,
+    attention_dropout=0.0,
     epsilon=1e-12,
     activation="gelu",
   )

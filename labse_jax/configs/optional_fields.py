@@ -11,6 +11,7 @@ from labse_jax.base.types import Config
 
 OF_EVERY_TASK: dict[str, Any] = {  # By path: the default, or the type of a field that has none.
   "init": "",
+  "attention": "auto",
   "unroll": False,
   "freeze": (),
   "row_sparse": False,
