@@ -59,8 +59,8 @@ def get_config(arg=None):
   config.loss = "margin_softmax"
   config.loss_options = dict(scale=20.0, margin=0.3)
   config.dtype = "float32"
-  config.remat = False
-  config.unroll = True
+  config.remat = "auto"
+  config.unroll = "auto"
   config.chunks = 1
   config.mesh = dict(fsdp=1)
 

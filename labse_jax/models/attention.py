@@ -74,14 +74,19 @@ def best_way(platform: str, *, length: int, **model: object) -> str:
   """The way for a platform and rows of `length` tokens; `model` is what `reason_against` takes."""
   if platform == "cpu":
     return CPU
-  fused = None
-  if platform in ("gpu", "cuda"):
-    fused = CUDNN
-  elif platform == "tpu" and length >= SPLASH_FROM:
-    fused = SPLASH
+  fused = fused_way(platform, length)
   if fused and reason_against(fused, length=length, **model) is None:  # type: ignore[arg-type]
     return fused
   return XLA
+
+
+def fused_way(platform: str, length: int) -> str | None:
+  """The fused kernel that suits a platform and rows of `length` tokens; None for none."""
+  if platform in ("gpu", "cuda"):
+    return CUDNN
+  if platform == "tpu" and length >= SPLASH_FROM:
+    return SPLASH
+  return None
 
 
 def rounds(way: str) -> bool:
@@ -196,7 +201,10 @@ def _weights(s_BHLL, mask_BLL, bias_HLL, scale):
   if bias_HLL is not None:
     s32_BHLL = s32_BHLL + bias_HLL
   s32_BHLL = jnp.where(mask_BLL[:, None], s32_BHLL, jnp.finfo(jnp.float32).min)
-  return jax.nn.softmax(s32_BHLL).astype(s_BHLL.dtype)
+  # Rounded at once: between the two sums over a row, a compiler keeps them in memory.
+  e_BHLL = jnp.exp(s32_BHLL - s32_BHLL.max(-1, keepdims=True)).astype(s_BHLL.dtype)
+  e32_BHLL = e_BHLL.astype(jnp.float32)
+  return (e32_BHLL / e32_BHLL.sum(-1, keepdims=True)).astype(s_BHLL.dtype)
 
 
 def _weights_forward(s_BHLL, mask_BLL, bias_HLL, scale):

@@ -164,17 +164,22 @@ class Bert(nn.Module):
     return x_BLD
 
   def way(self, length: int, train: bool) -> str:
-    """The way to compute attention in rows of `length` tokens, of attention.WAYS."""
-    if self.attention != "auto":
-      return self.attention
-    return attention.best_way(
-      traced_platform(),
+    """The way to compute attention in rows of `length` tokens, of attention.WAYS.
+
+    A fused way that cannot take these rows, as those of the first initialisation, gives way to XLA.
+    """
+    model = dict(
       length=length,
       head=self.width // self.heads,
       dtype=self.dtype,
       relative=bool(self.relative_buckets),
       dropout=train and self.attention_dropout > 0,
     )
+    if self.attention == "auto":
+      return attention.best_way(traced_platform(), **model)
+    if attention.reason_against(self.attention, **model):
+      return attention.XLA
+    return self.attention
 
 
 def position_rows(tokens_BL: jax.Array, positions_BL: jax.Array, offset: int) -> jax.Array:

@@ -179,6 +179,7 @@ def build(
   known("dense activation", head.get("dense_activation", "tanh"), DENSE_ACTIVATIONS)
   known("activation", model.get("activation", "gelu"), ACTIVATIONS)
   known("dtype", dtype, ("float32", "bfloat16"))
+  assert isinstance(remat, bool) and isinstance(unroll, bool), "settle_step puts these for 'auto'"
   known("attention", attention, ("auto", *WAYS))
   if model["width"] % model["heads"]:
     raise InputError(f"heads = {model['heads']} does not divide width = {model['width']}.")

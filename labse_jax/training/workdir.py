@@ -18,7 +18,11 @@ STEPS = "steps.json"
 FINGERPRINTS = "fingerprints"
 NOT_SET = "not set"
 # Between a run and its resume.
-FREE_TO_CHANGE = ("evals", "expected", "log_every", "save_every", "seconds")
+FREE_TO_CHANGE = (
+  *("evals", "expected", "log_every", "save_every", "seconds"),
+  # What the machine decides, where the config leaves it open.
+  *("attention", "remat", "unroll"),
+)
 
 
 def described(config: Config, task: "EncoderTask") -> dict[str, Any]:
