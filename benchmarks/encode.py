@@ -53,6 +53,7 @@ BASE = {
   "positions": 512,
   "types": 2,
   "dropout": 0.1,
+  "attention_dropout": 0.1,
   "epsilon": 1e-12,
   "activation": "gelu",
 }

@@ -78,8 +78,8 @@ def get_config(arg=None):
   config.learned = ()
   config.matryoshka = ()
   config.dtype = "float32"
-  config.remat = False
-  config.unroll = True
+  config.remat = "auto"
+  config.unroll = "auto"
   config.mesh = dict(fsdp=1)
 
   # Devlin et al. 2019, app. A: AdamW as BERT has it; of its rates for fine-tuning the smallest.

@@ -46,12 +46,13 @@ def get_config(arg=None):
     positions=128,
     types=2,
     dropout=0.0,
+    attention_dropout=0.0,
     epsilon=1e-12,
     activation="gelu",
   )
   config.head = dict(pooling="mean", dense=0)
   config.dtype = "float32"
-  config.remat = False
+  config.remat = "auto"
   config.mesh = dict(fsdp=1)
 
   config.optim = dict(clip=1.0, b1=0.9, b2=0.98, epsilon=1e-8, weight_decay=0.01)

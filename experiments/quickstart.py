@@ -51,6 +51,7 @@ def get_config(arg=None):
     positions=64,
     types=2,
     dropout=0.0,
+    attention_dropout=0.0,
     epsilon=1e-12,
     activation="gelu",
   )
@@ -58,8 +59,8 @@ def get_config(arg=None):
   config.loss = "margin_softmax"
   config.loss_options = dict(scale=20.0, margin=0.3)
   config.dtype = "float32"
-  config.remat = False
-  config.unroll = True
+  config.remat = "auto"
+  config.unroll = "auto"
   config.chunks = 1
   config.mesh = dict(fsdp=1)
 

@@ -31,6 +31,7 @@ from labse_jax.base.sharding import (
 from labse_jax.base.types import Config, PathLike
 from labse_jax.configs.command_line import load_config
 from labse_jax.configs.machine_rows import settle_rows
+from labse_jax.configs.machine_step import settle_step
 from labse_jax.configs.ranges import check_ranges
 from labse_jax.data.batches.streams import to_devices
 from labse_jax.pages import model_card
@@ -101,6 +102,7 @@ def train_alone(config: Config, workdir: pathlib.Path, started: float) -> None:
   mesh = make_mesh(config.mesh.fsdp)
   config = settle_rows(config, mesh, recorded_config(workdir))
   check_ranges(config, mesh)
+  config = settle_step(config, mesh)
   stages = make_stages(config, mesh)
   task = stages[0].task
   check_same_run(config, task, workdir)
@@ -274,6 +276,7 @@ def export(run: Run, state: State) -> None:
 
 def make_stages(config: Config, mesh: jax.sharding.Mesh) -> list[Stage]:
   """The stages of a run; most have one. Nothing is compiled until it is called."""
+  config = settle_step(config, mesh)  # What `train` has settled stays.
   spans = stacking.spans(config)
   return [make_stage(config, mesh, span, several=len(spans) > 1) for span in spans]
 

@@ -14,10 +14,9 @@ import time
 
 import jax
 import jax.numpy as jnp
-import variants
 
 from labse_jax.base.sharding import batch_sharding, make_mesh
-from labse_jax.models import bert
+from labse_jax.models import attention, bert
 from labse_jax.planning.flops import matrix_flops
 
 VOCABULARY = 128
@@ -34,12 +33,13 @@ class Options:
   heads: int = 12
   mlp_width: int = 3_072
   dropout: float = 0.1
+  attention_dropout: float = 0.1
   dtype: str = "bfloat16"
+  attention: str = "auto"
   remat: bool = True
   unroll: bool = False
   unstacked: bool = False
   forward: bool = False
-  variants: tuple[str, ...] = ()
 
   def bert(self) -> bert.Bert:
     return bert.Bert(
@@ -50,7 +50,9 @@ class Options:
       mlp_width=self.mlp_width,
       positions=max(512, self.length),
       dropout=self.dropout,
+      attention_dropout=self.attention_dropout,
       dtype=self.dtype,
+      attention=self.attention,
       remat=self.remat,
       unroll=self.unroll,
     )
@@ -65,7 +67,7 @@ def parser(description: str) -> argparse.ArgumentParser:
   add("name", help="of the files OUTPUT/NAME.hlo and OUTPUT/NAME.json")
   add("rows", type=int, help="of the batch, on one device")
   add("length", type=int, help="tokens of a row")
-  for name in ("width", "depth", "heads", "mlp_width", "dropout"):
+  for name in ("width", "depth", "heads", "mlp_width", "dropout", "attention_dropout"):
     default = getattr(Options, name)
     flag = f"--{name.replace('_', '-')}"
     add(flag, type=type(default), default=default, help="(%(default)s)")
@@ -74,14 +76,10 @@ def parser(description: str) -> argparse.ArgumentParser:
   add("--unroll", action="store_true", help="compiles each layer by itself, not a loop")
   add("--unstacked", action="store_true", help="each layer's weights are arrays of their own")
   add("--forward", action="store_true", help="the way forward alone, without dropout")
-  add("--variants", type=names_in, default=(), help=f"A,B of {', '.join(variants.NAMES)}")
+  ways = ("auto", *attention.WAYS)
+  add("--attention", default=Options.attention, choices=ways, help="(%(default)s)")
   add("--output", type=pathlib.Path, default=pathlib.Path("runs/compiled"), help="(%(default)s)")
   return made
-
-
-def names_in(text: str) -> tuple[str, ...]:
-  """The names of "A,B"."""
-  return tuple(filter(None, text.split(",")))
 
 
 def options_of(args: argparse.Namespace) -> Options:
@@ -124,9 +122,9 @@ def compile_and_write(args: argparse.Namespace, device: jax.Device, peak: float 
 def trace(options: Options, device: jax.Device):
   """(the step as JAX traced it, the mesh of the one device)."""
   mesh = make_mesh(devices=[device])
-  # Parameters are the same whatever the variant, and some variants cannot make them on a CPU.
+  # Parameters are the same whatever the attention, and not each way can make them on a CPU.
   params = parameter_shapes(options)
-  with jax.set_mesh(mesh), variants.applied(options.variants):
+  with jax.set_mesh(mesh):
     step = forward(options) if options.forward else gradient(options)
     return jax.jit(step).trace(*arguments(options, params, mesh)), mesh
 

@@ -44,7 +44,7 @@ check_run() {
 
 copy_kit() {
   cp "$HERE/kit.sh" "$HERE/kit.py" "$HERE/wheels.txt" "$KIT/"
-  cp "$HERE/encoder_step.py" "$HERE/variants.py" "$HERE/variant_attention.py" "$KIT/"
+  cp "$HERE/encoder_step.py" "$KIT/"
   mkdir -p "$KIT/sections"
   cp "$HERE"/sections/*.py "$KIT/sections/"
 }

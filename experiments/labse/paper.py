@@ -39,7 +39,8 @@ def get_config(arg=None):
 
   config.model = tiny(LABSE_MODEL) if arg.runlocal else LABSE_MODEL
   config.dtype = "bfloat16"
-  config.remat = True
+  config.remat = "auto"
+  config.unroll = "auto"
 
   # AdamW as BERT's released code has it; the paper names no other numbers.
   config.optim = dict(clip=1.0, b1=0.9, b2=0.999, epsilon=1e-6, weight_decay=0.01)

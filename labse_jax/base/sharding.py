@@ -34,6 +34,14 @@ def batch_sharding(mesh: jax.sharding.Mesh) -> jax.NamedSharding:
   return jax.NamedSharding(mesh, jax.P(BATCH))
 
 
+def traced_platform() -> str:
+  """The platform that JAX traces for, "cpu", "tpu" or "gpu": of the mesh that is set, if one is."""
+  mesh = jax.sharding.get_abstract_mesh()
+  if mesh.empty or mesh.abstract_device is None:
+    return jax.default_backend()
+  return "gpu" if mesh.abstract_device.platform == "cuda" else mesh.abstract_device.platform
+
+
 def weight_sharding(
   shape: Sequence[int],
   mesh: jax.sharding.Mesh,

@@ -12,6 +12,7 @@ LABSE_MODEL: dict[str, Any] = dict(
   positions=512,
   types=2,
   dropout=0.1,
+  attention_dropout=0.1,
   epsilon=1e-12,
   activation="gelu",
 )
@@ -20,4 +21,5 @@ LABSE_HEAD: dict[str, Any] = dict(pooling="cls", dense=768, dense_activation="ta
 
 def tiny(model: dict[str, Any]) -> dict[str, Any]:
   """The same in the form that a laptop trains in seconds, for vocabularies of up to 16,000."""
-  return model | dict(vocab_size=16_000, width=32, depth=4, heads=4, mlp_width=64, dropout=0.0)
+  small = dict(vocab_size=16_000, width=32, depth=4, heads=4, mlp_width=64)
+  return model | small | dict(dropout=0.0, attention_dropout=0.0)

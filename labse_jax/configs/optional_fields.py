@@ -11,6 +11,7 @@ from labse_jax.base.types import Config
 
 OF_EVERY_TASK: dict[str, Any] = {  # By path: the default, or the type of a field that has none.
   "init": "",
+  "attention": "auto",
   "unroll": False,
   "freeze": (),
   "row_sparse": False,
@@ -22,6 +23,8 @@ OF_EVERY_TASK: dict[str, Any] = {  # By path: the default, or the type of a fiel
   "default_prompt": str,
   "prompts.NAME": str,
   "model.position_offset": 0,
+  "model.relative_buckets": 0,
+  "model.attention_dropout": 0.1,
 }
 OF_TASK: dict[str, dict[str, Any]] = {
   "dual_encoder": {

@@ -26,6 +26,7 @@ LIMITS: dict[str, tuple[float, float | None]] = {
   "model.depth": (1, None),
   "model.heads": (1, None),
   "model.dropout": (0, 0.999),
+  "model.attention_dropout": (0, 0.999),
   "optim.clip": (1e-9, None),
   "optim.weight_decay": (0, None),
   "schedule.peak": (0, None),

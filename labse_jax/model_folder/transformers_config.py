@@ -17,6 +17,7 @@ _BERT = {
   "positions": "max_position_embeddings",
   "types": "type_vocab_size",
   "dropout": "hidden_dropout_prob",
+  "attention_dropout": "attention_probs_dropout_prob",
   "epsilon": "layer_norm_eps",
   "activation": "hidden_act",
 }
@@ -34,6 +35,7 @@ KEYS = {
     "mlp_width": "hidden_dim",
     "positions": "max_position_embeddings",
     "dropout": "dropout",
+    "attention_dropout": "attention_dropout",
     "activation": "activation",
   },
 }
@@ -46,12 +48,13 @@ FIXED: dict[str, dict[str, int | float]] = {
   "distilbert": {"epsilon": 1e-12, "types": 0, "position_offset": 0, "relative_buckets": 0},
 }
 # One right value of each key; those of all other keys are whole numbers.
-EXAMPLES = {"activation": "gelu", "dropout": 0.1, "epsilon": 1e-12}
+EXAMPLES = {"activation": "gelu", "attention_dropout": 0.1, "dropout": 0.1, "epsilon": 1e-12}
 DEFAULTS: dict[str, Any] = {
   "types": 2,
   "epsilon": 1e-12,
   "activation": "gelu",
   "dropout": 0.1,
+  "attention_dropout": 0.1,
   "positions": 512,
 }
 
@@ -92,14 +95,12 @@ def config_of(model: Mapping[str, Any], *, head: bool, dtype: str, pad: int) -> 
       f"the tokenizer's padding id is {pad}; a model that counts positions from "
       f"{model['position_offset']} needs one id less."
     )
-  attention = "attention_dropout" if kind == "distilbert" else "attention_probs_dropout_prob"
   values = {**DEFAULTS, **model}
   config: dict[str, Any] = {
     "architectures": [NAMES[kind].kind + ("ForMaskedLM" if head else "Model")],
     "model_type": kind,
     "pad_token_id": pad,
     "torch_dtype": dtype,
-    attention: values["dropout"],
   }
   for ours, theirs in KEYS[kind].items():
     config[theirs] = values[ours]
@@ -110,6 +111,8 @@ def model_of(config: Mapping[str, Any], path: PathLike) -> dict[str, Any]:
   """The `model` section of a config.json's content; raises for what is not one of the four."""
   kind = known(f"model_type in {path}:", config.get("model_type"), KEYS)
   keys = KEYS[kind]
+  # Many configs are written by hand, and this one changes no vector: it is dropout's, if missing.
+  config = {keys["attention_dropout"]: config.get(keys["dropout"]), **config}
   missing = [theirs for theirs in keys.values() if theirs not in config]
   if missing:
     raise InputError(f"{path}: lacks {missing}.")

@@ -7,19 +7,19 @@ types either, but a bias by distance (`relative_buckets`).
 """
 
 from collections.abc import Callable
-import functools
 import math
 
 from flax import linen as nn
 import jax
 import jax.numpy as jnp
 
-from labse_jax.base.sharding import rows_of, split_rows
+from labse_jax.base.sharding import rows_of, split_rows, traced_platform
 from labse_jax.base.types import Params
+from labse_jax.models import attention
 from labse_jax.models.mpnet import RelativeBias
+from labse_jax.models.products import INIT, Dense
 
 TABLE_MULTIPLE = 128  # LaBSE's 501,153 rows divide by no power of two; the folder gets them cut.
-INIT = nn.initializers.truncated_normal(0.02)  # Devlin et al. 2019, the released code.
 
 
 def gelu(x: jax.Array) -> jax.Array:
@@ -36,50 +36,6 @@ def table_rows(vocab_size: int) -> int:
   return -(-vocab_size // TABLE_MULTIPLE) * TABLE_MULTIPLE
 
 
-def product(spec: str, a: jax.Array, b: jax.Array, dtype: str) -> jax.Array:
-  """jnp.einsum(spec, a, b), products in `dtype`, sums and result in float32."""
-  if dtype == "float32":
-    return jnp.einsum(spec, a, b, precision=jax.lax.Precision.HIGHEST)
-  return _low_product(spec, a, b, dtype)
-
-
-@functools.partial(jax.custom_vjp, nondiff_argnums=(0, 3))
-def _low_product(spec, a, b, dtype):
-  return jnp.einsum(spec, a.astype(dtype), b.astype(dtype), preferred_element_type=jnp.float32)
-
-
-def _low_forward(spec, a, b, dtype):
-  return _low_product(spec, a, b, dtype), (a, b)
-
-
-def _low_backward(spec, dtype, kept, g):
-  """The gradients, with products in `dtype` too: autodiff's would be in float32, as g is."""
-  a, b = kept
-  inputs, of_g = spec.split("->")
-  of_a, of_b = inputs.split(",")
-  da = _low_product(f"{of_g},{of_b}->{of_a}", g, b, dtype)
-  db = _low_product(f"{of_a},{of_g}->{of_b}", a, g, dtype)
-  return da.astype(a.dtype), db.astype(b.dtype)
-
-
-_low_product.defvjp(_low_forward, _low_backward)
-
-
-class Dense(nn.Module):
-  """A linear map over the last axis; products in `dtype`, sums and result in float32."""
-
-  features: tuple[int, ...]
-  dtype: str = "float32"
-
-  @nn.compact
-  def __call__(self, x_BLD: jax.Array) -> jax.Array:
-    width = x_BLD.shape[-1]
-    kernel = self.param("kernel", INIT, (width, *self.features))
-    bias = self.param("bias", nn.initializers.zeros, self.features)
-    y = product("bld,df->blf", x_BLD, kernel.reshape(width, -1), self.dtype)
-    return (y + bias.reshape(-1)).reshape(*x_BLD.shape[:-1], *self.features)
-
-
 def layer_norm(x_BLD: jax.Array, epsilon: float, dtype: str, name: str) -> jax.Array:
   """LayerNorm whose statistics are in float32 whatever the stream's type."""
   norm = nn.LayerNorm(epsilon=epsilon, dtype=jnp.float32, name=name)
@@ -87,44 +43,41 @@ def layer_norm(x_BLD: jax.Array, epsilon: float, dtype: str, name: str) -> jax.A
 
 
 class Block(nn.Module):
-  """One post-norm layer: self-attention inside each segment, then the feed-forward network."""
+  """One post-norm layer: self-attention inside each segment, then the feed-forward network.
+
+  `way` is one of attention.WAYS.
+  """
 
   heads: int
   mlp_width: int
   dropout: float
+  attention_dropout: float
   epsilon: float
   activation: str
   dtype: str
+  way: str
 
   def norm(self, x_BLD: jax.Array, name: str) -> jax.Array:
     return layer_norm(x_BLD, self.epsilon, self.dtype, name)
 
+  def dense(self, features: int, name: str) -> Dense:
+    return Dense((features,), self.dtype, rounds=attention.rounds(self.way), name=name)
+
   @nn.compact
   def __call__(
-    self, x_BLD: jax.Array, mask_BLL: jax.Array, bias_HLL: jax.Array | None, train: bool
+    self, x_BLD: jax.Array, sight: attention.Sight, train: bool
   ) -> tuple[jax.Array, None]:
     drop = nn.Dropout(self.dropout, deterministic=not train)
+    drop_weights = drop
+    if self.attention_dropout != self.dropout:
+      drop_weights = nn.Dropout(self.attention_dropout, deterministic=not train)
     D = x_BLD.shape[-1]
-    H = self.heads
-    K = D // H
-    qkv_BL3HK = Dense((3, H, K), self.dtype, name="query_key_value")(x_BLD).astype(self.dtype)
-    # The way back of a split joins three gradients; that of indexing pads each and adds them.
-    q_BL1HK, k_BL1HK, v_BL1HK = jax.lax.split(qkv_BL3HK, (1, 1, 1), axis=2)
-    q_BHLK = jnp.transpose(q_BL1HK[:, :, 0], (0, 2, 1, 3))
-    k_BHLK = jnp.transpose(k_BL1HK[:, :, 0], (0, 2, 1, 3))
-    v_BHLK = jnp.transpose(v_BL1HK[:, :, 0], (0, 2, 1, 3))
-    s_BHLL = product("bhlk,bhmk->bhlm", q_BHLK * K**-0.5, k_BHLK, self.dtype)
-    if bias_HLL is not None:
-      s_BHLL = s_BHLL + bias_HLL
-    s_BHLL = jnp.where(mask_BLL[:, None], s_BHLL, jnp.finfo(jnp.float32).min)
-    p_BHLL = drop(jax.nn.softmax(s_BHLL)).astype(self.dtype)
-    a_BHLK = product("bhlm,bhmk->bhlk", p_BHLL, v_BHLK, self.dtype)
-    a_BLD = Dense((D,), self.dtype, name="attention_out")(
-      jnp.transpose(a_BHLK, (0, 2, 1, 3)).reshape(x_BLD.shape)
-    )
+    project = attention.Heads(self.heads, self.dtype, self.way, name="query_key_value")
+    a = attention.attend(self.way, project(x_BLD), sight, drop_weights, self.dtype)
+    a_BLD = attention.Joined(D, self.dtype, self.way, name="attention_out")(a)
     x_BLD = self.norm(x_BLD + drop(a_BLD), "attention_norm")
-    h_BLF = ACTIVATIONS[self.activation](Dense((self.mlp_width,), self.dtype, name="up")(x_BLD))
-    y_BLD = Dense((D,), self.dtype, name="down")(h_BLF)
+    h_BLF = ACTIVATIONS[self.activation](self.dense(self.mlp_width, "up")(x_BLD))
+    y_BLD = self.dense(D, "down")(h_BLF)
     return split_rows(self.norm(x_BLD + drop(y_BLD), "mlp_norm")), None
 
 
@@ -141,9 +94,11 @@ class Bert(nn.Module):
   position_offset: int = 0  # XLM-R's first rows of the position table are not for tokens.
   relative_buckets: int = 0
   dropout: float = 0.1
+  attention_dropout: float = 0.1
   epsilon: float = 1e-12
   activation: str = "gelu"
   dtype: str = "float32"
+  attention: str = "auto"  # Or one of attention.WAYS.
   remat: bool = False
   unroll: bool = False  # Compiles each layer by itself: faster on a CPU, later to start.
   unstacked: bool = False  # Takes the parameters of `unstack`.
@@ -173,21 +128,31 @@ class Bert(nn.Module):
     x_BLD = nn.LayerNorm(epsilon=self.epsilon, name="embedding_norm")(x_BLD)
     x_BLD = nn.Dropout(self.dropout, deterministic=not train)(x_BLD)
     x_BLD = split_rows(x_BLD.astype(self.dtype))
-    mask_BLL = segments_BL[:, :, None] == segments_BL[:, None, :]
     bias_HLL = None
     if self.relative_buckets:
       bias = RelativeBias(self.relative_buckets, self.heads, INIT, name="relative")
       bias_HLL = bias(tokens_BL.shape[1])
-    fields = (self.heads, self.mlp_width, self.dropout, self.epsilon, self.activation, self.dtype)
+    mask_BLL = segments_BL[:, :, None] == segments_BL[:, None, :]
+    sight = attention.Sight(segments_BL, mask_BLL, bias_HLL)
+    fields = (
+      self.heads,
+      self.mlp_width,
+      self.dropout,
+      self.attention_dropout,
+      self.epsilon,
+      self.activation,
+      self.dtype,
+      self.way(tokens_BL.shape[1], train),
+    )
     if self.unstacked:
       for n in range(self.depth):
-        x_BLD, _ = Block(*fields, name=f"block_{n}")(x_BLD, mask_BLL, bias_HLL, train)
+        x_BLD, _ = Block(*fields, name=f"block_{n}")(x_BLD, sight, train)
       return x_BLD
     if not self.depth:  # A stack of no layers would be arrays of no size, which nothing can save.
       return x_BLD
     # The weights of all layers are stacked on axis 0; `self` is argument 0 of remat. A loop keeps
     # the compiler from merging what is computed again with the first time.
-    block = nn.remat(Block, prevent_cse=self.unroll, static_argnums=(4,)) if self.remat else Block
+    block = nn.remat(Block, prevent_cse=self.unroll, static_argnums=(3,)) if self.remat else Block
     x_BLD, _ = nn.scan(
       block,
       length=self.depth,
@@ -195,8 +160,26 @@ class Bert(nn.Module):
       variable_axes={"params": 0},
       split_rngs={"params": True, "dropout": True},
       unroll=self.depth if self.unroll else 1,
-    )(*fields, name="blocks")(x_BLD, mask_BLL, bias_HLL, train)
+    )(*fields, name="blocks")(x_BLD, sight, train)
     return x_BLD
+
+  def way(self, length: int, train: bool) -> str:
+    """The way to compute attention in rows of `length` tokens, of attention.WAYS.
+
+    A fused way that cannot take these rows, as those of the first initialisation, gives way to XLA.
+    """
+    model = dict(
+      length=length,
+      head=self.width // self.heads,
+      dtype=self.dtype,
+      relative=bool(self.relative_buckets),
+      dropout=train and self.attention_dropout > 0,
+    )
+    if self.attention == "auto":
+      return attention.best_way(traced_platform(), **model)
+    if attention.reason_against(self.attention, **model):
+      return attention.XLA
+    return self.attention
 
 
 def position_rows(tokens_BL: jax.Array, positions_BL: jax.Array, offset: int) -> jax.Array:

@@ -9,15 +9,9 @@ import jax.numpy as jnp
 
 from labse_jax.base.errors import InputError, known
 from labse_jax.base.types import Params
-from labse_jax.models.bert import (
-  ACTIVATIONS,
-  INIT,
-  Activation,
-  Bert,
-  Dense,
-  layer_norm,
-  table_rows,
-)
+from labse_jax.models.attention import WAYS
+from labse_jax.models.bert import ACTIVATIONS, Activation, Bert, layer_norm, table_rows
+from labse_jax.models.products import INIT, Dense
 
 DENSE_ACTIVATIONS: dict[str, Activation] = {
   "gelu": ACTIVATIONS["gelu"],
@@ -176,6 +170,7 @@ def build(
   head: Mapping[str, Any],
   *,
   dtype: str = "float32",
+  attention: str = "auto",
   remat: bool = False,
   unroll: bool = False,
 ) -> SentenceModel:
@@ -184,9 +179,12 @@ def build(
   known("dense activation", head.get("dense_activation", "tanh"), DENSE_ACTIVATIONS)
   known("activation", model.get("activation", "gelu"), ACTIVATIONS)
   known("dtype", dtype, ("float32", "bfloat16"))
+  assert isinstance(remat, bool) and isinstance(unroll, bool), "settle_step puts these for 'auto'"
+  known("attention", attention, ("auto", *WAYS))
   if model["width"] % model["heads"]:
     raise InputError(f"heads = {model['heads']} does not divide width = {model['width']}.")
-  return SentenceModel(Bert(**model, dtype=dtype, remat=remat, unroll=unroll), **head)
+  bert = Bert(**model, dtype=dtype, attention=attention, remat=remat, unroll=unroll)
+  return SentenceModel(bert, **head)
 
 
 def init(module: SentenceModel, key: jax.Array) -> Params:

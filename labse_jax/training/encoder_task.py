@@ -54,6 +54,7 @@ class EncoderTask(abc.ABC):
       self.model,
       self.head,
       dtype=config.dtype,
+      attention=config.get("attention", "auto"),
       remat=config.remat,
       unroll=config.get("unroll", False),
     )

@@ -13,7 +13,7 @@ from labse_jax.model_folder import known_models
 from labse_jax.tokenizer.tokenizer import Tokenizer
 from labse_jax.training.encoder_task import EncoderTask
 
-FREE = ("dropout",)  # Of the model's section, what a folder need not share.
+FREE = ("dropout", "attention_dropout")  # Of the model's section, what a folder need not share.
 HEAD = ("pooling", "dense_activation")
 WORDS = {  # The parts of the parameters, as a person calls them.
   "bert": "the encoder",

@@ -21,7 +21,11 @@ LOCK = ".lock"
 FINGERPRINTS = "fingerprints"
 NOT_SET = "not set"
 # Between a run and its resume.
-FREE_TO_CHANGE = ("evals", "expected", "log_every", "save_every", "seconds")
+FREE_TO_CHANGE = (
+  *("evals", "expected", "log_every", "save_every", "seconds"),
+  # What the machine decides, where the config leaves it open.
+  *("attention", "remat", "unroll"),
+)
 
 
 @contextlib.contextmanager

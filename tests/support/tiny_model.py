@@ -9,6 +9,7 @@ MODEL = {
   "positions": 64,
   "types": 2,
   "dropout": 0.1,
+  "attention_dropout": 0.1,
   "epsilon": 1e-12,
   "activation": "gelu",
 }

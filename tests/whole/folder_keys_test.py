@@ -49,7 +49,7 @@ CONFIG = {
   "position_embedding_type": ("refused", "relative_key"),
   "quantization_config": ("refused", {"quant_method": "bitsandbytes"}),
   # What is for training, for other outputs, for other heads, or only tells.
-  **dict.fromkeys(("attention_probs_dropout_prob", "attention_dropout"), ("harmless", 0.4)),
+  **dict.fromkeys(("attention_probs_dropout_prob", "attention_dropout"), ("followed", 0.4)),
   **dict.fromkeys(("classifier_dropout", "qa_dropout", "initializer_range"), ("harmless", 0.4)),
   "chunk_size_feed_forward": ("harmless", 1),
   "seq_classif_dropout": ("harmless", 0.4),

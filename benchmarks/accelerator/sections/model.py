@@ -19,7 +19,8 @@ MAX_LENGTH = 128
 def shape() -> dict:
   """The `model` section of a config. Without dropout: two runs of a step are then the same."""
   size = TINY if SMALL else BASE
-  rest = dict(positions=512, types=2, dropout=0.0, epsilon=1e-12, activation="gelu")
+  rest = dict(positions=512, types=2, epsilon=1e-12, activation="gelu")
+  rest |= dict(dropout=0.0, attention_dropout=0.0)
   return dict(vocab_size=len(tokenizer()), **size, **rest)
 
 
