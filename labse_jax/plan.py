@@ -126,7 +126,7 @@ def _collectives(text: str | None) -> dict[str, Any]:
   if text is None:  # The compiler refused: there is no program to read.
     names = ("collective_bytes", "collectives_in_loops_of_unknown_length", "largest_collectives")
     return dict.fromkeys(names)
-  found = collectives(text)
+  found = collectives(Program(text))
   return {
     "collective_bytes": by_kind(found),
     "collectives_in_loops_of_unknown_length": sum(not one.known for one in found),

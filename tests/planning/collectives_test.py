@@ -7,7 +7,14 @@ import jax.numpy as jnp
 import pytest
 
 from labse_jax.base.sharding import BATCH, make_mesh
-from labse_jax.planning.collectives import by_kind, collectives, largest
+from labse_jax.planning import collectives as reading
+from labse_jax.planning.collectives import by_kind, largest
+from labse_jax.planning.hlo.program import Program
+
+
+def collectives(text):
+  return reading.collectives(Program(text))
+
 
 HEAD = "HloModule jit_f, is_scheduled=true, num_partitions=8\n\n"
 ADD = """%add (x: f32[], y: f32[]) -> f32[] {
