@@ -45,6 +45,14 @@ class Program:
     counts = re.findall(r"\b(?:num_partitions|replica_count)=(\d+)", head)
     self.devices = math.prod(map(int, counts))
 
+    # What is started here, and awaited by an async-done.
+    self.asynchronous = {
+      name
+      for computation in self.computations.values()
+      for name, one in computation.items()
+      if one.operation == "async-start"
+    }
+
   def fused(self, instruction: Instruction) -> Computation:
     """The computation inside a fusion; empty for what is no fusion."""
     if instruction.operation != "fusion":

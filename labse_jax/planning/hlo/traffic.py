@@ -7,6 +7,7 @@ SLICES = {"dynamic-slice", "gather", "slice"}
 NOTHING = {"conditional", "iota", "while"}
 MOVES = ("copy", "slice", "dynamic")  # Asynchronous ones that stay on the chip.
 SMALL = 4_096  # Bytes: what is smaller in an asynchronous move is its bookkeeping.
+COLLECTIVES = {"all-gather", "all-reduce", "all-to-all", "collective-permute", "reduce-scatter"}
 # Custom calls that only give a place or a fact a name.
 NAMES = {"AllocateBuffer", "AssumeGatherIndicesInBound", "ConcatBitcast"}
 
@@ -17,7 +18,7 @@ def bytes_of(program: Program, executed: Executed) -> float:
   operation = instruction.operation
   if operation in NOTHING or operation.endswith(("-done", "-update")):
     return 0.0
-  if instruction.target in NAMES:
+  if instruction.target in NAMES or is_only_a_collective(program, instruction):
     return 0.0
   if operation.endswith("-start"):
     return _moved(instruction)
@@ -27,6 +28,11 @@ def bytes_of(program: Program, executed: Executed) -> float:
   if operation in ("dynamic-slice", "slice"):
     return 2 * instruction.main_size
   return _written(program, instruction) + _read(program, executed)
+
+
+def is_only_a_collective(program: Program, instruction: Instruction) -> bool:
+  """Whether a fusion of a TPU's program only starts a collective, or awaits it."""
+  return any(one.target.startswith("AsyncCollective") for one in program.within(instruction))
 
 
 def _moved(instruction: Instruction) -> float:
@@ -41,10 +47,13 @@ def _written(program: Program, instruction: Instruction) -> float:
   """Bytes of the result; of an array that is updated in place, the update's."""
   fused = program.fused(instruction)
   results = _results_of(fused) if fused else []
-  if not any(result.operation == "dynamic-update-slice" for result in results):
+  if len(results) != len(instruction.arrays):  # No fusion, or one whose results are tuples.
     return instruction.main_size - _scratch(instruction)
   total = 0.0
-  for result, array in zip(results, instruction.arrays, strict=False):
+  for result, array in zip(results, instruction.arrays, strict=True):
+    # A parameter is passed on, and what is sent between chips has a price of its own.
+    if result.operation == "parameter" or result.operation in COLLECTIVES:
+      continue
     if result.operation != "dynamic-update-slice":
       total += array.main_size
     elif result.operands[1] in fused:
@@ -128,6 +137,8 @@ def _part_used(program: Program, user: Instruction, source: str) -> float | None
     return user.padded_size
   if user.operation == "dynamic-update-slice" and user.operands[0] == source:
     return 0.0  # It is updated in place.
+  if user.operation == "tuple" or user.operation in COLLECTIVES:
+    return 0.0  # It is passed on, or sent, which has a price of its own.
   inner = program.fused(user)
   if not inner:
     return None
