@@ -4,7 +4,7 @@ import collections
 from collections.abc import Iterable, Iterator
 import dataclasses
 import re
-from typing import TypedDict
+from typing import Any, TypedDict
 
 from labse_jax.planning.hlo.program import Executed, Program, group_size
 from labse_jax.planning.hlo.text import Instruction, arrays_of, elements
@@ -45,6 +45,19 @@ class Alike(TypedDict):
   chips: int
   times: int
   bytes: int
+
+
+def summary(program: Program | None) -> dict[str, Any]:
+  """What a program sends, for JSON; all is None where there is no program to read."""
+  if program is None:
+    names = ("collective_bytes", "collectives_in_loops_of_unknown_length", "largest_collectives")
+    return dict.fromkeys(names)
+  found = collectives(program)
+  return {
+    "collective_bytes": by_kind(found),
+    "collectives_in_loops_of_unknown_length": sum(not one.known for one in found),
+    "largest_collectives": largest(found),
+  }
 
 
 def collectives(program: Program) -> list[Collective]:
@@ -116,13 +129,13 @@ def _collective(kind: str, instruction: Instruction, devices: int) -> Collective
     kind,
     shape,
     n,
-    round(size * _share(kind, n)),
+    round(size * ring_share(kind, n)),
     chain=chain[1] if chain else None,
     origin=instruction.op_name,
   )
 
 
-def _share(kind: str, n: int) -> float:
+def ring_share(kind: str, n: int) -> float:
   """What a chip sends in a ring of n chips, as a multiple of the array's bytes."""
   if kind == "all-reduce":  # A reduce-scatter, then an all-gather.
     return 2 * (n - 1) / n

@@ -2,6 +2,7 @@
 
 import collections
 import math
+from typing import Any
 
 import jax
 from jax.extend import core
@@ -20,6 +21,18 @@ def matrix_flops(jaxpr: core.Jaxpr | core.ClosedJaxpr) -> dict[str, int]:
     rule = _RULES.get(eqn.primitive.name, _inside)
     flops.update(rule(eqn))
   return dict(flops)
+
+
+def arithmetic(flops: dict[str, int], devices: int, peak: float | None) -> dict[str, Any]:
+  """What a step multiplies, in all and on each of its chips, for JSON; `peak` is in FLOP/s."""
+  total = sum(flops.values())
+  return {
+    "flops_per_step": total,
+    "flops_per_chip": total / devices,
+    "flops_by_type": flops,
+    "peak_flops_per_chip": peak,
+    "seconds_at_peak": total / devices / peak if peak else None,
+  }
 
 
 def _dot_general(eqn):

@@ -71,9 +71,7 @@ class Program:
     """What one run executes, in the order of the text, which is that of the compiler's schedule."""
     return self._executed(self.entry, 1, True, ())
 
-  def _executed(
-    self, name: str, times: int, known: bool, place: tuple[str, ...]
-  ) -> list[Executed]:
+  def _executed(self, name: str, times: int, known: bool, place: tuple[str, ...]) -> list[Executed]:
     found = []
     computation = self.computations[name]
     for instruction in computation.values():
