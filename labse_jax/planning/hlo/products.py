@@ -73,7 +73,7 @@ def attention_flops(executed: Executed) -> float:
   instruction = executed.instruction
   operands = [executed.computation.get(name) for name in instruction.operands]
   arrays = [one.arrays[0] for one in operands if one is not None and one.arrays]
-  queries = next((one for one in arrays if len(one.dims) in (3, 4) and one.bits <= 32), None)
+  queries = next((one for one in arrays if len(one.dims) in (3, 4) and "f" in one.dtype), None)
   if queries is None:
     return 0.0
   length = max(queries.dims[-3:-1])
