@@ -21,7 +21,9 @@ LOOP = """%body (t: (s32[], f32[8])) -> (s32[], f32[8]) {{
 
 def program(*lines, before="", head="num_partitions=4, replica_count=2"):
   body = "\n".join(f"  {line}" for line in lines)
-  return Program(f"HloModule jit_f, {head}\n\n{before}ENTRY %main (p: f32[8]) -> f32[8] {{\n{body}\n}}")
+  return Program(
+    f"HloModule jit_f, {head}\n\n{before}ENTRY %main (p: f32[8]) -> f32[8] {{\n{body}\n}}"
+  )
 
 
 def names(made):
