@@ -1,6 +1,6 @@
 """What a config needs on TPUs or GPUs; their own compilers say it on any CPU."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 import contextlib
 import copy
 import pathlib
@@ -32,7 +32,7 @@ from labse_jax.planning.compilation import (
 from labse_jax.planning.flops import arithmetic, matrix_flops
 from labse_jax.planning.hlo.program import Program
 from labse_jax.planning.largest_batch import largest_fitting
-from labse_jax.planning.program_hash import abstract, program_hash
+from labse_jax.planning.program_hash import abstract_mesh, program_hash
 from labse_jax.planning.scaling import exchanges, findings
 from labse_jax.planning.table import page
 from labse_jax.planning.time_limit import time_limit
@@ -198,8 +198,14 @@ def _set(
 
 def step_hash(config: Config, mesh: jax.sharding.Mesh) -> str:
   """The hash of a config's step on a mesh, before it is compiled."""
-  traced, _ = trace_step(config, abstract(mesh))
-  return program_hash(traced, mesh.devices.flat[0].platform)
+  device = mesh.devices.flat[0]
+  return planned_hash(config, mesh.shape, device.platform, device.device_kind)
+
+
+def planned_hash(config: Config, axes: Mapping[str, int], platform: str, device_kind: str) -> str:
+  """The same where no device is there: of a mesh with so many devices of a kind on each axis."""
+  traced, _ = trace_step(config, abstract_mesh(axes, platform, device_kind))
+  return program_hash(traced, platform)
 
 
 def useful_flops(config: Config, mesh: jax.sharding.Mesh) -> int:

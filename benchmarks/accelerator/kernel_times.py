@@ -11,8 +11,8 @@ import pathlib
 
 from labse_jax.base.errors import known, run
 from labse_jax.planning.chips import GPUS, TPUS
+from labse_jax.planning.hlo.kernels import Kernel, kernels
 from labse_jax.planning.hlo.program import Program
-from labse_jax.planning.kernels import Kernel, kernels
 from labse_jax.planning.time_limit import PRICERS
 
 CHIPS = {name: chip for name, chip in (TPUS | GPUS).items() if chip.speed}

@@ -112,7 +112,7 @@ GPUS = {
 GPU_PEAKS = {"NVIDIA A100": 312 * TERA} | {name: one.peak for name, one in GPUS.items()}
 
 
-def chip(devices: "Sequence[jax.Device]") -> Chip | None:
+def chip(devices: "Sequence[jax.Device | jax.sharding.AbstractDevice]") -> Chip | None:
   """The Chip that the devices are; None where a kind stands in no table."""
   device = devices[0]
   if device.platform == "tpu":
@@ -123,9 +123,11 @@ def chip(devices: "Sequence[jax.Device]") -> Chip | None:
   return _gpu(device)
 
 
-def _gpu(device: "jax.Device") -> Chip | None:
+def _gpu(device: "jax.Device | jax.sharding.AbstractDevice") -> Chip | None:
   """A GPU: of one that is there, JAX says the memory; of one that is planned, the table."""
   known = _by_name(GPUS, device.device_kind)
+  if not hasattr(device, "memory_stats"):
+    return known
   try:
     limit = (device.memory_stats() or {}).get("bytes_limit")
   except RuntimeError:  # It is the description of a device, and no device.

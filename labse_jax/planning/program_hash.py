@@ -1,5 +1,6 @@
 """A hash of a step before it is compiled, by which a stored plan shows its age."""
 
+from collections.abc import Mapping
 import hashlib
 import re
 
@@ -26,8 +27,13 @@ def text_hash(text: str) -> str:
   return hashlib.sha256(text.encode("utf-8")).hexdigest()[:16]
 
 
-def abstract(mesh: jax.sharding.Mesh) -> jax.sharding.AbstractMesh:
-  """The mesh without its devices."""
+def abstract_mesh(
+  axes: Mapping[str, int], platform: str, device_kind: str
+) -> jax.sharding.AbstractMesh:
+  """A mesh of so many devices along each axis, none of which need be there."""
   return jax.sharding.AbstractMesh(
-    tuple(mesh.shape.values()), tuple(mesh.shape), axis_types=mesh.axis_types
+    tuple(axes.values()),
+    tuple(axes),
+    axis_types=(jax.sharding.AxisType.Auto,) * len(axes),
+    abstract_device=jax.sharding.AbstractDevice(device_kind, None, platform),
   )

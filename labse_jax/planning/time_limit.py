@@ -3,10 +3,10 @@
 import collections
 from typing import Any
 
-from labse_jax.planning import gpu_time, tpu_time
 from labse_jax.planning.chips import Chip
+from labse_jax.planning.hlo import gpu_time, tpu_time
+from labse_jax.planning.hlo.kernels import CATEGORIES, Kernel, kernels
 from labse_jax.planning.hlo.program import Program
-from labse_jax.planning.kernels import CATEGORIES, Kernel, kernels
 
 PRICERS = {"tpu": tpu_time.pricer, "gpu": gpu_time.pricer}
 MOST_LISTED = 10

@@ -68,4 +68,5 @@ def test_a_gpu_that_is_not_there_is_the_tables():
   row = chip([described])
   assert row is GPUS["NVIDIA H100"] and row.usable == GPU_SHARE * row.memory
   assert chip([Device("Other", RuntimeError())]) is None
+  assert chip([jax.sharding.AbstractDevice("NVIDIA H100", None, "gpu")]) is row
   assert chip([Device("NVIDIA H100 PCIe", {"bytes_limit": GIB})]).speed is row.speed

@@ -3,8 +3,8 @@
 import pytest
 
 from labse_jax.planning.chips import GPUS, TPUS, Chip
+from labse_jax.planning.hlo.kernels import CATEGORIES
 from labse_jax.planning.hlo.program import Program
-from labse_jax.planning.kernels import CATEGORIES
 from labse_jax.planning.time_limit import time_limit
 
 V5E = TPUS["TPU v5 lite"]

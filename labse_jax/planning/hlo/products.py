@@ -3,16 +3,13 @@
 import math
 import re
 
+from labse_jax.planning.flops import attention_flops
 from labse_jax.planning.hlo.program import Executed, Program
 from labse_jax.planning.hlo.text import Computation, Instruction, integers
 
 LIBRARY = ("gemm", "matmul")  # In the names of cuBLAS's custom calls.
 PRODUCTS = {"dot", "convolution"}
-# Kernels of attention: words in their target or origin, and the matrix products of each. Forward
-# there are two (scores, mixture). Backward the scores come again, and the mixture and each of its
-# and the scores' factors has a gradient: 5 in one kernel, 4 and 3 where there are two of them.
 ATTENTION = re.compile(r"fmha|flash|splash", re.IGNORECASE)
-BACKWARD_KERNELS = (("dkv", 4), ("dq", 3), ("backward", 5), ("bwd", 5))
 
 
 def has_product(program: Program, instruction: Instruction) -> bool:
@@ -63,21 +60,10 @@ def is_attention_kernel(instruction: Instruction) -> bool:
   return bool(ATTENTION.search(instruction.target) or ATTENTION.search(instruction.op_name))
 
 
-def attention_flops(executed: Executed) -> float:
-  """Operations of a fused attention kernel, from the shapes of its operands; no mask is counted.
-
-  Its queries [..., L, K] or [B, L, H, K] are the first operand of four dimensions or three. The
-  arithmetic is 2 H L L K for a product, whatever the order of the axes: the size of the queries
-  times the longer of the two axes before the last, which is the length of the keys too.
-  """
+def kernel_flops(executed: Executed) -> float:
+  """Operations of a fused attention kernel, from the shapes of its operands."""
   instruction = executed.instruction
   operands = [executed.computation.get(name) for name in instruction.operands]
   arrays = [one.arrays[0] for one in operands if one is not None and one.arrays]
-  queries = next((one for one in arrays if len(one.dims) in (3, 4) and "f" in one.dtype), None)
-  if queries is None:
-    return 0.0
-  length = max(queries.dims[-3:-1])
-  name = f"{instruction.target} {instruction.op_name}".lower()
-  backward = [count for word, count in BACKWARD_KERNELS if word in name]
-  products = backward[0] if backward else 2
-  return products * 2.0 * math.prod(queries.dims) * length
+  name = f"{instruction.target} {instruction.op_name}"
+  return float(attention_flops(name, [(one.dims, one.dtype) for one in arrays]))

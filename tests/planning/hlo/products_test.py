@@ -3,9 +3,9 @@
 import pytest
 
 from labse_jax.planning.hlo.products import (
-  attention_flops,
   has_product,
   is_attention_kernel,
+  kernel_flops,
   products_of,
 )
 from labse_jax.planning.hlo.program import Program
@@ -90,7 +90,7 @@ FORWARD = 2 * 2 * (2 * 12 * 128 * 128 * 64)  # Two products of B H L L K.
 def test_attention_in_one_kernel_is_counted_by_its_queries(named, flops):
   program, one = executed(f"{ATTENDED}, {named}")
   assert is_attention_kernel(one.instruction) and not has_product(program, one.instruction)
-  assert attention_flops(one) == flops
+  assert kernel_flops(one) == flops
 
 
 def test_other_custom_calls_are_no_attention():

@@ -3,10 +3,10 @@
 import re
 
 from labse_jax.planning.chips import Chip
-from labse_jax.planning.hlo.products import attention_flops, is_attention_kernel
+from labse_jax.planning.hlo.kernels import Price, Pricer
+from labse_jax.planning.hlo.products import is_attention_kernel, kernel_flops
 from labse_jax.planning.hlo.program import Executed, Program
 from labse_jax.planning.hlo.traffic import NAMES, bytes_of
-from labse_jax.planning.kernels import Price, Pricer
 
 CYCLES = re.compile(r'estimated_cycles":"(\d+)"')
 # The compiler gives these no cycles, though they compute.
@@ -33,7 +33,7 @@ def pricer(chip: Chip) -> Pricer:
       return Price(max(int(cycles[1]) / clock, memory), memory, "compiler")
     if instruction.operation not in UNSEEN or instruction.target in NAMES:
       return Price(memory, memory, "roofline")
-    products = attention_flops(executed) if is_attention_kernel(instruction) else 0.0
+    products = kernel_flops(executed) if is_attention_kernel(instruction) else 0.0
     return Price(max(products / peak, memory), memory, "own roofline")
 
   return price

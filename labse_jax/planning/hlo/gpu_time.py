@@ -1,10 +1,10 @@
 """Seconds of a GPU's kernels by a roofline: bytes, matrix products, and the start of each."""
 
 from labse_jax.planning.chips import Chip
-from labse_jax.planning.hlo.products import attention_flops, is_attention_kernel, products_of
+from labse_jax.planning.hlo.kernels import Price, Pricer
+from labse_jax.planning.hlo.products import is_attention_kernel, kernel_flops, products_of
 from labse_jax.planning.hlo.program import Executed, Program
 from labse_jax.planning.hlo.traffic import bytes_of
-from labse_jax.planning.kernels import Price, Pricer
 
 
 def pricer(chip: Chip) -> Pricer:
@@ -27,7 +27,7 @@ def pricer(chip: Chip) -> Pricer:
     if not found and instruction.operation in ("custom-call", "sort"):
       basis = "own roofline"
       if is_attention_kernel(instruction):
-        found = {"bf16": attention_flops(executed)}
+        found = {"bf16": kernel_flops(executed)}
     seconds = 0.0
     for dtype, flops in found.items():
       seconds += flops / speed.products.get(dtype, slowest)

@@ -2,8 +2,8 @@
 
 import pytest
 
-from labse_jax.planning import gpu_time
 from labse_jax.planning.chips import Chip, Speed
+from labse_jax.planning.hlo import gpu_time
 from labse_jax.planning.hlo.program import Program
 
 SPEED = Speed(1000.0, 1000.0, "made up", products={"bf16": 1e4, "f32": 1e3}, start=2.0)
@@ -57,9 +57,14 @@ def test_the_price_of_a_kernel(line, seconds, basis):
 
 
 def test_attention_of_long_rows_takes_as_long_as_its_products():
-  long = 'f32[1]{0} custom-call(%r), custom_call_target="__cudnn$fmhaSoftmax"'
-  text = f"HloModule f\n\nENTRY %m (r: f32[1]) -> f32[1] {{\n  %r = bf16[1,64,1,8]{{3,2,1,0}} parameter(0)\n  %y = {long}\n}}"
-  program = Program(text)
+  lines = (
+    "HloModule f\n",
+    "ENTRY %main (r: f32[1]) -> f32[1] {",
+    "  %r = bf16[1,64,1,8]{3,2,1,0} parameter(0)",
+    '  %y = f32[1]{0} custom-call(%r), custom_call_target="__cudnn$fmhaSoftmax"',
+    "}",
+  )
+  program = Program("\n".join(lines))
   made = gpu_time.pricer(CHIP)(program, program.executed[0])
   assert made.seconds == pytest.approx(2 + 2 * 2 * 64 * 64 * 8 / 1e4)
 

@@ -2,8 +2,8 @@
 
 import pytest
 
+from labse_jax.planning.hlo.kernels import Price, category_of, kernels
 from labse_jax.planning.hlo.program import Program
-from labse_jax.planning.kernels import Price, category_of, kernels
 
 LINK = 1024.0  # Bytes a second, so that f32[256] over many chips takes about a second.
 GATHER = "dimensions={0}, replica_groups={{0,1}}"

@@ -2,8 +2,8 @@
 
 import pytest
 
-from labse_jax.planning import tpu_time
 from labse_jax.planning.chips import Chip, Speed
+from labse_jax.planning.hlo import tpu_time
 from labse_jax.planning.hlo.program import Program
 
 # 1,000 cycles, bytes and operations of products a second.
