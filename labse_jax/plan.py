@@ -5,7 +5,7 @@ import contextlib
 import copy
 import pathlib
 import shlex
-from typing import Any
+from typing import Any, cast
 
 import jax
 
@@ -158,7 +158,7 @@ def with_rows(config: Config, rows: int) -> Config:
 
 def step_of(
   config: Config,
-  mesh: jax.sharding.Mesh | jax.sharding.AbstractMesh,
+  mesh: jax.sharding.Mesh,
 ) -> tuple[EncoderTask, State, jax.stages.Wrapped]:
   """Returns (task, abstract state, train step) of a config's deepest stage."""
   deepest = make_stages(config, mesh)[-1]
@@ -167,7 +167,7 @@ def step_of(
 
 def trace_step(
   config: Config,
-  mesh: jax.sharding.Mesh | jax.sharding.AbstractMesh,
+  mesh: jax.sharding.Mesh,
 ) -> tuple[jax.stages.Traced, dict[str, int]]:
   """Traces one step of a config; returns (the trace, the bytes a chip of its arguments by kind)."""
   task, state, step = step_of(config, mesh)
@@ -204,7 +204,9 @@ def step_hash(config: Config, mesh: jax.sharding.Mesh) -> str:
 
 def planned_hash(config: Config, axes: Mapping[str, int], platform: str, device_kind: str) -> str:
   """The same where no device is there: of a mesh with so many devices of a kind on each axis."""
-  traced, _ = trace_step(config, abstract_mesh(axes, platform, device_kind))
+  # To trace a step takes no devices, only the shape of their mesh.
+  mesh = cast(jax.sharding.Mesh, abstract_mesh(axes, platform, device_kind))
+  traced, _ = trace_step(config, mesh)
   return program_hash(traced, platform)
 
 

@@ -26,15 +26,15 @@ def time_limit(
     return dict.fromkeys((*names, "own_rooflines", "speed_source"))
   found = kernels(program, PRICERS[platform](chip), speed.link)
   seconds = sum(kernel.seconds for kernel in found)
-  by_category = collections.Counter(dict.fromkeys(CATEGORIES, 0.0))
-  by_basis: collections.Counter[str] = collections.Counter()
+  by_category = dict.fromkeys(CATEGORIES, 0.0)
+  by_basis: dict[str, float] = collections.defaultdict(float)
   for kernel in found:
     by_category[kernel.category] += kernel.seconds
     by_basis[kernel.basis] += kernel.seconds
   return {
     "step_seconds_limit": seconds,
     "mfu_limit": useful_flops / (seconds * chip.peak),
-    "limit_by_category": dict(by_category),
+    "limit_by_category": by_category,
     "limit_by_basis": dict(by_basis),
     "own_rooflines": _own_rooflines(found),
     "speed_source": speed.source,
