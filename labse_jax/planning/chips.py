@@ -55,19 +55,24 @@ def _speed(clock: float, memory: float, link: float, source: str) -> Speed:
   return Speed(memory * GIGA, link * GIGA, source, clock * GIGA)
 
 
-# The clock is the peak by the matrix units' operations a cycle (2 x 128 x 128 each), as the pages
-# count the units. A link's number is for one ring: of each chip two of its links, one to either
-# side, as half of the page's number in both directions, times two by the number of links.
+# The clock is the peak by the operations that a chip's matrix units do in a cycle: 2 x 128 x 128 in
+# each of 2 (v3, of a core), 8 (v4, v5p) or 4 (v5e). A link's speed is what a chip sends round one
+# ring of its torus, by two links, one to either neighbour. The pages give the sum of all of a
+# chip's links, in both directions.
 V3_SPEED = _speed(
   0.94, 450, 82, "900 GB/s and 4 links of 82 GB/s a chip of two: recalled, not checked"
 )
 V4_SPEED = _speed(
   1.05, 1_200, 100, f"{DOCS}/v4: 1200 GB/s; 6 links of 50 GB/s each way: recalled, not checked"
 )
-V5E_SPEED = _speed(1.5, 819, 100, f"{DOCS}/v5e: 819 GB/s; 400 GB/s both ways by 4 links")
-V5P_SPEED = _speed(1.75, 2_765, 200, f"{DOCS}/v5p: 2765 GB/s; 1200 GB/s both ways by 6 links")
+V5E_SPEED = _speed(1.5, 819, 100, f"{DOCS}/v5e: 819 GB/s, 400 GB/s both ways by 4 links")
+V5P_SPEED = _speed(1.75, 2_765, 200, f"{DOCS}/v5p: 2765 GB/s, 1200 GB/s both ways by 6 links")
+# The page counts two units of 256 x 256, with which no likely clock makes the peak; four do.
 V6E_SPEED = _speed(
-  1.75, 1_638, 200, f"{DOCS}/v6e: 1638 GB/s; 800 GB/s both ways by 4 links; clock: V6E_CLOCK"
+  1.75,
+  1_638,
+  200,
+  f"{DOCS}/v6e: 1638 GB/s, 800 GB/s both ways by 4 links; 1.75 GHz: recalled, not checked",
 )
 
 # A v2, v3 or TPU7x chip has two cores. Each is a JAX device with half of the chip's numbers.

@@ -19,8 +19,8 @@ CATEGORIES = (
   "collectives",
   "other",
 )
-# Products of attention: a scope of that name, or einsums over the two axes of its scores.
-ATTENTION = re.compile(r"(^|/)attention(/|$)|b[hl]{2}m|b[hml]{2}k,b[hml]{2}k?")
+# Products of attention: in a scope of that name, or einsums whose text has its scores.
+ATTENTION = re.compile(r"(^|/)attention(/|$)|bhlm")
 RANDOM = re.compile(r"bernoulli|random_bits|threefry|rng", re.IGNORECASE)
 SOFTMAX = re.compile(r"softmax|reduce_max|(^|/)attention/|bhlm")
 NORMS = re.compile(r"_norm\b|LayerNorm")
