@@ -32,14 +32,14 @@ def parser() -> Command:
   made = config_command("plan", DESCRIPTION, epilog=EPILOG)
   add = made.add
   add("--topology", default="local", metavar="CHIPS", help=TOPOLOGY)
-  add("--scale", default="", metavar="N,N,...", help=SCALE)
+  add("--scale", metavar="N,N,...", help=SCALE)
   add("--output", metavar="FILE.json", help="also write all of it as JSON")
   search = "leave out the search for the largest batch, which compiles up to 6 times more"
   add("--no-search", action="store_true", help=search)
   return made
 
 
-def scale_of(topology: str, text: str) -> list[str]:
+def scale_of(topology: str, text: str | None) -> list[str]:
   """The topologies that --scale stands for: of the same kind, with so many devices each."""
   if not text:
     return []

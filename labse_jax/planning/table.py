@@ -102,6 +102,9 @@ def _time(plan):
         f"  of it {seconds(one['seconds'])} for {one['times']}x {one['kernel']}, by its bytes or "
         "its products alone."
       )
+  unknown = plan["kernels_in_loops_of_unknown_length"]
+  if unknown:
+    lines.append(f"  {unknown} kernels stand in loops whose length is not known: counted once.")
   return lines
 
 

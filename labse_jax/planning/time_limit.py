@@ -23,7 +23,8 @@ def time_limit(
   speed = chip.speed if chip else None
   if program is None or chip is None or speed is None or chip.peak is None:
     names = ("step_seconds_limit", "mfu_limit", "limit_by_category", "limit_by_basis")
-    return dict.fromkeys((*names, "own_rooflines", "speed_source"))
+    more = ("own_rooflines", "kernels_in_loops_of_unknown_length", "speed_source")
+    return dict.fromkeys((*names, *more))
   found = kernels(program, PRICERS[platform](chip), speed.link)
   seconds = sum(kernel.seconds for kernel in found)
   by_category = dict.fromkeys(CATEGORIES, 0.0)
@@ -37,6 +38,7 @@ def time_limit(
     "limit_by_category": by_category,
     "limit_by_basis": dict(by_basis),
     "own_rooflines": _own_rooflines(found),
+    "kernels_in_loops_of_unknown_length": sum(not one.executed.known for one in found),
     "speed_source": speed.source,
   }
 

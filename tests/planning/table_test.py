@@ -31,6 +31,7 @@ def plan():
     "step_seconds_limit": 0.05,
     "mfu_limit": 0.2468,
     "limit_by_category": {"products": 0.03, "attention": 0.02, "norms": 0.0},
+    "kernels_in_loops_of_unknown_length": 0,
     "own_rooflines": [
       {"kernel": "splash_mha_fwd", "category": "attention", "times": 12, "seconds": 0.004},
       {"kernel": "EighTpu", "category": "other", "times": 2, "seconds": 1e-9},
@@ -78,6 +79,7 @@ def test_it_says_all_that_is_known(plan):
     ({"fits": False, "refused": "Ran out"}, "IT DOES NOT FIT.\n  The compiler refused: Ran out"),
     ({"collective_bytes": None}, "Collectives: not known, since the compiler refused."),
     ({"collective_bytes": {"all-gather": 0}}, "Collectives: none."),
+    ({"kernels_in_loops_of_unknown_length": 3}, "3 kernels stand in loops whose length"),
     ({"collectives_in_loops_of_unknown_length": 2}, "2 of them stand in loops whose length"),
   ],
 )

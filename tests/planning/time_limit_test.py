@@ -36,6 +36,7 @@ def test_seconds_by_category_add_up_to_the_step():
 def test_kernels_that_nobody_estimates_are_marked():
   made = time_limit(Program(TEXT), V5E, "tpu", useful_flops=1e6)
   (row,) = made["own_rooflines"]
+  assert made["kernels_in_loops_of_unknown_length"] == 0
   assert (row["kernel"], row["times"], row["category"]) == ("EighTpu", 2, "other")
   assert row["seconds"] == pytest.approx(2 * 64 / V5E.speed.memory)
 
