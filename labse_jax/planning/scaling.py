@@ -87,5 +87,8 @@ def _why(was: Exchange, now: Exchange, growth: float) -> str:
   if _flat(was.arrays, now.arrays):
     return "the arrays stay the same, but a larger ring sends a larger share of them" + where
   if now.arrays > was.arrays * max(growth / 2, 1 + FLAT):
-    return "the arrays grow with the batch, as a loss over all pairs gathers all vectors" + where
+    return (
+      "the arrays grow with the batch, as a loss over all pairs exchanges the vectors of all"
+      + where
+    )
   return "the arrays change by something else than the batch" + where

@@ -53,7 +53,7 @@ def test_what_is_flat_within_5_percent_is_no_finding():
       sent("all-gather", 8, 10 * MB, origin="loss/all_gather"),
       sent("all-gather", 64, 80 * MB, origin="loss/all_gather"),
       "all-gather over all chips: 8.8 MiB become 78.8: the arrays grow with the batch, as a loss "
-      "over all pairs gathers all vectors (the largest is from loss/all_gather).",
+      "over all pairs exchanges the vectors of all (the largest is from loss/all_gather).",
     ),
     (
       sent("all-reduce", 2, 100 * MB),

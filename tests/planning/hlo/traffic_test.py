@@ -26,6 +26,13 @@ FUSED = """%slices (a: f32[64,256], i: s32[]) -> f32[1,256] {
   ROOT %t = (f32[64,256]{1,0}, f32[64,256]{1,0}) tuple(%n, %a)
 }
 
+%passes (a: f32[64,256], b: f32[64,256]) -> (f32[64,256], f32[64,256]) {
+  %a = f32[64,256]{1,0} parameter(0)
+  %b = f32[64,256]{1,0} parameter(1)
+  %n = f32[64,256]{1,0} negate(%a)
+  ROOT %t = (f32[64,256]{1,0}, f32[64,256]{1,0}) tuple(%n, %b)
+}
+
 %sends (g: f32[16,256], a: f32[64,256]) -> (f32[64,256], f32[64,256]) {
   %g = f32[16,256]{1,0} parameter(0)
   %a = f32[64,256]{1,0} parameter(1)
@@ -75,6 +82,11 @@ def moved(line):
     # The second result is the operand, which is only passed on.
     (
       "(f32[64,256]{1,0}, f32[64,256]{1,0}) fusion(%x), kind=kLoop, calls=%both",
+      128 * KB,
+    ),
+    # So is the second operand, which is not even read.
+    (
+      "(f32[64,256]{1,0}, f32[64,256]{1,0}) fusion(%x, %x), kind=kLoop, calls=%passes",
       128 * KB,
     ),
     # What a fusion sends beside its own work is no traffic in the memory.
