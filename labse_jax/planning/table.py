@@ -79,7 +79,7 @@ def _arithmetic(plan):
     rows.append((f"time at the peak of {peak} in bfloat16", seconds(plan["seconds_at_peak"])))
   lines = ["Arithmetic (of matrix products only)", *_table(rows)]
   full_precision = plan["flops_by_type"].get("float32 highest", 0)
-  share = full_precision / total
+  share = full_precision / max(total, 1)
   if share >= 0.005 and plan["platform"] == "tpu":
     lines.append(f"  {share:.0%} of it is float32 in full precision: several passes on a TPU.")
   return lines
