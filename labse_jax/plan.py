@@ -1,52 +1,50 @@
-"""What a config needs on a TPU slice; the TPU's own compiler says it on any CPU."""
+"""What a config needs on TPUs or GPUs; their own compilers say it on any CPU."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+import contextlib
 import copy
-import importlib.metadata
 import pathlib
 import shlex
-from typing import Any
+from typing import Any, cast
 
 import jax
 
-from labse_jax.base.command import Command
 from labse_jax.base.errors import InputError, run
 from labse_jax.base.files import check_outputs, write_json
 from labse_jax.base.sharding import batch_sharding, make_mesh
 from labse_jax.base.types import Config
-from labse_jax.configs.command_line import config_command, parse
+from labse_jax.configs.command_line import parse
 from labse_jax.configs.experiment_files import located
 from labse_jax.configs.machine_rows import settle_rows
+from labse_jax.configs.machine_step import settle_step
 from labse_jax.configs.ranges import check_ranges
+from labse_jax.plan_flags import parser, scale_of
+from labse_jax.planning import collectives
 from labse_jax.planning.chips import chip
-from labse_jax.planning.collectives import by_kind, collectives, largest
-from labse_jax.planning.compilation import Compiled, devices_of, memory_by_kind, refusal, tree_bytes
-from labse_jax.planning.flops import matrix_flops
+from labse_jax.planning.compilation import (
+  Compiled,
+  compiler_options,
+  devices_of,
+  memory_by_kind,
+  refusal,
+  tree_bytes,
+  versions,
+)
+from labse_jax.planning.flops import arithmetic, matrix_flops
+from labse_jax.planning.hlo.program import Program
 from labse_jax.planning.largest_batch import largest_fitting
+from labse_jax.planning.program_hash import abstract_mesh, program_hash
+from labse_jax.planning.scaling import exchanges, findings
 from labse_jax.planning.table import page
+from labse_jax.planning.time_limit import time_limit
 from labse_jax.train import make_stages
 from labse_jax.training.encoder_task import EncoderTask
 from labse_jax.training.optim import State
 
-DESCRIPTION = """Compiles the very train step of an experiment for a TPU slice, on a machine
-without one, and says what each chip (one JAX device) needs: memory by kind and whether it fits,
-matrix arithmetic, what is sent by each kind of collective, and the largest batch that fits. Neither
-the data nor the tokenizer has to be there. Of several stages it is the last, which has all layers.
-It is an estimate: nothing is run.
-
-  labse-jax plan --config experiments/quickstart.py --topology v3:4x4
-
-A slice needs the TPU compiler: pip install 'labse_jax[plan]'."""
-EPILOG = """The output holds fits, bytes_per_chip, bytes_used_per_chip, memory, flops_per_step (all
-chips) and flops_per_chip, collective_bytes (sent by a chip in a step), largest_collectives,
-largest_batch and more."""
-TOPOLOGY = """a slice, such as v3:4x4, v4:2x2x2, v5e:4x8, v5p:2x2x2, v6e:4x4 (chips along each axis;
-of a v2 or v3 chip each of the two cores is a JAX device), or local: the devices of this machine"""
-
 
 def main(argv: Sequence[str]) -> None:
   """Prints a plan; nothing is written where anything fails."""
-  config, args = parse(_parser(), argv)
+  config, args = parse(parser(), argv)
   output = args.output and pathlib.Path(args.output)
   if output:
     # Without what stands after the colon, which is given to the experiment.
@@ -54,32 +52,35 @@ def main(argv: Sequence[str]) -> None:
     check_outputs([output], [located(config_file)])
     if not output.parent.is_dir():
       raise InputError(f"{output}: there is no folder {output.parent}.")
+  # What cannot be compiled for is refused before anything is compiled.
+  scale = [(name, devices_of(name)) for name in scale_of(args.topology, args.scale)]
   devices = devices_of(args.topology)
   command = shlex.join(["python", "-m", "labse_jax.plan", *argv])
   result = {"command": command, "topology": args.topology}
-  result |= plan(config, devices, search=not args.no_search)
+  result |= plan(config, devices, topology=args.topology, search=not args.no_search)
+  if scale:
+    result["scaling"] = scaling(config, result["rows_per_chip"], scale)
   print(page(result))
   if output:
     write_json(output, result)
     print(f"\nwritten: {output}")
 
 
-def _parser() -> Command:
-  parser = config_command("plan", DESCRIPTION, epilog=EPILOG)
-  add = parser.add
-  add("--topology", default="local", metavar="SLICE", help=TOPOLOGY)
-  add("--output", metavar="FILE.json", help="also write all of it as JSON")
-  search = "leave out the search for the largest batch, which compiles up to 6 times more"
-  add("--no-search", action="store_true", help=search)
-  return parser
-
-
-def plan(config: Config, devices: Sequence[jax.Device], *, search: bool = True) -> dict[str, Any]:
+def plan(
+  config: Config,
+  devices: Sequence[jax.Device],
+  *,
+  topology: str = "local",
+  search: bool = True,
+) -> dict[str, Any]:
   """The plan of a config, for JSON; says on stdout what it compiles."""
   mesh = make_mesh(config.mesh.fsdp, devices=devices)
   config = settle_rows(config, mesh)
   check_ranges(config, mesh)
-  flops, compiled = compile_step(config, mesh)
+  config = settle_step(config, mesh)
+  flops, compiled = compile_step(config, mesh, topology)
+  useful = useful_flops(config, mesh)
+  program = Program(compiled.text) if compiled.text is not None else None
   # A chip that stands in no table has no limit, and what fits is not known.
   one = chip(devices)
   limit = one.usable if one else None
@@ -88,10 +89,11 @@ def plan(config: Config, devices: Sequence[jax.Device], *, search: bool = True) 
   if limit:
     fits = compiled.used <= limit
     if search:
-      batch = search_batch(config, mesh, compiled.used, limit)
+      batch = search_batch(config, mesh, compiled.used, limit, topology)
   return {
     "estimate": "by the compiler; nothing was run",
-    "versions": {name: _version(name) for name in ("jax", "jaxlib", "libtpu")},
+    "versions": versions(),
+    "program": step_hash(config, mesh),
     "device_kind": devices[0].device_kind,
     "platform": devices[0].platform,
     "devices": mesh.size,
@@ -104,34 +106,56 @@ def plan(config: Config, devices: Sequence[jax.Device], *, search: bool = True) 
     "bytes_used_per_chip": compiled.used,
     "memory": compiled.memory,
     "refused": compiled.refused,
-    **_arithmetic(flops, mesh.size, one.peak if one else None),
-    **_collectives(compiled.text),
+    **arithmetic(flops, mesh.size, one.peak if one else None),
+    "useful_flops_per_step": useful,
+    **time_limit(program, one, devices[0].platform, useful / mesh.size),
+    **collectives.summary(program),
     "largest_batch": batch,
     "chip_source": one.source if one else None,
   }
 
 
-def _arithmetic(flops: dict[str, int], devices: int, peak: float | None) -> dict[str, Any]:
-  total = sum(flops.values())
-  return {
-    "flops_per_step": total,
-    "flops_per_chip": total / devices,
-    "flops_by_type": flops,
-    "peak_flops_per_chip": peak,
-    "seconds_at_peak": total / devices / peak if peak else None,
-  }
+def scaling(
+  config: Config, rows: int, scale: Sequence[tuple[str, Sequence[jax.Device]]]
+) -> dict[str, Any]:
+  """What a chip needs and sends with `rows` rows on each, for every (topology, its devices)."""
+  steps = []
+  for topology, devices in scale:
+    mesh = make_mesh(config.mesh.fsdp, devices=devices)
+    changed = with_rows(config, rows * mesh.size)
+    check_ranges(changed, mesh)
+    _, compiled = compile_step(changed, mesh, topology)
+    if compiled.text is None:
+      raise InputError(f"--scale: {rows} rows a chip do not fit {topology}: {compiled.refused}")
+    program = Program(compiled.text)
+    found = collectives.collectives(program)
+    useful = useful_flops(changed, mesh) / mesh.size
+    limit = time_limit(program, chip(devices), devices[0].platform, useful)
+    steps.append(
+      {
+        "topology": topology,
+        "devices": mesh.size,
+        "batch_rows": changed.batch_rows,
+        "bytes_used_per_chip": compiled.used,
+        "memory": compiled.memory,
+        "collective_bytes": collectives.by_kind(found),
+        "step_seconds_limit": limit["step_seconds_limit"],
+        "mfu_limit": limit["mfu_limit"],
+        "exchanges": exchanges(found, config.mesh.fsdp, mesh.size),
+      }
+    )
+  said = findings(steps)
+  for step in steps:
+    step["exchanges"] = [vars(one) for one in step["exchanges"]]
+  return {"rows_per_chip": rows, "flat": not said, "findings": said, "steps": steps}
 
 
-def _collectives(text: str | None) -> dict[str, Any]:
-  if text is None:  # The compiler refused: there is no program to read.
-    names = ("collective_bytes", "collectives_in_loops_of_unknown_length", "largest_collectives")
-    return dict.fromkeys(names)
-  found = collectives(text)
-  return {
-    "collective_bytes": by_kind(found),
-    "collectives_in_loops_of_unknown_length": sum(not one.known for one in found),
-    "largest_collectives": largest(found),
-  }
+def with_rows(config: Config, rows: int) -> Config:
+  """The config with so many rows in a batch."""
+  changed = copy.deepcopy(config)
+  with changed.unlocked():
+    changed.batch_rows = rows
+  return changed
 
 
 def step_of(
@@ -148,7 +172,7 @@ def trace_step(
   mesh: jax.sharding.Mesh,
 ) -> tuple[jax.stages.Traced, dict[str, int]]:
   """Traces one step of a config; returns (the trace, the bytes a chip of its arguments by kind)."""
-  task, abstract, step = step_of(config, mesh)
+  task, state, step = step_of(config, mesh)
 
   def shaped(x: jax.ShapeDtypeStruct, sharding: jax.sharding.Sharding) -> jax.ShapeDtypeStruct:
     return jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=sharding)
@@ -156,17 +180,54 @@ def trace_step(
   batch = jax.tree.map(lambda x: shaped(x, batch_sharding(mesh)), task.batch_shapes())
   key = jax.eval_shape(lambda: jax.random.key(0))
   key = shaped(key, jax.NamedSharding(mesh, jax.P()))
-  moments = {name: abstract[name] for name in ("opt", "rows") if name in abstract}
+  moments = {name: state[name] for name in ("opt", "rows") if name in state}
   held = {
-    "parameters": tree_bytes(abstract["params"]),
+    "parameters": tree_bytes(state["params"]),
     "optimiser_state": tree_bytes(moments),
     "batch": tree_bytes(batch),
   }
+  with _set(mesh):
+    return step.trace(state, batch, key), held
+
+
+def _set(
+  mesh: jax.sharding.Mesh | jax.sharding.AbstractMesh,
+) -> contextlib.AbstractContextManager[Any]:
+  if isinstance(mesh, jax.sharding.AbstractMesh):
+    return jax.sharding.use_abstract_mesh(mesh)
+  return jax.set_mesh(mesh)
+
+
+def step_hash(config: Config, mesh: jax.sharding.Mesh) -> str:
+  """The hash of a config's step on a mesh, before it is compiled."""
+  device = mesh.devices.flat[0]
+  return planned_hash(config, mesh.shape, device.platform, device.device_kind)
+
+
+def planned_hash(config: Config, axes: Mapping[str, int], platform: str, device_kind: str) -> str:
+  """The same where no device is there: of a mesh with so many devices of a kind on each axis."""
+  # To trace a step takes no devices, only the shape of their mesh.
+  mesh = cast(jax.sharding.Mesh, abstract_mesh(axes, platform, device_kind))
+  traced, _ = trace_step(config, mesh)
+  return program_hash(traced, platform)
+
+
+def useful_flops(config: Config, mesh: jax.sharding.Mesh) -> int:
+  """The matrix arithmetic of a step that computes nothing twice: three times that of the loss.
+
+  Each product of the way forward has two on the way back, one for the gradient of each factor
+  (Chowdhery et al. 2022, appendix B). What remat, chunks or a loss compute again does not count.
+  """
+  task, state, _ = step_of(config, mesh)
+  key = jax.eval_shape(lambda: jax.random.key(0))
   with jax.set_mesh(mesh):
-    return step.trace(abstract, batch, key), held
+    loss = jax.make_jaxpr(task.loss_fn)(state["params"], task.batch_shapes(), key)
+  return 3 * sum(matrix_flops(loss).values())
 
 
-def compile_step(config: Config, mesh: jax.sharding.Mesh) -> tuple[dict[str, int], Compiled]:
+def compile_step(
+  config: Config, mesh: jax.sharding.Mesh, topology: str = "local"
+) -> tuple[dict[str, int], Compiled]:
   """Compiles one step of a config; returns (its matrix arithmetic by type, a Compiled)."""
   device = mesh.devices.flat[0]
   print(
@@ -178,7 +239,7 @@ def compile_step(config: Config, mesh: jax.sharding.Mesh) -> tuple[dict[str, int
   flops = matrix_flops(traced.jaxpr)
   with jax.set_mesh(mesh):
     try:
-      compiled = traced.lower().compile()
+      compiled = traced.lower().compile(compiler_options=compiler_options(topology))
     except jax.errors.JaxRuntimeError as error:
       # A step that is too large is an answer, not an error.
       refused = refusal(str(error), held)
@@ -194,16 +255,14 @@ def search_batch(
   mesh: jax.sharding.Mesh,
   used: int,
   limit: int,
+  topology: str = "local",
 ) -> dict[str, int | None]:
   """The largest batch that fits, found by compiling others; that of the config takes `used`."""
   chunks = config.get("chunks", 1)
   unit = mesh.size * chunks  # A batch is a multiple of this.
 
   def measure(units: int) -> int:
-    changed = copy.deepcopy(config)
-    with changed.unlocked():
-      changed.batch_rows = units * unit
-    _, compiled = compile_step(changed, mesh)
+    _, compiled = compile_step(with_rows(config, units * unit), mesh, topology)
     return compiled.used
 
   fits, too_large = largest_fitting(measure, config.batch_rows // unit, used, limit)
@@ -212,13 +271,6 @@ def search_batch(
     "rows_per_chip": fits and fits * chunks,
     "rows_per_chip_that_do_not_fit": too_large and too_large * chunks,
   }
-
-
-def _version(name: str) -> str | None:
-  try:
-    return importlib.metadata.version(name)
-  except importlib.metadata.PackageNotFoundError:
-    return None
 
 
 if __name__ == "__main__":

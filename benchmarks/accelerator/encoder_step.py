@@ -1,7 +1,7 @@
 """One step of the encoder alone, compiled for a device that need not be there.
 
-What block_aot.py (TPU) and gpu_aot.py (GPU) have in common: the options, the compilation, and what
-is written. A step is the gradient by all parameters, or with --forward the way forward. The word
+What block_aot.py compiles and the kit's section `layers` runs: the options, the step, and what is
+written of it. A step is the gradient by all parameters, or with --forward the way forward. The word
 table is tiny, so that the layers are what is measured.
 """
 
@@ -17,7 +17,11 @@ import jax.numpy as jnp
 
 from labse_jax.base.sharding import batch_sharding, make_mesh
 from labse_jax.models import attention, bert
-from labse_jax.planning.flops import matrix_flops
+from labse_jax.planning.chips import chip
+from labse_jax.planning.compilation import compiler_options, devices_of
+from labse_jax.planning.flops import arithmetic, matrix_flops
+from labse_jax.planning.hlo.program import Program
+from labse_jax.planning.time_limit import time_limit
 
 VOCABULARY = 128
 
@@ -88,35 +92,42 @@ def options_of(args: argparse.Namespace) -> Options:
   return Options(**{name: getattr(args, name) for name in names})
 
 
-def compile_and_write(args: argparse.Namespace, device: jax.Device, peak: float | None) -> dict:
-  """Writes the compiled text and what was counted; returns the latter and prints it.
-
-  `peak` is the device's in FLOP/s; None where it is not known.
-  """
+def compile_and_write(args: argparse.Namespace) -> None:
+  """Writes the compiled text and what was counted, and prints the latter."""
   options = options_of(args)
+  device = devices_of(args.topology)[0]
+  one = chip([device])
   traced, mesh = trace(options, device)
   flops = matrix_flops(traced.jaxpr)
   start = time.monotonic()
   with jax.set_mesh(mesh):
-    compiled = traced.lower().compile()
+    compiled = traced.lower().compile(compiler_options=compiler_options(args.topology))
   memory = compiled.memory_analysis()
-  total = sum(flops.values())
   record = {
     "name": args.name,
     "device_kind": device.device_kind,
     "options": dataclasses.asdict(options),
-    "flops": total,
-    "flops_by_type": flops,
-    "ms_at_peak": 1e3 * total / peak if peak else None,
+    **arithmetic(flops, 1, one.peak if one else None),
     "temporary_gb": memory.temp_size_in_bytes / 1e9,
     "peak_gb": memory.peak_memory_in_bytes / 1e9,
     "compile_seconds": time.monotonic() - start,
+    **time_limit(Program(compiled.as_text()), one, device.platform, useful_flops(options, mesh)),
   }
   args.output.mkdir(parents=True, exist_ok=True)
   (args.output / f"{args.name}.hlo").write_text(compiled.as_text(), "utf-8")
   (args.output / f"{args.name}.json").write_text(json.dumps(record, indent=1) + "\n", "utf-8")
   print(json.dumps(record))
-  return record
+
+
+def useful_flops(options: Options, mesh: jax.sharding.Mesh) -> int:
+  """The matrix arithmetic of a step that computes nothing twice."""
+  once = dataclasses.replace(options, remat=False)
+  params = parameter_shapes(once)
+  with jax.set_mesh(mesh):
+    forward_step = jax.make_jaxpr(forward(once))(*arguments(once, params, mesh))
+  products = sum(matrix_flops(forward_step).values())
+  # On the way back each product has two, one for the gradient of each factor.
+  return products if options.forward else 3 * products
 
 
 def trace(options: Options, device: jax.Device):

@@ -16,7 +16,7 @@ AUTO = "auto"
 ROOM = 0.8  # The share of a device's memory that an estimate may fill.
 
 
-def settle_step(config: Config, mesh: "jax.sharding.Mesh") -> Config:
+def settle_step(config: Config, mesh: "jax.sharding.Mesh | jax.sharding.AbstractMesh") -> Config:
   """The config, with a value in place of each "auto" of attention, remat and unroll.
 
   - `attention`: the fastest way that the platform, the length of the rows and the model allow.
@@ -28,7 +28,7 @@ def settle_step(config: Config, mesh: "jax.sharding.Mesh") -> Config:
   of attention that the model cannot take.
   """
   settled = config.copy_and_resolve_references()
-  device = mesh.devices.flat[0]
+  device = _device(mesh)
   with settled.unlocked(), settled.ignore_type():  # A word gives way to true or false.
     settled.attention = _way(config, device.platform)
     remat = _switch("remat", config.remat)
@@ -71,9 +71,14 @@ def _way(config: Config, platform: str) -> str:
   return way
 
 
-def _fits(config: Config, mesh: "jax.sharding.Mesh") -> bool:
+def _device(mesh: "jax.sharding.Mesh | jax.sharding.AbstractMesh") -> typing.Any:
+  """The first device of a mesh; of one that is only described, the description."""
+  return mesh.devices.flat[0] if hasattr(mesh, "devices") else mesh.abstract_device
+
+
+def _fits(config: Config, mesh: "jax.sharding.Mesh | jax.sharding.AbstractMesh") -> bool:
   """Whether a step that keeps all activations is estimated to fit; True where no limit is known."""
-  here = chip(list(mesh.devices.flat))
+  here = chip([_device(mesh)] * mesh.size)
   if here is None:
     return True
   texts = config.batch_rows * _texts_of_a_row(config)

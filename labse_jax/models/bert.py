@@ -73,7 +73,9 @@ class Block(nn.Module):
       drop_weights = nn.Dropout(self.attention_dropout, deterministic=not train)
     D = x_BLD.shape[-1]
     project = attention.Heads(self.heads, self.dtype, self.way, name="query_key_value")
-    a = attention.attend(self.way, project(x_BLD), sight, drop_weights, self.dtype)
+    heads = project(x_BLD)
+    with jax.named_scope("attention"):  # By this name `plan` finds what attention takes.
+      a = attention.attend(self.way, heads, sight, drop_weights, self.dtype)
     a_BLD = attention.Joined(D, self.dtype, self.way, name="attention_out")(a)
     x_BLD = self.norm(x_BLD + drop(a_BLD), "attention_norm")
     h_BLF = ACTIVATIONS[self.activation](self.dense(self.mlp_width, "up")(x_BLD))

@@ -1,6 +1,7 @@
 """One step, compiled for chips that need not be there."""
 
 import dataclasses
+import importlib.metadata
 import importlib.util
 import math
 import os
@@ -10,7 +11,9 @@ from typing import Any, Protocol
 import jax
 from jax.experimental import topologies
 
-from labse_jax.base.errors import InputError
+from labse_jax.base.errors import InputError, nearest
+from labse_jax.planning import gpu_target
+from labse_jax.planning.slices import KINDS
 
 LIBTPU = {  # Answers what libtpu would ask a TPU machine, and keeps it from complaining of none.
   "TPU_SKIP_MDS_QUERY": "1",
@@ -21,6 +24,11 @@ LIBTPU = {  # Answers what libtpu would ask a TPU machine, and keeps it from com
   "TPU_LOG_DIR": "disabled",
   "ALLOW_MULTIPLE_LIBTPU_LOAD": "true",
 }
+CUDA_COMPILER = "jax-cuda13-pjrt"
+KNOWN = (
+  f"Known are slices of {', '.join(KINDS)}, such as v3:4x4, v4:2x2x2, v5e:4x8, v5p:2x2x4 or "
+  f"v6e:4x4; the GPUs {' and '.join(gpu_target.TARGETS)}, such as h100 or h100:8; and local."
+)
 # How the TPU compiler refuses: it says what the step takes with its arguments, or without.
 REFUSED_IN_ALL = re.compile(r"Used ([\d.]+[KMGT]?) of [\d.]+[KMGT]? hbm")
 REFUSED_TEMPORARIES = re.compile(r"HLO temporaries \(([\d.]+[KMGT]?)\) exceeds available HBM")
@@ -51,26 +59,38 @@ class MemoryStats(Protocol):
 
 
 def devices_of(topology: str) -> list[jax.Device]:
-  """This machine's devices, or those of a TPU slice that need not exist."""
+  """This machine's devices, or those of GPUs or a TPU slice that need not exist."""
   if topology == "local":
     return jax.devices()
+  kind = topology.partition(":")[0]
+  if kind not in KINDS and not gpu_target.is_gpu(topology):
+    hint = nearest(kind, [*KINDS, *gpu_target.TARGETS, "local"])
+    raise InputError(f"--topology {topology}: unknown{hint or '.'} {KNOWN}")
+  jax.config.update("jax_platforms", "cpu")  # A chip that is there stays free for others.
+  if gpu_target.is_gpu(topology):
+    return gpu_target.gpus_of(topology)
+  return _slice(topology)
+
+
+def _slice(topology: str) -> list[jax.Device]:
   if importlib.util.find_spec("libtpu") is None:
     raise InputError(
       f"--topology {topology} needs the TPU compiler: pip install 'labse_jax[plan]'."
     )
   for name, value in LIBTPU.items():
     os.environ.setdefault(name, value)
-  jax.config.update("jax_platforms", "cpu")  # A TPU that is there stays free for others.
   # As on a TPU VM: both cores of a v4 chip are one device, which libtpu does not do by itself.
   options = {"chip_config_name": "megacore"} if topology.startswith("v4") else {}
   try:
     return list(topologies.get_topology_desc(topology, platform="tpu", **options).devices)
   except (RuntimeError, ValueError, NotImplementedError) as error:
     said = str(error).removeprefix("INVALID_ARGUMENT: ")
-    raise InputError(
-      f"--topology {topology}: {said}. It must be one that libtpu knows, such as "
-      "v3:4x4, v4:2x2x2, v5e:4x8 or v6e:4x4, or local."
-    ) from error
+    raise InputError(f"--topology {topology}: {said}. {KNOWN}") from error
+
+
+def compiler_options(topology: str) -> dict[str, str | bool]:
+  """What the compiler must be told to compile for a topology."""
+  return gpu_target.compiler_options(topology) if gpu_target.is_gpu(topology) else {}
 
 
 def memory_by_kind(stats: MemoryStats, held: dict[str, int], platform: str) -> dict[str, int]:
@@ -123,3 +143,14 @@ def tree_bytes(tree: Any) -> int:
     shape = leaf.sharding.shard_shape(leaf.shape)
     total += math.prod(shape) * leaf.dtype.itemsize
   return total
+
+
+def versions() -> dict[str, str | None]:
+  """The versions of JAX and of its compilers; None for what is not installed."""
+  found: dict[str, str | None] = {}
+  for name in ("jax", "jaxlib", "libtpu", CUDA_COMPILER):
+    try:
+      found[name] = importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError:
+      found[name] = None
+  return found

@@ -1,10 +1,18 @@
 """Counts the matrix arithmetic of a traced function: XLA's own count sees a scanned layer once."""
 
 import collections
+from collections.abc import Sequence
 import math
+from typing import Any
 
 import jax
 from jax.extend import core
+
+# The matrix products of a kernel of attention: scores and mixture. On the way back the scores come
+# again, and the mixture and both factors of each have gradients: 5 in one kernel, or 4 and 3 in
+# one for keys and values and one for queries.
+FORWARD_PRODUCTS = 2
+BACKWARD_PRODUCTS = (("dkv", 4), ("dq", 3), ("backward", 5), ("bwd", 5))
 
 
 def matrix_flops(jaxpr: core.Jaxpr | core.ClosedJaxpr) -> dict[str, int]:
@@ -12,7 +20,8 @@ def matrix_flops(jaxpr: core.Jaxpr | core.ClosedJaxpr) -> dict[str, int]:
 
   A product of [M, K] and [K, N] is 2 M N K. Of two types it counts for the wider one; "float32
   highest" is a product that a TPU makes of several bfloat16 ones. A loop counts as often as it
-  runs, a condition as its dearest branch, and what runs in `shard_map` once for each device.
+  runs, a condition as its dearest branch, and what runs in `shard_map` once for each device. Of a
+  kernel of attention (Pallas's, cuDNN's) the shapes count, by `attention_flops`.
   Raises NotImplementedError for matrix arithmetic in a loop whose length only the data know.
   """
   flops: collections.Counter[str] = collections.Counter()
@@ -20,6 +29,33 @@ def matrix_flops(jaxpr: core.Jaxpr | core.ClosedJaxpr) -> dict[str, int]:
     rule = _RULES.get(eqn.primitive.name, _inside)
     flops.update(rule(eqn))
   return dict(flops)
+
+
+def attention_flops(name: str, operands: Sequence[tuple[Sequence[int], str]]) -> int:
+  """Operations of a kernel of attention, from its name and (shape, type) of each operand.
+
+  Its queries are the first operand of floats with three or four axes: [H, L, K], [B, H, L, K] or
+  [B, L, H, K]. A product takes 2 B H L L K, whatever the mask leaves out; the longer one of the
+  axes before the last is the length. Returns 0 where no queries are found.
+  """
+  queries = next((dims for dims, of in operands if len(dims) in (3, 4) and "f" in of), None)
+  if queries is None:
+    return 0
+  backward = [count for word, count in BACKWARD_PRODUCTS if word in name.lower()]
+  products = backward[0] if backward else FORWARD_PRODUCTS
+  return products * 2 * math.prod(queries) * max(queries[-3:-1])
+
+
+def arithmetic(flops: dict[str, int], devices: int, peak: float | None) -> dict[str, Any]:
+  """What a step multiplies, in all and on each of its chips, for JSON; `peak` is in FLOP/s."""
+  total = sum(flops.values())
+  return {
+    "flops_per_step": total,
+    "flops_per_chip": total / devices,
+    "flops_by_type": flops,
+    "peak_flops_per_chip": peak,
+    "seconds_at_peak": total / devices / peak if peak else None,
+  }
 
 
 def _dot_general(eqn):
@@ -42,6 +78,15 @@ def _kind(eqn):
   precision = eqn.params["precision"]
   highest = precision is not None and jax.lax.Precision.DEFAULT not in precision
   return f"{dtype} highest" if highest and dtype == "float32" else str(dtype)
+
+
+def _fused_attention(eqn):
+  """A kernel of attention, by its name and shapes: the text of the kernel is of one block."""
+  name = str(eqn.params.get("name") or eqn.primitive.name)
+  flops = attention_flops(name, [(v.aval.shape, v.aval.dtype.name) for v in eqn.invars])
+  if not flops:
+    raise NotImplementedError(f"the matrix arithmetic of the kernel {name!r} is not known.")
+  return {str(eqn.outvars[0].aval.dtype): flops}
 
 
 def _scan(eqn):
@@ -77,6 +122,9 @@ def _times(number, flops):
 
 
 _RULES = {
+  "pallas_call": _fused_attention,
+  "dot_product_attention_fwd_wrapper": _fused_attention,
+  "dot_product_attention_bwd_wrapper": _fused_attention,
   "dot_general": _dot_general,
   "conv_general_dilated": _convolution,
   "scan": _scan,

@@ -12,17 +12,38 @@ KINDS = {
   "program": "program",
 }
 
+COMPILERS = {"tpu": "libtpu", "gpu": "jax-cuda13-pjrt"}
+TIMED = {
+  "products": "products with weights",
+  "attention": "products of attention",
+  "softmax": "softmax and its masks",
+  "norms": "layer norms",
+  "dropout": "dropout",
+  "copies": "copies and transposes",
+  "collectives": "waiting for collectives",
+  "other": "all other",
+}
+
 
 def page(plan: dict[str, Any]) -> str:
   """The table of a plan, per chip; a chip is one JAX device."""
-  sections = [_head(plan), _memory(plan), _arithmetic(plan), _collectives(plan), _batch(plan)]
+  sections = [
+    _head(plan),
+    _memory(plan),
+    _arithmetic(plan),
+    _time(plan),
+    _collectives(plan),
+    _batch(plan),
+    _scaling(plan),
+  ]
   return "\n\n".join("\n".join(lines) for lines in sections if lines)
 
 
 def _head(plan):
   mesh = ", ".join(f"{name} {size}" for name, size in plan["mesh"].items())
   versions = plan["versions"]
-  compiler = f"libtpu {versions['libtpu']} for " if plan["platform"] == "tpu" else ""
+  package = COMPILERS.get(plan["platform"])
+  compiler = f"{package} {versions[package]} for " if package else ""
   return [
     "",
     f"{plan['devices']} x {plan['device_kind']} ({plan['topology']}; mesh: {mesh}), a batch of "
@@ -58,9 +79,32 @@ def _arithmetic(plan):
     rows.append((f"time at the peak of {peak} in bfloat16", seconds(plan["seconds_at_peak"])))
   lines = ["Arithmetic (of matrix products only)", *_table(rows)]
   full_precision = plan["flops_by_type"].get("float32 highest", 0)
-  if full_precision and plan["platform"] == "tpu":
-    share = full_precision / total
+  share = full_precision / max(total, 1)
+  if share >= 0.005 and plan["platform"] == "tpu":
     lines.append(f"  {share:.0%} of it is float32 in full precision: several passes on a TPU.")
+  return lines
+
+
+def _time(plan):
+  total = plan["step_seconds_limit"]
+  if total is None:
+    return []
+  rows = []
+  for category, spent in plan["limit_by_category"].items():
+    if spent:
+      rows.append((TIMED[category], f"{seconds(spent)} {spent / total:4.0%}"))
+  rows.append(("a step", f"{seconds(total)}     "))
+  rows.append(("MFU at best", f"{plan['mfu_limit']:.1%}     "))
+  lines = ["Time of a step by the program, if nothing else holds it up", *_table(rows)]
+  for one in plan["own_rooflines"]:
+    if one["seconds"] > 0.01 * total:
+      lines.append(
+        f"  of it {seconds(one['seconds'])} for {one['times']}x {one['kernel']}, by its bytes or "
+        "its products alone."
+      )
+  unknown = plan["kernels_in_loops_of_unknown_length"]
+  if unknown:
+    lines.append(f"  {unknown} kernels stand in loops whose length is not known: counted once.")
   return lines
 
 
@@ -96,6 +140,28 @@ def _batch(plan):
     f"Largest batch that fits: {batch['rows_per_chip']:,} rows a chip{tail} "
     f"({batch['batch_rows']:,} rows in all)."
   ]
+
+
+def _scaling(plan):
+  scaling = plan.get("scaling")
+  if scaling is None:
+    return []
+  lines = [
+    f"With {scaling['rows_per_chip']:,} rows a chip",
+    f"  {'chips':>6}  {'memory':>12}  {'sent':>12}  {'a step':>8}  {'MFU':>6}",
+  ]
+  for step in scaling["steps"]:
+    sent = sum(step["collective_bytes"].values())
+    line = f"  {step['devices']:>6,}  {amount(step['bytes_used_per_chip'])}  {amount(sent)}"
+    if step["step_seconds_limit"] is not None:
+      line += f"  {seconds(step['step_seconds_limit']):>8}  {step['mfu_limit']:>6.1%}"
+    lines.append(line)
+  if scaling["flat"]:
+    lines.append("  Memory and what is sent stay the same within 5 %.")
+  else:
+    lines.append("  Not the same within 5 %:")
+    lines += [f"  - {said}" for said in scaling["findings"]]
+  return lines
 
 
 def _table(rows):

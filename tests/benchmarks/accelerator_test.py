@@ -31,7 +31,7 @@ def run(*command, **environment):
 @pytest.mark.heavy
 def test_each_file_can_be_imported():
   names = [module_of(path) for path in FILES]
-  assert "kit" in names and "sections.train" in names and "hlo_time" in names
+  assert "kit" in names and "sections.train" in names and "kernel_times" in names
   code = f"import importlib\nfor name in {names}: importlib.import_module(name)"
   done = run(sys.executable, "-c", code, PYTHONPATH=f"{FOLDER}:{ROOT}")
   assert done.returncode == 0, done.stderr[-2000:]

@@ -2,6 +2,7 @@
 
 import functools
 import json
+import shlex
 import shutil
 import subprocess
 import sys
@@ -14,7 +15,8 @@ from labse_jax import plan as planner
 from labse_jax.base import sharding
 from labse_jax.base.errors import InputError, run
 from labse_jax.base.plugins import chosen
-from labse_jax.configs.command_line import load_config
+from labse_jax.configs.command_line import parse
+from labse_jax.plan_flags import parser, scale_of
 from labse_jax.planning import compilation
 from labse_jax.planning.chips import GIB
 from labse_jax.planning.table import page
@@ -120,7 +122,7 @@ def test_of_several_stages_the_last_is_planned(config, local, stages, total_step
 def test_the_search_compiles_other_batches_until_one_does_not_fit(config, monkeypatch):
   asked = []
 
-  def compile_step(config, mesh):
+  def compile_step(config, mesh, topology):
     asked.append(config.batch_rows)
     used = 1000 + 10 * config.batch_rows
     return {}, compilation.Compiled({}, used, None, None)
@@ -142,7 +144,79 @@ def test_a_slice_is_compiled_for_without_one(slice_of, config, local):
   assert made["collectives_in_loops_of_unknown_length"] == 0
   assert made["seconds_at_peak"] == made["flops_per_chip"] / 61.5e12
   assert made["flops_per_step"] == local["flops_per_step"] == 8 * local["flops_per_chip"]
-  assert "It fits." in page({"topology": "v3:2x2"} | made)
+  assert made["useful_flops_per_step"] == local["useful_flops_per_step"]
+  assert 0 < made["mfu_limit"] < made["useful_flops_per_step"] / made["flops_per_step"]
+  assert sum(made["limit_by_category"].values()) == pytest.approx(made["step_seconds_limit"])
+  assert made["limit_by_category"]["collectives"] > 0 < made["limit_by_basis"]["compiler"]
+  text = page({"topology": "v3:2x2"} | made)
+  assert "It fits." in text and "MFU at best" in text
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("topology", "devices"), [("h100", 1), ("h200:4", 4)])
+def test_gpus_are_compiled_for_without_one(config, local, topology, devices):
+  for name in ("jax_cuda13_plugin", "nvidia"):
+    pytest.importorskip(name, reason="CUDA's compiler: pip install 'labse_jax[plan-cuda]'")
+  made = planner.plan(config, compilation.devices_of(topology), topology=topology, search=False)
+  assert (made["devices"], made["platform"], made["fits"]) == (devices, "gpu", True)
+  assert made["memory"]["parameters"] == weights(config)
+  assert made["flops_per_step"] == local["flops_per_step"]
+  assert 0 < made["mfu_limit"] < 0.5 and "NVIDIA H" in made["device_kind"]
+  assert (made["limit_by_category"]["collectives"] > 0) == (devices > 1)
+  assert "MFU at best" in page({"topology": topology} | made)
+
+
+@pytest.mark.heavy
+@pytest.mark.parametrize("changes", [{"remat": True}, {"chunks": 2}, {"remat": True, "chunks": 2}])
+def test_what_is_computed_again_is_not_useful(config, local, changes):
+  """Without recomputation, all arithmetic is useful but for that of the metrics."""
+  config.update(changes)
+  mesh = planner.make_mesh()
+  traced, _ = planner.trace_step(config, mesh)
+  useful = planner.useful_flops(config, mesh)
+  assert sum(planner.matrix_flops(traced.jaxpr).values()) > 1.2 * useful
+  assert useful == local["useful_flops_per_step"]
+  assert useful == pytest.approx(local["flops_per_step"], rel=0.05)
+
+
+@pytest.mark.heavy
+def test_the_hash_is_that_of_the_program_and_not_of_the_machine(config, local):
+  mesh = planner.make_mesh()
+  assert planner.step_hash(config, mesh) == local["program"]
+  config.data = "another/folder"
+  assert planner.step_hash(config, mesh) == local["program"]
+  config.model.depth += 1
+  assert planner.step_hash(config, mesh) != local["program"]
+
+
+def test_more_chips_of_the_same_kind_get_the_same_rows(config, monkeypatch):
+  asked = []
+
+  def compile_step(config, mesh, topology):
+    asked.append((config.batch_rows, mesh.size, topology))
+    text = "HloModule f\n\nENTRY %main () -> f32[] {\n}"
+    return {}, compilation.Compiled({"temporaries": 7}, 7, None, text)
+
+  monkeypatch.setattr(planner, "compile_step", compile_step)
+  devices = jax.devices()
+  scale = [("a:2", devices[:2]), ("a:8", devices)]
+  made = planner.scaling(config, 4, scale)
+  assert asked == [(8, 2, "a:2"), (32, 8, "a:8")]
+  assert (made["rows_per_chip"], made["flat"], made["findings"]) == (4, True, [])
+  assert [step["topology"] for step in made["steps"]] == ["a:2", "a:8"]
+  json.dumps(made)
+
+
+@pytest.mark.parametrize(
+  ("topology", "text", "found"),
+  [
+    ("v3:4x4", "8,64,512", ["v3:2x2", "v3:4x8", "v3:16x16"]),
+    ("h200", "1,8", ["h200:1", "h200:8"]),
+    ("v5p:2x2x2", "", []),
+  ],
+)
+def test_the_topologies_of_a_scale(topology, text, found):
+  assert scale_of(topology, text) == found
 
 
 @pytest.mark.heavy
@@ -154,12 +228,13 @@ def test_what_the_compiler_refuses_does_not_fit(slice_of, config):
   assert "IT DOES NOT FIT" in text and "not known, since the compiler refused" in text
 
 
-@pytest.mark.parametrize("name", ["v9:4x4", "v3", "nonsense", "v3:3x3"])
+@pytest.mark.parametrize("name", ["v9:4x4", "v3", "nonsense", "h300", "v3:3x3"])
 def test_an_unknown_slice_is_one_line(slice_of, name, capsys):
   with pytest.raises(SystemExit) as stop:
     run(planner.main, ["--config", CONFIG, "--topology", name])
   err = capsys.readouterr().err
   assert stop.value.code == 2 and err.count("\n") == 1 and name in err and "v3:4x4" in err
+  assert "Known are slices of" in err and "v5p" in err and "h100" in err
 
 
 @pytest.mark.parametrize(
@@ -173,6 +248,11 @@ def test_an_unknown_slice_is_one_line(slice_of, name, capsys):
     (["--config", CONFIG, "--config.batch_rows=12"], "not divisible by 8 devices"),
     (["--config", CONFIG, "--config.model.widht=12"], "did you mean 'config.model.width'"),
     (["--config", CONFIG, "--topolgy=local"], "topolgy"),
+    (["--config", CONFIG, "--topology=h100:9"], "from 1 to 8"),
+    (["--config", CONFIG, "--scale=8,64"], "--scale needs a --topology"),
+    (["--config", CONFIG, "--topology=v3:4x4", "--scale=8"], "two or more numbers"),
+    (["--config", CONFIG, "--topology=v3:4x4", "--scale=8,x"], "two or more numbers"),
+    (["--config", CONFIG, "--topology=v5e:2x2", "--scale=8,512"], "the largest one has 256"),
   ],
 )
 def test_wrong_input_is_one_line_and_exit_2(words, message, capsys):
@@ -242,7 +322,7 @@ PLANS = sorted((ROOT / "results" / "plans").glob("*.json"))
 def test_the_papers_runs_fit_as_the_page_says(path):
   made = json.loads(path.read_text())
   page = (ROOT / "docs" / "pretraining.md").read_text("utf-8")
-  assert made["fits"] and made["bytes_used_per_chip"] < made["bytes_per_chip"] == 16 * GIB
+  assert made["fits"] and made["bytes_used_per_chip"] < made["bytes_usable_per_chip"]
   used, usable = made["bytes_used_per_chip"] / GIB, made["bytes_usable_per_chip"] / GIB
   moved = [
     made["collective_bytes"][kind] / 2**20
@@ -256,13 +336,42 @@ def test_the_papers_runs_fit_as_the_page_says(path):
   assert not any("501248" in one["shape"] for one in made["largest_collectives"])
 
 
+def test_each_stored_plan_can_be_made_again():
+  script = (ROOT / "benchmarks" / "plans.sh").read_text("utf-8")
+  listed = [
+    line.split()[0] for line in script.split('PLANS="')[1].split('"')[0].splitlines() if line
+  ]
+  assert listed == [path.stem for path in PLANS]
+
+
+def config_of(made):
+  """The config that a stored plan was made of, after `python -m labse_jax.plan`."""
+  config, _ = parse(parser(), shlex.split(made["command"])[3:])
+  return config
+
+
+@pytest.mark.heavy
+@pytest.mark.parametrize("path", PLANS, ids=lambda path: path.stem)
+def test_a_stored_plan_is_that_of_the_program_as_it_is(path):
+  """Nothing is compiled: the step is lowered for the platform, for a mesh without devices."""
+  made = json.loads(path.read_text())
+  if made["versions"]["jax"] != jax.__version__:
+    pytest.skip(f"the plan was made with jax {made['versions']['jax']}; this is {jax.__version__}")
+  if made["platform"] == "gpu":  # cuDNN is asked for when a step is traced.
+    pytest.importorskip("jax_cuda13_plugin", reason="pip install 'labse_jax[plan-cuda]'")
+  now = planner.planned_hash(config_of(made), made["mesh"], made["platform"], made["device_kind"])
+  assert now == made.get("program"), (
+    f"results/plans/{path.name} was made of another program than the code has now; "
+    f"make it again: bash benchmarks/plans.sh {path.stem}"
+  )
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("path", PLANS, ids=lambda path: path.stem)
 def test_the_compiler_still_says_so(slice_of, path):
   made = json.loads(path.read_text())
-  words = made["command"].split()
-  config = load_config([*words[3:5], "--workdir", "unused"])[0]
-  again = planner.plan(config, slice_of(made["topology"]), search=False)
+  devices = slice_of(made["topology"])
+  again = planner.plan(config_of(made), devices, topology=made["topology"], search=False)
   assert again["fits"]
   for name in ("bytes_used_per_chip", "flops_per_step"):
     assert again[name] == pytest.approx(made[name], rel=0.05)

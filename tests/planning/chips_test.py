@@ -3,7 +3,7 @@
 import jax
 import pytest
 
-from labse_jax.planning.chips import GIB, TPUS, chip
+from labse_jax.planning.chips import GIB, GPU_SHARE, GPUS, TPUS, chip
 
 
 class Device:
@@ -13,6 +13,8 @@ class Device:
     self.device_kind, self.stats = kind, stats
 
   def memory_stats(self):
+    if isinstance(self.stats, Exception):
+      raise self.stats
     return self.stats
 
 
@@ -39,3 +41,32 @@ def test_a_gpu_gives_what_jax_may_allocate():
   assert (row.memory, row.peak) == (100 * GIB, 989e12)
   assert chip([Device("Other", {"bytes_limit": 7})]).peak is None
   assert chip([Device("NVIDIA H200", None)]) is None
+
+
+@pytest.mark.parametrize("kind", ["TPU v3", "TPU v4", "TPU v5 lite", "TPU v5"])
+def test_the_clock_of_a_tpu_makes_its_peak(kind):
+  """A matrix unit has 128 x 128 cells, of which each multiplies and adds in a cycle."""
+  units = {"TPU v3": 2, "TPU v4": 8, "TPU v5 lite": 4, "TPU v5": 8}[kind]
+  row = TPUS[kind]
+  assert row.speed.clock * units * 2 * 128**2 == pytest.approx(row.peak, rel=0.01)
+
+
+@pytest.mark.parametrize("row", [*TPUS.values(), *GPUS.values()])
+def test_speeds_have_a_source_and_are_possible(row):
+  if row.speed:
+    assert 4e11 < row.speed.memory < 5e12 and 5e10 < row.speed.link < 1e12
+    assert (
+      "docs" in row.speed.source
+      or "data sheet" in row.speed.source
+      or ("not checked" in row.speed.source)
+    )
+    assert max(row.speed.products.values(), default=0) <= row.peak
+
+
+def test_a_gpu_that_is_not_there_is_the_tables():
+  described = Device("NVIDIA H100 80GB HBM3", RuntimeError("only for addressable devices"))
+  row = chip([described])
+  assert row is GPUS["NVIDIA H100"] and row.usable == GPU_SHARE * row.memory
+  assert chip([Device("Other", RuntimeError())]) is None
+  assert chip([jax.sharding.AbstractDevice("NVIDIA H100", None, "gpu")]) is row
+  assert chip([Device("NVIDIA H100 PCIe", {"bytes_limit": GIB})]).speed is row.speed

@@ -7,7 +7,8 @@ import jax.numpy as jnp
 import pytest
 
 from labse_jax.base.sharding import BATCH, make_mesh
-from labse_jax.planning.collectives import by_kind, collectives, largest
+from labse_jax.planning.collectives import by_kind, collectives, largest, summary
+from labse_jax.planning.hlo.program import Program
 
 HEAD = "HloModule jit_f, is_scheduled=true, num_partitions=8\n\n"
 ADD = """%add (x: f32[], y: f32[]) -> f32[] {
@@ -22,8 +23,12 @@ def main(*lines, before=""):
   return f"{HEAD}{ADD}{before}ENTRY %main (p: f32[2,8]) -> f32[16,8] {{\n{body}\n}}\n"
 
 
+def read(text):
+  return collectives(Program(text))
+
+
 def one(line, before=""):
-  (found,) = collectives(main(line, before=before))
+  (found,) = read(main(line, before=before))
   return found
 
 
@@ -75,6 +80,16 @@ def test_every_way_of_writing_groups(groups, n):
     ),
     ("f32[16,8] all-reduce-start(%p), to_apply=%add", "all-reduce", 2 * RESULT * 7 / 8),
     (
+      "((f32[16,8], f32[8]), (f32[2,8], f32[1])) reduce-scatter-start(%p, %q), dimensions={0}",
+      "reduce-scatter",
+      (RESULT + 32) * 7 / 8,
+    ),
+    (
+      "((f32[16,8], pred[64]), (f32[16,8], pred[64])) collective-permute-start(%p, %q)",
+      "collective-permute",
+      RESULT + 64,
+    ),
+    (
       "(f32[16,8], f32[16,8], u32[], u32[]) collective-permute-start(%p)",
       "collective-permute",
       RESULT,
@@ -102,7 +117,7 @@ def test_done_is_not_counted_and_async_calls_are():
     "ROOT %e = f32[16,8] all-reduce-done(%r)",
     before=before,
   )
-  assert [c.kind for c in collectives(text)] == ["all-gather", "all-reduce"]
+  assert [c.kind for c in read(text)] == ["all-gather", "all-reduce"]
 
 
 def test_the_tpus_reduce_scatter_is_a_fusion():
@@ -124,7 +139,7 @@ def test_a_gather_that_the_tpu_spreads_over_fusions_is_one():
 """
   before = "".join(part.format(n, n // 3) for n in range(6))
   calls = [f"%f.{n} = f32[16,8] fusion(%p), kind=kLoop, calls=%part.{n}" for n in range(6)]
-  assert len(collectives(main(*calls, before=before))) == 2
+  assert len(read(main(*calls, before=before))) == 2
 
 
 def test_the_dearest_branch_counts():
@@ -155,7 +170,7 @@ LOOP = """%body (t: (s32[], f32[2,8])) -> (s32[], f32[2,8]) {{
 
 
 def loop(first="constant(0)", direction="LT", config=""):
-  return collectives(
+  return read(
     main(
       f"%zero = s32[] {first}",
       "%copy = s32[] copy(%zero)",
@@ -217,7 +232,7 @@ def compiled(fsdp, length):
 
 @pytest.mark.parametrize("fsdp", [2, 4, 8])
 def test_a_compiled_program(fsdp):
-  sent = by_kind(collectives(compiled(fsdp, 5)))
+  sent = by_kind(read(compiled(fsdp, 5)))
   own = 2 * 32 * 4
   assert sent == {
     "all-gather": 5 * own * (fsdp - 1),
@@ -229,7 +244,7 @@ def test_a_compiled_program(fsdp):
 
 
 def test_the_largest_come_first_and_alike_ones_as_one():
-  found = collectives(compiled(8, 5))
+  found = read(compiled(8, 5))
   rows = largest([*found, *found], count=2)
   assert rows[0] == {
     "kind": "all-gather",
@@ -239,3 +254,10 @@ def test_the_largest_come_first_and_alike_ones_as_one():
     "bytes": 10 * 256 * 7,
   }
   assert len(rows) == 2 and rows[1]["kind"] == "all-reduce"
+
+
+def test_of_a_program_that_the_compiler_refused_nothing_is_known():
+  assert set(summary(None).values()) == {None}
+  known = summary(Program(compiled(8, 5)))
+  assert known.keys() == summary(None).keys()
+  assert known["collective_bytes"]["all-gather"] == 5 * 256 * 7

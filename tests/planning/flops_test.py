@@ -9,7 +9,7 @@ import pytest
 
 from labse_jax.base.sharding import BATCH, make_mesh
 from labse_jax.models import heads
-from labse_jax.planning.flops import matrix_flops
+from labse_jax.planning.flops import attention_flops, matrix_flops
 
 X, W = jnp.zeros((5, 7)), jnp.zeros((7, 7))
 ONE = 2 * 5 * 7 * 7
@@ -123,3 +123,43 @@ def test_arithmetic_is_linear_in_depth_and_remat_costs_more():
   three, six, twelve = (model_flops(depth) for depth in (3, 6, 12))
   assert twelve - six == 2 * (six - three) > 0
   assert six < model_flops(6, remat=True) < 1.5 * six
+
+
+def splash(length, grad):
+  """The matrix arithmetic of Pallas's splash kernel over [2, 3, length, 64] queries."""
+  from jax.experimental.pallas.ops.tpu.splash_attention import (
+    splash_attention_kernel,
+    splash_attention_mask,
+  )
+
+  mask = splash_attention_mask.MultiHeadMask([splash_attention_mask.FullMask((length,) * 2)] * 3)
+  attend = jax.vmap(splash_attention_kernel.make_splash_mha_single_device(mask))
+
+  def loss(q, k, v):
+    return attend(q, k, v).astype(jnp.float32).sum()
+
+  x = jax.ShapeDtypeStruct((2, 3, length, 64), jnp.bfloat16)
+  function = jax.grad(loss, (0, 1, 2)) if grad else loss
+  return matrix_flops(jax.make_jaxpr(function)(x, x, x))
+
+
+def test_a_kernel_of_attention_counts_by_its_shapes():
+  product = 2 * 2 * 3 * 256 * 256 * 64
+  assert sum(splash(256, grad=False).values()) == 2 * product
+  # Beside its kernels, the way back sums the vectors times their gradients.
+  sums = 2 * 2 * 3 * 256 * 64
+  assert sum(splash(256, grad=True).values()) == (2 + 4 + 3) * product + sums
+
+
+@pytest.mark.parametrize(
+  ("name", "operands", "products"),
+  [
+    ("dot_product_attention_fwd", [((2, 128, 12, 64), "bfloat16")], 2),
+    ("dot_product_attention_bwd", [((2, 128, 12, 64), "bf16")], 5),
+    ("flash_dkv", [((12, 4, 4), "int8"), ((2, 12, 128, 64), "bf16")], 4),
+    ("flash_dq", [((2, 128), "f32"), ((2, 12, 128, 64), "bf16")], 3),
+    ("flash", [((2, 128), "f32")], 0),
+  ],
+)
+def test_the_queries_are_found_among_the_operands(name, operands, products):
+  assert attention_flops(name, operands) == products * 2 * 2 * 12 * 128 * 128 * 64

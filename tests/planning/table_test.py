@@ -28,6 +28,14 @@ def plan():
     "flops_by_type": {"bfloat16": 6e12, "float32 highest": 2e12},
     "peak_flops_per_chip": 61.5e12,
     "seconds_at_peak": 1 / 61.5,
+    "step_seconds_limit": 0.05,
+    "mfu_limit": 0.2468,
+    "limit_by_category": {"products": 0.03, "attention": 0.02, "norms": 0.0},
+    "kernels_in_loops_of_unknown_length": 0,
+    "own_rooflines": [
+      {"kernel": "splash_mha_fwd", "category": "attention", "times": 12, "seconds": 0.004},
+      {"kernel": "EighTpu", "category": "other", "times": 2, "seconds": 1e-9},
+    ],
     "collective_bytes": {"all-gather": 3 * 2**20, "all-reduce": 0},
     "collectives_in_loops_of_unknown_length": 0,
     "largest_collectives": [
@@ -52,9 +60,15 @@ def test_it_says_all_that_is_known(plan):
     "25% of it is float32 in full precision",
     "all-gather f32[8]f32",
     "..., 8 chips, 2x",
+    "products with weights",
+    "30 ms  60%",
+    "MFU at best",
+    "24.7%",
+    "of it 4 ms for 12x splash_mha_fwd, by its bytes or its products alone.",
   ):
     assert words in text, words
-  assert "all-reduce" not in text and "Largest batch" not in text
+  for words in ("all-reduce", "Largest batch", "layer norms", "EighTpu", "rows a chip\n"):
+    assert words not in text
   assert max(len(line) for line in text.splitlines()) <= 110
 
 
@@ -65,11 +79,45 @@ def test_it_says_all_that_is_known(plan):
     ({"fits": False, "refused": "Ran out"}, "IT DOES NOT FIT.\n  The compiler refused: Ran out"),
     ({"collective_bytes": None}, "Collectives: not known, since the compiler refused."),
     ({"collective_bytes": {"all-gather": 0}}, "Collectives: none."),
+    ({"kernels_in_loops_of_unknown_length": 3}, "3 kernels stand in loops whose length"),
     ({"collectives_in_loops_of_unknown_length": 2}, "2 of them stand in loops whose length"),
   ],
 )
 def test_what_is_not_known_or_does_not_fit_is_said(plan, changes, words):
   assert words in page(plan | changes)
+
+
+def test_without_an_estimate_no_time_is_said(plan):
+  assert "Time of a step" not in page(plan | {"step_seconds_limit": None})
+
+
+def test_the_compiler_of_gpus_is_named(plan):
+  plan["versions"]["jax-cuda13-pjrt"] = "5.6"
+  text = page(plan | {"platform": "gpu"})
+  assert "by the compiler of jax-cuda13-pjrt 5.6 for jax 1.2" in text
+
+
+def test_weak_scaling_is_a_table_and_what_is_not_flat(plan):
+  step = {"bytes_used_per_chip": GIB, "collective_bytes": {"all-gather": 2**20}}
+  plan["scaling"] = {
+    "rows_per_chip": 10,
+    "flat": False,
+    "findings": ["memory: it grows."],
+    "steps": [
+      step | {"devices": 8, "step_seconds_limit": 0.4, "mfu_limit": 0.2},
+      step | {"devices": 1024, "step_seconds_limit": None, "mfu_limit": None},
+    ],
+  }
+  text = page(plan)
+  for words in (
+    "With 10 rows a chip",
+    "400 ms   20.0%",
+    " 1,024      1.00 GiB",
+    "- memory: it grows.",
+  ):
+    assert words in text, words
+  plan["scaling"]["flat"] = True
+  assert "stay the same within 5 %." in page(plan)
 
 
 @pytest.mark.parametrize(

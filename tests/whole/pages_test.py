@@ -10,6 +10,7 @@ import tomllib
 
 import pytest
 
+from labse_jax import plan_flags
 from labse_jax.__main__ import VERBS
 from labse_jax.base.command import Command
 from labse_jax.configs.command_line import config_command
@@ -74,9 +75,10 @@ def test_a_command_is_parsed_by_its_verb(page, words, monkeypatch):
 def test_the_config_of_a_training_is_made(page, words, place, monkeypatch):
   monkeypatch.chdir(place)
   verb, *rest = here(words)
-  parser = config_command(verb, "")
-  parser.add("--workdir")
-  parser.add("--topology")
+  parser = plan_flags.parser()
+  if verb == "train":
+    parser = config_command(verb, "")
+    parser.add("--workdir")
   if "--fields" in rest:
     rest.remove("--fields")
   config, _ = parse_config(parser, rest)
@@ -220,5 +222,5 @@ def test_the_page_on_installation_has_every_extra():
   text = (ROOT / "docs" / "installation.md").read_text("utf-8")
   project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
   table = re.search(r"\| extra \|.*?\n\n", text, re.S)[0]
-  extras = re.findall(r"^\| `(\w+)` \|", table, re.M)
+  extras = re.findall(r"^\| `([\w-]+)` \|", table, re.M)
   assert sorted(extras) == sorted(project["optional-dependencies"])
