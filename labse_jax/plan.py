@@ -40,6 +40,7 @@ from labse_jax.planning.time_limit import time_limit
 from labse_jax.train import make_stages
 from labse_jax.training.encoder_task import EncoderTask
 from labse_jax.training.optim import State
+from labse_jax.training.speed.arithmetic import useful_flops
 
 
 def main(argv: Sequence[str]) -> None:
@@ -79,7 +80,7 @@ def plan(
   check_ranges(config, mesh)
   config = settle_step(config, mesh)
   flops, compiled = compile_step(config, mesh, topology)
-  useful = useful_flops(config, mesh)
+  wanted = useful(config, mesh)
   program = Program(compiled.text) if compiled.text is not None else None
   # A chip that stands in no table has no limit, and what fits is not known.
   one = chip(devices)
@@ -107,8 +108,8 @@ def plan(
     "memory": compiled.memory,
     "refused": compiled.refused,
     **arithmetic(flops, mesh.size, one.peak if one else None),
-    "useful_flops_per_step": useful,
-    **time_limit(program, one, devices[0].platform, useful / mesh.size),
+    "useful_flops_per_step": wanted,
+    **time_limit(program, one, devices[0].platform, wanted / mesh.size),
     **collectives.summary(program),
     "largest_batch": batch,
     "chip_source": one.source if one else None,
@@ -129,8 +130,8 @@ def scaling(
       raise InputError(f"--scale: {rows} rows a chip do not fit {topology}: {compiled.refused}")
     program = Program(compiled.text)
     found = collectives.collectives(program)
-    useful = useful_flops(changed, mesh) / mesh.size
-    limit = time_limit(program, chip(devices), devices[0].platform, useful)
+    wanted = useful(changed, mesh) / mesh.size
+    limit = time_limit(program, chip(devices), devices[0].platform, wanted)
     steps.append(
       {
         "topology": topology,
@@ -212,17 +213,10 @@ def planned_hash(config: Config, axes: Mapping[str, int], platform: str, device_
   return program_hash(traced, platform)
 
 
-def useful_flops(config: Config, mesh: jax.sharding.Mesh) -> int:
-  """The matrix arithmetic of a step that computes nothing twice: three times that of the loss.
-
-  Each product of the way forward has two on the way back, one for the gradient of each factor
-  (Chowdhery et al. 2022, appendix B). What remat, chunks or a loss compute again does not count.
-  """
+def useful(config: Config, mesh: jax.sharding.Mesh) -> int:
+  """The useful arithmetic of a step of a config's deepest stage (see `useful_flops`)."""
   task, state, _ = step_of(config, mesh)
-  key = jax.eval_shape(lambda: jax.random.key(0))
-  with jax.set_mesh(mesh):
-    loss = jax.make_jaxpr(task.loss_fn)(state["params"], task.batch_shapes(), key)
-  return 3 * sum(matrix_flops(loss).values())
+  return useful_flops(task, state["params"], mesh)
 
 
 def compile_step(

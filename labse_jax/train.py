@@ -25,7 +25,6 @@ from labse_jax.base.sharding import (
   cache_compilations,
   make_mesh,
   shardings,
-  weight_sharding,
   whole,
 )
 from labse_jax.base.types import Config, PathLike
@@ -42,7 +41,9 @@ from labse_jax.training.encoder_task import EncoderTask
 from labse_jax.training.evals import Evaluation, evaluate, make_evals
 from labse_jax.training.metrics import StepLog
 from labse_jax.training.optim import State
-from labse_jax.training.optimizers import Dense, optimizer_of
+from labse_jax.training.optimizers import Dense, make_state, optimizer_of
+from labse_jax.training.speed.arithmetic import peak_of, say_parameters
+from labse_jax.training.speed.trace import Trace
 from labse_jax.training.stage import Stage, stage_at
 from labse_jax.training.stopper import Stopper
 from labse_jax.training.warm_start import check_init, warm_start
@@ -133,6 +134,7 @@ def train_alone(config: Config, workdir: pathlib.Path, started: float) -> None:
       say(f"{workdir}: goes on from step {step} of {int(state['total'])}.")
       # Mined negatives are no part of the checkpoint: they lie in the workdir.
       data = task.refreshed(data, step, workdir)
+    say_parameters(state["params"])
     # Before the first step there is nothing to save: a signal ends the process at once there.
     with run.stopper:
       state = loop(run, state, data, key)
@@ -207,6 +209,7 @@ def loop(run: Run, state: State, data: grain.DatasetIterator, key: jax.Array) ->
   sharding = batch_sharding(run.mesh)
   stop = 0
   _, seconds = recorded_plan(run.workdir)
+  peak = peak_of(list(run.mesh.devices.flat))
   left = time_left([stage.span for stage in run.stages], seconds, total)
   log = StepLog(
     run.workdir,
@@ -215,8 +218,10 @@ def loop(run: Run, state: State, data: grain.DatasetIterator, key: jax.Array) ->
     every=run.config.log_every,
     left=left,
     stages=len(run.stages),
+    peak=peak,
   )
-  with contextlib.closing(run.checkpoints), contextlib.closing(log):
+  trace = Trace(run.config.get("profile", 0), run.workdir)
+  with contextlib.closing(run.checkpoints), contextlib.closing(log), contextlib.closing(trace):
     for step in range(first, total):
       # In a very short run a stage may have no step.
       while step == end:
@@ -233,11 +238,15 @@ def loop(run: Run, state: State, data: grain.DatasetIterator, key: jax.Array) ->
         data = stage.task.refreshed(data, step, run.workdir, params)
         log.restart_clock()
 
-      batch = next(data)
-      state, metrics = stage.step(state, to_devices(batch, sharding), key)
+      with log.waiting():
+        batch = next(data)
+        on_devices = to_devices(batch, sharding)
+      with trace.step(step):
+        state, metrics = stage.step(state, on_devices, key)
+      trace.after(step, metrics)
       # The devices are at work on this step: time to fetch the metrics of the one before.
       log.flush()
-      log.hold(step, {**metrics, **stage.label}, batch)
+      log.hold(step, {**metrics, **stage.label}, batch, stage.flops if peak else None)
 
       done = step + 1
       stop = run.stopper.asked(step)
@@ -315,28 +324,8 @@ def make_stage(
     settle=optimizer.make_settle(abstract, lambda state: optim.rate_of(state, schedule)),
     grow=grow,
     label={"stage": span.number} if several else {},
+    mesh=mesh,
   )
-
-
-def make_state(
-  task: EncoderTask,
-  optimizer: Dense,
-  mesh: jax.sharding.Mesh,
-  freeze: Sequence[str] = (),
-) -> tuple[State, Callable[[jax.Array], State]]:
-  """The state's shapes with their shardings, and the function that makes it on its devices."""
-
-  def init(key):
-    params = task.init(key)
-    free = optim.take_free(params, optim.frozen_rows(params, freeze))
-    zero = jnp.zeros((), jnp.int32)
-    return {"params": params, "step": zero, "total": zero} | optimizer.init(params, free)
-
-  def placed(x):
-    return jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=weight_sharding(x.shape, mesh))
-
-  abstract = jax.tree.map(placed, jax.eval_shape(init, jax.random.key(0)))
-  return abstract, jax.jit(init, out_shardings=shardings(abstract))
 
 
 def make_train_step(

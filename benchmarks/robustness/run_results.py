@@ -4,7 +4,7 @@ import contextlib
 import hashlib
 import json
 
-OF_TIME = ("tokens_per_second", "sentences_per_second")
+from labse_jax.training.speed.meter import OF_TIME
 
 
 def left_behind(workdir):

@@ -12,6 +12,7 @@ from labse_jax.base.types import Config
 OF_EVERY_TASK: dict[str, Any] = {  # By path: the default, or the type of a field that has none.
   "init": "",
   "attention": "auto",
+  "profile": 0,
   "unroll": False,
   "freeze": (),
   "row_sparse": False,

@@ -21,6 +21,7 @@ LIMITS: dict[str, tuple[float, float | None]] = {
   "save_every": (1, None),
   "total_steps": (0, None),
   "seconds": (0, None),
+  "profile": (0, None),
   "exponent": (0, 1),
   "model.width": (1, None),
   "model.depth": (1, None),

@@ -1,10 +1,10 @@
 """One JSON object a step in metrics.jsonl, TensorBoard beside it, and a line for the person."""
 
 from collections.abc import Callable, Mapping
+import contextlib
 import functools
 import json
 import pathlib
-import time
 from typing import NamedTuple
 
 import jax
@@ -16,6 +16,7 @@ from labse_jax.base.console import is_main, note, progress, warn
 from labse_jax.base.types import PathLike
 from labse_jax.training import monitors
 from labse_jax.training.budget import Pace, in_words
+from labse_jax.training.speed.meter import Meter
 
 SHOWN = (
   "stage",
@@ -90,29 +91,6 @@ class Writer:
       file.writelines(kept)
 
 
-class Clock:
-  """Sentences and tokens (padding not counted) a second since the last step."""
-
-  def __init__(self) -> None:
-    self.restart()
-
-  def restart(self) -> None:
-    self.last = time.monotonic()
-
-  def lap(self) -> float:
-    """The seconds since the last step, or since the restart."""
-    seconds = time.monotonic() - self.last
-    self.restart()
-    return seconds
-
-  def speeds(self, metrics: Mapping[str, float], seconds: float) -> dict[str, float]:
-    """Rates of a step of so many seconds, of its `tokens` and, where it has them, `pairs`."""
-    rates = {"tokens_per_second": metrics["tokens"] / seconds}
-    if "pairs" in metrics:
-      rates["sentences_per_second"] = 2 * metrics["pairs"] / seconds
-    return rates
-
-
 def _short(value):
   return f"{value:,}" if isinstance(value, int) else f"{value:.4g}"
 
@@ -129,8 +107,9 @@ class Held(NamedTuple):
   """A step whose metrics are still on their way from the devices."""
 
   step: int
-  metrics: Mapping[str, jax.Array | int]
+  metrics: Mapping[str, jax.Array | float]
   batch: Mapping[str, np.ndarray]
+  flops: float | None
 
 
 class StepLog:
@@ -139,7 +118,8 @@ class StepLog:
   `hold` takes what a step returned, still on its way; `flush` fetches and reports it. Only the
   first host writes and shows. Of the steps every `every`-th is reported, the last one, and those
   with evaluations. left(steps done), where it is given, are the seconds that the others take as
-  planned; the steps of `stages` stages are timed as they come (see Pace).
+  planned; the steps of `stages` stages are timed as they come (see Pace). `peak` is what the
+  devices could compute together, in FLOP/s, where it is known.
   """
 
   def __init__(
@@ -151,24 +131,36 @@ class StepLog:
     every: int,
     left: Callable[[int], float] | None = None,
     stages: int = 1,
+    peak: float | None = None,
   ) -> None:
     self.workdir = workdir
     self.total = total
     self.every = every
     self.pace = Pace(stages, left)
     self.writer = Writer(workdir, first_step=first, total_steps=total) if is_main() else None
-    self.clock = Clock()
+    self.meter = Meter(peak)
     self.held: Held | None = None
 
   def restart_clock(self) -> None:
     """Leaves what was done beside training out of the next step's speed."""
-    self.clock.restart()
+    self.meter.restart()
+
+  def waiting(self) -> contextlib.AbstractContextManager[None]:
+    """What stands inside is waiting for input."""
+    return self.meter.waiting()
 
   def hold(
-    self, step: int, metrics: Mapping[str, jax.Array | int], batch: Mapping[str, np.ndarray]
+    self,
+    step: int,
+    metrics: Mapping[str, jax.Array | float],
+    batch: Mapping[str, np.ndarray],
+    flops: float | None = None,
   ) -> None:
-    """Keeps a step's metrics without waiting for them; its batch is for the error message."""
-    self.held = Held(step, metrics, batch)
+    """Keeps a step's metrics without waiting for them; its batch is for the error message.
+
+    `flops` is the step's useful arithmetic, where it is known.
+    """
+    self.held = Held(step, metrics, batch, flops)
 
   def flush(self) -> None:
     """Reports the step that is held, if one is."""
@@ -182,7 +174,7 @@ class StepLog:
     Raises FloatingPointError where the loss or the gradient is not finite; the batch is kept.
     """
     assert self.held is not None, "a step is held"
-    step, on_devices, batch = self.held
+    step, on_devices, batch, flops = self.held
     self.held = None
     fetched = jax.device_get(on_devices)
     metrics = {name: np.asarray(value).item() for name, value in fetched.items()}
@@ -196,9 +188,9 @@ class StepLog:
       )
     # A mean over nothing is not finite: the batch had none of that kind.
     metrics = {name: value for name, value in metrics.items() if np.isfinite(value)}
-    seconds = self.clock.lap()
+    seconds, rates = self.meter.lap(metrics, flops)
     self.pace.add(seconds, metrics.get("stage", 1))
-    return metrics | self.clock.speeds(metrics, seconds)
+    return metrics | rates
 
   def report(self, step: int, metrics: Mapping[str, float]) -> None:
     """Writes and shows a step's metrics where they are due."""

@@ -4,11 +4,12 @@ The train step asks its optimiser to `narrow` the state to what the step needs, 
 `tx`, and has it `widen` the result. The dense form hands the state on as it is.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import jax
+import jax.numpy as jnp
 
-from labse_jax.base.sharding import shardings
+from labse_jax.base.sharding import shardings, weight_sharding
 from labse_jax.base.types import Config, Params
 from labse_jax.training import optim, row_sparse
 from labse_jax.training.encoder_task import EncoderTask
@@ -85,3 +86,24 @@ def optimizer_of(config: Config) -> Dense:
   """The optimiser of a config."""
   form = RowSparse if config.get("row_sparse") else Dense
   return form(config.optim.to_dict())
+
+
+def make_state(
+  task: EncoderTask,
+  optimizer: Dense,
+  mesh: jax.sharding.Mesh,
+  freeze: Sequence[str] = (),
+) -> tuple[State, Callable[[jax.Array], State]]:
+  """The state's shapes with their shardings, and the function that makes it on its devices."""
+
+  def init(key):
+    params = task.init(key)
+    free = optim.take_free(params, optim.frozen_rows(params, freeze))
+    zero = jnp.zeros((), jnp.int32)
+    return {"params": params, "step": zero, "total": zero} | optimizer.init(params, free)
+
+  def placed(x):
+    return jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=weight_sharding(x.shape, mesh))
+
+  abstract = jax.tree.map(placed, jax.eval_shape(init, jax.random.key(0)))
+  return abstract, jax.jit(init, out_shardings=shardings(abstract))

@@ -2,6 +2,8 @@
 
 from collections.abc import Callable, Sequence
 import dataclasses
+import functools
+import time
 
 import grain
 import jax
@@ -14,6 +16,7 @@ from labse_jax.data.batches.streams import to_devices
 from labse_jax.training.encoder_task import EncoderTask
 from labse_jax.training.optim import State
 from labse_jax.training.optimizers import Batch
+from labse_jax.training.speed.arithmetic import useful_flops
 from labse_jax.training.stacking import Span
 
 Metrics = dict[str, jax.Array]
@@ -30,16 +33,27 @@ class Stage:
   train_step: jax.stages.Wrapped  # state, batch, key -> state, metrics.
   settle: Callable[[State], Params]  # The state -> the parameters as they are to be used.
   grow: Callable[[State], State]  # The state of the stage before -> that of this one.
-  label: dict[str, int]  # What the metrics say of the stage.
-  compiled: bool = False  # Whether `step` has been called.
+  label: dict[str, float]  # What the metrics say of the stage.
+  mesh: jax.sharding.Mesh
+  compile_seconds: float | None = None  # What the first call of `step` took; None before it.
 
   def step(self, state: State, batch: Batch, key: jax.Array) -> tuple[State, Metrics]:
     """train_step; its first call compiles, and that is told when it begins."""
-    if not self.compiled:
-      self.compiled = True
-      of_stage = f" of stage {self.span.number}" if self.label else ""
-      say(f"compiling the step{of_stage}.")
-    return self.train_step(state, batch, key)
+    if self.compile_seconds is not None:
+      return self.train_step(state, batch, key)
+    of_stage = f" of stage {self.span.number}" if self.label else ""
+    say(f"compiling the step{of_stage}.")
+    start = time.monotonic()
+    state, metrics = self.train_step(state, batch, key)
+    self.compile_seconds = time.monotonic() - start
+    # It is the same in all rows, so that one that is not written hides nothing.
+    self.label["compile_seconds"] = self.compile_seconds
+    return state, metrics
+
+  @functools.cached_property
+  def flops(self) -> int:
+    """The useful arithmetic of a step (see `useful_flops`)."""
+    return useful_flops(self.task, self.abstract["params"], self.mesh)
 
   def trial(
     self,

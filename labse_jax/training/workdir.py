@@ -22,7 +22,7 @@ FINGERPRINTS = "fingerprints"
 NOT_SET = "not set"
 # Between a run and its resume.
 FREE_TO_CHANGE = (
-  *("evals", "expected", "log_every", "save_every", "seconds"),
+  *("evals", "expected", "log_every", "profile", "save_every", "seconds"),
   # What the machine decides, where the config leaves it open.
   *("attention", "remat", "unroll"),
 )

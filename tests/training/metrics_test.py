@@ -10,6 +10,7 @@ import pytest
 
 from labse_jax.training import metrics
 from labse_jax.training.metrics import StepLog, Writer
+from labse_jax.training.speed import meter
 
 
 def read(path):
@@ -124,7 +125,7 @@ def test_a_loss_that_is_not_finite_keeps_its_batch(tmp_path):
 @pytest.mark.parametrize("timed", [True, False])
 def test_it_says_how_long_the_others_take(tmp_path, capsys, monkeypatch, timed):
   clock = iter(range(0, 10_000, 8))  # Each look at the clock is 8 seconds after the last one.
-  monkeypatch.setattr(metrics.time, "monotonic", lambda: next(clock))
+  monkeypatch.setattr(meter.time, "monotonic", lambda: next(clock))
   left = (lambda done: 30.0) if timed else None
   log = StepLog(tmp_path, first=0, total=1_000, every=1, left=left)
   for step in range(3):

@@ -1,0 +1,1 @@
+"""How fast a training is, and how much of its devices it uses."""
