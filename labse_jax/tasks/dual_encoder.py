@@ -24,7 +24,7 @@ from labse_jax.data.dataset import open_dataset
 from labse_jax.losses.shared import contract
 from labse_jax.losses.shared.exchange import EXCHANGES, Spread
 from labse_jax.losses.shared.matryoshka import matryoshka
-from labse_jax.models import heads
+from labse_jax.models import attention, heads
 from labse_jax.supervision import hard_negatives, teachers
 from labse_jax.training import monitors
 from labse_jax.training.encoder_task import EncoderTask
@@ -62,7 +62,9 @@ class Task(EncoderTask):
       known("name in config.learned", name, options.keys() & LEARNABLE)
       self.learned[name] = options.pop(name)
     exchange = known("config.exchange", config.get("exchange", "gather"), EXCHANGES)
-    spread = Spread(BATCH, exchange)
+    # Where the layers round what they give, the loss rounds what it multiplies.
+    rounded = attention.rounds(config.get("attention", attention.CPU))
+    spread = Spread(BATCH, exchange, dtype=config.dtype if rounded else "float32")
     self.pair_loss: contract.Loss = functools.partial(loss, spread=spread, **options)
     if config.get("matryoshka"):
       self.pair_loss = matryoshka(self.pair_loss, config.matryoshka, self.module.out_width)

@@ -8,7 +8,6 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from labse_jax.training import metrics
 from labse_jax.training.metrics import StepLog, Writer
 from labse_jax.training.speed import meter
 

@@ -23,6 +23,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 import jax
 import jax.numpy as jnp
 
+from labse_jax.base.sharding import traced_platform
+
 if TYPE_CHECKING:
   from labse_jax.losses.shared.pair_sums import Kind
 
@@ -34,14 +36,30 @@ EXCHANGES = ("gather", "ring", "local")
 LEFT = -1  # The places that a block moves in a turn of the ring.
 RIGHT = 1
 TILE = 1 << 22  # Similarities that are formed at a time: 16 MB.
+# The queries, and the keys, of a tile on an accelerator, whose products want both to be many.
+SIDES = {"gpu": 8_192, "tpu": 4_096}
 
 
 class Spread(NamedTuple):
-  """How pairs lie on the devices, and how they meet."""
+  """How pairs lie on the devices, and how they meet.
+
+  `tile` is the most similarities that are formed at a time. With a `side`, a tile is a square of so
+  many queries and keys; without one (0), it has all queries, and as many keys as make a tile. None
+  is the platform's own. `dtype` is that of the factors of similarities; their sums are float32.
+  """
 
   axis_name: tuple[str, ...]  # The axes of the mesh that they are split over.
   exchange: str = "gather"  # One of EXCHANGES.
-  tile: int = TILE  # The most similarities that are formed at a time.
+  tile: int = TILE
+  side: int | None = None
+  dtype: str = "float32"
+
+  def settled(self) -> "Spread":
+    """The same, with the side of the platform that JAX traces for where it is None."""
+    side = self.side
+    if side is None:
+      side = SIDES.get(traced_platform(), 0)
+    return self._replace(side=side, tile=side**2 or self.tile)
 
 
 def walk(
@@ -54,7 +72,9 @@ def walk(
   """(this device's rows, its columns, the keys where the walk leaves them for the way back).
 
   `kind` is a reduction of `pair_sums`; step(query, key, rows, columns) folds a tile into its sums.
+  `spread` is a settled one, as in `walk_back`.
   """
+  step = _in_rows(step, spread)
   if spread.exchange == "gather":
 
     def fold_gathered(rows, key):
@@ -94,6 +114,7 @@ def walk_back(
 
   `key` are those that `walk` left here; `of_columns` belong to the device's own keys.
   """
+  step = _in_rows(step, spread)
 
   def zeros(of):
     # Made of an input, the zeros vary over the devices as that does.
@@ -131,10 +152,16 @@ def walk_back(
 def _cost_of_gathered(query, spread):
   """The numbers that one key of each device adds to a tile.
 
-  A gathered key adds a similarity for each of the A queries, and the D numbers of its vector: the
+  A gathered key adds a similarity for each query of a tile, and the D numbers of its vector: the
   larger of the two limits the tile.
   """
-  return jax.lax.axis_size(spread.axis_name) * max(query["vector"].shape)
+  width = query["vector"].shape[1]
+  return jax.lax.axis_size(spread.axis_name) * max(_queries_of_a_tile(query, spread), width)
+
+
+def _queries_of_a_tile(query, spread):
+  count = query["mask"].shape[0]
+  return min(count, spread.side or count)
 
 
 def gathered(tree: Tree, spread: Spread) -> Tree:
@@ -156,7 +183,7 @@ def _fold(query, rows, key, columns, step, spread):
     key, columns = of_key
     return step(query, key, rows, columns)
 
-  return _in_parts(part, rows, (key, columns), query["mask"].shape[0], spread)
+  return _in_parts(part, rows, (key, columns), _queries_of_a_tile(query, spread), spread)
 
 
 def _in_parts(step, rows, keys, cost, spread):
@@ -168,16 +195,46 @@ def _in_parts(step, rows, keys, cost, spread):
   parts = min(b, -(-b * cost // spread.tile))
   if parts == 1:
     return step(rows, keys)
-  size = -(-b // parts)
-  parts = -(-b // size)
+  rows, columns = jax.lax.scan(step, rows, _split(keys, parts))
+  return rows, _joined(columns, b)
 
-  # The last part is filled up with zeros: keys whose mask is false.
+
+def _in_rows(step, spread):
+  """step(query, key, rows, columns) -> (rows, columns), as many queries at a time as a side has."""
+
+  def by_parts(query, key, rows, columns):
+    count = query["mask"].shape[0]
+    parts = -(-count // spread.side) if spread.side else 1
+    if parts == 1:
+      return step(query, key, rows, columns)
+
+    def part(columns, of_query):
+      query, rows = of_query
+      rows, columns = step(query, key, rows, columns)
+      return columns, rows
+
+    columns, rows = jax.lax.scan(part, columns, _split((query, rows), parts))
+    return _joined(rows, count), columns
+
+  return by_parts
+
+
+def _split(tree, parts):
+  """Arrays [b, ...] as [parts, b / parts, ...]; the last part is filled up with zeros.
+
+  A query or key of zeros has a mask that is false.
+  """
+
   def split(leaf):
-    padding = [(0, parts * size - b)] + [(0, 0)] * (leaf.ndim - 1)
-    return jnp.pad(leaf, padding).reshape(parts, size, *leaf.shape[1:])
+    b = leaf.shape[0]
+    size = -(-b // parts)
+    full = -(-b // size)  # With so many of that size, fewer parts may do.
+    padding = [(0, full * size - b)] + [(0, 0)] * (leaf.ndim - 1)
+    return jnp.pad(leaf, padding).reshape(full, size, *leaf.shape[1:])
 
-  def joined(leaf):
-    return leaf.reshape(-1, *leaf.shape[2:])[:b]
+  return jax.tree.map(split, tree)
 
-  rows, columns = jax.lax.scan(step, rows, jax.tree.map(split, keys))
-  return rows, jax.tree.map(joined, columns)
+
+def _joined(tree, b):
+  """What `_split` has parted, as [b, ...]."""
+  return jax.tree.map(lambda leaf: leaf.reshape(-1, *leaf.shape[2:])[:b], tree)

@@ -33,6 +33,7 @@ from labse_jax.losses.shared.exchange import (
   walk,
   walk_back,
 )
+from labse_jax.models.products import product
 
 Arrays = dict[str, jax.Array]
 # (similarity of a query and a key, that of their labels) -> what is summed.
@@ -100,7 +101,7 @@ def all_pairs(
   key = of_b | {"vector": y_bD.astype(jnp.float32)}
   if spread.exchange != "local":
     key = gathered(key, spread)
-  similarity_aB, counts_aB, _ = _tile(query, key)
+  similarity_aB, counts_aB, _ = _tile(query, key, spread.dtype)
   return similarity_aB, counts_aB
 
 
@@ -130,12 +131,13 @@ class Kind(NamedTuple):
 def _sums(x_aD, y_bD, of_a, of_b, kind, spread):
   """(rows, columns) of a reduction."""
   known("exchange", spread.exchange, EXCHANGES)
+  spread = spread.settled()
   x_aD = x_aD.astype(jnp.float32)
   y_bD = y_bD.astype(jnp.float32)
   devices = 1 if spread.exchange == "local" else jax.lax.axis_size(spread.axis_name)
   # Few similarities are formed at once and kept: autodiff then makes the way back.
   if spread.exchange != "ring" and len(x_aD) * len(y_bD) * devices <= KEPT * spread.tile:
-    whole = spread._replace(tile=KEPT * spread.tile)
+    whole = spread._replace(tile=KEPT * spread.tile, side=0)
     return _forward(x_aD, y_bD, *jax.lax.stop_gradient((of_a, of_b)), kind, whole)[0]
   return _tiled_sums(x_aD, y_bD, of_a, of_b, kind, spread)
 
@@ -150,7 +152,7 @@ def _forward(x_aD, y_bD, of_a, of_b, kind, spread):
   key = of_b | {"vector": y_bD}
 
   def step(query, key, *sums):
-    return kind.fold(*_tile(query, key), query, key, *sums)
+    return kind.fold(*_tile(query, key, spread.dtype), query, key, *sums)
 
   rows, columns, key = walk(query, key, kind, step, spread)
   sums = (kind.finish(rows), kind.finish(columns))
@@ -166,7 +168,8 @@ def _backward(kind, spread, kept, cotangents):
     # d lse / d s is exp(s - lse). `share` is a function with that gradient while the sums are
     # constants, so that autodiff does the rest.
     def share(x_aD, y_bD):
-      return kind.share(*_tile(query | {"vector": x_aD}, key | {"vector": y_bD}), query, key)
+      tile = _tile(query | {"vector": x_aD}, key | {"vector": y_bD}, spread.dtype)
+      return kind.share(*tile, query, key)
 
     own_aD, own_bD = jax.grad(share, (0, 1))(query["vector"], key["vector"])
     return dx_aD + own_aD, dy_bD + own_bD
@@ -177,18 +180,16 @@ def _backward(kind, spread, kept, cotangents):
 _tiled_sums.defvjp(_forward, _backward)
 
 
-def _tile(query, key):
+def _tile(query, key, dtype):
   """(similarities, whether they count, those of the labels or None), each [queries, keys]."""
   # One "or" after another, no reduction over an axis: these fuse with what uses them.
   equal = [x_a[:, None] == y_b for x_a in query["ids"].T for y_b in key["ids"].T]
   same = functools.reduce(operator.or_, equal)
   counts = query["mask"][:, None] & key["mask"] & ~same
-  labels = _matmul(query["label"], key["label"]) if "label" in query else None
-  return _matmul(query["vector"], key["vector"]), counts, labels
-
-
-def _matmul(a, b):
-  return jnp.matmul(a, b.T, precision=jax.lax.Precision.HIGHEST)
+  labels = None
+  if "label" in query:
+    labels = product("ad,bd->ab", query["label"], key["label"], dtype)
+  return product("ad,bd->ab", query["vector"], key["vector"], dtype), counts, labels
 
 
 def _start_rows(of):
