@@ -1,4 +1,5 @@
 import json
+import sys
 
 from defusedxml import ElementTree
 import pytest

@@ -247,6 +247,53 @@ def test_lengths_tell_to_which_neighbour_a_part_belongs(characters, joined_to):
   assert [link[:2] for link in links] == gold[joined_to]
 
 
+def of_words(sentences, noise, side):
+  """text_KND of unit vectors: of what a text says, and a share `noise` that is only its own.
+
+  A sentence is a list of numbers, one for each thing that it says.
+  """
+  sizes, count = 5, len(sentences)
+  said, own = 100, 2 * sizes * 30
+  text_KND = np.zeros((sizes, count, said + own))
+  for k, i in np.ndindex(sizes, count):
+    for sentence in sentences[max(0, i - k) : i + 1]:
+      np.add.at(text_KND[k, i], sentence, 1)
+    text_KND[k, i] = np.sqrt(1 - noise) * unit(text_KND[k, i])
+    text_KND[k, i, said + (side * sizes + k) * 30 + i] = np.sqrt(noise)
+  return text_KND
+
+
+@pytest.mark.parametrize(
+  ("source", "target", "noise", "gold"),
+  [
+    # Part of a translation, and beside it something that the translation does not say.
+    ([[1, 2, 3], [4, 5]], [[1, 2, 3, 4]], 0.2, [((0, 1), (0,))]),
+    ([[1, 2], [3, 4], [5, 6], [7, 8]], [[1, 2, 3, 4, 5, 6, 7]], 0.15, [((0, 1, 2, 3), (0,))]),
+    # The border between two sentences is elsewhere.
+    ([[1, 2, 3], [4, 5]], [[1, 2], [3, 4, 5]], 0.2, [((0, 1), (0, 1))]),
+    # No part of a translation.
+    ([[1, 2, 3], [4, 5, 6]], [[1, 2, 3]], 0.2, [((0,), (0,)), ((1,), ())]),
+    (
+      [[1, 2], [3, 4], [5, 6], [7, 8], [9, 10]],
+      [[1, 2], [9, 10]],
+      0.2,
+      [((0,), (0,)), ((1,), ()), ((2,), ()), ((3,), ()), ((4,), (1,))],
+    ),
+  ],
+)
+def test_a_sentence_is_left_out_only_if_it_has_no_partner(source, target, noise, gold):
+  """The sentences stand among eight pairs of which nothing is missing."""
+  before = [[20 + 4 * n + k for k in range(4)] for n in range(4)]
+  after = [[50 + 4 * n + k for k in range(4)] for n in range(4)]
+  x_KND = of_words([*before, *source, *after], noise, 0)
+  y_KMD = of_words([*before, *target, *after], noise, 1)
+  around = [((n,), (n,)) for n in range(4)]
+  found = [link[:2] for link in align(x_KND, y_KMD, largest=6)]
+  assert found[:4] == around
+  moved = [(tuple(i + 4 for i in left), tuple(j + 4 for j in right)) for left, right in gold]
+  assert found[4:-4] == moved
+
+
 def test_equal_texts_throughout_do_not_divide_by_zero():
   same_KND = np.tile(unit(np.ones(8)).astype(np.float32), (3, 5, 1))
   with np.errstate(all="raise"):
