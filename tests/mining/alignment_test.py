@@ -46,7 +46,7 @@ def align(x_KND, y_KMD, *options, **more):
 
 def extra(n, m):
   """What a pair of n and m sentences costs beside its distance, in prices of a skip."""
-  return 0.1 * (n + m > 2) + 0.2 * (n > 1 and m > 1)
+  return 0.1 * (n + m > 2) + 0.2 * (min(n, m) - 1)
 
 
 def every_alignment(x_KND, y_KMD, largest):
@@ -107,13 +107,14 @@ def total(links, price):
 
 
 @pytest.mark.parametrize(
-  ("n", "m", "largest"), [(1, 1, 4), (1, 4, 4), (4, 3, 4), (3, 4, 3), (4, 4, 2), (2, 4, 5)]
+  ("n", "m", "largest"),
+  [(1, 1, 4), (1, 4, 4), (4, 3, 4), (3, 4, 3), (4, 4, 2), (2, 4, 5), (3, 3, 6)],
 )
 def test_the_least_of_all_monotone_alignments_is_found(n, m, largest):
   for seed in range(3):
     rng = np.random.default_rng(seed)
     x_KND, y_KMD = (
-      unit(rng.normal(size=(4, size, 3)) + [1, 0, 0]).astype(np.float32) for size in (n, m)
+      unit(rng.normal(size=(largest, size, 3)) + [1, 0, 0]).astype(np.float32) for size in (n, m)
     )
     paths, price = every_alignment(x_KND, y_KMD, largest)
     cost, links = min(paths, key=lambda path: path[0])
