@@ -1,5 +1,4 @@
 import json
-import sys
 
 from defusedxml import ElementTree
 import pytest
