@@ -146,18 +146,22 @@ def test_texts_near_the_best_are_those_of_all_alignments_near_it(sizes, slack):
   x_KND, y_KMD = (
     unit(rng.normal(size=(3, size, 3)) + [1, 0, 0]).astype(np.float32) for size in sizes
   )
-  near = alignment.near_best(encoded(x_KND), encoded(y_KMD), None, largest=4, slack=slack)
-  for got, expected in zip(near, near_oracle(x_KND, y_KMD, 4, slack), strict=True):
-    np.testing.assert_array_equal(got, expected)
+  texts = encoded(x_KND), encoded(y_KMD)
+  for most in (slack, 2 * slack):
+    found = alignment.excess(*texts, None, largest=4, most=most)
+    for got, expected in zip(found, near_oracle(x_KND, y_KMD, 4, slack), strict=True):
+      np.testing.assert_array_equal(got <= slack, expected)
+      assert got.min() == pytest.approx(0, abs=1e-9) or not expected.any()
+      assert not ((got > most) & np.isfinite(got)).any()
 
 
 def test_texts_near_the_best_of_a_long_document_are_those_of_all_places(monkeypatch):
   x_KND, y_KMD, _ = translated(np.random.default_rng(1), 150)
   sides = (encoded(x_KND), encoded(y_KMD))
-  exact = alignment.near_best(*sides, None, largest=4, slack=0.1)
+  exact = alignment.excess(*sides, None, largest=4, most=0.1)
   monkeypatch.setattr(alignment, "EXACT", 40)
-  near = alignment.near_best(*sides, None, largest=4, slack=0.1)
-  for one, other in zip(exact, near, strict=True):
+  near = alignment.excess(*sides, None, largest=4, most=0.1)
+  for one, other in zip(map(np.isfinite, exact), map(np.isfinite, near), strict=True):
     assert one.sum() > 150 and (one != other).mean() < 0.01
 
 
