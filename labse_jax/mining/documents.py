@@ -99,7 +99,11 @@ def _corrected(
 
 def _alone(links: Iterable[Link], side: int) -> list[int]:
   """The sentences of a side (0 source, 1 target) without a partner."""
-  return [place for link in links if link.score is None for place in link[side]]
+  places: list[int] = []
+  for link in links:
+    if link.score is None:
+      places += (link.source, link.target)[side]
+  return places
 
 
 def _with_any_of(places: Sequence[int], shape: tuple[int, ...]) -> np.ndarray:
