@@ -19,7 +19,7 @@ from labse_jax.mining.pair_files import ScoredPair
 # benchmarks/alignment.py, strict and lax F1 were 0.938 and 0.994, where all joined texts gave 0.934
 # and 0.995, and SLACK of 0.3 without WIDE gave 0.937 and 0.992.
 SLACK = 0.2
-WIDE = 0.7  # The slack for texts that hold a sentence which would have no partner.
+WIDE = 0.7  # The slack for texts that hold a doubtful sentence.
 
 T = TypeVar("T")
 
@@ -59,7 +59,8 @@ def embed(documents: Sequence[Document], encode: Encode, *, largest: int) -> tup
   Encoding takes nearly all of the time, and most of it would go to joined texts that no alignment
   needs. So the sentences are encoded first. The vectors of joined texts are guessed from them, and
   only those are encoded that stand in an alignment which the guesses put within SLACK of the best.
-  Where a sentence would then have no partner, more texts with it are encoded: those within WIDE.
+  Where a sentence would then have no partner, or a pair several on both sides, the right texts may
+  be missing. So more texts with these sentences are encoded: those within WIDE.
   """
   vectors = _Vectors(encode)
   sentences = [sentence for document in documents for sentence in document.sentences]
@@ -74,7 +75,7 @@ def embed(documents: Sequence[Document], encode: Encode, *, largest: int) -> tup
   x, y = _corrected(guesses, documents, chosen, vectors)
   links = align(x, y, lengths, largest=largest)
   for side, excess_KN in enumerate(excesses):
-    chosen[side] |= (excess_KN <= WIDE) & _with_any_of(_alone(links, side), excess_KN.shape)
+    chosen[side] |= (excess_KN <= WIDE) & _with_any_of(_doubtful(links, side), excess_KN.shape)
   return _corrected(guesses, documents, chosen, vectors)
 
 
@@ -97,12 +98,12 @@ def _corrected(
   return x, y
 
 
-def _alone(links: Iterable[Link], side: int) -> list[int]:
-  """The sentences of a side (0 source, 1 target) without a partner."""
+def _doubtful(links: Iterable[Link], side: int) -> list[int]:
+  """The sentences of a side (0 source, 1 target) that are alone, or in a pair of several each."""
   places: list[int] = []
   for link in links:
-    if link.score is None:
-      places += (link.source, link.target)[side]
+    if link.score is None or min(len(link.source), len(link.target)) > 1:
+      places += link[side]
   return places
 
 

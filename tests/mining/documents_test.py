@@ -83,6 +83,18 @@ def test_a_sentence_is_alone_only_after_its_joined_texts_were_encoded(letters, m
   assert ("b c" in sum(calls, [])) == (wide > 0) and "a b c" not in sum(calls, [])
 
 
+def test_doubtful_sentences_are_alone_or_in_a_pair_of_several_each():
+  links = [
+    Link((0,), (0,), 0.5),
+    Link((1, 2), (1, 2), 0.4),
+    Link((3,), (), None),
+    Link((4, 5), (3,), 0.9),
+  ]
+  assert documents._doubtful(links, 0) == [1, 2, 3] and documents._doubtful(links, 1) == [1, 2]
+  held = [[False, True, False, False], [False, True, True, False], [False, True, True, True]]
+  assert documents._with_any_of([1], (3, 4)).tolist() == held
+
+
 def test_a_pair_has_the_texts_and_places_of_its_sentences():
   assert documents.pair_of(LINKS[0], SIDES) == ScoredPair(0.5, "a b", "B", (0, 2), (5,))
   assert documents.places_of(LINKS[1], SIDES) == ((3,), ())
