@@ -103,7 +103,7 @@ def _doubtful(links: Iterable[Link], side: int) -> list[int]:
   places: list[int] = []
   for link in links:
     if link.score is None or min(len(link.source), len(link.target)) > 1:
-      places += link[side]
+      places += (link.source, link.target)[side]
   return places
 
 
