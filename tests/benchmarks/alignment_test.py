@@ -52,14 +52,12 @@ def test_counts_of_documents_are_added_up():
 
 
 @pytest.mark.heavy
-def test_few_sentences_with_a_partner_are_cut_off(tmp_path):
-  """One document whose lines are joined, split and trimmed."""
+def test_a_document_of_news_is_aligned(tmp_path):
+  """120 lines of German and French, a quarter of them changed. Before, F1 was 0.941 and 0.982."""
   if not NEWS.is_dir():
     pytest.skip(f"no NTREX files in {NEWS}")
   encode = benchmark.KeptVectors(tmp_path, real.folder("me5-small"))
   documents = benchmark.documents("choosing", NEWS, [1])
-  document = next(made for _, level, made in documents if level == "loose")
-  counted = benchmark.aligned(document, encode, 6)
-  scores = benchmark.scores_of(counted)
-  print(scores)
-  assert scores["strict"]["f1"] > 0.9 and scores["lax"]["f1"] > 0.98
+  document = next(made for _, level, made in documents if level == "edited")
+  scores = benchmark.scores_of(benchmark.aligned(document, encode, 6))
+  assert scores["strict"]["f1"] > 0.97 and scores["lax"]["f1"] > 0.99
