@@ -16,10 +16,10 @@ from labse_jax.mining.joined_texts import Texts, corrected, guessed
 from labse_jax.mining.pair_files import ScoredPair
 
 # In the unit of costs, where 1 is a pair of chance sentences. On the documents "choosing" of
-# benchmarks/alignment.py, strict and lax F1 were 0.938 and 0.994, where all joined texts gave 0.934
-# and 0.995, and SLACK of 0.3 without WIDE gave 0.937 and 0.992.
+# benchmarks/alignment.py, a SLACK of 0.3 alone encoded more texts, for 0.002 less lax F1.
 SLACK = 0.2
-WIDE = 0.7  # The slack for texts that hold a doubtful sentence.
+SLACK_SEVERAL = 0.3  # For texts with a sentence of a pair that has several on both sides.
+SLACK_ALONE = 0.7  # For texts with a sentence that would have no partner.
 
 T = TypeVar("T")
 
@@ -60,7 +60,7 @@ def embed(documents: Sequence[Document], encode: Encode, *, largest: int) -> tup
   needs. So the sentences are encoded first. The vectors of joined texts are guessed from them, and
   only those are encoded that stand in an alignment which the guesses put within SLACK of the best.
   Where a sentence would then have no partner, or a pair several on both sides, the right texts may
-  be missing. So more texts with these sentences are encoded: those within WIDE.
+  be missing. So more texts with these sentences are encoded.
   """
   vectors = _Vectors(encode)
   sentences = [sentence for document in documents for sentence in document.sentences]
@@ -68,14 +68,18 @@ def embed(documents: Sequence[Document], encode: Encode, *, largest: int) -> tup
   guesses = [guessed(vectors.of(document.sentences), largest - 1) for document in documents]
   lengths = lengths_of(documents)
   x, y = guesses
-  excesses = excess(x, y, lengths, largest=largest, most=WIDE)
+  excesses = excess(x, y, lengths, largest=largest, most=SLACK_ALONE)
   chosen = [excess_KN <= SLACK for excess_KN in excesses]
   for chosen_KN in chosen:
     chosen_KN[0] = True  # The sentences themselves, which cost nothing more.
   x, y = _corrected(guesses, documents, chosen, vectors)
   links = align(x, y, lengths, largest=largest)
   for side, excess_KN in enumerate(excesses):
-    chosen[side] |= (excess_KN <= WIDE) & _with_any_of(_doubtful(links, side), excess_KN.shape)
+    for slack, places in (
+      (SLACK_ALONE, _alone(links, side)),
+      (SLACK_SEVERAL, _among_several(links, side)),
+    ):
+      chosen[side] |= (excess_KN <= slack) & _with_any_of(places, excess_KN.shape)
   return _corrected(guesses, documents, chosen, vectors)
 
 
@@ -98,11 +102,20 @@ def _corrected(
   return x, y
 
 
-def _doubtful(links: Iterable[Link], side: int) -> list[int]:
-  """The sentences of a side (0 source, 1 target) that are alone, or in a pair of several each."""
+def _alone(links: Iterable[Link], side: int) -> list[int]:
+  """The sentences of a side (0 source, 1 target) without a partner."""
   places: list[int] = []
   for link in links:
-    if link.score is None or min(len(link.source), len(link.target)) > 1:
+    if link.score is None:
+      places += (link.source, link.target)[side]
+  return places
+
+
+def _among_several(links: Iterable[Link], side: int) -> list[int]:
+  """The sentences of a side in pairs that have several on both sides."""
+  places: list[int] = []
+  for link in links:
+    if min(len(link.source), len(link.target)) > 1:
       places += (link.source, link.target)[side]
   return places
 

@@ -51,7 +51,7 @@ def test_counts_of_documents_are_added_up():
   assert result["strict"]["low"] <= result["strict"]["value"] <= result["strict"]["high"] == 1
 
 
-@pytest.mark.heavy
+@pytest.mark.slow
 def test_a_document_of_news_is_aligned(tmp_path):
   """120 lines of German and French, a quarter of them changed. Before, F1 was 0.941 and 0.982."""
   if not NEWS.is_dir():

@@ -73,7 +73,7 @@ def test_only_joined_texts_near_the_best_alignment_are_encoded_and_each_once(let
 @pytest.mark.parametrize("wide", [0.7, -1])
 def test_a_sentence_is_alone_only_after_its_joined_texts_were_encoded(letters, monkeypatch, wide):
   monkeypatch.setattr(documents, "SLACK", -1)  # At first no joined text is encoded.
-  monkeypatch.setattr(documents, "WIDE", wide)
+  monkeypatch.setattr(documents, "SLACK_ALONE", wide)
   encode, calls = letters
   source = Document(["a", "b", "c", "d", "x", "f"], [*range(6)], 6)
   target = Document(["A", "bbbccc", "D", "X", "F"], [*range(5)], 5)
@@ -83,14 +83,15 @@ def test_a_sentence_is_alone_only_after_its_joined_texts_were_encoded(letters, m
   assert ("b c" in sum(calls, [])) == (wide > 0) and "a b c" not in sum(calls, [])
 
 
-def test_doubtful_sentences_are_alone_or_in_a_pair_of_several_each():
+def test_doubtful_sentences():
   links = [
     Link((0,), (0,), 0.5),
     Link((1, 2), (1, 2), 0.4),
     Link((3,), (), None),
     Link((4, 5), (3,), 0.9),
   ]
-  assert documents._doubtful(links, 0) == [1, 2, 3] and documents._doubtful(links, 1) == [1, 2]
+  assert documents._alone(links, 0) == [3] and documents._alone(links, 1) == []
+  assert documents._among_several(links, 0) == documents._among_several(links, 1) == [1, 2]
   held = [[False, True, False, False], [False, True, True, False], [False, True, True, True]]
   assert documents._with_any_of([1], (3, 4)).tolist() == held
 
