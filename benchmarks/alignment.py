@@ -2,10 +2,10 @@
 
   python benchmarks/alignment.py --model FOLDER --data NTREX --work DIR --output results.json
 
-The documents are those of altered_documents.py, of 120 lines each. The part "choosing" has eight
-pairs of languages and the first half of the file's lines: costs may be chosen on it. The part
-"held out" has eight other pairs and the other lines. Vectors are kept in DIR. In brackets stand 95 %
-bootstrap intervals over documents.
+The documents are those of altered_documents.py, of 120 lines each, one of each level for each seed
+and pair of languages. The part "choosing" has eight pairs and the first half of the lines: the
+constants of alignment_costs were chosen on it. The part "held out" has eight other pairs and the
+other lines. Vectors are kept in DIR. Intervals are 95 % bootstrap intervals over documents.
 """
 
 import argparse
@@ -45,9 +45,10 @@ PAIRS = {
     ("kat", "bul"),
   ),
 }
-# Lines that documents are made of, and lines that are inserted; ten lines between belong to neither.
+# Lines that documents are made of, and lines that are inserted. Ten between belong to neither.
 LINES = {"choosing": (slice(0, 480), slice(490, 970)), "held out": (slice(490, 970), slice(0, 480))}
-SIZE = 120  # Lines of a document: four documents, one of each level, have no line in common.
+SIZE = 120  # Lines of a document.
+BLOCKS = 4  # So many documents have no line in common.
 
 
 def main():
@@ -84,9 +85,13 @@ def documents(
   for number, languages in enumerate(PAIRS[part]):
     lines = [read(data / f"{language}.txt") for language in languages]
     for seed in seeds:
-      rng = np.random.default_rng([seed, number, part == "choosing"])
-      blocks = rng.permutation(len(LEVELS))
+      key = [seed, number, part == "choosing"]
+      rng = np.random.default_rng(key)
+      blocks = rng.permutation(BLOCKS).tolist()
+      blocks.append(blocks[seed % BLOCKS])  # There are five levels.
       for level, block in zip(LEVELS, blocks, strict=True):
+        if level == "loose":  # It was added later; so the other documents stayed as they were.
+          rng = np.random.default_rng([*key, len(LEVELS) + BLOCKS])
         taken = [side[used][SIZE * block : SIZE * (block + 1)] for side in lines]
         others = [side[spare] for side in lines]
         yield "-".join(languages), level, make(rng, taken, others, languages, level)

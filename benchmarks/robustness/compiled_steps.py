@@ -6,7 +6,9 @@
 Each case is a loss with its exchange, chunks, matryoshka and learned options; `step_cases.py` lists
 them. Each is started twice, in two processes with one folder for compiled programs, first as a
 person would, then with the guard taken back that keeps such programs off the disk. "Same" means
-that the losses of the second start are finite, and bit-equal to those of the first.
+that the losses of the second start are finite, and bit-equal to those of the first. Stopped and
+started again, this script keeps the losses that are done; a new DIR is needed after the code has
+changed.
 """
 
 import argparse
@@ -28,7 +30,7 @@ import jax
 import jaxlib
 
 from benchmarks.robustness import step_cases, tiny_folder
-from labse_jax.base.files import write_json
+from labse_jax.base.files import read_json, write_json
 from labse_jax.base.machine import hardware
 
 ROOT = pathlib.Path(__file__).parents[2]
@@ -49,7 +51,7 @@ def main():
   parser.add_argument("--devices", type=int, default=4, help="that the CPU simulates")
   parser.add_argument("--steps", type=int, default=20, help="of each start")
   parser.add_argument("--workers", type=int, default=1, help="losses at a time")
-  parser.add_argument("--limit", type=float, default=120, help="seconds that a case may take")
+  parser.add_argument("--limit", type=float, default=900, help="seconds that a case may take")
   args = parser.parse_args()
   flags.FLAGS.mark_as_parsed()
   logging.set_verbosity(logging.FATAL)
@@ -72,6 +74,9 @@ def of_loss(cases, folder, args):
   """The rows of one loss: each case started twice with the guard, and twice without it."""
   names = [case.name for case in cases]
   own = args.scratch / cases[0].loss
+  done = own / "rows.json"
+  if done.exists():
+    return read_json(done, kind=list)
   shutil.rmtree(own, ignore_errors=True)
   # A teacher's vectors and mined negatives are written into it.
   shutil.copytree(folder, own / "tiny")
@@ -88,6 +93,7 @@ def of_loss(cases, folder, args):
       row["last loss"] = starts[True, 1][case.name][-1]
     print(json.dumps(row), flush=True)
     rows.append(row)
+  write_json(done, rows)
   return rows
 
 

@@ -104,7 +104,7 @@ def one_language_a_batch(config, folder):
 
 
 def model_of(folder):
-  return str(folder / "run" / "model")
+  return str(folder / "model")
 
 
 SETUPS = {

@@ -21,6 +21,7 @@ import pathlib
 import platform
 import random
 import shutil
+import signal
 import sys
 import time
 
@@ -52,6 +53,8 @@ def main():
   parser.add_argument("--workers", type=int, default=1, help="trials at a time")
   parser.add_argument("--seed", type=int, default=0)
   args = parser.parse_args()
+  # Stopped by SIGTERM, a worker kills its training too; Ctrl-C does so by itself.
+  signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
   os.environ["XDG_CACHE_HOME"] = str(args.scratch.absolute() / "cache")
   names = args.configs.split(",") if args.configs else list(kill_configs.SETUPS)
   wanted = {}

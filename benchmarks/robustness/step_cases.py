@@ -69,7 +69,7 @@ def learnable(loss: str) -> tuple[str, ...]:
 
 def config_of(case: Case, folder: pathlib.Path) -> Config:
   """A tiny run of the case; a loss has its own default options."""
-  model = str(folder / "run" / "model")
+  model = str(folder / "model")
   config = tiny.config(folder, loss=case.loss, loss_options={}, seed=SEED)
   config.model.depth = 1
   config.batch_rows = 2 * jax.device_count()  # Of which each of two chunks has one a device.

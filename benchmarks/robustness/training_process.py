@@ -109,6 +109,7 @@ class Training:
 def train_once(name, folder, workdir, index, port):
   """The command `train`, as process number `index` of the training, with a group of its own."""
   os.setpgid(0, 0)
+  signal.signal(signal.SIGTERM, signal.SIG_DFL)
   setup = kill_configs.SETUPS[name]
   devices = f"--xla_force_host_platform_device_count={setup.devices}"
   os.environ["XLA_FLAGS"] = f"{devices} {XLA}"

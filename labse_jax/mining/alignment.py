@@ -59,31 +59,35 @@ def align(x: Texts, y: Texts, lengths: Lengths | None = None, *, largest: int = 
   return _traced(total_AW, step_AW, steps, band, prices)
 
 
-def near_best(
-  x: Texts, y: Texts, lengths: Lengths | None, *, largest: int, slack: float
+def excess(
+  x: Texts, y: Texts, lengths: Lengths | None, *, largest: int, most: float
 ) -> tuple[np.ndarray, np.ndarray]:
-  """Which texts stand in a path that costs at most `slack` more than the least: bools [K, N] twice.
+  """How much more than the least the cheapest path through each text costs: [K, N] twice.
 
-  That is the cheapest way to the text's pair, the pair, and the cheapest way from there to the end.
+  Such a path is the cheapest way to a pair with the text, the pair, and the cheapest way from there
+  to the end. What is over `most` is infinite.
   """
   band = _band(x, y)
   steps = steps_up_to(largest)
   prices = prices_of(x.vectors_KND[0], y.vectors_KND[0])
   total_AW, _ = _least(costs(x, y, lengths, steps, band, prices), steps, band)
-  worst = total_AW[-1, band.sizes[1] - band.low_A[-1]] + slack
+  least = total_AW[-1, band.sizes[1] - band.low_A[-1]]
   backwards = costs(x, y, lengths, steps, band, prices, backwards=True)
-  near_x_KN = np.zeros_like(x.usable_KN)
-  near_y_KM = np.zeros_like(y.usable_KN)
+  x_KN = np.full(x.usable_KN.shape, np.inf)
+  y_KM = np.full(y.usable_KN.shape, np.inf)
   for diagonal, whole_TW in _whole_paths(total_AW, backwards, steps, band):
-    near_TW = whole_TW <= worst
+    excess_TW = whole_TW - least
+    near_TW = excess_TW <= most
     i_W, j_W = band.points(diagonal)
     for number in np.flatnonzero(near_TW.any(1)):  # Few, of long documents.
       n, m = steps[number]
       if n and m:
         near_W = near_TW[number]
-        near_x_KN[n - 1, i_W[near_W] - 1] = True
-        near_y_KM[m - 1, j_W[near_W] - 1] = True
-  return near_x_KN, near_y_KM
+        excess_P = excess_TW[number, near_W]
+        for excess_KN, size, place_W in ((x_KN, n, i_W), (y_KM, m, j_W)):
+          place_P = place_W[near_W] - 1  # No place stands twice on a diagonal.
+          excess_KN[size - 1, place_P] = np.minimum(excess_KN[size - 1, place_P], excess_P)
+  return x_KN, y_KM
 
 
 def steps_up_to(largest: int) -> list[Step]:

@@ -14,7 +14,7 @@ SAMPLE = 500  # Sentences that the price of a skip is measured on.
 FLOOR = 0.16  # The least price of a skip, in the unit of relative_distances.
 GAP = 0.3  # Each run of skips costs this share of a skip more.
 JOINED = 0.1  # A pair of more than two sentences costs this share of a skip more.
-BORDER = 0.2  # If both sides have several, it costs this share more than that.
+BORDER = 0.2  # Each border within it, which both sides have, costs this share more than that.
 GROWTH = 0.9  # The power of a pair's size that its distance is multiplied with.
 ROUNDING = 1e-6  # A smaller cosine distance counts as 0.
 # A factor of e between lengths adds this share of a pair's distance. 0.2 to 0.5 did as well.
@@ -32,7 +32,7 @@ class Prices(NamedTuple):
   """What is paid beside distances.
 
   `skip` for each sentence without a partner, `gap` for each run of them on one side, `joined` for a
-  pair of more than two sentences, and `border` where both of its sides have several.
+  pair of more than two sentences, and `border` for each border that both of its sides have within.
   """
 
   skip: float
@@ -45,11 +45,9 @@ class Prices(NamedTuple):
     n, m = step
     if not (n and m):
       return (n + m) * self.skip + self.gap
-    price = 0.0
+    price = (min(n, m) - 1) * self.border
     if n + m > 2:
       price += self.joined
-    if min(n, m) > 1:
-      price += self.border
     return price
 
 

@@ -208,7 +208,9 @@ class Task(EncoderTask):
     params = heads.init(self.module, key)
     start = {}
     for name, value in self.learned.items():
-      start[name] = jnp.log(float(value)) if name in POSITIVE else jnp.float32(value)
+      # Of a Python number the type would be weak, and the second step would be compiled anew.
+      value = jnp.float32(value)
+      start[name] = jnp.log(value) if name in POSITIVE else value
     if start:
       params[LEARNED] = start
     for name in self.other_models:

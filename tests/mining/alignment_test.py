@@ -46,7 +46,7 @@ def align(x_KND, y_KMD, *options, **more):
 
 def extra(n, m):
   """What a pair of n and m sentences costs beside its distance, in prices of a skip."""
-  return 0.1 * (n + m > 2) + 0.2 * (n > 1 and m > 1)
+  return 0.1 * (n + m > 2) + 0.2 * (min(n, m) - 1)
 
 
 def every_alignment(x_KND, y_KMD, largest):
@@ -107,13 +107,14 @@ def total(links, price):
 
 
 @pytest.mark.parametrize(
-  ("n", "m", "largest"), [(1, 1, 4), (1, 4, 4), (4, 3, 4), (3, 4, 3), (4, 4, 2), (2, 4, 5)]
+  ("n", "m", "largest"),
+  [(1, 1, 4), (1, 4, 4), (4, 3, 4), (3, 4, 3), (4, 4, 2), (2, 4, 5), (3, 3, 6)],
 )
 def test_the_least_of_all_monotone_alignments_is_found(n, m, largest):
   for seed in range(3):
     rng = np.random.default_rng(seed)
     x_KND, y_KMD = (
-      unit(rng.normal(size=(4, size, 3)) + [1, 0, 0]).astype(np.float32) for size in (n, m)
+      unit(rng.normal(size=(largest, size, 3)) + [1, 0, 0]).astype(np.float32) for size in (n, m)
     )
     paths, price = every_alignment(x_KND, y_KMD, largest)
     cost, links = min(paths, key=lambda path: path[0])
@@ -145,18 +146,22 @@ def test_texts_near_the_best_are_those_of_all_alignments_near_it(sizes, slack):
   x_KND, y_KMD = (
     unit(rng.normal(size=(3, size, 3)) + [1, 0, 0]).astype(np.float32) for size in sizes
   )
-  near = alignment.near_best(encoded(x_KND), encoded(y_KMD), None, largest=4, slack=slack)
-  for got, expected in zip(near, near_oracle(x_KND, y_KMD, 4, slack), strict=True):
-    np.testing.assert_array_equal(got, expected)
+  texts = encoded(x_KND), encoded(y_KMD)
+  for most in (slack, 2 * slack):
+    found = alignment.excess(*texts, None, largest=4, most=most)
+    for got, expected in zip(found, near_oracle(x_KND, y_KMD, 4, slack), strict=True):
+      np.testing.assert_array_equal(got <= slack, expected)
+      assert got.min() == pytest.approx(0, abs=1e-9) or not expected.any()
+      assert not ((got > most) & np.isfinite(got)).any()
 
 
 def test_texts_near_the_best_of_a_long_document_are_those_of_all_places(monkeypatch):
   x_KND, y_KMD, _ = translated(np.random.default_rng(1), 150)
   sides = (encoded(x_KND), encoded(y_KMD))
-  exact = alignment.near_best(*sides, None, largest=4, slack=0.1)
+  exact = alignment.excess(*sides, None, largest=4, most=0.1)
   monkeypatch.setattr(alignment, "EXACT", 40)
-  near = alignment.near_best(*sides, None, largest=4, slack=0.1)
-  for one, other in zip(exact, near, strict=True):
+  near = alignment.excess(*sides, None, largest=4, most=0.1)
+  for one, other in zip(map(np.isfinite, exact), map(np.isfinite, near), strict=True):
     assert one.sum() > 150 and (one != other).mean() < 0.01
 
 
@@ -245,6 +250,53 @@ def test_lengths_tell_to_which_neighbour_a_part_belongs(characters, joined_to):
   links = align(x_KND, unit(np.stack([y_ND, y_ND])), (characters, (100, 100)), largest=3)
   gold = [((0, 1), (0,)), ((2,), (1,))], [((0,), (0,)), ((1, 2), (1,))]
   assert [link[:2] for link in links] == gold[joined_to]
+
+
+def of_words(sentences, noise, side):
+  """text_KND of unit vectors: of what a text says, and a share `noise` that is only its own.
+
+  A sentence is a list of numbers, one for each thing that it says.
+  """
+  sizes, count = 5, len(sentences)
+  said, own = 100, 2 * sizes * 30
+  text_KND = np.zeros((sizes, count, said + own))
+  for k, i in np.ndindex(sizes, count):
+    for sentence in sentences[max(0, i - k) : i + 1]:
+      np.add.at(text_KND[k, i], sentence, 1)
+    text_KND[k, i] = np.sqrt(1 - noise) * unit(text_KND[k, i])
+    text_KND[k, i, said + (side * sizes + k) * 30 + i] = np.sqrt(noise)
+  return text_KND
+
+
+@pytest.mark.parametrize(
+  ("source", "target", "noise", "gold"),
+  [
+    # Part of a translation, and beside it something that the translation does not say.
+    ([[1, 2, 3], [4, 5]], [[1, 2, 3, 4]], 0.2, [((0, 1), (0,))]),
+    ([[1, 2], [3, 4], [5, 6], [7, 8]], [[1, 2, 3, 4, 5, 6, 7]], 0.15, [((0, 1, 2, 3), (0,))]),
+    # The border between two sentences is elsewhere.
+    ([[1, 2, 3], [4, 5]], [[1, 2], [3, 4, 5]], 0.2, [((0, 1), (0, 1))]),
+    # No part of a translation.
+    ([[1, 2, 3], [4, 5, 6]], [[1, 2, 3]], 0.2, [((0,), (0,)), ((1,), ())]),
+    (
+      [[1, 2], [3, 4], [5, 6], [7, 8], [9, 10]],
+      [[1, 2], [9, 10]],
+      0.2,
+      [((0,), (0,)), ((1,), ()), ((2,), ()), ((3,), ()), ((4,), (1,))],
+    ),
+  ],
+)
+def test_a_sentence_is_left_out_only_if_it_has_no_partner(source, target, noise, gold):
+  """The sentences stand among eight pairs of which nothing is missing."""
+  before = [[20 + 4 * n + k for k in range(4)] for n in range(4)]
+  after = [[50 + 4 * n + k for k in range(4)] for n in range(4)]
+  x_KND = of_words([*before, *source, *after], noise, 0)
+  y_KMD = of_words([*before, *target, *after], noise, 1)
+  around = [((n,), (n,)) for n in range(4)]
+  found = [link[:2] for link in align(x_KND, y_KMD, largest=6)]
+  assert found[:4] == around
+  moved = [(tuple(i + 4 for i in left), tuple(j + 4 for j in right)) for left, right in gold]
+  assert found[4:-4] == moved
 
 
 def test_equal_texts_throughout_do_not_divide_by_zero():

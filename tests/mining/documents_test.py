@@ -70,6 +70,32 @@ def test_only_joined_texts_near_the_best_alignment_are_encoded_and_each_once(let
     np.testing.assert_array_equal(text.vectors_KND[text.usable_KN], encode(used))
 
 
+@pytest.mark.parametrize("wide", [0.7, -1])
+def test_a_sentence_is_alone_only_after_its_joined_texts_were_encoded(letters, monkeypatch, wide):
+  monkeypatch.setattr(documents, "SLACK", -1)  # At first no joined text is encoded.
+  monkeypatch.setattr(documents, "SLACK_ALONE", wide)
+  encode, calls = letters
+  source = Document(["a", "b", "c", "d", "x", "f"], [*range(6)], 6)
+  target = Document(["A", "bbbccc", "D", "X", "F"], [*range(5)], 5)
+  texts = documents.embed((source, target), encode, largest=4)
+  links = [link[:2] for link in align(*texts, largest=4)]
+  assert (((1, 2), (1,)) in links) == (wide > 0)
+  assert ("b c" in sum(calls, [])) == (wide > 0) and "a b c" not in sum(calls, [])
+
+
+def test_doubtful_sentences():
+  links = [
+    Link((0,), (0,), 0.5),
+    Link((1, 2), (1, 2), 0.4),
+    Link((3,), (), None),
+    Link((4, 5), (3,), 0.9),
+  ]
+  assert documents._alone(links, 0) == [3] and documents._alone(links, 1) == []
+  assert documents._among_several(links, 0) == documents._among_several(links, 1) == [1, 2]
+  held = [[False, True, False, False], [False, True, True, False], [False, True, True, True]]
+  assert documents._with_any_of([1], (3, 4)).tolist() == held
+
+
 def test_a_pair_has_the_texts_and_places_of_its_sentences():
   assert documents.pair_of(LINKS[0], SIDES) == ScoredPair(0.5, "a b", "B", (0, 2), (5,))
   assert documents.places_of(LINKS[1], SIDES) == ((3,), ())

@@ -189,6 +189,14 @@ def test_learned_options_begin_as_the_config_has_them(folder, params, batch):
     np.testing.assert_allclose(got, of_option * (ahead - behind) / (2 * h), rtol=5e-3)
 
 
+def test_the_state_has_one_type_from_the_first_step_on(folder):
+  """A weak type, as of a Python number, would have the train step compiled twice."""
+  task = make_task(folder, loss="sigmoid", loss_options={}, learned=("scale", "bias"))
+  shapes = jax.eval_shape(task.init, jax.random.key(0))
+  assert {*shapes[dual_encoder.LEARNED]} == {"scale", "bias"}
+  assert not any(leaf.weak_type for leaf in jax.tree.leaves(shapes))
+
+
 @pytest.mark.heavy
 def test_matryoshka_adds_the_losses_of_the_first_dimensions(folder, params, batch, expected):
   loss, _, metrics = loss_and_gradient(make_task(folder, matryoshka=(16, 4)), params, batch)
