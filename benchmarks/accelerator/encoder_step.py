@@ -11,6 +11,7 @@ import dataclasses
 import json
 import pathlib
 import time
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -94,29 +95,35 @@ def options_of(args: argparse.Namespace) -> Options:
 
 def compile_and_write(args: argparse.Namespace) -> None:
   """Writes the compiled text and what was counted, and prints the latter."""
-  options = options_of(args)
-  device = devices_of(args.topology)[0]
+  record, text = compiled_step(options_of(args), args.topology)
+  record = {"name": args.name} | record
+  args.output.mkdir(parents=True, exist_ok=True)
+  (args.output / f"{args.name}.hlo").write_text(text, "utf-8")
+  (args.output / f"{args.name}.json").write_text(json.dumps(record, indent=1) + "\n", "utf-8")
+  print(json.dumps(record))
+
+
+def compiled_step(options: Options, topology: str) -> tuple[dict[str, Any], str]:
+  """(what was counted in the step that was compiled for one chip, the program's text)."""
+  device = devices_of(topology)[0]
   one = chip([device])
   traced, mesh = trace(options, device)
   flops = matrix_flops(traced.jaxpr)
   start = time.monotonic()
   with jax.set_mesh(mesh):
-    compiled = traced.lower().compile(compiler_options=compiler_options(args.topology))
+    compiled = traced.lower().compile(compiler_options=compiler_options(topology))
   memory = compiled.memory_analysis()
+  text = compiled.as_text()
   record = {
-    "name": args.name,
     "device_kind": device.device_kind,
     "options": dataclasses.asdict(options),
     **arithmetic(flops, 1, one.peak if one else None),
     "temporary_gb": memory.temp_size_in_bytes / 1e9,
     "peak_gb": memory.peak_memory_in_bytes / 1e9,
     "compile_seconds": time.monotonic() - start,
-    **time_limit(Program(compiled.as_text()), one, device.platform, useful_flops(options, mesh)),
+    **time_limit(Program(text), one, device.platform, useful_flops(options, mesh)),
   }
-  args.output.mkdir(parents=True, exist_ok=True)
-  (args.output / f"{args.name}.hlo").write_text(compiled.as_text(), "utf-8")
-  (args.output / f"{args.name}.json").write_text(json.dumps(record, indent=1) + "\n", "utf-8")
-  print(json.dumps(record))
+  return record, text
 
 
 def useful_flops(options: Options, mesh: jax.sharding.Mesh) -> int:

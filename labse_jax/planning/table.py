@@ -95,6 +95,7 @@ def _time(plan):
       rows.append((TIMED[category], f"{seconds(spent)} {spent / total:4.0%}"))
   rows.append(("a step", f"{seconds(total)}     "))
   rows.append(("MFU at best", f"{plan['mfu_limit']:.1%}     "))
+  rows.append(("read and written in a chip's memory", f"{amount(plan['memory_traffic'])}     "))
   lines = ["Time of a step by the program, if nothing else holds it up", *_table(rows)]
   for one in plan["own_rooflines"]:
     if one["seconds"] > 0.01 * total:

@@ -7,6 +7,7 @@ from labse_jax.planning.chips import Chip
 from labse_jax.planning.hlo import gpu_time, tpu_time
 from labse_jax.planning.hlo.kernels import CATEGORIES, Kernel, kernels
 from labse_jax.planning.hlo.program import Program
+from labse_jax.planning.hlo.traffic import bytes_of
 
 PRICERS = {"tpu": tpu_time.pricer, "gpu": gpu_time.pricer}
 MOST_LISTED = 10
@@ -17,13 +18,14 @@ def time_limit(
 ) -> dict[str, Any]:
   """The limit of a step's seconds and of its MFU, and where the seconds go; for JSON.
 
-  `useful_flops` are those of a chip in a step. All is None where the compiler refused the program,
+  `useful_flops` are those of a chip in a step. `memory_traffic` are the bytes that a chip reads from
+  its main memory and writes to it. All is None where the compiler refused the program,
   or where of the chip or of this machine's processor no speed is known.
   """
   speed = chip.speed if chip else None
   if program is None or chip is None or speed is None or chip.peak is None:
     names = ("step_seconds_limit", "mfu_limit", "limit_by_category", "limit_by_basis")
-    more = ("own_rooflines", "kernels_in_loops_of_unknown_length", "speed_source")
+    more = ("memory_traffic", "own_rooflines", "kernels_in_loops_of_unknown_length", "speed_source")
     return dict.fromkeys((*names, *more))
   found = kernels(program, PRICERS[platform](chip), speed.link)
   seconds = sum(kernel.seconds for kernel in found)
@@ -37,6 +39,7 @@ def time_limit(
     "mfu_limit": useful_flops / (seconds * chip.peak),
     "limit_by_category": by_category,
     "limit_by_basis": dict(by_basis),
+    "memory_traffic": sum(one.times * bytes_of(program, one) for one in program.executed),
     "own_rooflines": _own_rooflines(found),
     "kernels_in_loops_of_unknown_length": sum(not one.executed.known for one in found),
     "speed_source": speed.source,

@@ -1,3 +1,6 @@
+import math
+import re
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -164,3 +167,21 @@ def test_weights_are_dropped_at_their_own_rate():
   np.testing.assert_array_equal(trained(), plain)
   for way in ("cpu", "xla"):
     assert np.abs(trained(attention=way, attention_dropout=0.5) - plain).max() > 1e-3
+
+
+@pytest.mark.parametrize(("way", "rounded"), [("cpu", False), ("xla", True)])
+def test_on_accelerators_products_of_activations_come_out_in_bfloat16(way, rounded):
+  given = tokens()
+  model = tiny(attention=way, dtype="bfloat16")
+  params = jax.eval_shape(model.init, jax.random.key(0), *given)
+  step = jax.grad(lambda params: jnp.sum(model.apply(params, *given), dtype=jnp.float32))
+  text = jax.jit(step).trace(params).lower(lowering_platforms=("tpu",)).as_text()
+  results = re.findall(r"dot_general .*-> tensor<([\dx]+)x(\w+)>", text)
+  assert len(results) > 10
+  # One number a token and dimension at least; of weights, and of their gradients, there are fewer.
+  of_activations = [
+    dtype
+    for shape, dtype in results
+    if math.prod(map(int, shape.split("x"))) >= 8 * 128 * 32
+  ]
+  assert (set(of_activations) == {"bf16"}) == rounded

@@ -30,6 +30,7 @@ def plan():
     "seconds_at_peak": 1 / 61.5,
     "step_seconds_limit": 0.05,
     "mfu_limit": 0.2468,
+    "memory_traffic": 7 * GIB,
     "limit_by_category": {"products": 0.03, "attention": 0.02, "norms": 0.0},
     "kernels_in_loops_of_unknown_length": 0,
     "own_rooflines": [
@@ -57,6 +58,7 @@ def test_it_says_all_that_is_known(plan):
     "8.00 TFLOP",
     "time at the peak of 61.5 TFLOP/s in bfloat16",
     "16.3 ms",
+    "read and written in a chip's memory",
     "25% of it is float32 in full precision",
     "all-gather f32[8]f32",
     "..., 8 chips, 2x",

@@ -1,0 +1,82 @@
+"""What an accelerator's compiler makes of one step of BERT-base's encoder: how long, what it keeps.
+
+The bars are for 32,768 tokens on one chip, in bfloat16, without dropout. Nothing is run.
+"""
+
+import dataclasses
+import sys
+
+import jax
+import pytest
+
+from labse_jax.planning.hlo.program import Program
+from tests.support.places import ROOT
+
+sys.path.append(str(ROOT / "benchmarks" / "accelerator"))
+
+import encoder_step  # noqa: E402
+
+TOKENS = 32_768
+# (chip, tokens of a row): the most seconds of a step, the least share of the peak.
+BARS = {
+  ("v5e:2x2", 128): (0.280, 0.30),
+  ("v5e:2x2", 512): (0.360, 0.24),
+  ("h100", 128): (0.045, 0.42),
+  ("h100", 512): (0.050, 0.42),
+}
+
+
+def need_compiler(topology):
+  if topology.startswith("h100"):
+    for name in ("jax_cuda13_plugin", "nvidia"):
+      pytest.importorskip(name, reason="CUDA's compiler: pip install 'labse_jax[plan-cuda]'")
+  else:
+    pytest.importorskip("libtpu", reason="the TPU compiler: pip install 'labse_jax[plan]'")
+
+
+@pytest.fixture(scope="module", params=BARS, ids=str)
+def steps(request):
+  """(the bar, what was counted before and after, the Program after) of a chip and a length."""
+  topology, length = request.param
+  need_compiler(topology)
+  on_gpu = topology.startswith("h")
+  after = encoder_step.Options(
+    rows=TOKENS // length,
+    length=length,
+    dropout=0.0,
+    attention_dropout=0.0,
+    # What `auto` makes of them: a GPU has the memory to keep activations.
+    remat=not on_gpu,
+    unroll=on_gpu,
+  )
+  before = dataclasses.replace(after, attention="cpu", remat=True, unroll=False)
+  old, _ = encoder_step.compiled_step(before, topology)
+  new, text = encoder_step.compiled_step(after, topology)
+  yield BARS[request.param], length, old, new, Program(text)
+  jax.clear_caches()
+
+
+@pytest.mark.slow
+def test_the_limit_of_a_step_is_within_its_bar(steps):
+  (seconds, share), _, old, new, _ = steps
+  assert new["step_seconds_limit"] <= seconds < old["step_seconds_limit"]
+  assert new["mfu_limit"] >= share > old["mfu_limit"]
+
+
+@pytest.mark.slow
+def test_no_scores_lie_in_memory_in_float32(steps):
+  _, length, _, _, program = steps
+  scores = TOKENS // length * 12 * length**2
+  kept = [
+    array
+    for executed in program.executed
+    for array in executed.instruction.arrays
+    if array.dtype == "f32" and array.main_size >= 4 * scores
+  ]
+  assert not kept
+
+
+@pytest.mark.slow
+def test_less_goes_through_the_memory(steps):
+  _, _, old, new, _ = steps
+  assert new["memory_traffic"] <= 0.6 * old["memory_traffic"]
