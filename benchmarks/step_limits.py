@@ -5,8 +5,8 @@
 Every row is what `labse-jax plan` says of one config: the paper's dual encoder with BERT-base's own
 vocabulary, without dropout, 32,768 tokens a chip. "before" is the step as it was tuned on a CPU:
 results of products in float32, attention by the CPU's way, remat, a loop over the layers. "after"
-leaves all of it to "auto". Nothing is run. It needs the extras plan and plan-cuda. With --topologies
-only those are planned, and the rows of others stay in the file.
+leaves all of it to "auto". Nothing is run. It needs the extras plan and plan-cuda. With
+--topologies only those are planned, and the rows of others stay in the file.
 """
 
 import argparse

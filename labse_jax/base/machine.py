@@ -3,6 +3,15 @@
 import os
 import pathlib
 import platform
+import re
+import typing
+
+from labse_jax.base.errors import InputError
+
+if typing.TYPE_CHECKING:
+  import jax
+
+AMPERE = 8.0  # The compute capability of NVIDIA's first GPUs with bfloat16, such as the A100.
 
 
 def hardware() -> dict[str, str | int | dict[str, int]]:
@@ -19,6 +28,14 @@ def cores() -> int:
   if hasattr(os, "sched_getaffinity"):
     return len(os.sched_getaffinity(0))
   return os.cpu_count() or 1
+
+
+def check_dtype(dtype: str, device: "jax.Device | jax.sharding.AbstractDevice") -> None:
+  """Raises InputError where a GPU does not compute in `dtype`: older ones have no bfloat16."""
+  capability = str(getattr(device, "compute_capability", ""))  # Of NVIDIA's GPUs, such as 7.5.
+  old = re.fullmatch(r"\d+\.\d+", capability) and float(capability) < AMPERE
+  if dtype == "bfloat16" and old:
+    raise InputError(f"dtype bfloat16: a {device.device_kind} has none; choose float32.")
 
 
 def _processor() -> str:

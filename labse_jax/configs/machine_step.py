@@ -4,6 +4,7 @@ import typing
 
 from labse_jax.base.console import say
 from labse_jax.base.errors import InputError, known
+from labse_jax.base.machine import check_dtype
 from labse_jax.base.types import Config
 from labse_jax.models import attention
 from labse_jax.planning.activations import activation_bytes, state_bytes
@@ -20,20 +21,21 @@ def settle_step(config: Config, mesh: "jax.sharding.Mesh | jax.sharding.Abstract
   """The config, with a value in place of each "auto" of attention, remat and unroll.
 
   - `attention`: the fastest way that the platform, the length of the rows and the model allow.
-  - `remat`: whether activations are made again on the way back. They are on a TPU, and elsewhere
-    where they are estimated not to fit.
+  - `remat`: whether activations are made again on the way back, which they are where they are
+    estimated not to fit.
   - `unroll`: whether each layer is compiled by itself. It is where activations are kept.
 
-  Raises InputError for another value of remat or unroll than "auto", true and false, and for a way
-  of attention that the model cannot take.
+  Raises InputError for another value of remat or unroll than "auto", true and false, for a way of
+  attention that the model cannot take, and for a dtype that the device does not have.
   """
   settled = config.copy_and_resolve_references()
   device = _device(mesh)
+  check_dtype(config.dtype, device)
   with settled.unlocked(), settled.ignore_type():  # A word gives way to true or false.
     settled.attention = _way(config, device.platform)
     remat = _switch("remat", config.remat)
     if remat is None:
-      remat = device.platform == "tpu" or not _fits(settled, mesh)
+      remat = not _fits(settled, mesh)
     settled.remat = remat
     unroll = _switch("unroll", config.get("unroll", False))
     settled.unroll = not remat if unroll is None else unroll
@@ -53,7 +55,7 @@ def _way(config: Config, platform: str) -> str:
     "head": config.model.width // config.model.heads,
     "dtype": config.dtype,
     "relative": bool(config.model.get("relative_buckets", 0)),
-    "dropout": config.model.get("attention_dropout", 0.1) > 0,
+    "dropout": config.model.get("attention_dropout", config.model.dropout) > 0,
   }
   asked = known("config.attention", config.get("attention", AUTO), (AUTO, *attention.WAYS))
   if asked != AUTO:

@@ -25,7 +25,7 @@ OF_EVERY_TASK: dict[str, Any] = {  # By path: the default, or the type of a fiel
   "prompts.NAME": str,
   "model.position_offset": 0,
   "model.relative_buckets": 0,
-  "model.attention_dropout": 0.1,
+  "model.attention_dropout": float,
 }
 OF_TASK: dict[str, dict[str, Any]] = {
   "dual_encoder": {

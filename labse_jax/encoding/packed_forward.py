@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 import jax
 import numpy as np
 
+from labse_jax.base.machine import check_dtype
 from labse_jax.base.sharding import batch_sharding, make_mesh
 from labse_jax.base.types import Params
 from labse_jax.data.batches import packing
@@ -29,6 +30,7 @@ class PackedForward:
     # Layer by layer: a scan would copy each layer's weights out of the stack in every batch.
     self.module = module.clone(bert=module.bert.clone(unstacked=True))
     self.mesh = mesh or make_mesh(devices=jax.local_devices())
+    check_dtype(module.bert.dtype, self.mesh.devices.flat[0])
     self.params: Params = {}  # Until set_params is called.
     self.forward = jax.jit(
       self._apply, static_argnames="slots", out_shardings=batch_sharding(self.mesh)

@@ -54,7 +54,6 @@ DEFAULTS: dict[str, Any] = {
   "epsilon": 1e-12,
   "activation": "gelu",
   "dropout": 0.1,
-  "attention_dropout": 0.1,
   "positions": 512,
 }
 
@@ -96,6 +95,7 @@ def config_of(model: Mapping[str, Any], *, head: bool, dtype: str, pad: int) -> 
       f"{model['position_offset']} needs one id less."
     )
   values = {**DEFAULTS, **model}
+  values.setdefault("attention_dropout", values["dropout"])
   config: dict[str, Any] = {
     "architectures": [NAMES[kind].kind + ("ForMaskedLM" if head else "Model")],
     "model_type": kind,

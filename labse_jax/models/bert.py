@@ -96,7 +96,7 @@ class Bert(nn.Module):
   position_offset: int = 0  # XLM-R's first rows of the position table are not for tokens.
   relative_buckets: int = 0
   dropout: float = 0.1
-  attention_dropout: float = 0.1
+  attention_dropout: float | None = None  # None: the same as `dropout`.
   epsilon: float = 1e-12
   activation: str = "gelu"
   dtype: str = "float32"
@@ -104,6 +104,11 @@ class Bert(nn.Module):
   remat: bool = False
   unroll: bool = False  # Compiles each layer by itself: faster on a CPU, later to start.
   unstacked: bool = False  # Takes the parameters of `unstack`.
+
+  @property
+  def weights_dropout(self) -> float:
+    """The share of attention's weights that training drops."""
+    return self.dropout if self.attention_dropout is None else self.attention_dropout
 
   @property
   def longest(self) -> int:
@@ -140,7 +145,7 @@ class Bert(nn.Module):
       self.heads,
       self.mlp_width,
       self.dropout,
-      self.attention_dropout,
+      self.weights_dropout,
       self.epsilon,
       self.activation,
       self.dtype,
@@ -175,7 +180,7 @@ class Bert(nn.Module):
       head=self.width // self.heads,
       dtype=self.dtype,
       relative=bool(self.relative_buckets),
-      dropout=train and self.attention_dropout > 0,
+      dropout=train and self.weights_dropout > 0,
     )
     if self.attention == "auto":
       return attention.best_way(traced_platform(), **model)

@@ -15,9 +15,9 @@ from labse_jax.planning.chips import GIB, Chip
 BASE = dict(vocab_size=16_000, width=768, depth=12, heads=12, mlp_width=3_072)
 
 
-def config(*, attention_dropout=0.0, **changes):
+def config(*, dropout=0.0, model=(), **changes):
   fields = dict(
-    model=BASE | dict(attention_dropout=attention_dropout),
+    model=BASE | dict(model, dropout=dropout),
     slots=4,
     length=128,
     batch_rows=128,
@@ -49,10 +49,11 @@ def test_on_a_cpu_nothing_is_made_again():
 
 
 @pytest.mark.parametrize(("memory", "remat"), [(80, False), (12, True)])
-def test_on_a_gpu_activations_are_kept_where_they_fit(memory, remat, monkeypatch):
-  # 128 pairs of 128 tokens take 10 GB in the layers, and 1.6 GB for weights.
-  here = mesh("gpu", memory, monkeypatch)
-  assert settled(config(), here) == ("cudnn", remat, not remat)
+@pytest.mark.parametrize(("platform", "way"), [("gpu", "cudnn"), ("tpu", "xla")])
+def test_activations_are_kept_where_they_fit(platform, way, memory, remat, monkeypatch):
+  # 128 pairs of 128 tokens take 10 GB in the layers, or 12 with scores, and 1.6 GB for weights.
+  here = mesh(platform, memory, monkeypatch)
+  assert settled(config(), here) == (way, remat, not remat)
 
 
 def test_many_rows_do_not_fit_and_chunks_help(monkeypatch):
@@ -62,9 +63,8 @@ def test_many_rows_do_not_fit_and_chunks_help(monkeypatch):
   assert settle_step(config(hard_negatives=dict(k=14)), here).remat
 
 
-def test_on_a_tpu_they_are_made_again_in_a_loop(monkeypatch):
+def test_on_a_tpu_long_rows_have_a_kernel_of_their_own(monkeypatch):
   here = mesh("tpu", 80, monkeypatch)
-  assert settled(config(), here) == ("xla", True, False)
   assert settle_step(config(length=256), here).attention == "splash"
 
 
@@ -76,12 +76,16 @@ def test_what_the_config_says_stays(monkeypatch):
 
 def test_why_attention_is_not_the_platform_s_own_is_said_once(monkeypatch, capsys):
   here = mesh("gpu", 80, monkeypatch)
-  found = settle_step(config(attention_dropout=0.1), here)
+  found = settle_step(config(dropout=0.1), here)
   assert found.attention == "xla"
   said = capsys.readouterr().out
   assert "not by the faster kernel cudnn, since there is dropout in attention." in said
   settle_step(found, here)
   assert capsys.readouterr().out == ""
+  # Dropout elsewhere is no reason.
+  assert (
+    settle_step(config(dropout=0.1, model={"attention_dropout": 0.0}), here).attention == "cudnn"
+  )
 
 
 @pytest.mark.parametrize(

@@ -180,8 +180,6 @@ def test_on_accelerators_products_of_activations_come_out_in_bfloat16(way, round
   assert len(results) > 10
   # One number a token and dimension at least; of weights, and of their gradients, there are fewer.
   of_activations = [
-    dtype
-    for shape, dtype in results
-    if math.prod(map(int, shape.split("x"))) >= 8 * 128 * 32
+    dtype for shape, dtype in results if math.prod(map(int, shape.split("x"))) >= 8 * 128 * 32
   ]
   assert (set(of_activations) == {"bf16"}) == rounded
