@@ -94,8 +94,9 @@ def train(config: Config, workdir: PathLike) -> None:
   5. The model folder is written.
   """
   started = time.monotonic()
-  with alone(pathlib.Path(workdir)):
-    train_alone(config, pathlib.Path(workdir), started)
+  workdir = pathlib.Path(workdir)
+  with alone(workdir):
+    train_alone(config, workdir, started)
 
 
 def train_alone(config: Config, workdir: pathlib.Path, started: float) -> None:

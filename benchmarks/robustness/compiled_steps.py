@@ -135,10 +135,15 @@ def one_process(names, own, args, guard):
   ended = wait(process, log, args.limit)
   found = {}
   for row in map(json.loads, log.read_text().splitlines()):
-    found[row["case"]] = row.get("losses") or f"refused: {row['refused']}"
+    found[row["case"]] = row.get("losses") or refused(row, own)
   if len(found) < len(names):
     found[names[len(found)]] = ended
   return found
+
+
+def refused(row, own):
+  """What the train step says of a case that it does not take."""
+  return f"refused: {row['refused'].replace(str(own), 'DIR')}"
 
 
 def wait(process, log, limit):

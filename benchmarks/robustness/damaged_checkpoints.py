@@ -1,6 +1,6 @@
 """A hundred ways to damage a run's newest checkpoint: is each of them noticed?
 
-  python benchmarks/robustness/damaged_checkpoints.py --work DIR --seed 1 \\
+  python -m benchmarks.robustness.damaged_checkpoints --work DIR --seed 1 \\
       --output results/robustness/damaged_checkpoints.json
 
 A small run is trained to its end (STEPS steps) and another one is stopped before it. Each damage is
@@ -31,14 +31,11 @@ from absl import logging
 import jax
 import orbax.checkpoint
 
-from experiments import quickstart
 from labse_jax import train as trainer
 from labse_jax.base.files import write_json
 from labse_jax.base.machine import hardware
 from labse_jax.base.sharding import cache_compilations
-from labse_jax.data.dataset import fill_dataset
-from labse_jax.data.sources import Pair
-from labse_jax.tokenizer import unigram
+from tests.support import tiny
 
 STEPS = 12
 STOPPED = 8  # The checkpoints of steps 4 and 8 are there then.
@@ -96,27 +93,9 @@ def main():
 
 def make(folder):
   """A dataset and a vocabulary of made-up words, and the config of a run on them."""
-  rng = random.Random(0)
-  words = ["".join(rng.choices("abcdefghijklmnop", k=rng.randint(2, 7))) for _ in range(60)]
-  pairs = []
-  for number in range(400):
-    text = " ".join(rng.choices(words, k=rng.randint(3, 9))) + f" {number}"
-    pairs.append(Pair("eng", "deu", "made-up", text, text[::-1]))
-  for name in ("data", "vocabulary"):
-    (folder / name).mkdir(parents=True)
-  fill_dataset(folder / "data", pairs)
-  sentences = [text for pair in pairs for text in (pair.source, pair.target)]
-  unigram.export(unigram.train_unigram(sentences, 150), folder / "vocabulary")
-  config = quickstart.get_config(
-    f"runlocal,one_stage,steps={STEPS},data={folder / 'data'},tokenizer={folder / 'vocabulary'}"
-  )
-  config.model.update(vocab_size=150, width=16, depth=2, heads=2, mlp_width=32, positions=32)
-  config.length = 32
-  config.slots = 4
-  config.batch_rows = 8
-  config.log_every = 1
-  config.save_every = EVERY
-  return config
+  folder.mkdir(parents=True)
+  tiny.make(folder)
+  return tiny.config(folder, total_steps=STEPS, save_every=EVERY)
 
 
 def train(config, workdir):
@@ -241,7 +220,7 @@ def summary(rows, args):
     by_kind[f"{row['kind']}, {row['of']}"][row["result"].split(":")[0]] += 1
   harmless = collections.Counter(row["file"] for row in rows if row["result"] == "harmless")
   return {
-    "command": f"benchmarks/robustness/damaged_checkpoints.py --seed {args.seed}",
+    "command": f"python -m benchmarks.robustness.damaged_checkpoints --seed {args.seed}",
     "seed": args.seed,
     "hardware": hardware(),
     "versions": {

@@ -208,7 +208,7 @@ def replacing_folder(folder: PathLike, *, marker: str) -> Iterator[pathlib.Path]
   check_replaceable(folder, marker=marker)
   partial = folder.with_name(folder.name + ".partial")
   old = folder.with_name(folder.name + ".old")
-  with lock.locked(folder.with_name(folder.name + ".partial.lock"), folder):
+  with lock.locked(lock.beside(folder), folder):
     if old.is_dir() and not folder.exists():
       os.replace(old, folder)  # A run was killed between the two renames.
     shutil.rmtree(partial, ignore_errors=True)

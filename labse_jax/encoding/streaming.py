@@ -11,7 +11,7 @@ import numpy as np
 from labse_jax.base import console, files, interrupts
 from labse_jax.base.errors import InputError
 from labse_jax.base.types import PathLike
-from labse_jax.base.writing.lock import locked
+from labse_jax.base.writing import lock
 from labse_jax.encoding import vector_files
 from labse_jax.encoding.counted_lines import counted_lines
 from labse_jax.encoding.sentence_encoder import SentenceEncoder
@@ -42,8 +42,11 @@ def encode_file(
   output = pathlib.Path(output)
   vector_files.check_output(output, source)
   prompt = encoder.prompt_of(prompt)  # Also checked, before there is a partial file.
-  own = output.with_name(output.name + ".partial.lock")
-  with files.naming(output), locked(own, output), counted_lines(source, output) as lines:
+  with (
+    files.naming(output),
+    lock.locked(lock.beside(output), output),
+    counted_lines(source, output) as lines,
+  ):
     cuts = _encode(encoder, lines, output, identity=identity, prompt=prompt, progress=progress)
     encoder.say_cut(sum(cuts), lines.count)
     return lines.count, sum(cuts)

@@ -2,15 +2,11 @@
 
 import json
 import random
-import sys
 
 import pytest
 
+from benchmarks.robustness import damaged_checkpoints as benchmark
 from tests.support.places import ROOT
-
-sys.path.append(str(ROOT / "benchmarks" / "robustness"))
-
-import damaged_checkpoints as benchmark  # noqa: E402
 
 
 @pytest.fixture

@@ -44,6 +44,11 @@ def locked(path: pathlib.Path, what: str | os.PathLike[str]) -> Iterator[None]:
         folder.rmdir()
 
 
+def beside(output: pathlib.Path) -> pathlib.Path:
+  """The lock file of a partial output."""
+  return output.with_name(output.name + ".partial.lock")
+
+
 def _make_folders(folder: pathlib.Path) -> list[pathlib.Path]:
   """Makes a folder and those above it; returns the new ones, the innermost first."""
   made = [place for place in (folder, *folder.parents) if not place.exists()]
