@@ -237,7 +237,7 @@ def test_quickstart_leaves_at_ctrl_c(checkout):
 
 
 @pytest.mark.parametrize(
-  "script", ["quickstart.sh", "local.sh", "lock.sh", "test_newest.sh", "tpu_vm.sh"]
+  "script", ["quickstart.sh", "local.sh", "gpu.sh", "lock.sh", "test_newest.sh", "tpu_vm.sh"]
 )
 def test_help_says_how_and_installs_nothing(checkout, script):
   status, output, errors = checkout.run(script, "--help")
@@ -468,6 +468,30 @@ def test_local_keeps_the_settings_of_its_caller(checkout):
   assert output == (
     "--one --xla_force_host_platform_device_count=2 a.b.c=1:glibc.malloc.hugetlb=1\n"
   )
+
+
+SHOW_FLAGS = '#!/bin/bash\n[ "$1" = -c ] || echo "$XLA_FLAGS"\n'
+OVERLAP = "--xla_gpu_enable_latency_hiding_scheduler"
+
+
+@pytest.mark.parametrize(
+  ("given", "wanted"),
+  [
+    ("", f"{OVERLAP}=true"),
+    ("--one=1", f"--one=1 {OVERLAP}=true"),
+    (f"{OVERLAP}=false --one=1", f"{OVERLAP}=false --one=1"),
+  ],
+)
+def test_gpus_have_their_flags_unless_the_caller_says_otherwise(checkout, given, wanted):
+  checkout.write("show", SHOW_FLAGS)
+  env = {"LABSE_PYTHON": str(checkout.bin / "show"), "XLA_FLAGS": given}
+  assert checkout.run("gpu.sh", "-V", **env) == (0, f"{wanted}\n", "")
+
+
+def test_gpus_have_what_cuda_needs(checkout):
+  assert checkout.run("gpu.sh", "-m", "labse_jax.train", XLA_FLAGS="")[0] == 0
+  log = checkout.log()
+  assert from_lock("cuda") in log and log[-1] == "-m labse_jax.train"
 
 
 def tpu_vm(checkout, command, *words):
