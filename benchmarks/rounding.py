@@ -6,7 +6,7 @@
 The texts are line by line each other's translations. A batch has ROWS of them, two rows a pair; its
 loss is the softmax of pairs over mean vectors. "cpu" is what a CPU computes, with results of
 products in float32; "xla" and "splash" are what accelerators compute. Errors are relative, root
-mean squares over the batches.
+mean squares over the batches. The factors of similarities are bfloat16 on accelerators, too.
 """
 
 import argparse
@@ -24,12 +24,14 @@ from labse_jax import model_folder
 from labse_jax.base.errors import InputError
 from labse_jax.base.files import read_lines, write_json
 from labse_jax.base.machine import hardware
+from labse_jax.models import attention
 from labse_jax.models.bert import Bert
+from labse_jax.models.products import product
 from labse_jax.tokenizer.tokenizer import Tokenizer
 from tests.support import bert_in_float64
 
 ROWS = 32
-LENGTH = 64
+LENGTH = 128
 BATCHES = 8
 SCALE = 20.0
 WAYS = ("cpu", "xla")
@@ -91,12 +93,15 @@ def errors(
     bert_in_float64.encode, heads=fields["heads"], epsilon=fields["epsilon"]
   )
   with jax.enable_x64(True):
-    wanted = list(losses_and_gradients(exact, params, batches, jnp.float64))
+    wanted = list(losses_and_gradients(exact, "float32", params, batches, jnp.float64))
   found = {}
   for way in ways:
     module = Bert(**fields, dtype="bfloat16", attention=way)
+    if module.way(batches[0].tokens_BL.shape[1], train=True) != way:
+      raise InputError(f"{way}: is no way of attention for such a model.")
     given = losses_and_gradients(
       lambda params, *batch: module.apply({"params": params}, *batch),  # noqa: B023
+      "bfloat16" if attention.rounds(way) else "float32",
       params,
       batches,
       jnp.float32,
@@ -111,14 +116,18 @@ def errors(
 
 def losses_and_gradients(
   encode: Callable[..., jax.Array],
+  similarities: str,
   params: Mapping[str, Any],
   batches: Sequence[Batch],
   dtype: jnp.dtype,
 ) -> Iterator[tuple[float, np.ndarray]]:
-  """(loss, the gradients of all parameters in one float64 vector) of each batch."""
+  """(loss, the gradients of all parameters in one float64 vector) of each batch.
+
+  `similarities` is the dtype of their factors; "float32" leaves those as they are.
+  """
 
   def loss(params, batch):
-    return loss_of(encode(params, *batch).astype(dtype), batch.segments_BL)
+    return loss_of(encode(params, *batch).astype(dtype), batch.segments_BL, similarities)
 
   params = jax.tree.map(lambda leaf: jnp.asarray(leaf, dtype), params)
   step = jax.jit(jax.value_and_grad(loss))
@@ -128,13 +137,13 @@ def losses_and_gradients(
     yield float(value), np.concatenate(flat)
 
 
-def loss_of(x_BLD: jax.Array, segments_BL: jax.Array) -> jax.Array:
+def loss_of(x_BLD: jax.Array, segments_BL: jax.Array, similarities: str) -> jax.Array:
   """The mean softmax loss of both directions."""
   seen_BL = segments_BL == 1
   z_BD = jnp.sum(x_BLD * seen_BL[..., None], 1) / seen_BL.sum(1)[:, None]
   z_BD = z_BD / jnp.linalg.norm(z_BD, axis=-1, keepdims=True)
   x_bD, y_bD = jnp.split(z_BD, 2)
-  s_bb = SCALE * x_bD @ y_bD.T
+  s_bb = product("ad,bd->ab", SCALE * x_bD, y_bD, similarities)
   right_b = jnp.diagonal(s_bb)
   forth = jax.nn.logsumexp(s_bb, axis=1) - right_b
   back = jax.nn.logsumexp(s_bb, axis=0) - right_b

@@ -36,6 +36,11 @@ def table_rows(vocab_size: int) -> int:
   return -(-vocab_size // TABLE_MULTIPLE) * TABLE_MULTIPLE
 
 
+def added(x_BLD: jax.Array, y_BLD: jax.Array) -> jax.Array:
+  """x + y in float32: a norm reads the sum, and nothing writes it to memory."""
+  return x_BLD.astype(jnp.float32) + y_BLD.astype(jnp.float32)
+
+
 def layer_norm(x_BLD: jax.Array, epsilon: float, dtype: str, name: str) -> jax.Array:
   """LayerNorm whose statistics are in float32 whatever the stream's type."""
   norm = nn.LayerNorm(epsilon=epsilon, dtype=jnp.float32, name=name)
@@ -77,10 +82,10 @@ class Block(nn.Module):
     with jax.named_scope("attention"):  # By this name `plan` finds what attention takes.
       a = attention.attend(self.way, heads, sight, drop_weights, self.dtype)
     a_BLD = attention.Joined(D, self.dtype, self.way, name="attention_out")(a)
-    x_BLD = self.norm(x_BLD + drop(a_BLD), "attention_norm")
+    x_BLD = self.norm(added(x_BLD, drop(a_BLD)), "attention_norm")
     h_BLF = ACTIVATIONS[self.activation](self.dense(self.mlp_width, "up")(x_BLD))
     y_BLD = self.dense(D, "down")(h_BLF)
-    return split_rows(self.norm(x_BLD + drop(y_BLD), "mlp_norm")), None
+    return split_rows(self.norm(added(x_BLD, drop(y_BLD)), "mlp_norm")), None
 
 
 class Bert(nn.Module):

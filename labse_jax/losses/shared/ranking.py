@@ -74,9 +74,12 @@ def rank(
   def mean(value_b):
     return mean_over_pairs(value_b, mask_b, spread)
 
-  # The pair's logit is summed in another order than the others: equal up to rounding.
+  # The pair's logit is summed in another order than the others, or of factors that are not rounded:
+  # by 2^-9 of each in bfloat16.
+  rounding = 1e-6 if spread.dtype == "float32" else 2.0**-8
+
   def first(sums):
-    return mean(scale * cosine_b >= sums["best"] - 1e-6 * scale)
+    return mean(scale * cosine_b >= sums["best"] - rounding * scale)
 
   accuracy = (first(rows) + first(columns)) / 2
   pairs = count_pairs(mask_b, spread)
