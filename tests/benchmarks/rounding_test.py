@@ -11,10 +11,10 @@ from tests.support import bert_in_float64
 
 FIELDS = dict(
   vocab_size=100,
-  width=64,
-  depth=4,
+  width=256,
+  depth=3,
   heads=4,
-  mlp_width=128,
+  mlp_width=512,
   positions=256,
   types=2,
   dropout=0.0,
