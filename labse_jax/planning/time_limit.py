@@ -7,6 +7,7 @@ from labse_jax.planning.chips import Chip
 from labse_jax.planning.hlo import gpu_time, tpu_time
 from labse_jax.planning.hlo.kernels import CATEGORIES, Kernel, kernels
 from labse_jax.planning.hlo.program import Program
+from labse_jax.planning.hlo.text import Instruction
 from labse_jax.planning.hlo.traffic import bytes_of
 
 PRICERS = {"tpu": tpu_time.pricer, "gpu": gpu_time.pricer}
@@ -52,13 +53,18 @@ def _own_rooflines(found: list[Kernel]) -> list[dict[str, Any]]:
   for kernel in found:
     if kernel.basis != "own roofline":
       continue
-    instruction = kernel.executed.instruction
-    name = instruction.target or instruction.operation
-    # All kernels of Pallas have one target; where they come from tells them apart.
-    if name == "tpu_custom_call":
-      name = instruction.op_name.rpartition("/")[2] or name
+    name = _name_of(kernel.executed.instruction)
     empty = {"kernel": name, "category": kernel.category, "times": 0, "seconds": 0.0}
     row = rows.setdefault((name, kernel.category), empty)
     row["times"] += kernel.executed.times
     row["seconds"] += kernel.seconds
   return sorted(rows.values(), key=lambda row: -row["seconds"])[:MOST_LISTED]
+
+
+def _name_of(instruction: Instruction) -> str:
+  """The name of a kernel: what a custom call calls, or the operation."""
+  name = instruction.target or instruction.operation
+  if name != "tpu_custom_call":
+    return name
+  # All kernels of Pallas have this target. Their own name stands before their last scope.
+  return instruction.op_name.removesuffix("/pallas_call").rpartition("/")[2] or name
