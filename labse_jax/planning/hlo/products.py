@@ -60,10 +60,14 @@ def is_attention_kernel(instruction: Instruction) -> bool:
   return bool(ATTENTION.search(instruction.target) or ATTENTION.search(instruction.op_name))
 
 
-def kernel_flops(executed: Executed) -> float:
-  """Operations of a fused attention kernel, from the shapes of its operands."""
+def kernel_flops(executed: Executed, *, least_width: int = 1) -> float:
+  """Operations of a fused attention kernel, from the shapes of its operands.
+
+  A head counts as `least_width` at least, for units that a narrower one does not fill.
+  """
   instruction = executed.instruction
   operands = [executed.computation.get(name) for name in instruction.operands]
   arrays = [one.arrays[0] for one in operands if one is not None and one.arrays]
   name = f"{instruction.target} {instruction.op_name}"
-  return float(attention_flops(name, [(one.dims, one.dtype) for one in arrays]))
+  shapes = [(one.dims, one.dtype) for one in arrays]
+  return float(attention_flops(name, shapes, least_width=least_width))
