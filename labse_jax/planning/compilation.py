@@ -93,6 +93,25 @@ def compiler_options(topology: str) -> dict[str, str | bool]:
   return gpu_target.compiler_options(topology) if gpu_target.is_gpu(topology) else {}
 
 
+def compiled_of(
+  traced: jax.stages.Traced, held: dict[str, int], mesh: jax.sharding.Mesh, topology: str
+) -> Compiled:
+  """Compiles a traced step; `held` are the bytes of its arguments by kind.
+
+  A step that is too large is an answer, not an error.
+  """
+  with jax.set_mesh(mesh):
+    try:
+      compiled = traced.lower().compile(compiler_options=compiler_options(topology))
+    except jax.errors.JaxRuntimeError as error:
+      refused = refusal(str(error), held)
+      if refused is None:
+        raise
+      return refused
+  memory = memory_by_kind(compiled.memory_analysis(), held, mesh.devices.flat[0].platform)
+  return Compiled(memory, sum(memory.values()), None, compiled.as_text())
+
+
 def memory_by_kind(stats: MemoryStats, held: dict[str, int], platform: str) -> dict[str, int]:
   """Bytes a chip by kind.
 

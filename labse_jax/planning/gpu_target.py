@@ -65,7 +65,7 @@ def is_gpu(topology: str) -> bool:
 def gpus_of(topology: str) -> list[jax.Device]:
   """The devices that a name of GPUs stands for; raises where the compiler is not installed."""
   name, colon, count_text = topology.partition(":")
-  count = int(count_text) if count_text.isdigit() else 0
+  count = int(count_text) if count_text.isdecimal() else 0
   if not colon:
     count = 1
   if not 1 <= count <= MOST:

@@ -48,8 +48,16 @@ def _head(plan):
     "",
     f"{plan['devices']} x {plan['device_kind']} ({plan['topology']}; mesh: {mesh}), a batch of "
     f"{plan['batch_rows']:,} rows: {plan['rows_per_chip']:,} a chip",
+    _ways(plan),
     f"An estimate by the compiler of {compiler}jax {versions['jax']}; nothing was run.",
   ]
+
+
+def _ways(plan):
+  """How the step is computed; a config may have left it to "auto"."""
+  remat = "computed again (remat)" if plan["remat"] else "kept (no remat)"
+  unroll = "each compiled by itself (unroll)" if plan["unroll"] else "a loop (no unroll)"
+  return f"Attention: {plan['attention']}; activations: {remat}; layers: {unroll}."
 
 
 def _memory(plan):
@@ -137,10 +145,13 @@ def _batch(plan):
   if batch["rows_per_chip"] is None:
     return [f"Largest batch that fits: none was found; {more:,} rows a chip do not fit."]
   tail = f"; {more:,} do not" if more else "; more was not tried"
-  return [
+  said = (
     f"Largest batch that fits: {batch['rows_per_chip']:,} rows a chip{tail} "
     f"({batch['batch_rows']:,} rows in all)."
-  ]
+  )
+  if batch["remat"] != plan["remat"]:
+    said += f" It is computed with{'' if batch['remat'] else 'out'} remat."
+  return [said]
 
 
 def _scaling(plan):
@@ -152,6 +163,9 @@ def _scaling(plan):
     f"  {'chips':>6}  {'memory':>12}  {'sent':>12}  {'a step':>8}  {'MFU':>6}",
   ]
   for step in scaling["steps"]:
+    if step["refused"]:
+      lines.append(f"  {step['devices']:>6,}  {amount(step['bytes_used_per_chip'])}  does not fit")
+      continue
     sent = sum(step["collective_bytes"].values())
     line = f"  {step['devices']:>6,}  {amount(step['bytes_used_per_chip'])}  {amount(sent)}"
     if step["step_seconds_limit"] is not None:

@@ -25,7 +25,7 @@ def test_which_names_are_those_of_gpus(topology, found):
   assert gpu_target.is_gpu(topology) == found
 
 
-@pytest.mark.parametrize("topology", ["h100:0", "h100:9", "h100:", "h100:2x2", "h200:-1"])
+@pytest.mark.parametrize("topology", ["h100:0", "h100:9", "h100:", "h100:2x2", "h200:-1", "h100:²"])
 def test_a_machine_holds_one_to_eight(topology):
   with pytest.raises(InputError, match="from 1 to 8") as error:
     gpu_target.gpus_of(topology)
