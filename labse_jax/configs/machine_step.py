@@ -2,27 +2,26 @@
 
 import typing
 
+import jax
+
 from labse_jax.base.console import say
 from labse_jax.base.errors import InputError, known
 from labse_jax.base.machine import check_dtype
 from labse_jax.base.types import Config
+from labse_jax.base.writing import agreement
 from labse_jax.models import attention
 from labse_jax.planning.activations import activation_bytes, state_bytes
 from labse_jax.planning.chips import chip
 
-if typing.TYPE_CHECKING:
-  import jax
-
-AUTO = "auto"
 ROOM = 0.8  # The share of a device's memory that an estimate may fill.
 
 
-def settle_step(config: Config, mesh: "jax.sharding.Mesh | jax.sharding.AbstractMesh") -> Config:
+def settle_step(config: Config, mesh: jax.sharding.Mesh | jax.sharding.AbstractMesh) -> Config:
   """The config, with a value in place of each "auto" of attention, remat and unroll.
 
   - `attention`: the fastest way that the platform, the length of the rows and the model allow.
-  - `remat`: whether activations are made again on the way back, which they are where they are
-    estimated not to fit.
+  - `remat`: whether activations are made again on the way back. On a GPU or TPU they are where
+    they are estimated not to fit; on a CPU they are not.
   - `unroll`: whether each layer is compiled by itself. It is where activations are kept.
 
   Raises InputError for another value of remat or unroll than "auto", true and false, for a way of
@@ -35,7 +34,7 @@ def settle_step(config: Config, mesh: "jax.sharding.Mesh | jax.sharding.Abstract
     settled.attention = _way(config, device.platform)
     remat = _switch("remat", config.remat)
     if remat is None:
-      remat = not _fits(settled, mesh)
+      remat = agreement.of_first(device.platform != "cpu" and not _fits(settled, mesh))
     settled.remat = remat
     unroll = _switch("unroll", config.get("unroll", False))
     settled.unroll = not remat if unroll is None else unroll
@@ -57,9 +56,10 @@ def _way(config: Config, platform: str) -> str:
     "relative": bool(config.model.get("relative_buckets", 0)),
     "dropout": config.model.get("attention_dropout", config.model.dropout) > 0,
   }
-  asked = known("config.attention", config.get("attention", AUTO), (AUTO, *attention.WAYS))
-  if asked != AUTO:
-    reason = attention.reason_against(asked, **model)
+  auto = attention.AUTO
+  asked = known("config.attention", config.get("attention", auto), (auto, *attention.WAYS))
+  if asked != auto:
+    reason = attention.reason_against(asked, platform, **model)
     if reason:
       raise InputError(
         f"config.attention = {asked!r}: not here, since {reason}; choose 'auto' or 'xla'."
@@ -68,19 +68,20 @@ def _way(config: Config, platform: str) -> str:
   way = attention.best_way(platform, **model)
   fused = attention.fused_way(platform, config.length)
   if fused and way != fused:
-    reason = attention.reason_against(fused, **model)
+    reason = attention.reason_against(fused, platform, **model)
     say(f"attention is computed by XLA, not by the faster kernel {fused}, since {reason}.")
   return way
 
 
-def _device(mesh: "jax.sharding.Mesh | jax.sharding.AbstractMesh") -> typing.Any:
+def _device(mesh: jax.sharding.Mesh | jax.sharding.AbstractMesh) -> typing.Any:
   """The first device of a mesh; of one that is only described, the description."""
-  return mesh.devices.flat[0] if hasattr(mesh, "devices") else mesh.abstract_device
+  described = isinstance(mesh, jax.sharding.AbstractMesh)
+  return mesh.abstract_device if described else mesh.devices.flat[0]
 
 
-def _fits(config: Config, mesh: "jax.sharding.Mesh | jax.sharding.AbstractMesh") -> bool:
+def _fits(config: Config, mesh: jax.sharding.Mesh | jax.sharding.AbstractMesh) -> bool:
   """Whether a step that keeps all activations is estimated to fit; True where no limit is known."""
-  here = chip([_device(mesh)] * mesh.size)
+  here = chip([_device(mesh)])
   if here is None:
     return True
   texts = config.batch_rows * _texts_of_a_row(config)

@@ -22,12 +22,15 @@ import jax.numpy as jnp
 from labse_jax.base.sharding import BATCH, traced_platform
 from labse_jax.models.products import INIT, add_bias, product, rounded_product
 
+AUTO = "auto"
 CPU = "cpu"
 XLA = "xla"
 CUDNN = "cudnn"
 SPLASH = "splash"
 WAYS = (CPU, XLA, CUDNN, SPLASH)
 FUSED = (CUDNN, SPLASH)
+# On a CPU, Pallas runs its kernel step by step: slow, for tests alone.
+RUNS_ON = {CUDNN: ("gpu",), SPLASH: ("tpu", "cpu")}
 
 SPLASH_FROM = 256  # Tokens a row. With 128, XLA's own fusion was estimated to be faster on a v5e.
 LANES = 128  # The splash kernel takes rows of a multiple of these.
@@ -49,14 +52,16 @@ class Sight(NamedTuple):
 
 
 def reason_against(
-  way: str, *, length: int, head: int, dtype: str, relative: bool, dropout: bool
+  way: str, platform: str, *, length: int, head: int, dtype: str, relative: bool, dropout: bool
 ) -> str | None:
-  """Why a model cannot take a fused `way`, in words; None where it can.
+  """Why a model cannot take a fused `way` on a platform, in words; None where it can.
 
   `length` are the tokens of a row, `head` is the width of a head.
   """
   if way not in FUSED:
     return None
+  if platform not in RUNS_ON[way]:
+    return f"this is no {RUNS_ON[way][0].upper()}"
   if relative:
     return "the model has a bias by distance"
   if dropout:
@@ -75,14 +80,14 @@ def best_way(platform: str, *, length: int, **model: object) -> str:
   if platform == "cpu":
     return CPU
   fused = fused_way(platform, length)
-  if fused and reason_against(fused, length=length, **model) is None:  # type: ignore[arg-type]
+  if fused and reason_against(fused, platform, length=length, **model) is None:  # type: ignore[arg-type]
     return fused
   return XLA
 
 
 def fused_way(platform: str, length: int) -> str | None:
   """The fused kernel that suits a platform and rows of `length` tokens; None for none."""
-  if platform in ("gpu", "cuda"):
+  if platform == "gpu":
     return CUDNN
   if platform == "tpu" and length >= SPLASH_FROM:
     return SPLASH
@@ -90,8 +95,11 @@ def fused_way(platform: str, length: int) -> str | None:
 
 
 def rounds(way: str) -> bool:
-  """Whether results of products are in the model's dtype, as on accelerators, or float32."""
-  return way != CPU
+  """Whether results of products are in the model's dtype, as on accelerators, or float32.
+
+  `way` may also be "auto".
+  """
+  return traced_platform() != "cpu" if way == AUTO else way != CPU
 
 
 class Heads(nn.Module):
@@ -227,7 +235,8 @@ _weights.defvjp(_weights_forward, _weights_backward)
 
 def _by_splash(q_BHLK, k_BHLK, v_BHLK, segments_BL):
   """Pallas's kernel on each device's rows: XLA cannot split what it does not know."""
-  scaled_BHLK = q_BHLK * q_BHLK.shape[-1] ** -0.5
+  # In float32, since the factor is no number of bfloat16 for every width.
+  scaled_BHLK = (q_BHLK.astype(jnp.float32) * q_BHLK.shape[-1] ** -0.5).astype(q_BHLK.dtype)
   sides = (scaled_BHLK, k_BHLK, v_BHLK, segments_BL)
   if jax.sharding.get_abstract_mesh().empty:
     return _splash_rows(*sides)
@@ -254,7 +263,6 @@ def _splash_rows(q_bHLK, k_bHLK, v_bHLK, segments_bL):
     block_q_dq=block,
     block_kv_dq=block,
   )
-  # Elsewhere than on a TPU, Pallas runs the kernel step by step: slow, for tests alone.
   interpret = traced_platform() != "tpu"
   kernel = splash.make_splash_mha(
     mask, head_shards=1, q_seq_shards=1, block_sizes=sizes, interpret=interpret

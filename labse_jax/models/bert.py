@@ -182,9 +182,10 @@ class Bert(nn.Module):
       relative=bool(self.relative_buckets),
       dropout=train and self.weights_dropout > 0,
     )
-    if self.attention == "auto":
-      return attention.best_way(traced_platform(), **model)
-    if attention.reason_against(self.attention, **model):
+    platform = traced_platform()
+    if self.attention == attention.AUTO:
+      return attention.best_way(platform, **model)
+    if attention.reason_against(self.attention, platform, **model):
       return attention.XLA
     return self.attention
 

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 
 from labse_jax.base.errors import InputError, known
 from labse_jax.base.types import Params
-from labse_jax.models.attention import WAYS
+from labse_jax.models.attention import AUTO, WAYS
 from labse_jax.models.bert import ACTIVATIONS, Activation, Bert, layer_norm, table_rows
 from labse_jax.models.products import INIT, Dense
 
@@ -180,7 +180,7 @@ def build(
   known("activation", model.get("activation", "gelu"), ACTIVATIONS)
   known("dtype", dtype, ("float32", "bfloat16"))
   assert isinstance(remat, bool) and isinstance(unroll, bool), "settle_step puts these for 'auto'"
-  known("attention", attention, ("auto", *WAYS))
+  known("attention", attention, (AUTO, *WAYS))
   if model["width"] % model["heads"]:
     raise InputError(f"heads = {model['heads']} does not divide width = {model['width']}.")
   bert = Bert(**model, dtype=dtype, attention=attention, remat=remat, unroll=unroll)

@@ -203,10 +203,11 @@ def check_comparable(teacher: Mapping[str, Any], loss: str, widths: Sequence[int
   )
 
 
-def module(teacher: Mapping[str, Any], dtype: str) -> heads.SentenceModel:
+def module(teacher: Mapping[str, Any], dtype: str, attention: str) -> heads.SentenceModel:
   """The teacher's SentenceModel, for the step; its vectors are of length 1."""
   content = model_folder.describe(teacher["model"])
-  return heads.build(content.model, content.head | {"normalize": True}, dtype=dtype)
+  head = content.head | {"normalize": True}
+  return heads.build(content.model, head, dtype=dtype, attention=attention)
 
 
 def check_same_tokens(

@@ -63,7 +63,7 @@ class Task(EncoderTask):
       self.learned[name] = options.pop(name)
     exchange = known("config.exchange", config.get("exchange", "gather"), EXCHANGES)
     # Where the layers round what they give, the loss rounds what it multiplies.
-    rounded = attention.rounds(config.get("attention", attention.CPU))
+    rounded = attention.rounds(config.get("attention", attention.AUTO))
     spread = Spread(BATCH, exchange, dtype=config.dtype if rounded else "float32")
     self.pair_loss: contract.Loss = functools.partial(loss, spread=spread, **options)
     if config.get("matryoshka"):
@@ -93,7 +93,9 @@ class Task(EncoderTask):
     if config.loss in SUBTRACT:
       teachers.check_comparable(teacher, config.loss, config.get("matryoshka") or (width,))
     if teacher.get("where") == "step":
-      self.teacher_module = teachers.module(teacher, config.dtype)
+      self.teacher_module = teachers.module(
+        teacher, config.dtype, config.get("attention", attention.AUTO)
+      )
       self.other_models = {TEACHER: teacher["model"]}
     return teacher
 
@@ -247,6 +249,9 @@ class Task(EncoderTask):
       found["negative_ids_bK"] = flat(batch["negative_ids"])
       found["negative_mask_bK"] = flat(batch["negative_mask"])
     return found
+
+  def without_gradient(self, params: Params, batch: dict[str, jax.Array]) -> jax.Array | None:
+    return self.taught(params[TEACHER], batch) if self.other_models else None
 
   def taught(self, params: Params, batch: dict[str, jax.Array]) -> jax.Array:
     """teacher_bP of a teacher in the step; it reads the same tokens as the student."""

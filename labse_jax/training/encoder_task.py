@@ -84,6 +84,11 @@ class EncoderTask(abc.ABC):
   ) -> tuple[jax.Array, dict[str, jax.Array]]:
     """(loss, metrics) of a global batch; `tokens`, and `pairs` where it has some, are metrics."""
 
+  def without_gradient(self, params: Params, batch: dict[str, jax.Array]) -> jax.Array | None:
+    """What `loss_fn` computes that no parameter is trained by: a teacher's vectors."""
+    del params, batch
+    return None
+
   def tokenizer(self) -> Tokenizer:
     """The tokenizer of config.tokenizer; raises where it does not fit the model."""
     tokenizer = Tokenizer(tokenizer_file(self.config.tokenizer))

@@ -146,8 +146,14 @@ class StepLog:
     self.meter.restart()
 
   def waiting(self) -> contextlib.AbstractContextManager[None]:
-    """What stands inside is waiting for input."""
-    return self.meter.waiting()
+    """What stands inside is waiting for input, while the devices may be at work on what is held."""
+    return self.meter.waiting(self._busy)
+
+  def _busy(self):
+    if self.held is None:
+      return False
+    arrays = [value for value in self.held.metrics.values() if isinstance(value, jax.Array)]
+    return not all(array.is_ready() for array in arrays)
 
   def hold(
     self,

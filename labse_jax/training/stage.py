@@ -33,7 +33,7 @@ class Stage:
   train_step: jax.stages.Wrapped  # state, batch, key -> state, metrics.
   settle: Callable[[State], Params]  # The state -> the parameters as they are to be used.
   grow: Callable[[State], State]  # The state of the stage before -> that of this one.
-  label: dict[str, float]  # What the metrics say of the stage.
+  label: dict[str, int]  # What the metrics say of the stage.
   mesh: jax.sharding.Mesh
   compile_seconds: float | None = None  # What the first call of `step` took; None before it.
 
@@ -46,14 +46,22 @@ class Stage:
     start = time.monotonic()
     state, metrics = self.train_step(state, batch, key)
     self.compile_seconds = time.monotonic() - start
-    # It is the same in all rows, so that one that is not written hides nothing.
-    self.label["compile_seconds"] = self.compile_seconds
     return state, metrics
 
+  def facts(self) -> dict[str, float]:
+    """What the metrics say of the stage, the same in all rows once a step was made."""
+    if self.compile_seconds is None:
+      return self.label
+    return self.label | {"compile_seconds": self.compile_seconds}
+
   @functools.cached_property
-  def flops(self) -> int:
-    """The useful arithmetic of a step (see `useful_flops`)."""
-    return useful_flops(self.task, self.abstract["params"], self.mesh)
+  def flops(self) -> int | None:
+    """The useful arithmetic of a step (see `useful_flops`); None, which is said, for no count."""
+    try:
+      return useful_flops(self.task, self.abstract["params"], self.mesh)
+    except NotImplementedError as error:  # Of a loss of a person's own.
+      say(f"the metrics have no mfu: {error}")
+      return None
 
   def trial(
     self,

@@ -61,6 +61,7 @@ def check_same_run(config: Config, task: "EncoderTask", workdir: pathlib.Path) -
   before = recorded_config(workdir)
   if before is None:
     return
+  now, before = _with_attention_dropout(now), _with_attention_dropout(before)
   names = [name for name in now | before if name not in FREE_TO_CHANGE]
   changed = [name for name in names if _differs(name, before, now)]
   if changed == [FINGERPRINTS]:
@@ -69,6 +70,14 @@ def check_same_run(config: Config, task: "EncoderTask", workdir: pathlib.Path) -
     differ = [k for k in changed if k != FINGERPRINTS]  # Other fields name other files.
     was = "; ".join(f"{k}: {before.get(k, NOT_SET)} -> {now.get(k, NOT_SET)}" for k in differ)
     raise InputError(f"{workdir} holds a run with another config ({was}); use a new workdir.")
+
+
+def _with_attention_dropout(recorded):
+  """The recorded config with the field as it holds where it is not set: the same as dropout."""
+  model = recorded.get("model", {})
+  if "dropout" not in model:
+    return recorded
+  return recorded | {"model": {"attention_dropout": model["dropout"]} | model}
 
 
 def _differs(name, before, now):

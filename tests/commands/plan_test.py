@@ -72,7 +72,7 @@ def test_memory_is_split_exactly(config, local):
 @pytest.mark.heavy
 def test_fsdp_splits_the_weights_and_gathers_them(config, local, monkeypatch):
   split_weights = functools.partial(sharding.weight_sharding, min_size=1)
-  monkeypatch.setattr("labse_jax.train.weight_sharding", split_weights)
+  monkeypatch.setattr("labse_jax.training.optimizers.weight_sharding", split_weights)
   config.mesh.fsdp = 4
   split = planned(config)
   assert split["memory"]["parameters"] < 0.3 * local["memory"]["parameters"]
@@ -179,7 +179,7 @@ def test_what_is_computed_again_is_not_useful(config, local, changes):
   config.update(changes)
   mesh = planner.make_mesh()
   traced, _ = planner.trace_step(config, mesh)
-  useful = planner.useful_flops(config, mesh)
+  useful = planner.useful(config, mesh)
   assert sum(planner.matrix_flops(traced.jaxpr).values()) > 1.2 * useful
   assert useful == local["useful_flops_per_step"]
   assert useful == pytest.approx(local["flops_per_step"], rel=0.05)

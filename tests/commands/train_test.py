@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from labse_jax import train as trainer
+from labse_jax.base import sharding
 from labse_jax.base.errors import InputError
 from labse_jax.training.metrics import Writer
 from labse_jax.training.stopper import Stopper
@@ -212,14 +213,15 @@ def test_weights_split_over_fsdp_train_the_same(folder, straight, tmp_path, fsdp
   trainer.train(config, tmp_path / "whole")
   config.mesh.fsdp = fsdp
   monkeypatch.setattr(
-    "labse_jax.train.weight_sharding", lambda shape, mesh: _weight_sharding(shape, mesh, min_size=1)
+    "labse_jax.training.optimizers.weight_sharding",
+    lambda shape, mesh: _weight_sharding(shape, mesh, min_size=1),
   )
   trainer.train(config, tmp_path / "split")
   a, b = (np.array(losses(tmp_path / name)) for name in ("whole", "split"))
   np.testing.assert_allclose(a, b, rtol=1e-4)
 
 
-_weight_sharding = trainer.weight_sharding
+_weight_sharding = sharding.weight_sharding
 
 
 def test_metrics_are_cut_back_to_the_checkpoint(tmp_path):

@@ -11,6 +11,7 @@ from labse_jax.base.sharding import make_mesh
 from labse_jax.configs import machine_step
 from labse_jax.configs.machine_step import settle_step
 from labse_jax.planning.chips import GIB, Chip
+from labse_jax.planning.program_hash import abstract_mesh
 
 BASE = dict(vocab_size=16_000, width=768, depth=12, heads=12, mlp_width=3_072)
 
@@ -68,6 +69,11 @@ def test_on_a_tpu_long_rows_have_a_kernel_of_their_own(monkeypatch):
   assert settle_step(config(length=256), here).attention == "splash"
 
 
+def test_a_mesh_that_is_only_described_will_do():
+  described = abstract_mesh({"data": 8, "fsdp": 4}, "tpu", "TPU v5 lite")
+  assert settled(config(batch_rows=4_096), described) == ("xla", True, False)
+
+
 def test_what_the_config_says_stays(monkeypatch):
   here = mesh("gpu", 1, monkeypatch)
   assert settled(config(attention="xla", remat=False, unroll=False), here) == ("xla", False, False)
@@ -93,7 +99,8 @@ def test_why_attention_is_not_the_platform_s_own_is_said_once(monkeypatch, capsy
   [
     (dict(attention="flash"), "Unknown config.attention 'flash'"),
     (dict(attention="splash", length=100), "a row of 100 tokens is no multiple of 128"),
-    (dict(attention="cudnn", dtype="float32"), "it computes in bfloat16, not in float32"),
+    (dict(attention="splash", dtype="float32"), "it computes in bfloat16, not in float32"),
+    (dict(attention="cudnn"), "'cudnn': not here, since this is no GPU; choose 'auto' or 'xla'"),
     (dict(remat="perhaps"), "Unknown config.remat 'perhaps'"),
   ],
 )

@@ -140,8 +140,8 @@ def test_the_way_of_each_platform():
 def test_what_no_fused_kernel_can_do_is_left_to_xla(change):
   for platform in ("gpu", "tpu"):
     assert attention.best_way(platform, **MODEL | change) == "xla"
-  for way in attention.FUSED:
-    assert attention.reason_against(way, **MODEL | change)
+  for way, platform in (("cudnn", "gpu"), ("splash", "tpu")):
+    assert attention.reason_against(way, platform, **MODEL | change)
 
 
 @pytest.mark.parametrize("head", [60, 256])
@@ -151,7 +151,14 @@ def test_cudnn_takes_not_every_head(head):
 
 def test_splash_takes_rows_of_a_multiple_of_its_lanes():
   assert attention.best_way("tpu", **MODEL | {"length": 320}) == "xla"
-  assert "320" in attention.reason_against("splash", **MODEL | {"length": 320})
+  assert "320" in attention.reason_against("splash", "tpu", **MODEL | {"length": 320})
+
+
+def test_a_kernel_runs_on_its_own_platform():
+  assert attention.reason_against("cudnn", "cpu", **MODEL) == "this is no GPU"
+  assert attention.reason_against("cudnn", "tpu", **MODEL) == "this is no GPU"
+  assert attention.reason_against("splash", "gpu", **MODEL) == "this is no TPU"
+  assert attention.reason_against("splash", "cpu", **MODEL) is None  # Pallas interprets it there.
 
 
 @pytest.mark.heavy

@@ -5,6 +5,7 @@ Gradients are those of the complex step: Im f(x + ih) / h has no error of differ
 """
 
 import functools
+from typing import NamedTuple
 
 import jax
 import numpy as np
@@ -13,14 +14,33 @@ from labse_jax.base.sharding import BATCH, make_mesh
 from labse_jax.losses.shared.exchange import TILE, Spread
 
 B, D, P, K = 24, 6, 5, 2
-# devices, fsdp, exchange, tile; 130 leaves a last part of fewer keys, 7 and 17 one key a part.
+
+
+class Where(NamedTuple):
+  """The devices that hold the pairs, and how these meet."""
+
+  devices: int
+  fsdp: int
+  exchange: str
+  tile: int
+  side: int = 0
+
+  @property
+  def spread(self) -> Spread:
+    return Spread(BATCH, self.exchange, self.tile, self.side)
+
+
+# Tiles of 130 leave a last part of fewer keys, those of 7 and 17 have one key. Neither 5 nor 4
+# divides what a device has.
 WHERE = [
-  (1, 1, "gather", TILE),
-  (1, 1, "gather", 130),
-  (2, 2, "ring", TILE),
-  (4, 1, "ring", 7),
-  (8, 2, "gather", 17),
-  (8, 2, "gather", TILE),
+  Where(1, 1, "gather", TILE),
+  Where(1, 1, "gather", 130),
+  Where(2, 2, "ring", TILE),
+  Where(4, 1, "ring", 7),
+  Where(8, 2, "gather", 17),
+  Where(8, 2, "gather", TILE),
+  Where(2, 1, "gather", 7, side=5),
+  Where(4, 2, "ring", 7, side=4),
 ]
 VECTORS = ("x_bD", "y_bD", "negatives_bKD")
 KINDS = ["plain", "duplicates", "empty slots", "all empty"]
@@ -72,11 +92,10 @@ def ours(loss, arguments, learned=(), where=WHERE[0], **options):
 @functools.cache
 def step(loss, vectors, where, **options):
   """What `ours` compiles, once."""
-  devices, fsdp, exchange, tile = where
-  loss = functools.partial(loss, spread=Spread(BATCH, exchange, tile), **options)
+  loss = functools.partial(loss, spread=where.spread, **options)
   whole = jax.shard_map(
     lambda arrays, learned: loss(**arrays, **learned),
-    mesh=make_mesh(fsdp, jax.devices()[:devices]),
+    mesh=make_mesh(where.fsdp, jax.devices()[: where.devices]),
     in_specs=(jax.P(BATCH), jax.P()),
     out_specs=(jax.P(), jax.P()),
   )

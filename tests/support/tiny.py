@@ -66,9 +66,7 @@ def config(folder, **changes):
   )
   made.model.update(vocab_size=200, width=16, heads=2, mlp_width=32, positions=32)
   made.length, made.slots, made.batch_rows, made.log_every = 32, 4, 8, 1
-  for name, value in changes.items():
-    made[name] = value
-  return made
+  return with_values(made, unroll=True, **changes)
 
 
 def pretraining_config(folder, **changes):
@@ -79,6 +77,12 @@ def pretraining_config(folder, **changes):
   made.model.update(vocab_size=200, width=16, depth=2, heads=2, mlp_width=32, positions=32)
   made.length, made.batch_rows, made.log_every, made.vocabulary_chunk = 32, 8, 1, 64
   made.masking.slots, made.stages = 6, ((2, 4),)
-  for name, value in changes.items():
-    made[name] = value
-  return made
+  return with_values(made, **changes)
+
+
+def with_values(config, remat=False, **changes):
+  """The config with `changes`, and a value for "auto": what takes it need not be settled first."""
+  with config.ignore_type():
+    for name, value in {"remat": remat, **changes}.items():
+      config[name] = value
+  return config

@@ -13,7 +13,7 @@ from labse_jax.base.errors import InputError
 from labse_jax.base.sharding import batch_sharding, make_mesh
 from labse_jax.data.batches import streams
 from labse_jax.models import heads
-from labse_jax.training import optim
+from labse_jax.training import optim, optimizers
 from tests.support import tiny
 
 OPTIONS = dict(clip=1.0, b1=0.9, b2=0.99, epsilon=1e-6, weight_decay=0.1)
@@ -230,8 +230,8 @@ def test_the_gradient_of_what_is_free_is_that_of_an_unfrozen_run(folder, batch, 
 
 @pytest.mark.heavy
 def test_split_over_fsdp_it_trains_the_same(folder, batch, run, monkeypatch):
-  split = trainer.weight_sharding
-  monkeypatch.setattr(trainer, "weight_sharding", lambda *a: split(*a, min_size=1))
+  split = optimizers.weight_sharding
+  monkeypatch.setattr(optimizers, "weight_sharding", lambda *a: split(*a, min_size=1))
   (before, _, four), _ = steps(folder, batch, 2, freeze=FREEZE, fsdp=4)
   table, old = (state["params"]["bert"]["word_embedding"][:150] for state in (four, before))
   np.testing.assert_array_equal(table, old)

@@ -25,6 +25,7 @@ def stage(label):
     settle=None,
     grow=None,
     label=label,
+    mesh=make_mesh(),
   )
 
 
@@ -35,6 +36,7 @@ def test_the_first_step_says_that_it_compiles(label, said, capsys):
   for batch in ({"x": np.array([1])}, {"x": np.array([10])}):
     state, _ = one.step(state, batch, None)
   assert state == {"sum": 11}
+  assert one.facts() == label | {"compile_seconds": one.compile_seconds}
   assert capsys.readouterr().out == f"compiling the {said}\n"
 
 

@@ -14,6 +14,7 @@ from labse_jax.base.errors import InputError
 from labse_jax.encoding.sentence_encoder import SentenceEncoder
 from labse_jax.tasks import dual_encoder
 from labse_jax.training.warm_start import check_init
+from tests.support import tiny
 from tests.support.needs import need_torch
 
 TEXTS = ["the old file", "open", "a page of the user " * 20]
@@ -39,8 +40,7 @@ def start(tmp_path_factory, tiny_content):
 
 def config_of(start, data, *words):
   config = finetune.get_config(",".join([f"model={start}", f"data={data}", "runlocal", *words]))
-  config.total_steps = 1
-  return config
+  return tiny.with_values(config, unroll=True, total_steps=1)
 
 
 @pytest.fixture(scope="module")

@@ -117,3 +117,12 @@ def test_a_flipped_number_of_steps_or_of_rows_is_said(tmp_path):
     path.write_text(path.read_text().replace(before, after, 1))
     with pytest.raises(InputError, match=f"{name}: is damaged"):
       read(tmp_path)
+
+
+def test_a_run_that_began_before_attention_had_a_dropout_of_its_own_goes_on(tmp_path):
+  workdir.write_config(config(model={"dropout": 0.1}), Task("a"), tmp_path)
+  same = config(model={"dropout": 0.1, "attention_dropout": 0.1})
+  workdir.check_same_run(same, Task("a"), tmp_path)
+  other = config(model={"dropout": 0.1, "attention_dropout": 0.0})
+  with pytest.raises(InputError, match="holds a run with another config"):
+    workdir.check_same_run(other, Task("a"), tmp_path)

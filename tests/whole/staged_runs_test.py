@@ -16,7 +16,7 @@ from labse_jax.base import sharding
 from labse_jax.base.errors import InputError
 from labse_jax.base.sharding import make_mesh
 from labse_jax.encoding.sentence_encoder import SentenceEncoder
-from labse_jax.training import budget, stacking
+from labse_jax.training import budget, optimizers, stacking
 from labse_jax.training.stopper import Stopper
 from labse_jax.training.workdir import recorded_plan
 from tests.support import tiny
@@ -157,7 +157,7 @@ def leaves(tree):
 @pytest.mark.parametrize("moments", stacking.MOMENTS)
 def test_what_a_state_becomes_where_layers_come(folder, monkeypatch, moments, fsdp):
   split_all = functools.partial(sharding.weight_sharding, min_size=1)
-  monkeypatch.setattr(trainer, "weight_sharding", split_all)
+  monkeypatch.setattr(optimizers, "weight_sharding", split_all)
   config = staged(folder, stacking=dict(moments=moments, schedule="restart"))
   config.mesh.fsdp = fsdp
   mesh = make_mesh(fsdp)

@@ -15,13 +15,16 @@ def useful_flops(task: EncoderTask, params: Params, mesh: jax.sharding.Mesh) -> 
   """The matrix arithmetic of a step that computes nothing twice: three times that of the loss.
 
   Each product of the way forward has two on the way back, one for the gradient of each factor
-  (Chowdhery et al. 2022, appendix B). What remat, chunks or a loss compute again does not count.
-  Of `params` only the shapes matter.
+  (Chowdhery et al. 2022, appendix B). A teacher in the step has no way back, so it counts once.
+  What remat, chunks or a loss compute again does not count. Frozen parts count as the others. Of
+  `params` only the shapes matter. Raises NotImplementedError as `matrix_flops` does.
   """
   key = jax.eval_shape(lambda: jax.random.key(0))
+  batch = task.batch_shapes()
   with jax.set_mesh(mesh):
-    loss = jax.make_jaxpr(task.loss_fn)(params, task.batch_shapes(), key)
-  return 3 * sum(matrix_flops(loss).values())
+    loss = jax.make_jaxpr(task.loss_fn)(params, batch, key)
+    others = jax.make_jaxpr(task.without_gradient)(params, batch)
+  return 3 * sum(matrix_flops(loss).values()) - 2 * sum(matrix_flops(others).values())
 
 
 def peak_of(devices: Sequence[jax.Device]) -> float | None:

@@ -1,6 +1,6 @@
 """Rates of training steps, and the shares of time and arithmetic that are used."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 import contextlib
 import time
 
@@ -19,7 +19,7 @@ OF_TIME = (
 
 
 class Meter:
-  """Measures one step after another: its seconds, and those in which it waited for its input."""
+  """Measures one step after another: its seconds, and those in which devices lacked their input."""
 
   def __init__(self, peak: float | None = None) -> None:
     self.peak = peak  # Of all devices together, in FLOP/s; None where it is not known.
@@ -32,11 +32,12 @@ class Meter:
     self.waited = 0.0
 
   @contextlib.contextmanager
-  def waiting(self) -> Iterator[None]:
-    """What stands inside is waiting for input."""
+  def waiting(self, busy: Callable[[], bool]) -> Iterator[None]:
+    """What stands inside is waiting for input; it counts unless the devices are `busy` after it."""
     start = time.monotonic()
     yield
-    self.waited += time.monotonic() - start
+    if not busy():
+      self.waited += time.monotonic() - start
 
   def lap(
     self, metrics: Mapping[str, float], flops: float | None = None
@@ -47,7 +48,7 @@ class Meter:
     useful arithmetic (see `arithmetic.useful_flops`). The rates:
 
     - `tokens_per_second`, `tokens_per_second_per_device` and `sentences_per_second`;
-    - `input_wait`, the share of the time that was spent waiting for input;
+    - `input_wait`, the share of the time that the devices waited for input, at most;
     - `mfu`, the useful arithmetic as a share of what the devices could compute in that time;
     - `peak_memory_gb`, the most that a device of this host has held so far.
     """

@@ -15,32 +15,43 @@ STEPS = 3
 class Trace:
   """Traces STEPS steps from step `first` on into FOLDER/profile; none where `first` is 0.
 
-  Step 0 compiles, so it is never traced.
+  The first step that is made compiles, so it is never traced.
   """
 
   def __init__(self, first: int, folder: pathlib.Path) -> None:
     self.first = first
     self.folder = folder / "profile"
+    self.traced: list[int] = []
     self.running = False
+    self.compiled = False
 
   @contextlib.contextmanager
   def step(self, step: int) -> Iterator[None]:
     """Stands round a step; in a trace the step has its number."""
-    if self.first and step == self.first:
+    asked = self.first and self.first <= step < self.first + STEPS
+    if asked and self.compiled and not self.traced:
       jax.profiler.start_trace(self.folder)
       self.running = True
+    if self.running:
+      self.traced.append(step)
     with jax.profiler.StepTraceAnnotation("train", step_num=step):
       yield
+    self.compiled = True
 
-  def after(self, step: int, results: Any) -> None:
+  def after(self, results: Any) -> None:
     """Ends the trace after its last step, once `results` are there."""
-    if self.running and step >= self.first + STEPS - 1:
+    if self.running and len(self.traced) == STEPS:
       jax.block_until_ready(results)
-      self.close()
-      note(f"{self.folder}: a trace of steps {self.first} to {step}.")
+      self._end()
 
   def close(self) -> None:
-    """Ends a trace that a run left before its last step."""
+    """Ends a trace that a run left before its last step, and says where there is none."""
     if self.running:
-      self.running = False
-      jax.profiler.stop_trace()
+      self._end()
+    elif self.first and not self.traced:
+      note(f"config.profile = {self.first}: these steps were not made; nothing was traced.")
+
+  def _end(self):
+    self.running = False
+    jax.profiler.stop_trace()
+    note(f"{self.folder}: a trace of steps {self.traced[0]} to {self.traced[-1]}.")

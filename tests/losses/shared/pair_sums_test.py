@@ -30,17 +30,16 @@ OPTIONS = {
 
 def sums_and_gradients(where):
   """(x, y) -> ((sum of all log-sum-exp, each of them), gradients), of vectors without a pair."""
-  devices, fsdp, exchange, tile = where
   own_b1, mask_b = np.arange(oracles.B, dtype=np.uint32)[:, None], np.ones(oracles.B, bool)
 
   def run(x_bD, y_bD, ids_b1, mask_b):
     of = {"ids": ids_b1, "mask": mask_b}
-    sums = softmax_sums(SCALE * x_bD, y_bD, of, of, Spread(BATCH, exchange, tile))
+    sums = softmax_sums(SCALE * x_bD, y_bD, of, of, where.spread)
     return tuple(side["lse"] for side in sums)
 
   mapped = jax.shard_map(
     run,
-    mesh=make_mesh(fsdp, jax.devices()[:devices]),
+    mesh=make_mesh(where.fsdp, jax.devices()[: where.devices]),
     in_specs=jax.P(BATCH),
     out_specs=jax.P(BATCH),
   )
@@ -63,7 +62,12 @@ def softmax_of_others(x, y):
 # The last forms all similarities at once, but of vectors so wide that keys are gathered in parts.
 @pytest.mark.heavy
 @pytest.mark.parametrize(
-  ("where", "D"), [*((where, oracles.D) for where in oracles.WHERE), ((4, 1, "gather", 100), 64)]
+  ("where", "D"),
+  [
+    *((where, oracles.D) for where in oracles.WHERE),
+    (oracles.Where(4, 1, "gather", 100), 64),
+    (oracles.Where(4, 1, "gather", 7, side=5), 64),
+  ],
 )
 def test_no_negative_is_lost_however_far_the_logits_are_apart(where, D):
   run, rng = sums_and_gradients(where), np.random.default_rng(0)

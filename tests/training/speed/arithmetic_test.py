@@ -7,18 +7,22 @@ from labse_jax.training.speed.arithmetic import peak_of, say_parameters, useful_
 
 
 class Linear:
-  """A task whose loss is one product of [4, 8] and [8, 2]."""
+  """A loss of a product of [4, 8] and [8, 2], and of another one that trains nothing."""
 
   def batch_shapes(self):
     return {"x": jax.ShapeDtypeStruct((4, 8), jnp.float32)}
 
   def loss_fn(self, params, batch, key):
-    return jnp.sum(batch["x"] @ params["w"]), {}
+    return jnp.sum(batch["x"] @ params["w"]) + self.without_gradient(params, batch), {}
+
+  def without_gradient(self, params, batch):
+    return jnp.sum(batch["x"] @ jax.lax.stop_gradient(params["teacher"]))
 
 
-def test_the_way_back_has_two_products_for_each():
-  params = {"w": jax.ShapeDtypeStruct((8, 2), jnp.float32)}
-  assert useful_flops(Linear(), params, make_mesh()) == 3 * 2 * 4 * 8 * 2
+def test_the_way_back_has_two_products_for_each_but_not_for_a_teacher():
+  shapes = {"w": (8, 2), "teacher": (8, 5)}
+  params = {name: jax.ShapeDtypeStruct(shape, jnp.float32) for name, shape in shapes.items()}
+  assert useful_flops(Linear(), params, make_mesh()) == 3 * 2 * 4 * 8 * 2 + 2 * 4 * 8 * 5
 
 
 def test_the_peak_of_all_devices():

@@ -16,7 +16,7 @@ def clock(monkeypatch):
 def test_rates_are_of_one_step_and_know_what_was_waited_for(clock, monkeypatch):
   monkeypatch.setattr(meter, "peak_memory", lambda: 3_000_000_000)
   found = Meter(peak=1e12)
-  with found.waiting():
+  with found.waiting(lambda: False):
     clock[0] += 1
   clock[0] += 3
   seconds, rates = found.lap({"tokens": 800, "pairs": 20}, flops=1e12)
@@ -31,6 +31,8 @@ def test_rates_are_of_one_step_and_know_what_was_waited_for(clock, monkeypatch):
   }
   assert set(rates) < set(meter.OF_TIME)
   clock[0] += 2
+  with found.waiting(lambda: True):
+    clock[0] += 2
   assert found.lap({"tokens": 800})[1]["input_wait"] == 0
 
 
@@ -44,7 +46,7 @@ def test_what_is_not_known_is_left_out(clock, monkeypatch):
 
 def test_what_was_done_before_a_restart_does_not_count(clock):
   found = Meter()
-  with found.waiting():
+  with found.waiting(lambda: False):
     clock[0] += 5
   found.restart()
   clock[0] += 1

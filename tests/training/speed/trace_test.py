@@ -5,11 +5,11 @@ import pytest
 from labse_jax.training.speed.trace import STEPS, Trace
 
 
-def run(trace, steps):
-  for step in range(steps):
+def run(trace, steps, begin=0):
+  for step in range(begin, steps):
     with trace.step(step):
       x = jnp.arange(8) * step
-    trace.after(step, x)
+    trace.after(x)
 
 
 @pytest.fixture
@@ -34,11 +34,27 @@ def test_none_is_traced_where_none_is_asked_for(tmp_path, calls):
   assert not calls
 
 
-def test_a_run_that_stops_meanwhile_ends_its_trace(tmp_path, calls):
+def test_a_run_that_stops_meanwhile_ends_its_trace(tmp_path, calls, capsys):
   trace = Trace(2, tmp_path)
   run(trace, 4)
   trace.close()
   assert calls[-1] == "stop"
+  assert "a trace of steps 2 to 3" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("begin", "steps"), [(0, 2), (9, 12)])
+def test_a_run_without_these_steps_says_so(tmp_path, calls, capsys, begin, steps):
+  trace = Trace(5, tmp_path)
+  run(trace, steps, begin)
+  trace.close()
+  assert not calls
+  assert "config.profile = 5: these steps were not made" in capsys.readouterr().err
+
+
+def test_the_step_that_compiles_is_left_out_where_a_run_goes_on(tmp_path, calls, capsys):
+  run(Trace(5, tmp_path), 9, begin=5)
+  assert calls == [("start", tmp_path / "profile"), "stop"]
+  assert f"a trace of steps 6 to {5 + STEPS}" in capsys.readouterr().err
 
 
 @pytest.mark.heavy
