@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from labse_jax.planning.compilation import CUDA_COMPILER
+
 KINDS = {
   "parameters": "parameters",
   "optimiser_state": "optimiser state",
@@ -12,7 +14,7 @@ KINDS = {
   "program": "program",
 }
 
-COMPILERS = {"tpu": "libtpu", "gpu": "jax-cuda13-pjrt"}
+COMPILERS = {"tpu": "libtpu", "gpu": CUDA_COMPILER}
 TIMED = {
   "products": "products with weights",
   "attention": "products of attention",
@@ -103,7 +105,12 @@ def _time(plan):
       rows.append((TIMED[category], f"{seconds(spent)} {spent / total:4.0%}"))
   rows.append(("a step", f"{seconds(total)}     "))
   rows.append(("MFU at best", f"{plan['mfu_limit']:.1%}     "))
-  rows.append(("read and written in a chip's memory", f"{amount(plan['memory_traffic'])}     "))
+  rows.append(
+    (
+      "read and written in a chip's memory, without collectives",
+      f"{amount(plan['memory_traffic'])}     ",
+    )
+  )
   lines = ["Time of a step by the program, if nothing else holds it up", *_table(rows)]
   for one in plan["own_rooflines"]:
     if one["seconds"] > 0.01 * total:

@@ -20,8 +20,9 @@ def time_limit(
   """The limit of a step's seconds and of its MFU, and where the seconds go; for JSON.
 
   `useful_flops` are those of a chip in a step. `memory_traffic` are the bytes that a chip reads
-  from its main memory and writes to it. All is None where the compiler refused the program, or
-  where of the chip or of this machine's processor no speed is known.
+  from its main memory and writes to it, those of collectives not counted. All is None where the
+  compiler refused the program, or where of the chip or of this machine's processor no speed is
+  known.
   """
   speed = chip.speed if chip else None
   if program is None or chip is None or speed is None or chip.peak is None:

@@ -62,7 +62,7 @@ def test_it_says_all_that_is_known(plan):
     "8.00 TFLOP",
     "time at the peak of 61.5 TFLOP/s in bfloat16",
     "16.3 ms",
-    "read and written in a chip's memory",
+    "read and written in a chip's memory, without collectives",
     "25% of it is float32 in full precision",
     "all-gather f32[8]f32",
     "..., 8 chips, 2x",

@@ -9,7 +9,7 @@ from labse_jax.planning.hlo.text import Computation, Instruction, integers
 
 LIBRARY = ("gemm", "matmul")  # In the names of cuBLAS's custom calls.
 PRODUCTS = {"dot", "convolution"}
-ATTENTION = re.compile(r"fmha|flash|splash", re.IGNORECASE)
+ATTENTION_KERNELS = re.compile(r"fmha|flash|splash", re.IGNORECASE)
 
 
 def has_product(program: Program, instruction: Instruction) -> bool:
@@ -57,7 +57,9 @@ def is_attention_kernel(instruction: Instruction) -> bool:
   """Whether a custom call is a fused attention: cuDNN's, or Pallas's flash or splash."""
   if instruction.operation != "custom-call":
     return False
-  return bool(ATTENTION.search(instruction.target) or ATTENTION.search(instruction.op_name))
+  return bool(
+    ATTENTION_KERNELS.search(instruction.target) or ATTENTION_KERNELS.search(instruction.op_name)
+  )
 
 
 def kernel_flops(executed: Executed, *, least_width: int = 1) -> float:

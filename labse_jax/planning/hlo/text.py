@@ -18,7 +18,7 @@ ARRAY = re.compile(r"\b([a-z]\w*)\[([\d,]*)\](?:\{([^{}]*)\})?")
 ON_CHIP = re.compile(r"S\([1-9]\)")  # Of a layout: not the main memory, but one on the chip.
 STRING = re.compile(r'"(?:[^"\\]|\\.)*"')
 TILE = re.compile(r"T\(([\d,]+)\)")
-NAMES = r"(?:\{([^{}]*)\}|%?([\w.\-]+))"  # Several in braces, or one.
+NAMED = r"(?:\{([^{}]*)\}|%?([\w.\-]+))"  # Several in braces, or one.
 BITS = {"pred": 8, "token": 0, "opaque": 0}
 
 
@@ -108,7 +108,7 @@ class Instruction:
 
   def named(self, *attributes: str) -> list[str]:
     """The computations that some of its attributes name."""
-    found = re.findall(rf"\b(?:{'|'.join(attributes)})={NAMES}", self.rest)
+    found = re.findall(rf"\b(?:{'|'.join(attributes)})={NAMED}", self.rest)
     return [name.strip().lstrip("%") for many, one in found for name in (many or one).split(",")]
 
 

@@ -6,7 +6,7 @@ from labse_jax.planning.chips import Chip
 from labse_jax.planning.hlo.kernels import Price, Pricer
 from labse_jax.planning.hlo.products import is_attention_kernel, kernel_flops
 from labse_jax.planning.hlo.program import Executed, Program
-from labse_jax.planning.hlo.traffic import NAMES, bytes_of
+from labse_jax.planning.hlo.traffic import ONLY_NAMES, bytes_of
 
 CYCLES = re.compile(r'estimated_cycles":"(\d+)"')
 # The compiler gives these no cycles, though they compute.
@@ -35,7 +35,7 @@ def pricer(chip: Chip) -> Pricer:
     cycles = CYCLES.search(instruction.rest)
     if cycles:
       return Price(max(int(cycles[1]) / clock, memory), memory, "compiler")
-    if instruction.operation not in UNSEEN or instruction.target in NAMES:
+    if instruction.operation not in UNSEEN or instruction.target in ONLY_NAMES:
       return Price(memory, memory, "roofline")
     products = 0.0
     if is_attention_kernel(instruction):
