@@ -26,8 +26,8 @@ LIBTPU = {  # Answers what libtpu would ask a TPU machine, and keeps it from com
 }
 CUDA_COMPILER = "jax-cuda13-pjrt"
 KNOWN = (
-  f"Known are slices of {', '.join(KINDS)}, such as v3:4x4, v4:2x2x2, v5e:4x8, v5p:2x2x4 or "
-  f"v6e:4x4; the GPUs {' and '.join(gpu_target.TARGETS)}, such as h100 or h100:8; and local."
+  f"Choose a slice of {', '.join(KINDS)}, such as v3:4x4, v4:2x2x2, v5e:4x8, v5p:2x2x4 or v6e:4x4; "
+  f"GPUs, {' or '.join(gpu_target.TARGETS)}, of which h100:8 are eight; or local."
 )
 # How the TPU compiler refuses: it says what the step takes with its arguments, or without.
 REFUSED_IN_ALL = re.compile(r"Used ([\d.]+[KMGT]?) of [\d.]+[KMGT]? hbm")

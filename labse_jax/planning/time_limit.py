@@ -1,4 +1,4 @@
-"""How long a step takes at least, by what its compiled program does, and the MFU that allows."""
+"""How long a step takes at least, by what its compiled program does, and the MFU at that speed."""
 
 import collections
 from typing import Any

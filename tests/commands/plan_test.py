@@ -303,7 +303,7 @@ def test_an_unknown_slice_is_one_line(slice_of, name, capsys):
     run(planner.main, ["--config", CONFIG, "--topology", name])
   err = capsys.readouterr().err
   assert stop.value.code == 2 and err.count("\n") == 1 and name in err and "v3:4x4" in err
-  assert "Known are slices of" in err and "v5p" in err and "h100" in err
+  assert "Choose a slice of" in err and "v5p" in err and "h100" in err
 
 
 @pytest.mark.parametrize(
