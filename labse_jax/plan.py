@@ -70,11 +70,7 @@ def main(argv: Sequence[str]) -> None:
 
 
 def plan(
-  config: Config,
-  devices: Sequence[jax.Device],
-  *,
-  topology: str = "local",
-  search: bool = True,
+  config: Config, devices: Sequence[jax.Device], *, topology: str = "local", search: bool = True
 ) -> dict[str, Any]:
   """The plan of a config, for JSON; says on stdout what it compiles."""
   mesh = make_mesh(config.mesh.fsdp, devices=devices)
@@ -102,7 +98,7 @@ def plan(
     "memory": compiled.memory,
     "refused": compiled.refused,
     **arithmetic(flops, mesh.size, one.peak if one else None),
-    **limit_of(settled, mesh, compiled),
+    **limit_of(settled, mesh, program_of(compiled)),
     "largest_batch": batch,
     "chip_source": one.source if one else None,
   }
@@ -122,9 +118,8 @@ def shape_of(config: Config, mesh: jax.sharding.Mesh) -> dict[str, Any]:
   }
 
 
-def limit_of(config: Config, mesh: jax.sharding.Mesh, compiled: Compiled) -> dict[str, Any]:
+def limit_of(config: Config, mesh: jax.sharding.Mesh, program: Program | None) -> dict[str, Any]:
   """How long a compiled step takes at least, and what a chip sends in it."""
-  program = Program(compiled.text) if compiled.text is not None else None
   devices = list(mesh.devices.flat)
   wanted = useful(config, mesh)
   return {
@@ -139,7 +134,8 @@ def size_of(config: Config, rows: int, topology: str, devices: Sequence[jax.Devi
   mesh = make_mesh(config.mesh.fsdp, devices=devices)
   config = with_fields(config, batch_rows=rows * mesh.size)
   _, compiled = compile_step(config, mesh, topology)
-  limit = limit_of(config, mesh, compiled)
+  program = program_of(compiled)
+  limit = limit_of(config, mesh, program)
   kept = ("collective_bytes", "step_seconds_limit", "mfu_limit")
   numbers = {
     "topology": topology,
@@ -150,25 +146,23 @@ def size_of(config: Config, rows: int, topology: str, devices: Sequence[jax.Devi
     "refused": compiled.refused,
     **{name: limit[name] for name in kept},
   }
-  sent = None
-  if compiled.text is not None:
-    sent = collectives.collectives(Program(compiled.text))
-  return Size(mesh.size, numbers, sent)
+  return Size(mesh.size, numbers, collectives.collectives(program) if program else None)
+
+
+def program_of(compiled: Compiled) -> Program | None:
+  """The program of a compiled step; None where the compiler refused."""
+  return Program(compiled.text) if compiled.text is not None else None
 
 
 def step_of(
-  config: Config,
-  mesh: jax.sharding.Mesh,
+  config: Config, mesh: jax.sharding.Mesh
 ) -> tuple[EncoderTask, State, jax.stages.Wrapped]:
   """Returns (task, abstract state, train step) of a config's deepest stage."""
   deepest = make_stages(config, mesh)[-1]
   return deepest.task, deepest.abstract, deepest.train_step
 
 
-def trace_step(
-  config: Config,
-  mesh: jax.sharding.Mesh,
-) -> tuple[jax.stages.Traced, dict[str, int]]:
+def trace_step(config: Config, mesh: jax.sharding.Mesh) -> tuple[jax.stages.Traced, dict[str, int]]:
   """Traces one step of a config; returns (the trace, the bytes a chip of its arguments by kind)."""
   task, state, step = step_of(config, mesh)
 
@@ -231,11 +225,7 @@ def compile_step(
 
 
 def search_batch(
-  config: Config,
-  mesh: jax.sharding.Mesh,
-  used: int,
-  limit: int,
-  topology: str = "local",
+  config: Config, mesh: jax.sharding.Mesh, used: int, limit: int, topology: str = "local"
 ) -> dict[str, int | bool | None]:
   """The largest batch that fits, found by compiling others; that of the config takes `used`."""
   chunks = config.get("chunks", 1)
@@ -246,15 +236,13 @@ def search_batch(
     return compiled.used
 
   fits, too_large = largest_fitting(measure, config.batch_rows // unit, used, limit)
-  found = {
+  remat = fits and settle_step(with_fields(config, batch_rows=fits * unit), mesh).remat
+  return {
     "batch_rows": fits and fits * unit,
     "rows_per_chip": fits and fits * chunks,
     "rows_per_chip_that_do_not_fit": too_large and too_large * chunks,
-    "remat": None,
+    "remat": remat,
   }
-  if fits:
-    found["remat"] = settle_step(with_fields(config, batch_rows=fits * unit), mesh).remat
-  return found
 
 
 if __name__ == "__main__":
