@@ -13,6 +13,7 @@ PART = "chips that hold the same part of the weights"
 ALL = "all chips"
 SOME = "some chips"
 LOOP = "while/body/closed_call/"
+LINE = 100
 
 
 @dataclasses.dataclass(frozen=True)
@@ -53,7 +54,7 @@ def weak_scaling(rows: int, sizes: Sequence[Size], fsdp: int) -> dict[str, Any]:
   """
   known = _known(sizes, fsdp)
   tables = [_exchanges(size, fsdp, known) for size in sizes]
-  said = findings(sizes, tables)
+  said = findings(sizes, tables, fsdp)
   steps = []
   for size, table in zip(sizes, tables, strict=True):
     steps.append({**size.numbers, "exchanges": [vars(one) for one in table]})
@@ -101,7 +102,7 @@ def _over(one: Collective, fsdp: int, devices: int) -> str:
   return SOME
 
 
-def findings(sizes: Sequence[Size], tables: Sequence[Sequence[Exchange]]) -> list[str]:
+def findings(sizes: Sequence[Size], tables: Sequence[Sequence[Exchange]], fsdp: int) -> list[str]:
   """What differs by more than 5 % between two of the sizes, and why; none if nothing does.
 
   `tables` has the exchanges of each size. A size that does not fit is a finding of its own.
@@ -125,7 +126,10 @@ def findings(sizes: Sequence[Size], tables: Sequence[Sequence[Exchange]]) -> lis
     if max(was.sent, now.sent) > SMALL * total and not _flat(was.sent, now.sent):
       chips = (fitting[first][0].devices, fitting[last][0].devices)
       change = _change(" over ".join(key), chips, (was.sent, now.sent))
-      said.append(f"{change}: {_why(was, now, chips[1] / chips[0])}.")
+      why = _why(was, now, chips[1] / chips[0])
+      if chips[0] == fsdp and now.over == PART:
+        why = f"with {fsdp:,} chips there is only one copy of the weights"
+      said.append(f"{change}: {why}.")
   return said
 
 
@@ -159,7 +163,7 @@ def _change(name: str, chips: tuple[int, int], sizes: tuple[float, float]) -> st
 
 def _why(was: Exchange, now: Exchange, growth: float) -> str:
   """Why an exchange sends more or less with `growth` times as many chips."""
-  where = f" (the largest is from {now.origin or was.origin or 'no named place'})"
+  where = f" (the largest is from {_short(now.origin or was.origin or 'no named place')})"
   if not was.sent or not now.sent:
     return "the compiler exchanges something in another way" + where
   if _flat(was.arrays, now.arrays):
@@ -167,3 +171,8 @@ def _why(was: Exchange, now: Exchange, growth: float) -> str:
   if now.arrays > was.arrays * max(growth / 2, 1 + FLAT):
     return "the arrays grow with the batch, as the vectors in a loss over all pairs do" + where
   return "the arrays change by something else than the batch" + where
+
+
+def _short(origin: str) -> str:
+  """A place; of several that the compiler joined in one collective, as many as a line takes."""
+  return origin if len(origin) <= LINE else origin[: LINE - 3] + "..."

@@ -127,6 +127,18 @@ def test_the_reason_of_a_change(before, after, words):
   assert words in said
 
 
+def test_a_single_copy_of_the_weights_has_nothing_to_sum_with_others():
+  sums = sent("all-reduce", 8, 100 * MB, stride=4)
+  (said,) = findings(size(4), size(32, sums))
+  assert said.endswith("with 4 chips there is only one copy of the weights.")
+
+
+def test_a_long_place_is_cut():
+  origins = ":".join(["jit(train_step)/transpose(jvp(SentenceModel))/reduce_sum"] * 30)
+  (said,) = findings(size(8), size(32, sent("all-reduce", 32, MB, origin=origins)))
+  assert "(the largest is from jit(train_step)/" in said and len(said) < 300
+
+
 def test_more_memory_is_told_with_the_kind_that_grows():
   assert findings(size(8), size(64, memory=150 * MB)) == [
     "memory: 100.0 MiB with 8 chips become 150.0 MiB with 64 chips: most of the change is in "
