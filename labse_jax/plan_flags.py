@@ -29,8 +29,8 @@ A slice needs the TPU compiler: pip install 'labse_jax[plan]'. GPUs need that of
 pip install 'labse_jax[plan-cuda]'."""
 EPILOG = """The output holds fits, bytes_per_chip, bytes_used_per_chip, memory, flops_per_step (all
 chips) and flops_per_chip, step_seconds_limit, mfu_limit, limit_by_category, collective_bytes (sent
-by a chip in a step), largest_collectives, largest_batch, program (a hash of what was compiled) and
-more."""
+by a chip in a step), largest_collectives, largest_batch, program (a hash of what was compiled),
+attention, remat and unroll (what became of "auto") and more."""
 TOPOLOGY = """a slice, such as v3:4x4, v4:2x2x2, v5e:4x8, v5p:2x2x2, v6e:4x4 (chips along each axis;
 of a v2 or v3 chip each of the two cores is a JAX device); h100 or h200, of which h100:8 are eight
 in one machine; or local: the devices of this machine"""
