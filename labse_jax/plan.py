@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 import contextlib
-import copy
 import pathlib
 import shlex
 from typing import Any, cast
@@ -18,15 +17,13 @@ from labse_jax.configs.experiment_files import located
 from labse_jax.configs.machine_rows import settle_rows
 from labse_jax.configs.machine_step import settle_step
 from labse_jax.configs.ranges import check_ranges
-from labse_jax.plan_flags import parser, scale_of
+from labse_jax.plan_flags import check_scale, parser, scale_of, with_fields
 from labse_jax.planning import collectives
 from labse_jax.planning.chips import chip
 from labse_jax.planning.compilation import (
   Compiled,
-  compiler_options,
+  compiled_of,
   devices_of,
-  memory_by_kind,
-  refusal,
   tree_bytes,
   versions,
 )
@@ -34,7 +31,7 @@ from labse_jax.planning.flops import arithmetic, matrix_flops
 from labse_jax.planning.hlo.program import Program
 from labse_jax.planning.largest_batch import largest_fitting
 from labse_jax.planning.program_hash import abstract_mesh, program_hash
-from labse_jax.planning.scaling import exchanges, findings
+from labse_jax.planning.scaling import Size, weak_scaling
 from labse_jax.planning.table import page
 from labse_jax.planning.time_limit import time_limit
 from labse_jax.train import make_stages
@@ -54,13 +51,18 @@ def main(argv: Sequence[str]) -> None:
     if not output.parent.is_dir():
       raise InputError(f"{output}: there is no folder {output.parent}.")
   # What cannot be compiled for is refused before anything is compiled.
-  scale = [(name, devices_of(name)) for name in scale_of(args.topology, args.scale)]
   devices = devices_of(args.topology)
+  scale = [(name, devices_of(name)) for name in scale_of(args.topology, args.scale)]
+  config = settle_rows(config, make_mesh(config.mesh.fsdp, devices=devices))
+  rows = config.batch_rows // len(devices)
+  check_scale(config, rows, scale)
   command = shlex.join(["python", "-m", "labse_jax.plan", *argv])
   result = {"command": command, "topology": args.topology}
   result |= plan(config, devices, topology=args.topology, search=not args.no_search)
   if scale:
-    result["scaling"] = scaling(config, result["rows_per_chip"], scale)
+    config = with_fields(config, attention=result["attention"])
+    sizes = [size_of(config, rows, *one) for one in scale]
+    result["scaling"] = weak_scaling(rows, sizes, config.mesh.fsdp)
   print(page(result))
   if output:
     write_json(output, result)
@@ -68,110 +70,99 @@ def main(argv: Sequence[str]) -> None:
 
 
 def plan(
-  config: Config,
-  devices: Sequence[jax.Device],
-  *,
-  topology: str = "local",
-  search: bool = True,
+  config: Config, devices: Sequence[jax.Device], *, topology: str = "local", search: bool = True
 ) -> dict[str, Any]:
   """The plan of a config, for JSON; says on stdout what it compiles."""
   mesh = make_mesh(config.mesh.fsdp, devices=devices)
   config = settle_rows(config, mesh)
   check_ranges(config, mesh)
-  config = settle_step(config, mesh)
-  flops, compiled = compile_step(config, mesh, topology)
-  wanted = useful(config, mesh)
-  program = Program(compiled.text) if compiled.text is not None else None
+  settled = settle_step(config, mesh)
+  flops, compiled = compile_step(settled, mesh, topology)
   # A chip that stands in no table has no limit, and what fits is not known.
   one = chip(devices)
   limit = one.usable if one else None
-  fits = None
   batch = None
-  if limit:
-    fits = compiled.used <= limit
-    if search:
-      batch = search_batch(config, mesh, compiled.used, limit, topology)
+  if limit and search:
+    # A larger batch may need remat where this one does not, so that is left open; attention is not.
+    open_config = with_fields(config, attention=settled.attention)
+    batch = search_batch(open_config, mesh, compiled.used, limit, topology)
   return {
     "estimate": "by the compiler; nothing was run",
     "versions": versions(),
-    "program": step_hash(config, mesh),
-    "device_kind": devices[0].device_kind,
-    "platform": devices[0].platform,
-    "devices": mesh.size,
-    "mesh": dict(mesh.shape),
-    "batch_rows": config.batch_rows,
-    "rows_per_chip": config.batch_rows // mesh.size,
-    "fits": fits,
+    "program": step_hash(settled, mesh),
+    **shape_of(settled, mesh),
+    "fits": compiled.used <= limit if limit else None,
     "bytes_per_chip": one.memory if one else None,
     "bytes_usable_per_chip": limit,
     "bytes_used_per_chip": compiled.used,
     "memory": compiled.memory,
     "refused": compiled.refused,
     **arithmetic(flops, mesh.size, one.peak if one else None),
-    "useful_flops_per_step": wanted,
-    **time_limit(program, one, devices[0].platform, wanted / mesh.size),
-    **collectives.summary(program),
+    **limit_of(settled, mesh, program_of(compiled)),
     "largest_batch": batch,
     "chip_source": one.source if one else None,
   }
 
 
-def scaling(
-  config: Config, rows: int, scale: Sequence[tuple[str, Sequence[jax.Device]]]
-) -> dict[str, Any]:
-  """What a chip needs and sends with `rows` rows on each, for every (topology, its devices)."""
-  steps = []
-  for topology, devices in scale:
-    mesh = make_mesh(config.mesh.fsdp, devices=devices)
-    changed = with_rows(config, rows * mesh.size)
-    check_ranges(changed, mesh)
-    _, compiled = compile_step(changed, mesh, topology)
-    if compiled.text is None:
-      raise InputError(f"--scale: {rows} rows a chip do not fit {topology}: {compiled.refused}")
-    program = Program(compiled.text)
-    found = collectives.collectives(program)
-    wanted = useful(changed, mesh) / mesh.size
-    limit = time_limit(program, chip(devices), devices[0].platform, wanted)
-    steps.append(
-      {
-        "topology": topology,
-        "devices": mesh.size,
-        "batch_rows": changed.batch_rows,
-        "bytes_used_per_chip": compiled.used,
-        "memory": compiled.memory,
-        "collective_bytes": collectives.by_kind(found),
-        "step_seconds_limit": limit["step_seconds_limit"],
-        "mfu_limit": limit["mfu_limit"],
-        "exchanges": exchanges(found, config.mesh.fsdp, mesh.size),
-      }
-    )
-  said = findings(steps)
-  for step in steps:
-    step["exchanges"] = [vars(one) for one in step["exchanges"]]
-  return {"rows_per_chip": rows, "flat": not said, "findings": said, "steps": steps}
+def shape_of(config: Config, mesh: jax.sharding.Mesh) -> dict[str, Any]:
+  """The devices and the rows of a plan, and what became of each "auto"."""
+  device = mesh.devices.flat[0]
+  return {
+    "device_kind": device.device_kind,
+    "platform": device.platform,
+    "devices": mesh.size,
+    "mesh": dict(mesh.shape),
+    "batch_rows": config.batch_rows,
+    "rows_per_chip": config.batch_rows // mesh.size,
+    **{name: config[name] for name in ("attention", "remat", "unroll")},
+  }
 
 
-def with_rows(config: Config, rows: int) -> Config:
-  """The config with so many rows in a batch."""
-  changed = copy.deepcopy(config)
-  with changed.unlocked():
-    changed.batch_rows = rows
-  return changed
+def limit_of(config: Config, mesh: jax.sharding.Mesh, program: Program | None) -> dict[str, Any]:
+  """How long a compiled step takes at least, and what a chip sends in it."""
+  devices = list(mesh.devices.flat)
+  wanted = useful(config, mesh)
+  return {
+    "useful_flops_per_step": wanted,
+    **time_limit(program, chip(devices), devices[0].platform, wanted / mesh.size),
+    **collectives.summary(program),
+  }
+
+
+def size_of(config: Config, rows: int, topology: str, devices: Sequence[jax.Device]) -> Size:
+  """What a chip needs and sends where each of `devices` has `rows` rows."""
+  mesh = make_mesh(config.mesh.fsdp, devices=devices)
+  config = with_fields(config, batch_rows=rows * mesh.size)
+  _, compiled = compile_step(config, mesh, topology)
+  program = program_of(compiled)
+  limit = limit_of(config, mesh, program)
+  kept = ("collective_bytes", "step_seconds_limit", "mfu_limit")
+  numbers = {
+    "topology": topology,
+    "devices": mesh.size,
+    "batch_rows": config.batch_rows,
+    "bytes_used_per_chip": compiled.used,
+    "memory": compiled.memory,
+    "refused": compiled.refused,
+    **{name: limit[name] for name in kept},
+  }
+  return Size(mesh.size, numbers, collectives.collectives(program) if program else None)
+
+
+def program_of(compiled: Compiled) -> Program | None:
+  """The program of a compiled step; None where the compiler refused."""
+  return Program(compiled.text) if compiled.text is not None else None
 
 
 def step_of(
-  config: Config,
-  mesh: jax.sharding.Mesh,
+  config: Config, mesh: jax.sharding.Mesh
 ) -> tuple[EncoderTask, State, jax.stages.Wrapped]:
   """Returns (task, abstract state, train step) of a config's deepest stage."""
   deepest = make_stages(config, mesh)[-1]
   return deepest.task, deepest.abstract, deepest.train_step
 
 
-def trace_step(
-  config: Config,
-  mesh: jax.sharding.Mesh,
-) -> tuple[jax.stages.Traced, dict[str, int]]:
+def trace_step(config: Config, mesh: jax.sharding.Mesh) -> tuple[jax.stages.Traced, dict[str, int]]:
   """Traces one step of a config; returns (the trace, the bytes a chip of its arguments by kind)."""
   task, state, step = step_of(config, mesh)
 
@@ -223,47 +214,34 @@ def compile_step(
   config: Config, mesh: jax.sharding.Mesh, topology: str = "local"
 ) -> tuple[dict[str, int], Compiled]:
   """Compiles one step of a config; returns (its matrix arithmetic by type, a Compiled)."""
-  device = mesh.devices.flat[0]
   print(
-    f"compiling for {mesh.size} x {device.device_kind}: "
+    f"compiling for {mesh.size} x {mesh.devices.flat[0].device_kind}: "
     f"{config.batch_rows // mesh.size:,} rows a chip",
     flush=True,
   )
   traced, held = trace_step(config, mesh)
   flops = matrix_flops(traced.jaxpr)
-  with jax.set_mesh(mesh):
-    try:
-      compiled = traced.lower().compile(compiler_options=compiler_options(topology))
-    except jax.errors.JaxRuntimeError as error:
-      # A step that is too large is an answer, not an error.
-      refused = refusal(str(error), held)
-      if refused is None:
-        raise
-      return flops, refused
-  memory = memory_by_kind(compiled.memory_analysis(), held, device.platform)
-  return flops, Compiled(memory, sum(memory.values()), None, compiled.as_text())
+  return flops, compiled_of(traced, held, mesh, topology)
 
 
 def search_batch(
-  config: Config,
-  mesh: jax.sharding.Mesh,
-  used: int,
-  limit: int,
-  topology: str = "local",
-) -> dict[str, int | None]:
+  config: Config, mesh: jax.sharding.Mesh, used: int, limit: int, topology: str = "local"
+) -> dict[str, int | bool | None]:
   """The largest batch that fits, found by compiling others; that of the config takes `used`."""
   chunks = config.get("chunks", 1)
   unit = mesh.size * chunks  # A batch is a multiple of this.
 
   def measure(units: int) -> int:
-    _, compiled = compile_step(with_rows(config, units * unit), mesh, topology)
+    _, compiled = compile_step(with_fields(config, batch_rows=units * unit), mesh, topology)
     return compiled.used
 
   fits, too_large = largest_fitting(measure, config.batch_rows // unit, used, limit)
+  remat = fits and settle_step(with_fields(config, batch_rows=fits * unit), mesh).remat
   return {
     "batch_rows": fits and fits * unit,
     "rows_per_chip": fits and fits * chunks,
     "rows_per_chip_that_do_not_fit": too_large and too_large * chunks,
+    "remat": remat,
   }
 
 

@@ -140,7 +140,6 @@ def useful_flops(options: Options, mesh: jax.sharding.Mesh) -> int:
 def trace(options: Options, device: jax.Device):
   """(the step as JAX traced it, the mesh of the one device)."""
   mesh = make_mesh(devices=[device])
-  # Parameters are the same whatever the attention, and not each way can make them on a CPU.
   params = parameter_shapes(options)
   with jax.set_mesh(mesh):
     step = forward(options) if options.forward else gradient(options)

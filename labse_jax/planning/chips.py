@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 import dataclasses
 import os
+import re
 import typing
 
 if typing.TYPE_CHECKING:
@@ -113,6 +114,8 @@ GPUS = {
   "NVIDIA H100": _hopper(80, H100_COPY, f"copies: {MEASURED}"),
   "NVIDIA H200": _hopper(141, H200_COPY, "copies: the data sheet's 4.8 TB/s, as an H100 reaches"),
 }
+# Forms of an H100 or H200 that are slower than SXM. They stand in no table.
+SLOWER = re.compile(r"NVIDIA H\w+ .*\b(PCIe|NVL)\b")
 # Dense bfloat16. NVIDIA's data sheets say twice as much, "with sparsity".
 GPU_PEAKS = {"NVIDIA A100": 312 * TERA} | {name: one.peak for name, one in GPUS.items()}
 
@@ -148,6 +151,9 @@ T = typing.TypeVar("T")
 
 
 def _by_name(table: dict[str, T], kind: str) -> T | None:
+  """The row of a GPU's kind; None where there is none."""
+  if SLOWER.match(kind):
+    return None
   for name, value in table.items():
     if kind.startswith(name):
       return value

@@ -6,7 +6,8 @@ import dataclasses
 import re
 from typing import Any, TypedDict
 
-from labse_jax.planning.hlo.program import Executed, Program, group_size
+from labse_jax.planning.hlo.groups import first_group
+from labse_jax.planning.hlo.program import Executed, Program
 from labse_jax.planning.hlo.text import Instruction, arrays_of, elements
 
 KINDS = ("all-gather", "all-reduce", "reduce-scatter", "collective-permute", "all-to-all")
@@ -18,6 +19,7 @@ class Collective:
 
   In a ring of n chips that is result * (n-1)/n for an all-gather, operand * (n-1)/n for a
   reduce-scatter and an all-to-all, 2 * size * (n-1)/n for an all-reduce, the size for a permute.
+  `group` is how many chips take part, and `stride` how far apart the first two of them are.
   `known` is false in a loop whose length the text does not tell; such a loop counts once.
   `origin` is where in the Python program it comes from.
   """
@@ -29,6 +31,7 @@ class Collective:
   times: int = 1
   known: bool = True
   chain: str | None = None
+  stride: int = 1
   origin: str = ""
 
   @property
@@ -120,7 +123,8 @@ def _collective(kind: str, instruction: Instruction, devices: int) -> Collective
   arrays = arrays_of(type_text)
   shape = ", ".join(f"{one.dtype}[{','.join(map(str, one.dims))}]" for one in arrays)
   size = sum(one.size for one in arrays)
-  n = group_size(instruction.rest, devices)
+  group = first_group(instruction.rest, devices)
+  n = len(group)
   # The text has the result's type; the operand is n times that.
   if operation.startswith("reduce-scatter"):
     size *= n
@@ -131,6 +135,7 @@ def _collective(kind: str, instruction: Instruction, devices: int) -> Collective
     n,
     round(size * ring_share(kind, n)),
     chain=chain[1] if chain else None,
+    stride=group[1] - group[0] if n > 1 else 1,
     origin=instruction.op_name,
   )
 

@@ -26,8 +26,8 @@ LIBTPU = {  # Answers what libtpu would ask a TPU machine, and keeps it from com
 }
 CUDA_COMPILER = "jax-cuda13-pjrt"
 KNOWN = (
-  f"Known are slices of {', '.join(KINDS)}, such as v3:4x4, v4:2x2x2, v5e:4x8, v5p:2x2x4 or "
-  f"v6e:4x4; the GPUs {' and '.join(gpu_target.TARGETS)}, such as h100 or h100:8; and local."
+  f"Choose a slice of {', '.join(KINDS)}, such as v3:4x4, v4:2x2x2, v5e:4x8, v5p:2x2x4 or v6e:4x4; "
+  f"GPUs, {' or '.join(gpu_target.TARGETS)}, of which h100:8 are eight; or local."
 )
 # How the TPU compiler refuses: it says what the step takes with its arguments, or without.
 REFUSED_IN_ALL = re.compile(r"Used ([\d.]+[KMGT]?) of [\d.]+[KMGT]? hbm")
@@ -91,6 +91,25 @@ def _slice(topology: str) -> list[jax.Device]:
 def compiler_options(topology: str) -> dict[str, str | bool]:
   """What the compiler must be told to compile for a topology."""
   return gpu_target.compiler_options(topology) if gpu_target.is_gpu(topology) else {}
+
+
+def compiled_of(
+  traced: jax.stages.Traced, held: dict[str, int], mesh: jax.sharding.Mesh, topology: str
+) -> Compiled:
+  """Compiles a traced step; `held` are the bytes of its arguments by kind.
+
+  A step that is too large is an answer, not an error.
+  """
+  with jax.set_mesh(mesh):
+    try:
+      compiled = traced.lower().compile(compiler_options=compiler_options(topology))
+    except jax.errors.JaxRuntimeError as error:
+      refused = refusal(str(error), held)
+      if refused is None:
+        raise
+      return refused
+  memory = memory_by_kind(compiled.memory_analysis(), held, mesh.devices.flat[0].platform)
+  return Compiled(memory, sum(memory.values()), None, compiled.as_text())
 
 
 def memory_by_kind(stats: MemoryStats, held: dict[str, int], platform: str) -> dict[str, int]:

@@ -31,19 +31,23 @@ def matrix_flops(jaxpr: core.Jaxpr | core.ClosedJaxpr) -> dict[str, int]:
   return dict(flops)
 
 
-def attention_flops(name: str, operands: Sequence[tuple[Sequence[int], str]]) -> int:
+def attention_flops(
+  name: str, operands: Sequence[tuple[Sequence[int], str]], *, least_width: int = 1
+) -> int:
   """Operations of a kernel of attention, from its name and (shape, type) of each operand.
 
   Its queries are the first operand of floats with three or four axes: [H, L, K], [B, H, L, K] or
   [B, L, H, K]. A product takes 2 B H L L K, whatever the mask leaves out; the longer one of the
-  axes before the last is the length. Returns 0 where no queries are found.
+  axes before the last is the length. A narrower head K counts as `least_width`, which is for units
+  that it does not fill. Returns 0 where no queries are found.
   """
   queries = next((dims for dims, of in operands if len(dims) in (3, 4) and "f" in of), None)
   if queries is None:
     return 0
   backward = [count for word, count in BACKWARD_PRODUCTS if word in name.lower()]
   products = backward[0] if backward else FORWARD_PRODUCTS
-  return products * 2 * math.prod(queries) * max(queries[-3:-1])
+  *rows, head = queries
+  return products * 2 * math.prod(rows) * max(head, least_width) * max(queries[-3:-1])
 
 
 def arithmetic(flops: dict[str, int], devices: int, peak: float | None) -> dict[str, Any]:

@@ -65,7 +65,7 @@ def is_gpu(topology: str) -> bool:
 def gpus_of(topology: str) -> list[jax.Device]:
   """The devices that a name of GPUs stands for; raises where the compiler is not installed."""
   name, colon, count_text = topology.partition(":")
-  count = int(count_text) if count_text.isdigit() else 0
+  count = int(count_text) if count_text.isdecimal() else 0
   if not colon:
     count = 1
   if not 1 <= count <= MOST:
@@ -89,9 +89,11 @@ def gpus_of(topology: str) -> list[jax.Device]:
 def config_text(target: Target) -> str:
   """The description of a GPU for XLA, a GpuTargetConfigProto as text."""
   memory = next(chip.memory for name, chip in GPUS.items() if target.kind.startswith(name))
+  # By its version XLA knows which kernels cuDNN has. It is the oldest version that JAX's plugin for
+  # CUDA allows, as the extra plan-cuda says.
   return f"""
 device_description_str: "{target.kind}"
-dnn_version_info {{ major: 9 minor: 10 }}
+dnn_version_info {{ major: 9 minor: 12 }}
 gpu_device_info {{{HOPPER}
   core_count: {target.cores}
   fpus_per_core: 128
@@ -110,10 +112,16 @@ def compiler_options(topology: str) -> dict[str, str | bool]:
 
 def _cuda_folder(topology: str) -> pathlib.Path:
   """The folder in which pip puts CUDA's compiler."""
+  missing = InputError(f"--topology {topology} needs CUDA's compiler: {EXTRA}.")
   spec = importlib.util.find_spec("nvidia")
-  plugin = importlib.util.find_spec("jax_cuda13_plugin")
-  for place in spec.submodule_search_locations or () if spec and plugin else ():
-    for folder in sorted(pathlib.Path(place).glob("cu1*")):
+  if spec is None or importlib.util.find_spec("jax_cuda13_plugin") is None:
+    raise missing
+  places = [pathlib.Path(place) for place in spec.submodule_search_locations or ()]
+  # Where cuDNN's attention is traced, JAX asks the library for its version.
+  if not any((place / "cudnn").is_dir() for place in places):
+    raise missing
+  for place in places:
+    for folder in sorted(place.glob("cu1*")):
       if (folder / "bin" / "ptxas").is_file():
         return folder
-  raise InputError(f"--topology {topology} needs CUDA's compiler: {EXTRA}.")
+  raise missing

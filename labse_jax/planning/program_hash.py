@@ -15,7 +15,8 @@ def program_hash(traced: jax.stages.Traced, platform: str) -> str:
   """A hash of what JAX hands to the compiler (StableHLO), without the places in the source.
 
   The step must have been traced for an abstract mesh, or the devices of one machine show. It needs
-  no compiler. Another version of JAX may give another hash.
+  no compiler. Another version of JAX may give another hash. A change inside of a kernel of Pallas
+  may leave the hash as it is, since the code of the kernel is left out.
   """
   lowered = traced.lower(lowering_platforms=(LOWERED_FOR.get(platform, platform),))
   return text_hash(lowered.as_text())

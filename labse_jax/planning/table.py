@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from labse_jax.planning.compilation import CUDA_COMPILER
+
 KINDS = {
   "parameters": "parameters",
   "optimiser_state": "optimiser state",
@@ -12,7 +14,7 @@ KINDS = {
   "program": "program",
 }
 
-COMPILERS = {"tpu": "libtpu", "gpu": "jax-cuda13-pjrt"}
+COMPILERS = {"tpu": "libtpu", "gpu": CUDA_COMPILER}
 TIMED = {
   "products": "products with weights",
   "attention": "products of attention",
@@ -48,8 +50,16 @@ def _head(plan):
     "",
     f"{plan['devices']} x {plan['device_kind']} ({plan['topology']}; mesh: {mesh}), a batch of "
     f"{plan['batch_rows']:,} rows: {plan['rows_per_chip']:,} a chip",
+    _ways(plan),
     f"An estimate by the compiler of {compiler}jax {versions['jax']}; nothing was run.",
   ]
+
+
+def _ways(plan):
+  """How the step is computed; a config may have left it to "auto"."""
+  remat = "computed again (remat)" if plan["remat"] else "kept (no remat)"
+  unroll = "each compiled by itself (unroll)" if plan["unroll"] else "a loop (no unroll)"
+  return f"Attention: {plan['attention']}; activations: {remat}; layers: {unroll}."
 
 
 def _memory(plan):
@@ -95,7 +105,12 @@ def _time(plan):
       rows.append((TIMED[category], f"{seconds(spent)} {spent / total:4.0%}"))
   rows.append(("a step", f"{seconds(total)}     "))
   rows.append(("MFU at best", f"{plan['mfu_limit']:.1%}     "))
-  rows.append(("read and written in a chip's memory", f"{amount(plan['memory_traffic'])}     "))
+  rows.append(
+    (
+      "read and written in a chip's memory, without collectives",
+      f"{amount(plan['memory_traffic'])}     ",
+    )
+  )
   lines = ["Time of a step by the program, if nothing else holds it up", *_table(rows)]
   for one in plan["own_rooflines"]:
     if one["seconds"] > 0.01 * total:
@@ -137,10 +152,13 @@ def _batch(plan):
   if batch["rows_per_chip"] is None:
     return [f"Largest batch that fits: none was found; {more:,} rows a chip do not fit."]
   tail = f"; {more:,} do not" if more else "; more was not tried"
-  return [
+  said = (
     f"Largest batch that fits: {batch['rows_per_chip']:,} rows a chip{tail} "
     f"({batch['batch_rows']:,} rows in all)."
-  ]
+  )
+  if batch["remat"] != plan["remat"]:
+    said += f" It is computed with{'' if batch['remat'] else 'out'} remat."
+  return [said]
 
 
 def _scaling(plan):
@@ -152,6 +170,9 @@ def _scaling(plan):
     f"  {'chips':>6}  {'memory':>12}  {'sent':>12}  {'a step':>8}  {'MFU':>6}",
   ]
   for step in scaling["steps"]:
+    if step["refused"]:
+      lines.append(f"  {step['devices']:>6,}  {amount(step['bytes_used_per_chip'])}  does not fit")
+      continue
     sent = sum(step["collective_bytes"].values())
     line = f"  {step['devices']:>6,}  {amount(step['bytes_used_per_chip'])}  {amount(sent)}"
     if step["step_seconds_limit"] is not None:

@@ -1,4 +1,4 @@
-"""How long a step takes at least, by what its compiled program does, and the MFU that allows."""
+"""How long a step takes at least, by what its compiled program does, and the MFU at that speed."""
 
 import collections
 from typing import Any
@@ -7,6 +7,7 @@ from labse_jax.planning.chips import Chip
 from labse_jax.planning.hlo import gpu_time, tpu_time
 from labse_jax.planning.hlo.kernels import CATEGORIES, Kernel, kernels
 from labse_jax.planning.hlo.program import Program
+from labse_jax.planning.hlo.text import Instruction
 from labse_jax.planning.hlo.traffic import bytes_of
 
 PRICERS = {"tpu": tpu_time.pricer, "gpu": gpu_time.pricer}
@@ -19,8 +20,9 @@ def time_limit(
   """The limit of a step's seconds and of its MFU, and where the seconds go; for JSON.
 
   `useful_flops` are those of a chip in a step. `memory_traffic` are the bytes that a chip reads
-  from its main memory and writes to it. All is None where the compiler refused the program, or
-  where of the chip or of this machine's processor no speed is known.
+  from its main memory and writes to it, those of collectives not counted. All is None where the
+  compiler refused the program, or where of the chip or of this machine's processor no speed is
+  known.
   """
   speed = chip.speed if chip else None
   if program is None or chip is None or speed is None or chip.peak is None:
@@ -52,13 +54,18 @@ def _own_rooflines(found: list[Kernel]) -> list[dict[str, Any]]:
   for kernel in found:
     if kernel.basis != "own roofline":
       continue
-    instruction = kernel.executed.instruction
-    name = instruction.target or instruction.operation
-    # All kernels of Pallas have one target; where they come from tells them apart.
-    if name == "tpu_custom_call":
-      name = instruction.op_name.rpartition("/")[2] or name
+    name = _name_of(kernel.executed.instruction)
     empty = {"kernel": name, "category": kernel.category, "times": 0, "seconds": 0.0}
     row = rows.setdefault((name, kernel.category), empty)
     row["times"] += kernel.executed.times
     row["seconds"] += kernel.seconds
   return sorted(rows.values(), key=lambda row: -row["seconds"])[:MOST_LISTED]
+
+
+def _name_of(instruction: Instruction) -> str:
+  """The name of a kernel: what a custom call calls, or the operation."""
+  name = instruction.target or instruction.operation
+  if name != "tpu_custom_call":
+    return name
+  # All kernels of Pallas have this target. Their own name stands before their last scope.
+  return instruction.op_name.removesuffix("/pallas_call").rpartition("/")[2] or name

@@ -18,7 +18,7 @@ from labse_jax.base.plugins import chosen
 from labse_jax.configs.command_line import parse
 from labse_jax.plan_flags import parser, scale_of
 from labse_jax.planning import compilation
-from labse_jax.planning.chips import GIB
+from labse_jax.planning.chips import GIB, Chip
 from labse_jax.planning.table import page
 from tests.support import tiny
 from tests.support.places import ROOT
@@ -130,7 +130,12 @@ def test_the_search_compiles_other_batches_until_one_does_not_fit(config, monkey
   monkeypatch.setattr(planner, "compile_step", compile_step)
   config.chunks, config.batch_rows = 2, 16
   found = planner.search_batch(config, planner.make_mesh(), used=1160, limit=10_000)
-  assert found == {"batch_rows": 896, "rows_per_chip": 112, "rows_per_chip_that_do_not_fit": 114}
+  assert found == {
+    "batch_rows": 896,
+    "rows_per_chip": 112,
+    "rows_per_chip_that_do_not_fit": 114,
+    "remat": False,
+  }
   assert config.batch_rows == 16 and all(rows % 16 == 0 for rows in asked)
 
 
@@ -189,22 +194,80 @@ def test_the_hash_is_that_of_the_program_and_not_of_the_machine(config, local):
   assert planner.step_hash(config, mesh) != local["program"]
 
 
+EMPTY = "HloModule f\n\nENTRY %main () -> f32[] {\n}"
+
+
 def test_more_chips_of_the_same_kind_get_the_same_rows(config, monkeypatch):
   asked = []
 
   def compile_step(config, mesh, topology):
     asked.append((config.batch_rows, mesh.size, topology))
-    text = "HloModule f\n\nENTRY %main () -> f32[] {\n}"
-    return {}, compilation.Compiled({"temporaries": 7}, 7, None, text)
+    return {}, compilation.Compiled({"temporaries": 7}, 7, None, EMPTY)
 
   monkeypatch.setattr(planner, "compile_step", compile_step)
   devices = jax.devices()
-  scale = [("a:2", devices[:2]), ("a:8", devices)]
-  made = planner.scaling(config, 4, scale)
+  sizes = [planner.size_of(config, 4, f"a:{n}", devices[:n]) for n in (2, 8)]
   assert asked == [(8, 2, "a:2"), (32, 8, "a:8")]
-  assert (made["rows_per_chip"], made["flat"], made["findings"]) == (4, True, [])
-  assert [step["topology"] for step in made["steps"]] == ["a:2", "a:8"]
-  json.dumps(made)
+  assert [size.numbers["topology"] for size in sizes] == ["a:2", "a:8"]
+  assert [(size.devices, size.sent) for size in sizes] == [(2, []), (8, [])]
+  json.dumps([size.numbers for size in sizes])
+
+
+@pytest.fixture
+def on_cpus(monkeypatch):
+  """So many CPUs stand for the devices of any topology; returns what was compiled."""
+  compiled = []
+
+  def compile_step(config, mesh, topology):
+    compiled.append(topology)
+    if topology == "v3:4x8":
+      return {}, compilation.Compiled({"temporaries": 7}, 7, "Ran out of memory.", None)
+    return {}, compilation.Compiled({"temporaries": 7}, 7, None, EMPTY)
+
+  count = {"v3:2x2": 8, "v3:2x4": 4, "v3:4x8": 2}
+  monkeypatch.setattr(planner, "devices_of", lambda topology: jax.devices()[: count[topology]])
+  monkeypatch.setattr(planner, "compile_step", compile_step)
+  return compiled
+
+
+SCALED = ["--config", CONFIG, "--topology=v3:2x2", "--no-search"]
+
+
+@pytest.mark.heavy
+def test_a_size_that_does_not_fit_leaves_the_plan_as_it_is(on_cpus, tmp_path, capsys):
+  output = tmp_path / "plan.json"
+  planner.main([*SCALED, "--scale=16,64", f"--output={output}"])
+  made = json.loads(output.read_text())
+  assert made["bytes_used_per_chip"] == 7 and on_cpus == ["v3:2x2", "v3:2x4", "v3:4x8"]
+  assert [step["refused"] for step in made["scaling"]["steps"]] == [None, "Ran out of memory."]
+  assert made["scaling"]["findings"] == ["2 chips: the step does not fit: Ran out of memory."]
+  assert "does not fit" in capsys.readouterr().out
+
+
+def test_a_size_that_cannot_be_is_refused_before_anything_is_compiled(on_cpus):
+  with pytest.raises(InputError, match="--scale, v3:2x4: mesh.fsdp = 8 does not divide the 4"):
+    planner.main([*SCALED, "--scale=16,64", "--config.mesh.fsdp=8"])
+  assert on_cpus == []
+
+
+def test_a_larger_batch_settles_remat_anew(config, monkeypatch):
+  """The search asks for batches whose remat is open, so that it is what each of them needs."""
+  asked = []
+
+  def compile_step(config, mesh, topology):
+    asked.append((config.batch_rows, config.remat, config.attention))
+    return {}, compilation.Compiled({}, config.batch_rows, None, EMPTY)
+
+  monkeypatch.setattr(planner, "compile_step", compile_step)
+  monkeypatch.setattr(planner, "chip", lambda devices: Chip(100, 100, None, "made up"))
+  with config.ignore_type():  # A word gives way to true or false.
+    config.update({"remat": "auto", "unroll": "auto", "batch_rows": 8, "attention": "auto"})
+  made = planner.plan(config, jax.devices())
+  first, *others = asked
+  assert first == (8, False, "cpu") and len(others) > 1
+  assert {(remat, way) for _, remat, way in others} == {("auto", "cpu")}
+  assert (made["attention"], made["remat"], made["unroll"]) == ("cpu", False, True)
+  assert made["largest_batch"]["remat"] is False
 
 
 @pytest.mark.parametrize(
@@ -212,11 +275,17 @@ def test_more_chips_of_the_same_kind_get_the_same_rows(config, monkeypatch):
   [
     ("v3:4x4", "8,64,512", ["v3:2x2", "v3:4x8", "v3:16x16"]),
     ("h200", "1,8", ["h200:1", "h200:8"]),
-    ("v5p:2x2x2", "", []),
+    ("v5p:2x2x2", None, []),
   ],
 )
 def test_the_topologies_of_a_scale(topology, text, found):
   assert scale_of(topology, text) == found
+
+
+@pytest.mark.parametrize("text", ["1,16", "8,64"])
+def test_more_gpus_than_a_machine_holds_are_refused_in_the_words_of_scale(text):
+  with pytest.raises(InputError, match=f"--scale {text}: one machine holds at most 8 GPUs"):
+    scale_of("h100", text)
 
 
 @pytest.mark.heavy
@@ -234,7 +303,7 @@ def test_an_unknown_slice_is_one_line(slice_of, name, capsys):
     run(planner.main, ["--config", CONFIG, "--topology", name])
   err = capsys.readouterr().err
   assert stop.value.code == 2 and err.count("\n") == 1 and name in err and "v3:4x4" in err
-  assert "Known are slices of" in err and "v5p" in err and "h100" in err
+  assert "Choose a slice of" in err and "v5p" in err and "h100" in err
 
 
 @pytest.mark.parametrize(
@@ -250,9 +319,14 @@ def test_an_unknown_slice_is_one_line(slice_of, name, capsys):
     (["--config", CONFIG, "--topolgy=local"], "topolgy"),
     (["--config", CONFIG, "--topology=h100:9"], "from 1 to 8"),
     (["--config", CONFIG, "--scale=8,64"], "--scale needs a --topology"),
-    (["--config", CONFIG, "--topology=v3:4x4", "--scale=8"], "two or more numbers"),
-    (["--config", CONFIG, "--topology=v3:4x4", "--scale=8,x"], "two or more numbers"),
+    (["--config", CONFIG, "--topology=v3:4x4", "--scale=8"], "two or more rising numbers"),
+    (["--config", CONFIG, "--topology=v3:4x4", "--scale=8,x"], "two or more rising numbers"),
     (["--config", CONFIG, "--topology=v5e:2x2", "--scale=8,512"], "the largest one has 256"),
+    (["--config", CONFIG, "--topology=v3:4x4", "--scale="], "two or more rising numbers"),
+    (["--config", CONFIG, "--topology=v3:4x4", "--scale=64,8"], "two or more rising numbers"),
+    (["--config", CONFIG, "--topology=v3:4x4", "--scale=8,8"], "two or more rising numbers"),
+    (["--config", CONFIG, "--topology=v3:4x4", "--scale=8,8²"], "two or more rising numbers"),
+    (["--config", CONFIG, "--topology=v9:4x4", "--scale=64,8"], "--topology v9:4x4: unknown"),
   ],
 )
 def test_wrong_input_is_one_line_and_exit_2(words, message, capsys):
@@ -357,7 +431,7 @@ def test_a_stored_plan_is_that_of_the_program_as_it_is(path):
   made = json.loads(path.read_text())
   if made["versions"]["jax"] != jax.__version__:
     pytest.skip(f"the plan was made with jax {made['versions']['jax']}; this is {jax.__version__}")
-  if made["platform"] == "gpu":  # cuDNN is asked for when a step is traced.
+  if made.get("attention") == "cudnn":  # cuDNN is asked for when such a step is traced.
     pytest.importorskip("jax_cuda13_plugin", reason="pip install 'labse_jax[plan-cuda]'")
   now = planner.planned_hash(config_of(made), made["mesh"], made["platform"], made["device_kind"])
   assert now == made.get("program"), (

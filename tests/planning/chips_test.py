@@ -69,4 +69,16 @@ def test_a_gpu_that_is_not_there_is_the_tables():
   assert row is GPUS["NVIDIA H100"] and row.usable == GPU_SHARE * row.memory
   assert chip([Device("Other", RuntimeError())]) is None
   assert chip([jax.sharding.AbstractDevice("NVIDIA H100", None, "gpu")]) is row
-  assert chip([Device("NVIDIA H100 PCIe", {"bytes_limit": GIB})]).speed is row.speed
+  assert chip([Device("NVIDIA H100 80GB HBM3", {"bytes_limit": GIB})]).speed is row.speed
+
+
+@pytest.mark.parametrize("kind", ["NVIDIA H100 PCIe", "NVIDIA H100 NVL", "NVIDIA H200 NVL"])
+def test_slower_forms_of_a_gpu_have_no_speed_and_no_peak(kind):
+  here = chip([Device(kind, {"bytes_limit": GIB})])
+  assert (here.memory, here.speed, here.peak) == (GIB, None, None)
+  assert chip([Device(kind, RuntimeError())]) is None
+
+
+def test_an_a100_has_the_same_peak_in_each_form():
+  forms = [Device(f"NVIDIA A100{form}", {"bytes_limit": GIB}) for form in ("-SXM4", " 80GB PCIe")]
+  assert [chip([form]).peak for form in forms] == [312e12, 312e12]

@@ -21,6 +21,7 @@ CURVES = {
   "line from above": lambda n: 100 + 900 * n,
   "square": lambda n: 1000 + 3 * n + 0.01 * n * n,
   "steps": lambda n: 1000 + 7 * (-(-n // 8) * 8),
+  "remat from 78 on": lambda n: 300 + (20 if n >= 78 else 100) * n,
 }
 
 

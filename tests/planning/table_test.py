@@ -16,6 +16,9 @@ def plan():
     "mesh": {"data": 4, "fsdp": 2},
     "batch_rows": 80,
     "rows_per_chip": 10,
+    "attention": "splash",
+    "remat": True,
+    "unroll": False,
     "versions": {"jax": "1.2", "jaxlib": "1.2", "libtpu": "3.4"},
     "memory": {kind: place * 2**20 for place, kind in enumerate(KINDS, 1)},
     "bytes_used_per_chip": 28 * 2**20,
@@ -50,6 +53,7 @@ def test_it_says_all_that_is_known(plan):
   text = page(plan)
   for words in (
     "8 x TPU v3 (v3:2x2; mesh: data 4, fsdp 2), a batch of 80 rows: 10 a chip",
+    "Attention: splash; activations: computed again (remat); layers: a loop (no unroll).",
     "by the compiler of libtpu 3.4 for jax 1.2; nothing was run",
     "activations and gradients, at the peak",
     "28.00 MiB",
@@ -58,7 +62,7 @@ def test_it_says_all_that_is_known(plan):
     "8.00 TFLOP",
     "time at the peak of 61.5 TFLOP/s in bfloat16",
     "16.3 ms",
-    "read and written in a chip's memory",
+    "read and written in a chip's memory, without collectives",
     "25% of it is float32 in full precision",
     "all-gather f32[8]f32",
     "..., 8 chips, 2x",
@@ -100,7 +104,12 @@ def test_the_compiler_of_gpus_is_named(plan):
 
 
 def test_weak_scaling_is_a_table_and_what_is_not_flat(plan):
-  step = {"bytes_used_per_chip": GIB, "collective_bytes": {"all-gather": 2**20}}
+  step = {
+    "bytes_used_per_chip": GIB,
+    "collective_bytes": {"all-gather": 2**20},
+    "refused": None,
+  }
+  refused = {"bytes_used_per_chip": 99 * GIB, "collective_bytes": None, "refused": "Ran out"}
   plan["scaling"] = {
     "rows_per_chip": 10,
     "flat": False,
@@ -108,6 +117,7 @@ def test_weak_scaling_is_a_table_and_what_is_not_flat(plan):
     "steps": [
       step | {"devices": 8, "step_seconds_limit": 0.4, "mfu_limit": 0.2},
       step | {"devices": 1024, "step_seconds_limit": None, "mfu_limit": None},
+      refused | {"devices": 2048, "step_seconds_limit": None, "mfu_limit": None},
     ],
   }
   text = page(plan)
@@ -115,6 +125,7 @@ def test_weak_scaling_is_a_table_and_what_is_not_flat(plan):
     "With 10 rows a chip",
     "400 ms   20.0%",
     " 1,024      1.00 GiB",
+    " 2,048     99.00 GiB  does not fit",
     "- memory: it grows.",
   ):
     assert words in text, words
@@ -135,8 +146,24 @@ def test_the_largest_batch_is_said(plan, rows, rows_per_chip, too_many, words):
     "batch_rows": rows,
     "rows_per_chip": rows_per_chip,
     "rows_per_chip_that_do_not_fit": too_many,
+    "remat": plan["remat"],
   }
-  assert f"Largest batch that fits: {words}" in page(plan | {"largest_batch": batch})
+  text = page(plan | {"largest_batch": batch})
+  assert f"Largest batch that fits: {words}" in text and "It is computed with" not in text
+
+
+def test_where_the_largest_batch_needs_remat_it_is_said(plan):
+  batch = {"batch_rows": 80, "rows_per_chip": 10, "rows_per_chip_that_do_not_fit": 11}
+  for remat, words in ((True, "It is computed with remat."), (False, "computed without remat.")):
+    changed = plan | {"remat": not remat, "largest_batch": batch | {"remat": remat}}
+    assert words in page(changed)
+
+
+def test_what_became_of_auto_is_said(plan):
+  text = page(plan | {"attention": "cudnn", "remat": False, "unroll": True})
+  assert (
+    "Attention: cudnn; activations: kept (no remat); layers: each compiled by itself (unroll)."
+  ) in text
 
 
 def test_numbers_have_the_units_that_suit_them():

@@ -1,11 +1,14 @@
 """The limit of a step: all kernels' seconds, what they are for, and the MFU that they allow."""
 
+import re
+
 import pytest
 
 from labse_jax.planning.chips import GPUS, TPUS, Chip
 from labse_jax.planning.hlo.kernels import CATEGORIES
 from labse_jax.planning.hlo.program import Program
 from labse_jax.planning.time_limit import time_limit
+from tests.support import splash_text
 
 V5E = TPUS["TPU v5 lite"]
 CLOCK = V5E.speed.clock
@@ -31,8 +34,8 @@ def test_seconds_by_category_add_up_to_the_step():
   assert sum(by_category.values()) == pytest.approx(made["step_seconds_limit"])
   assert sum(made["limit_by_basis"].values()) == pytest.approx(made["step_seconds_limit"])
   assert made["mfu_limit"] == pytest.approx(1e6 / made["step_seconds_limit"] / V5E.peak)
-  # Four kernels read and write 32 bytes each. The collective reads 32 and writes 64.
-  assert made["memory_traffic"] == 4 * 64 + 96
+  # Four kernels read and write 32 bytes each. The collective does not count.
+  assert made["memory_traffic"] == 4 * 64
 
 
 def test_kernels_that_nobody_estimates_are_marked():
@@ -41,6 +44,22 @@ def test_kernels_that_nobody_estimates_are_marked():
   assert made["kernels_in_loops_of_unknown_length"] == 0
   assert (row["kernel"], row["times"], row["category"]) == ("EighTpu", 2, "other")
   assert row["seconds"] == pytest.approx(2 * 64 / V5E.speed.memory)
+
+
+def test_kernels_of_pallas_are_told_apart():
+  made = time_limit(Program(splash_text.TEXT), V5E, "tpu", useful_flops=1e6)
+  names = [row["kernel"] for row in made["own_rooflines"]]
+  assert sorted(names) == [
+    "splash_mha_dkv_segmented_no_residuals",
+    "splash_mha_dq_segmented_no_residuals",
+    "splash_mha_fwd_segmented_residuals",
+  ]
+  assert {row["category"] for row in made["own_rooflines"]} == {"attention"}
+  # The copy has the compiler's cycles.
+  assert made["limit_by_category"]["copies"] == pytest.approx(1_292_288 / CLOCK)
+  nameless = re.sub(r"metadata=\{op_name=[^}]*\}", "", splash_text.TEXT)
+  made = time_limit(Program(nameless), V5E, "tpu", useful_flops=1e6)
+  assert [row["kernel"] for row in made["own_rooflines"]] == ["tpu_custom_call"]
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 import dataclasses
+import itertools
 import re
 
 from labse_jax.planning.collectives import collectives_in
@@ -20,10 +21,10 @@ CATEGORIES = (
   "other",
 )
 # Products of attention: in a scope of that name, or einsums whose text has its scores.
-ATTENTION = re.compile(r"(^|/)attention(/|$)|bhlm")
+ATTENTION_PRODUCTS = re.compile(r"(^|/)attention(/|$)|bhlm")
 RANDOM = re.compile(r"bernoulli|random_bits|threefry|rng", re.IGNORECASE)
 SOFTMAX = re.compile(r"softmax|reduce_max|(^|/)attention/|bhlm")
-NORMS = re.compile(r"_norm\b|LayerNorm")
+NORMS = re.compile(r"[_.]norm\b|LayerNorm")
 COPIES = ("copy", "transpose", "slice-start", "dynamic-slice-start")
 
 
@@ -74,13 +75,16 @@ def kernels(program: Program, price: Pricer, link: float) -> list[Kernel]:
 
 
 class _Clock:
-  """Goes through a program once; `started` holds what runs beside, by its name and place."""
+  """Goes through a program once; `started` holds what runs beside, by its place and name.
+
+  One start may hold several kernels, which run one after the other.
+  """
 
   def __init__(self, program: Program, price: Pricer, link: float) -> None:
     self.program = program
     self.price = price
     self.link = link
-    self.started: dict[tuple[tuple[str, ...], str], _Started] = {}
+    self.started: dict[tuple[tuple[str, ...], str], list[_Started]] = {}
     self.chains: set[tuple[tuple[str, ...], str]] = set()
     self.found: list[Kernel] = []
 
@@ -94,6 +98,10 @@ class _Clock:
   def _step(self, executed: Executed) -> None:
     operation = executed.instruction.operation
     if operation.endswith("-update"):
+      # From here on, what was started is awaited by the name of the update.
+      awaited = next(iter(executed.instruction.operands), "")
+      going_on = self.started.pop((executed.place, awaited), [])
+      self.started[executed.place, executed.instruction.name] = going_on
       return
     if operation.endswith("-done"):
       awaited = next(iter(executed.instruction.operands), "")
@@ -105,7 +113,8 @@ class _Clock:
     if wrapper:
       seconds = sent or price.seconds
       category = category_of(self.program, executed.instruction)
-      self.started[wrapper] = _Started(executed, category, seconds, by_link=sent > 0)
+      started = _Started(executed, category, seconds, by_link=sent > 0)
+      self.started.setdefault(wrapper, []).append(started)
       return
     # A collective that nothing runs beside; the work of its own fusion goes on with it.
     seconds = max(price.seconds, sent)
@@ -131,7 +140,8 @@ class _Clock:
       chain = (executed.place, f"chain {one.chain}")
       if chain not in self.chains:
         self.chains.add(chain)
-        self.started[chain] = _Started(executed, "collectives", one.bytes / self.link, by_link=True)
+        seconds = one.bytes / self.link
+        self.started[chain] = [_Started(executed, "collectives", seconds, by_link=True)]
     return total
 
   def _chains_of(self, executed: Executed) -> list[tuple[tuple[str, ...], str]]:
@@ -150,7 +160,7 @@ class _Clock:
   def _pass(self, executed: Executed, seconds: float, price: Price) -> None:
     """Lets what was started go on during a kernel, one after the other on its way."""
     idle = {True: seconds, False: max(seconds - price.memory, 0.0)}
-    for one in self.started.values():
+    for one in itertools.chain.from_iterable(self.started.values()):
       # In a loop inside, the kernel runs several times for each time that this was started.
       share = executed.times / one.executed.times
       used = min(one.left, idle[one.by_link] * share)
@@ -158,8 +168,7 @@ class _Clock:
       idle[one.by_link] -= used / share
 
   def _await(self, key: tuple[tuple[str, ...], str]) -> None:
-    one = self.started.pop(key, None)
-    if one is not None:
+    for one in self.started.pop(key, []):
       seconds = one.left * one.executed.times
       self.found.append(Kernel(one.executed, one.category, seconds, "roofline"))
 
@@ -180,7 +189,7 @@ def category_of(program: Program, instruction: Instruction) -> str:
   if is_attention_kernel(instruction):
     return "attention"
   if has_product(program, instruction):
-    return "attention" if ATTENTION.search(origin) else "products"
+    return "attention" if ATTENTION_PRODUCTS.search(origin) else "products"
   if RANDOM.search(origin):
     return "dropout"
   if operation.startswith(COPIES) or instruction.name.startswith(("copy", "wrapped_transpose")):

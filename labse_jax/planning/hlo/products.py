@@ -9,7 +9,7 @@ from labse_jax.planning.hlo.text import Computation, Instruction, integers
 
 LIBRARY = ("gemm", "matmul")  # In the names of cuBLAS's custom calls.
 PRODUCTS = {"dot", "convolution"}
-ATTENTION = re.compile(r"fmha|flash|splash", re.IGNORECASE)
+ATTENTION_KERNELS = re.compile(r"fmha|flash|splash", re.IGNORECASE)
 
 
 def has_product(program: Program, instruction: Instruction) -> bool:
@@ -57,13 +57,19 @@ def is_attention_kernel(instruction: Instruction) -> bool:
   """Whether a custom call is a fused attention: cuDNN's, or Pallas's flash or splash."""
   if instruction.operation != "custom-call":
     return False
-  return bool(ATTENTION.search(instruction.target) or ATTENTION.search(instruction.op_name))
+  return bool(
+    ATTENTION_KERNELS.search(instruction.target) or ATTENTION_KERNELS.search(instruction.op_name)
+  )
 
 
-def kernel_flops(executed: Executed) -> float:
-  """Operations of a fused attention kernel, from the shapes of its operands."""
+def kernel_flops(executed: Executed, *, least_width: int = 1) -> float:
+  """Operations of a fused attention kernel, from the shapes of its operands.
+
+  A head counts as `least_width` at least, for units that a narrower one does not fill.
+  """
   instruction = executed.instruction
   operands = [executed.computation.get(name) for name in instruction.operands]
   arrays = [one.arrays[0] for one in operands if one is not None and one.arrays]
   name = f"{instruction.target} {instruction.op_name}"
-  return float(attention_flops(name, [(one.dims, one.dtype) for one in arrays]))
+  shapes = [(one.dims, one.dtype) for one in arrays]
+  return float(attention_flops(name, shapes, least_width=least_width))

@@ -5,7 +5,7 @@ import functools
 import math
 import re
 
-from labse_jax.planning.hlo.text import Computation, Instruction, integers, parse
+from labse_jax.planning.hlo.text import Computation, Instruction, parse
 
 # These cost nothing, or stand for values that something else made.
 NOT_EXECUTED = {
@@ -145,21 +145,3 @@ def _constant(instruction: Instruction | None, scope: Computation) -> int | None
   if not instruction.inside.strip().lstrip("-").isdigit():
     return None
   return int(instruction.inside)
-
-
-def group_size(rest: str, devices: int) -> int:
-  """How many chips take part: `{{0,1},{2,3}}`, `[2,4]<=[8]` or `mesh['a'=4,'b'=2] {'a'}`."""
-  explicit = re.search(r"\breplica_groups=\{\{([\d,]*)\}", rest)
-  if explicit:
-    return len(integers(explicit[1]))
-  iota = re.search(r"\breplica_groups=\[\d+,(\d+)\]<=", rest)
-  if iota:
-    return int(iota[1])
-  mesh = re.search(r"\breplica_groups=mesh\[([^\]]*)\].*?\{('[^}]*)\}", rest)
-  if mesh:
-    axes = dict(re.findall(r"'([^']+)'=(\d+)", mesh[1]))
-    chips = 1
-    for axis, part in re.findall(r"'([^']+)'(?::\(\d+\)(\d+))?", mesh[2]):
-      chips *= int(part or axes[axis])
-    return chips
-  return devices  # Where no groups are written, all take part.

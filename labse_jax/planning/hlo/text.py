@@ -4,7 +4,7 @@ In XLA's text a computation is a name with braces round its instructions, one a 
 `%name = type operation(%operand, ...), attribute=value, ...`
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 import dataclasses
 import functools
 import math
@@ -16,8 +16,9 @@ ASSIGNMENT = re.compile(r"^\s+(ROOT )?%?([\w.\-]+) = ")
 OPERATION = re.compile(r"\s*([\w\-]+)\(")
 ARRAY = re.compile(r"\b([a-z]\w*)\[([\d,]*)\](?:\{([^{}]*)\})?")
 ON_CHIP = re.compile(r"S\([1-9]\)")  # Of a layout: not the main memory, but one on the chip.
+STRING = re.compile(r'"(?:[^"\\]|\\.)*"')
 TILE = re.compile(r"T\(([\d,]+)\)")
-NAMES = r"(?:\{([^{}]*)\}|%?([\w.\-]+))"  # Several in braces, or one.
+NAMED = r"(?:\{([^{}]*)\}|%?([\w.\-]+))"  # Several in braces, or one.
 BITS = {"pred": 8, "token": 0, "opaque": 0}
 
 
@@ -107,7 +108,7 @@ class Instruction:
 
   def named(self, *attributes: str) -> list[str]:
     """The computations that some of its attributes name."""
-    found = re.findall(rf"\b(?:{'|'.join(attributes)})={NAMES}", self.rest)
+    found = re.findall(rf"\b(?:{'|'.join(attributes)})={NAMED}", self.rest)
     return [name.strip().lstrip("%") for many, one in found for name in (many or one).split(",")]
 
 
@@ -119,7 +120,7 @@ def parse(text: str) -> tuple[dict[str, dict[str, Instruction]], str]:
   computations: dict[str, dict[str, Instruction]] = {}
   entry = ""
   current: dict[str, Instruction] = {}
-  for line in text.splitlines():
+  for line in _whole_lines(text):
     head = COMPUTATION.match(line)
     if head:
       current = computations[head[2]] = {}
@@ -130,6 +131,28 @@ def parse(text: str) -> tuple[dict[str, dict[str, Instruction]], str]:
     if begin:
       current[begin[2]] = _instruction(begin, line[begin.end() :])
   return computations, entry
+
+
+def _whole_lines(text: str) -> Iterator[str]:
+  """The lines of a program; of an instruction that is broken into several, all of them as one.
+
+  libtpu breaks the attributes of Pallas's kernels, and of instructions that come from them.
+  """
+  held = ""
+  for line in text.splitlines():
+    held += line
+    if ASSIGNMENT.match(held) and _is_open(held):
+      continue
+    yield held
+    held = ""
+  if held:
+    raise ValueError(f"A brace is never closed: {held[:80]!r}")
+
+
+def _is_open(line: str) -> bool:
+  """Whether a brace outside of strings is not closed yet."""
+  bare = STRING.sub("", line)
+  return bare.count("{") > bare.count("}")
 
 
 def _instruction(begin: re.Match[str], text: str) -> Instruction:

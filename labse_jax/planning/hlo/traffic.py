@@ -1,5 +1,6 @@
 """Bytes that an instruction of a compiled program reads and writes in the main memory."""
 
+from labse_jax.planning.collectives import KINDS
 from labse_jax.planning.hlo.program import Executed, Program
 from labse_jax.planning.hlo.text import Computation, Instruction
 
@@ -7,18 +8,22 @@ SLICES = {"dynamic-slice", "gather", "slice"}
 NOTHING = {"conditional", "iota", "while"}
 MOVES = ("copy", "slice", "dynamic")  # Asynchronous ones that stay on the chip.
 SMALL = 4_096  # Bytes: what is smaller in an asynchronous move is its bookkeeping.
-COLLECTIVES = {"all-gather", "all-reduce", "all-to-all", "collective-permute", "reduce-scatter"}
 # Custom calls that only give a place or a fact a name.
-NAMES = {"AllocateBuffer", "AssumeGatherIndicesInBound", "ConcatBitcast"}
+ONLY_NAMES = {"AllocateBuffer", "AssumeGatherIndicesInBound", "ConcatBitcast"}
 
 
 def bytes_of(program: Program, executed: Executed) -> float:
-  """Bytes of one execution. An array that is only sliced counts as the slices."""
+  """Bytes of one execution. An array that is only sliced counts as the slices.
+
+  What a collective reads and writes does not count: it has a price of its own, by what it sends.
+  """
   instruction = executed.instruction
   operation = instruction.operation
   if operation in NOTHING or operation.endswith(("-done", "-update")):
     return 0.0
-  if instruction.target in NAMES or is_only_a_collective(program, instruction):
+  if operation in KINDS:
+    return 0.0
+  if instruction.target in ONLY_NAMES or is_only_a_collective(program, instruction):
     return 0.0
   if operation.endswith("-start"):
     return _moved(instruction)
@@ -52,7 +57,7 @@ def _written(program: Program, instruction: Instruction) -> float:
   total = 0.0
   for result, array in zip(results, instruction.arrays, strict=True):
     # A parameter is passed on, and what is sent between chips has a price of its own.
-    if result.operation == "parameter" or result.operation in COLLECTIVES:
+    if result.operation == "parameter" or result.operation in KINDS:
       continue
     if result.operation != "dynamic-update-slice":
       total += array.main_size
@@ -137,7 +142,7 @@ def _part_used(program: Program, user: Instruction, source: str) -> float | None
     return user.padded_size
   if user.operation == "dynamic-update-slice" and user.operands[0] == source:
     return 0.0  # It is updated in place.
-  if user.operation == "tuple" or user.operation in COLLECTIVES:
+  if user.operation == "tuple" or user.operation in KINDS:
     return 0.0  # It is passed on, or sent, which has a price of its own.
   inner = program.fused(user)
   if not inner:

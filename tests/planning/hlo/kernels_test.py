@@ -30,6 +30,11 @@ INSIDE = """%body (t: (s32[], f32[8])) -> (s32[], f32[8]) {
   ROOT %end = f32[512]{0} custom-call(%g.3), custom_call_target="AsyncCollectiveDone"
 }
 
+%two (p: f32[256]) -> f32[512] {
+  %g.5 = f32[512]{0} all-gather(%p), dimensions={0}, replica_groups={{0,1}}
+  ROOT %g.6 = f32[512]{0} all-gather(%p), dimensions={0}, replica_groups={{0,1}}
+}
+
 %wrapped (p: f32[256]) -> f32[512] {
   ROOT %g.4 = f32[512]{0} all-gather(%p), dimensions={0}, replica_groups={{0,1}}
 }
@@ -117,6 +122,20 @@ def test_a_wrapped_collective_is_awaited_by_its_wrapper():
   assert spent(*lines) == pytest.approx({"collectives": 0.75, "other": 0.5})
 
 
+def test_what_is_started_may_be_awaited_behind_an_update():
+  start = "%a = ((f32[256]), f32[512], u32[]) async-start(%p), calls=%wrapped"
+  update = "%u = ((f32[256]), f32[512], u32[]) async-update(%a), calls=%wrapped"
+  done = "%b = f32[512] async-done(%u), calls=%wrapped"
+  lines = [start, *adds(1), update, *adds(2), done, *adds(3, 4)]
+  assert spent(*lines) == pytest.approx({"collectives": 0.5, "other": 1.0})
+
+
+def test_all_kernels_of_one_start_are_awaited():
+  start = "%a = ((f32[256]), f32[512], u32[]) async-start(%p), calls=%two"
+  lines = [start, *adds(1, 2), "%b = f32[512] async-done(%a), calls=%two"]
+  assert spent(*lines) == pytest.approx({"collectives": 1.5, "other": 0.5})
+
+
 DOT = "dot(%p, %p), lhs_contracting_dims={0}"
 
 
@@ -134,6 +153,7 @@ DOT = "dot(%p, %p), lhs_contracting_dims={0}"
     ("f32[2,12,64,64]{3,2,1,0} negate(%p)", "softmax"),
     ("f32[2,12,64,32]{3,2,1,0} negate(%p)", "other"),
     ('f32[8]{0} add(%p, %p), metadata={op_name="blocks/attention_norm/add"}', "norms"),
+    ('f32[8]{0} add(%p, %p), metadata={op_name="blocks/blocks.norm/convert"}', "norms"),
     ('u32[8]{0} add(%p, %p), metadata={op_name="Dropout_0/jit(_bernoulli)/add"}', "dropout"),
     ("f32[8]{0} copy(%p)", "copies"),
     ("f32[8]{0} transpose(%p), dimensions={0}", "copies"),

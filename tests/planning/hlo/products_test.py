@@ -9,6 +9,7 @@ from labse_jax.planning.hlo.products import (
   products_of,
 )
 from labse_jax.planning.hlo.program import Program
+from tests.support import splash_text
 
 INSIDE = """%dots (a: bf16[8,16], b: bf16[16,4]) -> f32[8,4] {
   %a = bf16[8,16]{1,0} parameter(0)
@@ -73,24 +74,22 @@ FORWARD = 2 * 2 * (2 * 12 * 128 * 128 * 64)  # Two products of B H L L K.
   [
     ('custom_call_target="__cudnn$fmhaScaleBiasSoftmax"', FORWARD),
     ('custom_call_target="__cudnn$fmhaScaleBiasSoftmaxBackward"', FORWARD * 5 / 2),
-    (
-      'custom_call_target="tpu_custom_call", metadata={op_name="jit(f)/splash_mha_fwd"}',
-      FORWARD,
-    ),
-    (
-      'custom_call_target="tpu_custom_call", metadata={op_name="jit(f)/splash_mha_dkv"}',
-      FORWARD * 2,
-    ),
-    (
-      'custom_call_target="tpu_custom_call", metadata={op_name="jit(f)/flash_attention_dq"}',
-      FORWARD * 3 / 2,
-    ),
   ],
 )
 def test_attention_in_one_kernel_is_counted_by_its_queries(named, flops):
   program, one = executed(f"{ATTENDED}, {named}")
   assert is_attention_kernel(one.instruction) and not has_product(program, one.instruction)
   assert kernel_flops(one) == flops
+
+
+@pytest.mark.parametrize(("name", "products"), [("fwd", 2), ("dq", 3), ("dkv", 4)])
+def test_pallas_kernels_are_known_by_where_they_come_from(name, products):
+  program = Program(splash_text.TEXT)
+  (one,) = [one for one in program.executed if f"_{name}_" in one.instruction.name]
+  assert is_attention_kernel(one.instruction)
+  assert kernel_flops(one) == products * 2 * 64 * 12 * 512 * 512 * 64
+  assert kernel_flops(one, least_width=128) == 2 * kernel_flops(one)
+  assert kernel_flops(one, least_width=32) == kernel_flops(one)
 
 
 def test_other_custom_calls_are_no_attention():

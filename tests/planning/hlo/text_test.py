@@ -3,6 +3,7 @@
 import pytest
 
 from labse_jax.planning.hlo.text import Array, arrays_of, elements, parse
+from tests.support import splash_text
 
 TEXT = """HloModule jit_f, is_scheduled=true
 
@@ -51,6 +52,25 @@ def test_the_computations_that_an_attribute_names(main):
   assert main["p"].named("calls") == []
 
 
+def test_an_instruction_that_libtpu_breaks_into_lines_is_whole():
+  computations, entry = parse(splash_text.TEXT)
+  main = computations[entry]
+  kernels = [one for one in main.values() if one.target == "tpu_custom_call"]
+  assert [one.name.split("_")[2] for one in kernels] == ["fwd", "dq", "dkv"]
+  assert all(one.op_name.endswith("/pallas_call") for one in kernels)
+  assert all("needs_layout_passes" in one.rest for one in kernels)
+  assert "estimated_cycles" in main["copy.105"].rest
+  assert main["last"].is_root
+
+
+def test_a_brace_in_a_string_opens_nothing():
+  metadata = r'metadata={op_name="a { \" {"}'
+  text = (
+    f"ENTRY %m (p: f32[]) -> f32[] {{\n  %x = f32[] add(%p, %p), {metadata}\n  %y = f32[] copy(%x)"
+  )
+  assert list(parse(text)[0]["m"]) == ["x", "y"]
+
+
 @pytest.mark.parametrize(
   ("text", "size", "padded", "main_size"),
   [
@@ -78,6 +98,8 @@ def test_what_is_no_program_is_refused():
     parse("ENTRY %m (p: f32[]) -> f32[] {\n  %x = f32[] nothing here\n}")
   with pytest.raises(ValueError, match="never closed"):
     parse("ENTRY %m (p: f32[]) -> f32[] {\n  %x = f32[] add(%p, %p\n}")
+  with pytest.raises(ValueError, match="A brace is never closed"):
+    parse("ENTRY %m (p: f32[]) -> f32[] {\n  %x = f32[] add(%p, %p), a={b\n  %y = f32[] copy(%x)")
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ import pytest
 from labse_jax.planning.chips import Chip, Speed
 from labse_jax.planning.hlo import tpu_time
 from labse_jax.planning.hlo.program import Program
+from tests.support import splash_text
 
 # 1,000 cycles, bytes and operations of products a second.
 CHIP = Chip(0, 0, 1000.0, "made up", Speed(1000.0, 1000.0, "made up", clock=1000.0))
@@ -16,7 +17,6 @@ def priced(line):
 
 ENTRY %main (p: f32[64]) -> f32[64] {{
   %p = f32[64]{{0}} parameter(0)
-  %q = bf16[1,1,2,5]{{3,2,1,0}} parameter(1)
   %y = {line}
 }}
 """
@@ -34,18 +34,28 @@ ENTRY %main (p: f32[64]) -> f32[64] {{
     ("f32[64]{0} sort(%p), dimensions={0}", 0.512, "own roofline"),
     ('f32[64]{0} custom-call(%p), custom_call_target="EighTpu"', 0.512, "own roofline"),
     ('f32[64]{0} custom-call(%p), custom_call_target="ConcatBitcast"', 0.0, "roofline"),
-    # Two products of B H L L K, at 1,000 operations a second: 2 * 2 * 20 / 1000; its bytes: 40.
-    (
-      'bf16[1,1,2,5]{3,2,1,0} custom-call(%q, %q, %q), custom_call_target="tpu_custom_call", '
-      'metadata={op_name="attention/splash_mha_fwd"}',
-      0.08,
-      "own roofline",
-    ),
   ],
 )
 def test_the_price_of_a_kernel(line, seconds, basis):
   made = priced(line)
   assert (made.seconds, made.basis) == (pytest.approx(seconds), basis)
+
+
+def test_attention_takes_as_long_as_its_products_with_heads_that_fill_a_matrix_unit():
+  program = Program(splash_text.TEXT)
+  price = tpu_time.pricer(CHIP)
+  priced = {one.instruction.name: price(program, one) for one in program.executed}
+  # A product of B H L L K, where K is 128 and not 64, at 1,000 operations a second.
+  product = 2 * 64 * 12 * 512 * 512 * 128 / 1000
+  times = {
+    "splash_mha_fwd_segmented_residuals.16": 2,
+    "splash_mha_dq_segmented_no_residuals.10": 3,
+    "splash_mha_dkv_segmented_no_residuals.10": 4,
+  }
+  for name, products in times.items():
+    made = priced[name]
+    assert (made.seconds, made.basis) == (pytest.approx(products * product), "own roofline")
+  assert priced["copy.105"].basis == "compiler"
 
 
 def test_without_a_clock_there_is_no_price():

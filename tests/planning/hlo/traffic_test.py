@@ -98,7 +98,10 @@ def moved(line):
     # A move between the chip and the memory; its third element is bookkeeping.
     ("(f32[64,256]{1,0}, f32[64,256]{1,0:S(1)}, u32[]) copy-start(%x)", 64 * KB),
     ("f32[64,256]{1,0} copy-done(%x)", 0),
+    # A collective does not count, whether something runs beside it or not.
     ("(f32[64,256], f32[64,256]) all-gather-start(%x), dimensions={0}", 0),
+    ("f32[64,256] all-gather(%x), dimensions={0}", 0),
+    ("f32[64,256] all-reduce(%x), to_apply=%add", 0),
     # A library call need not fill its room to work in.
     ('(f32[64,256]{1,0}, s8[4096]{0}) custom-call(%x), custom_call_target="__cublas"', 128 * KB),
     ('f32[64,256]{1,0} custom-call(), custom_call_target="AllocateBuffer"', 0),
