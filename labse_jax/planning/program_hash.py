@@ -9,15 +9,22 @@ import jax
 LOWERED_FOR = {"gpu": "cuda"}  # What JAX calls a platform when it lowers for it.
 # The code of a kernel of Pallas or Triton, which holds names of files and numbers of lines.
 KERNEL_CODE = re.compile(r'(\\22body\\22: ?\\22)[^\\]*|("body": ?")[^"]*')
+CUDNN = "dot_product_attention"  # What JAX calls its kernel of attention.
 
 
 def program_hash(traced: jax.stages.Traced, platform: str) -> str:
   """A hash of what JAX hands to the compiler (StableHLO), without the places in the source.
 
+  JAX hands cuDNN's attention on only where a device is there. With it, the hash is that of what JAX
+  traced (the jaxpr).
+
   The step must have been traced for an abstract mesh, or the devices of one machine show. It needs
   no compiler. Another version of JAX may give another hash. A change inside of a kernel of Pallas
   may leave the hash as it is, since the code of the kernel is left out.
   """
+  traced_text = str(traced.jaxpr)
+  if CUDNN in traced_text:
+    return text_hash(traced_text)
   lowered = traced.lower(lowering_platforms=(LOWERED_FOR.get(platform, platform),))
   return text_hash(lowered.as_text())
 

@@ -158,12 +158,17 @@ def test_a_slice_is_compiled_for_without_one(slice_of, config, local):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("topology", "devices"), [("h100", 1), ("h200:4", 4)])
-def test_gpus_are_compiled_for_without_one(config, local, topology, devices):
+@pytest.mark.parametrize(
+  ("topology", "devices", "dtype"),
+  [("h100", 1, "float32"), ("h200:4", 4, "float32"), ("h100", 1, "bfloat16")],
+)
+def test_gpus_are_compiled_for_without_one(config, local, topology, devices, dtype):
   for name in ("jax_cuda13_plugin", "nvidia"):
     pytest.importorskip(name, reason="CUDA's compiler: pip install 'labse_jax[plan-cuda]'")
+  config.dtype = dtype
   made = planner.plan(config, compilation.devices_of(topology), topology=topology, search=False)
   assert (made["devices"], made["platform"], made["fits"]) == (devices, "gpu", True)
+  assert made["attention"] == ("cudnn" if dtype == "bfloat16" else "xla")
   assert made["memory"]["parameters"] == weights(config)
   assert made["flops_per_step"] == local["flops_per_step"]
   assert 0 < made["mfu_limit"] < 0.5 and "NVIDIA H" in made["device_kind"]
