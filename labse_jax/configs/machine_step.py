@@ -49,34 +49,35 @@ def _switch(name: str, value: bool | str) -> bool | None:
 
 def _way(config: Config, platform: str) -> str:
   """The way of attention, of attention.WAYS; says why it is not the platform's fused one."""
-  model = {
-    "length": config.length,
-    "head": config.model.width // config.model.heads,
-    "dtype": config.dtype,
-    "relative": bool(config.model.get("relative_buckets", 0)),
-    "dropout": config.model.get("attention_dropout", config.model.dropout) > 0,
-  }
+  layer = attention.Layer(
+    length=config.length,
+    head=config.model.width // config.model.heads,
+    dtype=config.dtype,
+    relative=bool(config.model.get("relative_buckets", 0)),
+    dropout=config.model.get("attention_dropout", config.model.dropout) > 0,
+  )
   auto = attention.AUTO
   asked = known("config.attention", config.get("attention", auto), (auto, *attention.WAYS))
   if asked != auto:
-    reason = attention.reason_against(asked, platform, **model)
+    reason = attention.reason_against(asked, platform, layer)
     if reason:
       raise InputError(
         f"config.attention = {asked!r}: not here, since {reason}; choose 'auto' or 'xla'."
       )
     return asked
-  way = attention.best_way(platform, **model)
+  way = attention.best_way(platform, layer)
   fused = attention.fused_way(platform, config.length)
   if fused and way != fused:
-    reason = attention.reason_against(fused, platform, **model)
+    reason = attention.reason_against(fused, platform, layer)
     say(f"attention is computed by XLA, not by the faster kernel {fused}, since {reason}.")
   return way
 
 
 def _device(mesh: jax.sharding.Mesh | jax.sharding.AbstractMesh) -> typing.Any:
   """The first device of a mesh; of one that is only described, the description."""
-  described = isinstance(mesh, jax.sharding.AbstractMesh)
-  return mesh.abstract_device if described else mesh.devices.flat[0]
+  if isinstance(mesh, jax.sharding.AbstractMesh):
+    return mesh.abstract_device
+  return mesh.devices.flat[0]
 
 
 def _fits(config: Config, mesh: jax.sharding.Mesh | jax.sharding.AbstractMesh) -> bool:

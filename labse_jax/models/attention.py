@@ -51,36 +51,41 @@ class Sight(NamedTuple):
   bias_HLL: jax.Array | None
 
 
-def reason_against(
-  way: str, platform: str, *, length: int, head: int, dtype: str, relative: bool, dropout: bool
-) -> str | None:
-  """Why a model cannot take a fused `way` on a platform, in words; None where it can.
+class Layer(NamedTuple):
+  """What decides which ways a layer of attention can take."""
 
-  `length` are the tokens of a row, `head` is the width of a head.
-  """
+  length: int  # The tokens of a row.
+  head: int  # The width of a head.
+  dtype: str
+  relative: bool  # Whether it has a bias by distance.
+  dropout: bool  # Whether some of its weights are dropped.
+
+
+def reason_against(way: str, platform: str, layer: Layer) -> str | None:
+  """Why a layer cannot take a fused `way` on a platform, in words; None where it can."""
   if way not in FUSED:
     return None
   if platform not in RUNS_ON[way]:
     return f"this is no {RUNS_ON[way][0].upper()}"
-  if relative:
+  if layer.relative:
     return "the model has a bias by distance"
-  if dropout:
+  if layer.dropout:
     return "there is dropout in attention"
-  if dtype != "bfloat16":
-    return f"it computes in bfloat16, not in {dtype}"
-  if way == SPLASH and length % LANES:
-    return f"a row of {length} tokens is no multiple of {LANES}"
-  if way == CUDNN and (length % 2 or head % 8 or head > CUDNN_HEAD):
-    return f"it takes no heads of width {head} in rows of {length} tokens"
+  if layer.dtype != "bfloat16":
+    return f"it computes in bfloat16, not in {layer.dtype}"
+  if way == SPLASH and layer.length % LANES:
+    return f"a row of {layer.length} tokens is no multiple of {LANES}"
+  if way == CUDNN and (layer.length % 2 or layer.head % 8 or layer.head > CUDNN_HEAD):
+    return f"it takes no heads of width {layer.head} in rows of {layer.length} tokens"
   return None
 
 
-def best_way(platform: str, *, length: int, **model: object) -> str:
-  """The way for a platform and rows of `length` tokens; `model` is what `reason_against` takes."""
+def best_way(platform: str, layer: Layer) -> str:
+  """The way for a layer on a platform."""
   if platform == "cpu":
     return CPU
-  fused = fused_way(platform, length)
-  if fused and reason_against(fused, platform, length=length, **model) is None:  # type: ignore[arg-type]
+  fused = fused_way(platform, layer.length)
+  if fused and reason_against(fused, platform, layer) is None:
     return fused
   return XLA
 

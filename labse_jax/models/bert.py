@@ -180,7 +180,7 @@ class Bert(nn.Module):
 
     A fused way that cannot take these rows, as those of the first initialisation, gives way to XLA.
     """
-    model = dict(
+    layer = attention.Layer(
       length=length,
       head=self.width // self.heads,
       dtype=self.dtype,
@@ -189,8 +189,8 @@ class Bert(nn.Module):
     )
     platform = traced_platform()
     if self.attention == attention.AUTO:
-      return attention.best_way(platform, **model)
-    if attention.reason_against(self.attention, platform, **model):
+      return attention.best_way(platform, layer)
+    if attention.reason_against(self.attention, platform, layer):
       return attention.XLA
     return self.attention
 

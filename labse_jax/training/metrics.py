@@ -153,7 +153,7 @@ class StepLog:
     if self.held is None:
       return False
     arrays = [value for value in self.held.metrics.values() if isinstance(value, jax.Array)]
-    return not all(array.is_ready() for array in arrays)
+    return not all(array.is_ready() for array in arrays)  # type: ignore[attr-defined]
 
   def hold(
     self,

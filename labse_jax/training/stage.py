@@ -50,9 +50,10 @@ class Stage:
 
   def facts(self) -> dict[str, float]:
     """What the metrics say of the stage, the same in all rows once a step was made."""
-    if self.compile_seconds is None:
-      return self.label
-    return self.label | {"compile_seconds": self.compile_seconds}
+    facts: dict[str, float] = dict(self.label)
+    if self.compile_seconds is not None:
+      facts["compile_seconds"] = self.compile_seconds
+    return facts
 
   @functools.cached_property
   def flops(self) -> int | None:

@@ -10,7 +10,7 @@ from labse_jax.base.sharding import BATCH, make_mesh
 from labse_jax.models import attention
 from labse_jax.models.bert import Bert
 
-MODEL = dict(length=512, head=64, dtype="bfloat16", relative=False, dropout=False)
+LAYER = attention.Layer(length=512, head=64, dtype="bfloat16", relative=False, dropout=False)
 # The largest relative error of the values and of each gradient.
 ERRORS = {"float32": 2e-5, "bfloat16": 2e-2}
 
@@ -123,10 +123,10 @@ def test_splash_is_split_over_devices():
 
 
 def test_the_way_of_each_platform():
-  assert attention.best_way("cpu", **MODEL) == "cpu"
-  assert attention.best_way("gpu", **MODEL) == "cudnn"
-  assert attention.best_way("tpu", **MODEL) == "splash"
-  assert attention.best_way("tpu", **MODEL | {"length": 128}) == "xla"
+  assert attention.best_way("cpu", LAYER) == "cpu"
+  assert attention.best_way("gpu", LAYER) == "cudnn"
+  assert attention.best_way("tpu", LAYER) == "splash"
+  assert attention.best_way("tpu", LAYER._replace(length=128)) == "xla"
 
 
 @pytest.mark.parametrize(
@@ -139,26 +139,26 @@ def test_the_way_of_each_platform():
 )
 def test_what_no_fused_kernel_can_do_is_left_to_xla(change):
   for platform in ("gpu", "tpu"):
-    assert attention.best_way(platform, **MODEL | change) == "xla"
+    assert attention.best_way(platform, LAYER._replace(**change)) == "xla"
   for way, platform in (("cudnn", "gpu"), ("splash", "tpu")):
-    assert attention.reason_against(way, platform, **MODEL | change)
+    assert attention.reason_against(way, platform, LAYER._replace(**change))
 
 
 @pytest.mark.parametrize("head", [60, 256])
 def test_cudnn_takes_not_every_head(head):
-  assert attention.best_way("gpu", **MODEL | {"head": head}) == "xla"
+  assert attention.best_way("gpu", LAYER._replace(head=head)) == "xla"
 
 
 def test_splash_takes_rows_of_a_multiple_of_its_lanes():
-  assert attention.best_way("tpu", **MODEL | {"length": 320}) == "xla"
-  assert "320" in attention.reason_against("splash", "tpu", **MODEL | {"length": 320})
+  assert attention.best_way("tpu", LAYER._replace(length=320)) == "xla"
+  assert "320" in attention.reason_against("splash", "tpu", LAYER._replace(length=320))
 
 
 def test_a_kernel_runs_on_its_own_platform():
-  assert attention.reason_against("cudnn", "cpu", **MODEL) == "this is no GPU"
-  assert attention.reason_against("cudnn", "tpu", **MODEL) == "this is no GPU"
-  assert attention.reason_against("splash", "gpu", **MODEL) == "this is no TPU"
-  assert attention.reason_against("splash", "cpu", **MODEL) is None  # Pallas interprets it there.
+  assert attention.reason_against("cudnn", "cpu", LAYER) == "this is no GPU"
+  assert attention.reason_against("cudnn", "tpu", LAYER) == "this is no GPU"
+  assert attention.reason_against("splash", "gpu", LAYER) == "this is no TPU"
+  assert attention.reason_against("splash", "cpu", LAYER) is None  # Pallas interprets it there.
 
 
 @pytest.mark.heavy
