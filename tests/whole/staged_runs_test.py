@@ -17,6 +17,7 @@ from labse_jax.base.errors import InputError
 from labse_jax.base.sharding import make_mesh
 from labse_jax.encoding.sentence_encoder import SentenceEncoder
 from labse_jax.training import budget, optimizers, stacking
+from labse_jax.training.speed.meter import OF_TIME
 from labse_jax.training.stopper import Stopper
 from labse_jax.training.workdir import recorded_plan
 from tests.support import tiny
@@ -41,7 +42,7 @@ def rows_of(workdir):
 
 
 def without_speeds(rows):
-  return [{k: v for k, v in row.items() if "second" not in k} for row in rows]
+  return [{k: v for k, v in row.items() if k not in OF_TIME} for row in rows]
 
 
 def tensors(workdir):

@@ -14,10 +14,10 @@ OPTIONS = {"temperature": 0.1, "teacher_temperature": 0.1}
 def test_a_ring_is_a_gather():
   arguments = oracles.inputs("duplicates", "teacher_bP")
   (one, of_one), gradients = oracles.ours(
-    soft_contrastive, arguments, where=(8, 1, "gather", 100), **OPTIONS
+    soft_contrastive, arguments, where=oracles.Where(8, 1, "gather", 100), **OPTIONS
   )
   (two, of_two), others = oracles.ours(
-    soft_contrastive, arguments, where=(8, 1, "ring", 100), **OPTIONS
+    soft_contrastive, arguments, where=oracles.Where(8, 1, "ring", 100), **OPTIONS
   )
   oracles.close((two, others), (one, jax.tree.map(np.asarray, gradients)), 1e-6)
   assert jax.tree.map(float, of_one) == pytest.approx(jax.tree.map(float, of_two), rel=1e-6)
@@ -28,7 +28,7 @@ def test_local_negatives_are_those_of_each_device_alone():
   """The loss is the mean of the devices' own losses, each weighed by its number of pairs."""
   arguments = oracles.inputs("empty slots", "teacher_bP")
   (value, _), gradients = oracles.ours(
-    soft_contrastive, arguments, where=(4, 2, "local", 7), **OPTIONS
+    soft_contrastive, arguments, where=oracles.Where(4, 2, "local", 7), **OPTIONS
   )
   parts, shares = [], []
   for place in np.array_split(np.arange(oracles.B), 4):
