@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Runs Python on this machine's GPUs, with the flags of XLA that suit them.
+# Runs Python on this machine's GPUs.
 #
 #   bash launch/gpu.sh -m labse_jax.train --config experiments/quickstart.py \
 #       --config.dtype=bfloat16 --workdir runs/gpu
@@ -18,7 +18,7 @@ esac
 
 LABSE_EXTRA="${LABSE_EXTRA:-cuda}"
 source "$(dirname "${BASH_SOURCE[0]}")/environment.sh"
-source "$ROOT/launch/xla_flags.sh"
-XLA_FLAGS="$(with_flags "${XLA_FLAGS:-}" "${GPU_FLAGS[@]}")"
-export XLA_FLAGS
+# JAX takes three quarters of a GPU's memory by itself. With more, activations of a larger batch are
+# kept, and remat stays off. A tenth is left to CUDA's own libraries.
+export XLA_PYTHON_CLIENT_MEM_FRACTION="${XLA_PYTHON_CLIENT_MEM_FRACTION:-0.9}"
 exec "$PYTHON" "$@"

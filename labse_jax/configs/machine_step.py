@@ -10,7 +10,7 @@ from labse_jax.base.machine import check_dtype
 from labse_jax.base.types import Config
 from labse_jax.base.writing import agreement
 from labse_jax.models import attention
-from labse_jax.planning.activations import activation_bytes, state_bytes
+from labse_jax.planning.activations import BYTES, activation_bytes, state_bytes
 from labse_jax.planning.chips import chip
 
 ROOM = 0.8  # The share of a device's memory that an estimate may fill.
@@ -29,7 +29,7 @@ def settle_step(config: Config, mesh: jax.sharding.Mesh | jax.sharding.AbstractM
   """
   settled = config.copy_and_resolve_references()
   device = _device(mesh)
-  check_dtype(config.dtype, device)
+  check_dtype(known("config.dtype", config.dtype, BYTES), device)
   with settled.unlocked(), settled.ignore_type():  # A word gives way to true or false.
     settled.attention = _way(config, device.platform)
     remat = _switch("remat", config.remat)

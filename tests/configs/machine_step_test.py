@@ -102,6 +102,7 @@ def test_why_attention_is_not_the_platform_s_own_is_said_once(monkeypatch, capsy
     (dict(attention="splash", dtype="float32"), "it computes in bfloat16, not in float32"),
     (dict(attention="cudnn"), "'cudnn': not here, since this is no GPU; choose 'auto' or 'xla'"),
     (dict(remat="perhaps"), "Unknown config.remat 'perhaps'"),
+    (dict(dtype="float16"), "Unknown config.dtype 'float16'"),
   ],
 )
 def test_what_cannot_be_is_refused(changes, words):

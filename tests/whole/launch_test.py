@@ -470,26 +470,15 @@ def test_local_keeps_the_settings_of_its_caller(checkout):
   )
 
 
-SHOW_FLAGS = '#!/bin/bash\n[ "$1" = -c ] || echo "$XLA_FLAGS"\n'
-OVERLAP = "--xla_gpu_enable_latency_hiding_scheduler"
-
-
-@pytest.mark.parametrize(
-  ("given", "wanted"),
-  [
-    ("", f"{OVERLAP}=true"),
-    ("--one=1", f"--one=1 {OVERLAP}=true"),
-    (f"{OVERLAP}=false --one=1", f"{OVERLAP}=false --one=1"),
-  ],
-)
-def test_gpus_have_their_flags_unless_the_caller_says_otherwise(checkout, given, wanted):
-  checkout.write("show", SHOW_FLAGS)
-  env = {"LABSE_PYTHON": str(checkout.bin / "show"), "XLA_FLAGS": given}
+@pytest.mark.parametrize(("given", "wanted"), [("", "0.9"), ("0.5", "0.5")])
+def test_gpus_give_more_of_their_memory_unless_the_caller_says_otherwise(checkout, given, wanted):
+  checkout.write("show", '#!/bin/bash\n[ "$1" = -c ] || echo "$XLA_PYTHON_CLIENT_MEM_FRACTION"\n')
+  env = {"LABSE_PYTHON": str(checkout.bin / "show"), "XLA_PYTHON_CLIENT_MEM_FRACTION": given}
   assert checkout.run("gpu.sh", "-V", **env) == (0, f"{wanted}\n", "")
 
 
 def test_gpus_have_what_cuda_needs(checkout):
-  assert checkout.run("gpu.sh", "-m", "labse_jax.train", XLA_FLAGS="")[0] == 0
+  assert checkout.run("gpu.sh", "-m", "labse_jax.train")[0] == 0
   log = checkout.log()
   assert from_lock("cuda") in log and log[-1] == "-m labse_jax.train"
 
