@@ -1,6 +1,6 @@
 """The one trainer: `python -m labse_jax.train --config experiments/NAME.py --workdir DIR`."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 import contextlib
 import dataclasses
 import functools
@@ -23,6 +23,7 @@ from labse_jax.base.plugins import part
 from labse_jax.base.sharding import (
   batch_sharding,
   cache_compilations,
+  first_device,
   make_mesh,
   shardings,
   whole,
@@ -34,6 +35,7 @@ from labse_jax.configs.machine_step import settle_step
 from labse_jax.configs.ranges import check_ranges
 from labse_jax.data.batches.streams import to_devices
 from labse_jax.pages import model_card
+from labse_jax.planning.chips import compiler_options
 from labse_jax.training import optim, stacking
 from labse_jax.training.budget import Plan, expected, length_in_words, steps_within, time_left
 from labse_jax.training.checkpoint import Checkpoints
@@ -321,7 +323,9 @@ def make_stage(
     task=task,
     abstract=abstract,
     init=init,
-    train_step=make_train_step(task, optimizer, abstract, schedule, freeze),
+    train_step=make_train_step(
+      task, optimizer, abstract, schedule, freeze, options=compiler_options(first_device(mesh))
+    ),
     settle=optimizer.make_settle(abstract, lambda state: optim.rate_of(state, schedule)),
     grow=grow,
     label={"stage": span.number} if several else {},
@@ -335,14 +339,20 @@ def make_train_step(
   abstract: State,
   schedule: stacking.Schedule,
   freeze: Sequence[str] = (),
+  options: Mapping[str, str] | None = None,
 ) -> jax.stages.Wrapped:
   """state, batch, key -> state, metrics; compiled once, the old state's memory is used again.
 
-  What `freeze` names has no gradient and stays as it is.
+  What `freeze` names has no gradient and stays as it is. `options` are the compiler's.
   """
   task = optimizer.narrow_task(task)
 
-  @functools.partial(jax.jit, donate_argnums=0, out_shardings=(shardings(abstract), None))
+  @functools.partial(
+    jax.jit,
+    donate_argnums=0,
+    out_shardings=(shardings(abstract), None),
+    compiler_options=dict(options or {}),
+  )
   def train_step(state, batch, key):
     before = state
     rate_at = optim.rate_of(state, schedule)

@@ -18,6 +18,7 @@ import jax.numpy as jnp
 
 from labse_jax.base.sharding import batch_sharding, make_mesh
 from labse_jax.models import attention, bert
+from labse_jax.planning import chips
 from labse_jax.planning.chips import chip
 from labse_jax.planning.compilation import compiler_options, devices_of
 from labse_jax.planning.flops import arithmetic, matrix_flops
@@ -143,7 +144,8 @@ def trace(options: Options, device: jax.Device):
   params = parameter_shapes(options)
   with jax.set_mesh(mesh):
     step = forward(options) if options.forward else gradient(options)
-    return jax.jit(step).trace(*arguments(options, params, mesh)), mesh
+    jitted = jax.jit(step, compiler_options=chips.compiler_options(device))
+    return jitted.trace(*arguments(options, params, mesh)), mesh
 
 
 def gradient(options: Options) -> Callable:

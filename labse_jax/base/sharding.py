@@ -34,6 +34,15 @@ def batch_sharding(mesh: jax.sharding.Mesh) -> jax.NamedSharding:
   return jax.NamedSharding(mesh, jax.P(BATCH))
 
 
+def first_device(
+  mesh: jax.sharding.Mesh | jax.sharding.AbstractMesh,
+) -> jax.Device | jax.sharding.AbstractDevice:
+  """The first device of a mesh; of one that is only described, the description."""
+  if isinstance(mesh, jax.sharding.AbstractMesh):
+    return mesh.abstract_device
+  return mesh.devices.flat[0]
+
+
 def traced_platform() -> str:
   """The platform that JAX traces for, "cpu", "tpu" or "gpu": of the mesh that is set, if one is."""
   mesh = jax.sharding.get_abstract_mesh()

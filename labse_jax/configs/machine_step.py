@@ -1,12 +1,11 @@
 """How a step is computed where a config leaves it to the machine: attention, remat and unroll."""
 
-import typing
-
 import jax
 
 from labse_jax.base.console import say
 from labse_jax.base.errors import InputError, known
 from labse_jax.base.machine import check_dtype
+from labse_jax.base.sharding import first_device
 from labse_jax.base.types import Config
 from labse_jax.base.writing import agreement
 from labse_jax.models import attention
@@ -28,7 +27,7 @@ def settle_step(config: Config, mesh: jax.sharding.Mesh | jax.sharding.AbstractM
   attention that the model cannot take, and for a dtype that the device does not have.
   """
   settled = config.copy_and_resolve_references()
-  device = _device(mesh)
+  device = first_device(mesh)
   check_dtype(known("config.dtype", config.dtype, BYTES), device)
   with settled.unlocked(), settled.ignore_type():  # A word gives way to true or false.
     settled.attention = _way(config, device.platform)
@@ -73,16 +72,9 @@ def _way(config: Config, platform: str) -> str:
   return way
 
 
-def _device(mesh: jax.sharding.Mesh | jax.sharding.AbstractMesh) -> typing.Any:
-  """The first device of a mesh; of one that is only described, the description."""
-  if isinstance(mesh, jax.sharding.AbstractMesh):
-    return mesh.abstract_device
-  return mesh.devices.flat[0]
-
-
 def _fits(config: Config, mesh: jax.sharding.Mesh | jax.sharding.AbstractMesh) -> bool:
   """Whether a step that keeps all activations is estimated to fit; True where no limit is known."""
-  here = chip([_device(mesh)])
+  here = chip([first_device(mesh)])
   if here is None:
     return True
   texts = config.batch_rows * _texts_of_a_row(config)

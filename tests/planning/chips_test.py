@@ -3,7 +3,7 @@
 import jax
 import pytest
 
-from labse_jax.planning.chips import GIB, GPU_SHARE, GPUS, TPUS, chip
+from labse_jax.planning.chips import GIB, GPU_SHARE, GPUS, TPUS, chip, compiler_options
 
 
 class Device:
@@ -82,3 +82,11 @@ def test_slower_forms_of_a_gpu_have_no_speed_and_no_peak(kind):
 def test_an_a100_has_the_same_peak_in_each_form():
   forms = [Device(f"NVIDIA A100{form}", {"bytes_limit": GIB}) for form in ("-SXM4", " 80GB PCIe")]
   assert [chip([form]).peak for form in forms] == [312e12, 312e12]
+
+
+def test_a_training_step_is_compiled_for_its_chip():
+  """By estimates some TPUs want larger fusions; what else is compiled is told nothing."""
+  on_v5e = jax.sharding.AbstractDevice("TPU v5 lite", None, "tpu")
+  assert compiler_options(on_v5e) == {"xla_tpu_scoped_vmem_limit_kib": "32768"}
+  for kind, platform in (("TPU v6 lite", "tpu"), ("NVIDIA H100 80GB HBM3", "gpu"), ("cpu", "cpu")):
+    assert compiler_options(jax.sharding.AbstractDevice(kind, None, platform)) == {}
