@@ -15,8 +15,6 @@ PLANS="
 dual_encoder_h100_8 h100:8 experiments/labse/paper.py:stage=dual_encoder
 dual_encoder_v3_4x4 v3:4x4 experiments/labse/paper.py:stage=dual_encoder
 dual_encoder_v5e_4x8 v5e:4x8 experiments/labse/paper.py:stage=dual_encoder
-dual_encoder_v5p_2x2x1 v5p:2x2x1 experiments/labse/paper.py:stage=dual_encoder
-dual_encoder_v6e_2x2 v6e:2x2 experiments/labse/paper.py:stage=dual_encoder
 pretrain_v3_16x16 v3:16x16 experiments/labse/paper.py
 "
 
