@@ -51,6 +51,14 @@ def traced_platform() -> str:
   return "gpu" if mesh.abstract_device.platform == "cuda" else mesh.abstract_device.platform
 
 
+def traced_kind() -> str:
+  """What JAX calls the devices that it traces for, such as "TPU v3"."""
+  mesh = jax.sharding.get_abstract_mesh()
+  if mesh.empty or mesh.abstract_device is None:
+    return jax.devices()[0].device_kind
+  return mesh.abstract_device.device_kind
+
+
 def weight_sharding(
   shape: Sequence[int],
   mesh: jax.sharding.Mesh,

@@ -30,7 +30,7 @@ def settle_step(config: Config, mesh: jax.sharding.Mesh | jax.sharding.AbstractM
   device = first_device(mesh)
   check_dtype(known("config.dtype", config.dtype, BYTES), device)
   with settled.unlocked(), settled.ignore_type():  # A word gives way to true or false.
-    settled.attention = _way(config, device.platform)
+    settled.attention = _way(config, device)
     remat = _switch("remat", config.remat)
     if remat is None:
       remat = agreement.of_first(device.platform != "cpu" and not _fits(settled, mesh))
@@ -46,9 +46,11 @@ def _switch(name: str, value: bool | str) -> bool | None:
   return words[known(f"config.{name}", str(value).lower(), words)]
 
 
-def _way(config: Config, platform: str) -> str:
+def _way(config: Config, device: jax.Device | jax.sharding.AbstractDevice) -> str:
   """The way of attention, of attention.WAYS; says why it is not the platform's fused one."""
+  platform = device.platform
   layer = attention.Layer(
+    kind=device.device_kind,
     length=config.length,
     head=config.model.width // config.model.heads,
     dtype=config.dtype,

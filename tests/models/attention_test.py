@@ -10,7 +10,9 @@ from labse_jax.base.sharding import BATCH, make_mesh
 from labse_jax.models import attention
 from labse_jax.models.bert import Bert
 
-LAYER = attention.Layer(length=512, head=64, dtype="bfloat16", relative=False, dropout=False)
+LAYER = attention.Layer(
+  kind="TPU v5", length=512, head=64, dtype="bfloat16", relative=False, dropout=False
+)
 # The largest relative error of the values and of each gradient.
 ERRORS = {"float32": 2e-5, "bfloat16": 2e-2}
 
@@ -127,6 +129,7 @@ def test_the_way_of_each_platform():
   assert attention.best_way("gpu", LAYER) == "cudnn"
   assert attention.best_way("tpu", LAYER) == "splash"
   assert attention.best_way("tpu", LAYER._replace(length=128)) == "xla"
+  assert attention.best_way("tpu", LAYER._replace(kind="TPU v3")) == "xla"
 
 
 @pytest.mark.parametrize(
