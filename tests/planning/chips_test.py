@@ -86,7 +86,7 @@ def test_an_a100_has_the_same_peak_in_each_form():
 
 def test_a_training_step_is_compiled_for_its_chip():
   """By estimates some TPUs want larger fusions; what else is compiled is told nothing."""
-  on_v5e = jax.sharding.AbstractDevice("TPU v5 lite", None, "tpu")
-  assert compiler_options(on_v5e) == {"xla_tpu_scoped_vmem_limit_kib": "32768"}
+  on_v5p = jax.sharding.AbstractDevice("TPU v5", None, "tpu")
+  assert compiler_options(on_v5p) == {"xla_tpu_scoped_vmem_limit_kib": "32768"}
   for kind, platform in (("TPU v6 lite", "tpu"), ("NVIDIA H100 80GB HBM3", "gpu"), ("cpu", "cpu")):
     assert compiler_options(jax.sharding.AbstractDevice(kind, None, platform)) == {}
