@@ -460,8 +460,8 @@ def test_ctrl_c_is_130_without_a_traceback(tmp_path):
     process.send_signal(signal.SIGINT)
     # A signal that comes right before a read is seen once the read returns: the text flows on.
     pipe.write("c\td\n")
-      pipe.flush()
-    _, error = process.communicate(timeout=10)
+    pipe.flush()
+  _, error = process.communicate(timeout=10)
   assert (process.returncode, error) == (130, "labse-jax: interrupted\n")
   assert os.listdir(tmp_path) == ["a.tsv"]
 
