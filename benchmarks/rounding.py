@@ -21,7 +21,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from labse_jax import model_folder
-from labse_jax.base.errors import InputError
+from labse_jax.base.errors import InputError, run
 from labse_jax.base.files import read_lines, write_json
 from labse_jax.base.machine import hardware
 from labse_jax.models import attention
@@ -52,7 +52,7 @@ class Errors(NamedTuple):
   gradient: float
 
 
-def main() -> None:
+def main(argv: Sequence[str]) -> None:
   parser = argparse.ArgumentParser(
     description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
   )
@@ -60,7 +60,7 @@ def main() -> None:
   parser.add_argument("--text", required=True, nargs=2, type=pathlib.Path)
   parser.add_argument("--output", required=True, type=pathlib.Path)
   parser.add_argument("--ways", nargs="+", default=WAYS, help="(%(default)s)")
-  args = parser.parse_args()
+  args = parser.parse_args(argv)
   content = model_folder.read(args.model)
   fields = dict(content.model, dropout=0.0, attention_dropout=0.0)
   if fields.get("position_offset") or fields.get("relative_buckets") or not fields["types"]:
@@ -68,7 +68,6 @@ def main() -> None:
   batches = list(read_batches(Tokenizer(content.tokenizer_file), args.text))
   found = errors(fields, content.params["bert"], batches, args.ways)
   result = {
-    "command": "python -m benchmarks.rounding " + " ".join(args.ways),
     "model": args.model.name,
     "text": [path.name for path in args.text],
     "batches": len(batches),
@@ -169,4 +168,4 @@ def read_batches(tokenizer: Tokenizer, paths: Sequence[pathlib.Path]) -> Iterato
 
 
 if __name__ == "__main__":
-  main()
+  run(main)

@@ -5,9 +5,9 @@
 Every row is what `labse-jax plan` says of one config: the paper's dual encoder with BERT-base's own
 vocabulary, without dropout, 32,768 tokens a chip. "before" computes the layers as they were tuned
 on a CPU: results of products in float32, attention by the CPU's way, remat, a loop over the layers.
-"after" leaves all of it to "auto". The tiles of the loss are the accelerators' in both. Nothing is
-run. It needs the extras plan and plan-cuda. With --topologies only those are planned, and the rows
-of others stay in the file.
+"after" leaves all of it to "auto". The tiles of the loss are the accelerators' in both, and so are
+the compiler's settings. Nothing is run. It needs the extras plan and plan-cuda. With --topologies
+only those are planned, and the rows of others stay in the file.
 """
 
 import argparse

@@ -8,12 +8,7 @@ set -euo pipefail
 
 source "$(dirname "${BASH_SOURCE[0]}")/shell.sh"
 
-case "${1:-}" in
-  '' | -h | --help)
-    usage_of "$0"
-    exit 0
-    ;;
-esac
+help_if_asked "$@"
 
 source "$(dirname "${BASH_SOURCE[0]}")/environment.sh"
 simulate_devices

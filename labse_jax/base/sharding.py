@@ -43,20 +43,18 @@ def first_device(
   return mesh.devices.flat[0]
 
 
+def traced_device() -> jax.Device | jax.sharding.AbstractDevice:
+  """The device that JAX traces for: of the mesh that is set, if one is."""
+  mesh = jax.sharding.get_abstract_mesh()
+  if mesh.empty or mesh.abstract_device is None:
+    return jax.devices()[0]
+  return mesh.abstract_device
+
+
 def traced_platform() -> str:
-  """The platform that JAX traces for, "cpu", "tpu" or "gpu": of the mesh that is set, if one is."""
-  mesh = jax.sharding.get_abstract_mesh()
-  if mesh.empty or mesh.abstract_device is None:
-    return jax.default_backend()
-  return "gpu" if mesh.abstract_device.platform == "cuda" else mesh.abstract_device.platform
-
-
-def traced_kind() -> str:
-  """What JAX calls the devices that it traces for, such as "TPU v3"."""
-  mesh = jax.sharding.get_abstract_mesh()
-  if mesh.empty or mesh.abstract_device is None:
-    return jax.devices()[0].device_kind
-  return mesh.abstract_device.device_kind
+  """The platform that JAX traces for: "cpu", "tpu" or "gpu"."""
+  platform = traced_device().platform
+  return "gpu" if platform == "cuda" else platform
 
 
 def weight_sharding(

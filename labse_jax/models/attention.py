@@ -5,7 +5,7 @@
 | cpu | CPUs | one product for queries, keys and values; all results float32 |
 | xla | everywhere | three products that put the heads first; results in the model's dtype |
 | cudnn | NVIDIA GPUs | cuDNN's fused kernel, in bfloat16 |
-| splash | TPUs | Pallas's splash kernel, in bfloat16 |
+| splash | TPUs from v4 on | Pallas's splash kernel, in bfloat16 |
 
 A fused kernel never writes the scores [B, H, L, L] to memory. All ways have the same parameters.
 """

@@ -13,7 +13,7 @@ from flax import linen as nn
 import jax
 import jax.numpy as jnp
 
-from labse_jax.base.sharding import rows_of, split_rows, traced_kind, traced_platform
+from labse_jax.base.sharding import rows_of, split_rows, traced_device, traced_platform
 from labse_jax.base.types import Params
 from labse_jax.models import attention
 from labse_jax.models.mpnet import RelativeBias
@@ -181,7 +181,7 @@ class Bert(nn.Module):
     A fused way that cannot take these rows, as those of the first initialisation, gives way to XLA.
     """
     layer = attention.Layer(
-      kind=traced_kind(),
+      kind=traced_device().device_kind,
       length=length,
       head=self.width // self.heads,
       dtype=self.dtype,

@@ -122,8 +122,9 @@ GPU_PEAKS = {"NVIDIA A100": 312 * TERA} | {name: one.peak for name, one in GPUS.
 
 # Of the memory on a TPU's chip, in KiB, what a fusion may fill; the compiler's own limit is half of
 # it. The gradient step of BERT-base's encoder, 32,768 tokens with remat, was so estimated at 102 ms
-# and not 120 on a v5p, but at 123 and not 121 on a v6e. On a v5e a whole step without remat took
-# longer with it.
+# and not 120 on a v5p, at 230 and not 257 on a v5e, but at 123 and not 121 on a v6e. A v5e has the
+# compiler's own limit: a whole step without remat was estimated at 351 ms with the larger one on 4
+# chips, and at 206 ms without it on 32, which are not compared on the same slice yet.
 SCOPED_VMEM = {"TPU v5": 32_768}
 
 

@@ -21,11 +21,8 @@ LOCK = ".lock"
 FINGERPRINTS = "fingerprints"
 NOT_SET = "not set"
 # Between a run and its resume.
-FREE_TO_CHANGE = (
-  *("evals", "expected", "log_every", "profile", "save_every", "seconds"),
-  # What the machine decides, where the config leaves it open.
-  *("attention", "remat", "unroll"),
-)
+OF_THE_MACHINE = ("attention", "remat", "unroll")  # It decides, where the config leaves it open.
+FREE_TO_CHANGE = ("evals", "expected", "log_every", "profile", "save_every", "seconds")
 
 
 @contextlib.contextmanager
@@ -62,7 +59,7 @@ def check_same_run(config: Config, task: "EncoderTask", workdir: pathlib.Path) -
   if before is None:
     return
   now, before = _with_attention_dropout(now), _with_attention_dropout(before)
-  names = [name for name in now | before if name not in FREE_TO_CHANGE]
+  names = [name for name in now | before if name not in FREE_TO_CHANGE + OF_THE_MACHINE]
   changed = [name for name in names if _differs(name, before, now)]
   if changed == [FINGERPRINTS]:
     raise InputError(_what_was_edited(workdir, before[FINGERPRINTS], task))

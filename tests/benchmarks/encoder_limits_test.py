@@ -45,7 +45,7 @@ def steps(request):
     length=length,
     dropout=0.0,
     attention_dropout=0.0,
-    # What `auto` makes of them: a GPU has the memory to keep activations.
+    # A GPU has the memory to keep activations, whatever else a chip holds.
     remat=not on_gpu,
     unroll=on_gpu,
   )

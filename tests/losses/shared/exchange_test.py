@@ -1,11 +1,15 @@
 """What a ring is to a gather, and what local negatives are."""
 
+import json
+
 import jax
 import numpy as np
 import pytest
 
+from labse_jax.losses.shared.exchange import SIDES
 from labse_jax.losses.soft_contrastive import soft_contrastive
 from tests.support import loss_oracles as oracles
+from tests.support.places import ROOT
 
 OPTIONS = {"temperature": 0.1, "teacher_temperature": 0.1}
 
@@ -40,3 +44,14 @@ def test_local_negatives_are_those_of_each_device_alone():
     for name in gradients
   }
   oracles.close((value, gradients), (np.dot(shares, [part for part, _ in parts]), wanted))
+
+
+@pytest.mark.parametrize(("platform", "topology"), [("tpu", "v5e:2x2"), ("gpu", "h100")])
+def test_a_faster_side_takes_more_than_twice_the_memory(platform, topology):
+  recorded = json.loads((ROOT / "results" / "accelerator" / "tiles.json").read_text("utf-8"))
+  tiles = {row["side"]: row for row in recorded["tiles"] if row["topology"] == topology}
+  chosen = tiles.pop(SIDES[platform])
+  assert len(tiles) == 5
+  for other in tiles.values():
+    faster = other["seconds"] < chosen["seconds"]
+    assert not faster or other["temporary_bytes"] > 2 * chosen["temporary_bytes"]
