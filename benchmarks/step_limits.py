@@ -71,8 +71,7 @@ def main(argv: Sequence[str]) -> None:
 def row_of(topology: str, devices: Sequence[jax.Device], length: int, when: str) -> dict[str, Any]:
   config = config_of(length, len(devices))
   if when == "before":
-    with config.ignore_type():  # A word gives way to true or false.
-      config.update(BEFORE)
+    config.update(BEFORE)
   made = planner.plan(config, devices, topology=topology, search=False)
   return {
     "topology": topology,

@@ -20,7 +20,7 @@ import ml_collections
 from labse_jax import model_folder
 from labse_jax.base.errors import InputError
 from labse_jax.base.files import read_json
-from labse_jax.configs.arguments import parse_arg
+from labse_jax.configs.arguments import left_open, parse_arg
 
 
 def get_config(arg=None):
@@ -78,8 +78,8 @@ def get_config(arg=None):
   config.learned = ()
   config.matryoshka = ()
   config.dtype = "float32"
-  config.remat = "auto"
-  config.unroll = "auto"
+  config.remat = left_open()
+  config.unroll = left_open()
   config.mesh = dict(fsdp=1)
 
   # Devlin et al. 2019, app. A: AdamW as BERT has it; of its rates for fine-tuning the smallest.

@@ -13,7 +13,7 @@ and 4 layers, 400/300/500 by default; one number trains all 4 layers from the st
 import ml_collections
 
 from labse_jax.base.errors import InputError, known
-from labse_jax.configs.arguments import parse_arg
+from labse_jax.configs.arguments import left_open, parse_arg
 
 DEPTH = 4
 
@@ -52,7 +52,7 @@ def get_config(arg=None):
   )
   config.head = dict(pooling="mean", dense=0)
   config.dtype = "float32"
-  config.remat = "auto"
+  config.remat = left_open()
   config.mesh = dict(fsdp=1)
 
   config.optim = dict(clip=1.0, b1=0.9, b2=0.98, epsilon=1e-8, weight_decay=0.01)

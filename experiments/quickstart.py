@@ -12,7 +12,7 @@ the folder of a finished run's model, that goes on with all of its layers.
 
 import ml_collections
 
-from labse_jax.configs.arguments import parse_arg
+from labse_jax.configs.arguments import left_open, parse_arg
 
 DATA = "runs/quickstart/data"
 
@@ -59,8 +59,8 @@ def get_config(arg=None):
   config.loss = "margin_softmax"
   config.loss_options = dict(scale=20.0, margin=0.3)
   config.dtype = "float32"
-  config.remat = "auto"
-  config.unroll = "auto"
+  config.remat = left_open()
+  config.unroll = left_open()
   config.chunks = 1
   config.mesh = dict(fsdp=1)
 

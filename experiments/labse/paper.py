@@ -19,7 +19,7 @@ import ml_collections
 
 from labse_jax.base.errors import known
 from labse_jax.configs.architectures import LABSE_HEAD, LABSE_MODEL, tiny
-from labse_jax.configs.arguments import parse_arg
+from labse_jax.configs.arguments import left_open, parse_arg
 
 OPTIONS: dict[str, Any] = dict(
   stage="pretrain", data="", text="", tokenizer="", init="", runlocal=False
@@ -39,8 +39,8 @@ def get_config(arg=None):
 
   config.model = tiny(LABSE_MODEL) if arg.runlocal else LABSE_MODEL
   config.dtype = "bfloat16"
-  config.remat = "auto"
-  config.unroll = "auto"
+  config.remat = left_open()
+  config.unroll = left_open()
 
   # AdamW as BERT's released code has it; the paper names no other numbers.
   config.optim = dict(clip=1.0, b1=0.9, b2=0.999, epsilon=1e-6, weight_decay=0.01)

@@ -18,7 +18,7 @@ def get_config(arg=None):
   config.row_sparse = True
   config.mesh.fsdp = 1
   config.dtype = "float32"
-  config.unroll = "false"
+  config.unroll = False
   config.length = 64
   if config.batch_rows > 64:
     config.batch_rows = 64

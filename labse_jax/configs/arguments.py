@@ -34,6 +34,11 @@ def parse_arg(arg: str | None, **defaults: Option) -> Config:
   return ml_collections.ConfigDict(options)
 
 
+def left_open() -> ml_collections.FieldReference:
+  """The value "auto" of a field that may also be set to true or false."""
+  return ml_collections.FieldReference("auto", field_type=object)
+
+
 def split_arg(arg: str | None, **defaults: Option) -> tuple[Config, str]:
   """(those options of an experiment's `arg` that `defaults` names, the rest of it as text)."""
   words = list(filter(None, (arg or "").split(",")))

@@ -1,5 +1,6 @@
 """What is chosen for a step where the config leaves it to the machine."""
 
+import importlib
 import types
 
 import ml_collections
@@ -9,6 +10,7 @@ import pytest
 from labse_jax.base.errors import InputError
 from labse_jax.base.sharding import make_mesh
 from labse_jax.configs import machine_step
+from labse_jax.configs.command_line import load_config
 from labse_jax.configs.machine_step import settle_step
 from labse_jax.planning.chips import GIB, Chip
 from labse_jax.planning.program_hash import abstract_mesh
@@ -108,3 +110,17 @@ def test_why_attention_is_not_the_platform_s_own_is_said_once(monkeypatch, capsy
 def test_what_cannot_be_is_refused(changes, words):
   with pytest.raises(InputError, match=words):
     settle_step(config(**changes), make_mesh())
+
+
+@pytest.mark.parametrize("name", ["quickstart", "pretrain_small", "labse/paper"])
+def test_a_field_that_is_left_open_takes_a_word_or_a_truth_value(name):
+  module = f"experiments.{name.replace('/', '.')}"
+  made = importlib.import_module(module).get_config()
+  assert made.remat == "auto"
+  made.remat = True  # As an experiment does that is built on this one.
+  made.update(remat=False)
+  assert made.remat is False
+  for word, remat in (("true", True), ("false", False), ("auto", "auto")):
+    words = [f"--config=experiments/{name}.py", f"--config.remat={word}", "--workdir=w"]
+    config, _ = load_config(words)
+    assert config.remat == remat

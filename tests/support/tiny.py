@@ -82,7 +82,6 @@ def pretraining_config(folder, **changes):
 
 def with_values(config, remat=False, **changes):
   """The config with `changes`, and a value for "auto": what takes it need not be settled first."""
-  with config.ignore_type():
-    for name, value in {"remat": remat, **changes}.items():
-      config[name] = value
+  for name, value in {"remat": remat, **changes}.items():
+    config[name] = value
   return config
