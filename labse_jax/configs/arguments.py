@@ -34,9 +34,9 @@ def parse_arg(arg: str | None, **defaults: Option) -> Config:
   return ml_collections.ConfigDict(options)
 
 
-def left_open() -> ml_collections.FieldReference:
-  """The value "auto" of a field that may also be set to true or false."""
-  return ml_collections.FieldReference("auto", field_type=object)
+def left_open(value: bool | str = "auto") -> ml_collections.FieldReference:
+  """The value of a field that may be set to true, to false and to "auto"."""
+  return ml_collections.FieldReference(value, field_type=object)
 
 
 def split_arg(arg: str | None, **defaults: Option) -> tuple[Config, str]:

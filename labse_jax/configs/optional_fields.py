@@ -8,6 +8,7 @@ from typing import Any
 import ml_collections
 
 from labse_jax.base.types import Config
+from labse_jax.configs.arguments import left_open
 
 OF_EVERY_TASK: dict[str, Any] = {  # By path: the default, or the type of a field that has none.
   "init": "",
@@ -52,6 +53,7 @@ OF_TASK: dict[str, dict[str, Any]] = {
   }
 }
 DEFAULTS = OF_EVERY_TASK | OF_TASK["dual_encoder"]
+MAY_BE_AUTO = ("unroll",)  # Its default is true or false, but "auto" may be set, too.
 SECTIONS = {path.partition(".")[0] for path in DEFAULTS}  # And the fields outside of any section.
 ANY_NAME = "NAME"  # As the last part of a path: a person chooses the name.
 
@@ -84,8 +86,12 @@ def let_set(config: Config, path: str) -> None:
       if not isinstance(place.get(one), ml_collections.ConfigDict):  # Missing, or None.
         place[one] = ml_collections.ConfigDict()
       place = place[one]
-    has_none = isinstance(default, type)
-    place[name] = ml_collections.config_dict.placeholder(default) if has_none else default
+    if isinstance(default, type):
+      place[name] = ml_collections.config_dict.placeholder(default)
+    elif path in MAY_BE_AUTO:
+      place[name] = left_open(default)
+    else:
+      place[name] = default
 
 
 def changes(name: str, value: object) -> bool:

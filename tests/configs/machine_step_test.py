@@ -124,3 +124,12 @@ def test_a_field_that_is_left_open_takes_a_word_or_a_truth_value(name):
     words = [f"--config=experiments/{name}.py", f"--config.remat={word}", "--workdir=w"]
     config, _ = load_config(words)
     assert config.remat == remat
+
+
+@pytest.mark.parametrize(
+  ("word", "unroll"), [("=auto", "auto"), ("=true", True), ("=false", False), ("", True)]
+)
+def test_so_does_unroll_in_an_experiment_that_does_not_set_it(word, unroll):
+  words = ["--config=experiments/pretrain_small.py", f"--config.unroll{word}", "--workdir=w"]
+  config, _ = load_config(words)
+  assert config.unroll == unroll and type(config.unroll) is type(unroll)
