@@ -13,7 +13,7 @@ from jax.experimental import topologies
 
 from labse_jax.base.errors import InputError, nearest
 from labse_jax.planning import gpu_target
-from labse_jax.planning.slices import KINDS
+from labse_jax.planning.slices import KINDS, misfit
 
 LIBTPU = {  # Answers what libtpu would ask a TPU machine, and keeps it from complaining of none.
   "TPU_SKIP_MDS_QUERY": "1",
@@ -73,6 +73,9 @@ def devices_of(topology: str) -> list[jax.Device]:
 
 
 def _slice(topology: str) -> list[jax.Device]:
+  wrong = misfit(topology)
+  if wrong:
+    raise InputError(f"--topology {topology}: {wrong} {KNOWN}")
   if importlib.util.find_spec("libtpu") is None:
     raise InputError(
       f"--topology {topology} needs the TPU compiler: pip install 'labse_jax[plan]'."
@@ -84,7 +87,7 @@ def _slice(topology: str) -> list[jax.Device]:
   try:
     return list(topologies.get_topology_desc(topology, platform="tpu", **options).devices)
   except (RuntimeError, ValueError, NotImplementedError) as error:
-    said = str(error).removeprefix("INVALID_ARGUMENT: ")
+    said = str(error).removeprefix("INVALID_ARGUMENT: ").rstrip(".")
     raise InputError(f"--topology {topology}: {said}. {KNOWN}") from error
 
 

@@ -1,6 +1,8 @@
 """Which slices there are of each kind of TPU, by the number of JAX devices."""
 
 import dataclasses
+import math
+import re
 
 from labse_jax.base.errors import InputError, known
 
@@ -24,6 +26,23 @@ KINDS = {
   "v5p": Kind(axes=3, devices=1, most=6_144),
   "v6e": Kind(axes=2, devices=1, most=256),
 }
+
+
+LAYOUT = re.compile(r"([1-9]\d*(?:x[1-9]\d*)*)(_twisted)?")  # Tori of v4 and v5p may be twisted.
+
+
+def misfit(topology: str) -> str | None:
+  """What is wrong with the name of a slice, such as "v5e:2x2x2"; None where nothing is."""
+  kind, _, text = topology.partition(":")
+  of_kind = KINDS[known("kind of TPU", kind, KINDS)]
+  layout = LAYOUT.fullmatch(text)
+  sides = [int(side) for side in layout[1].split("x")] if layout else []
+  if len(sides) != of_kind.axes:
+    example = "x".join("2" * of_kind.axes)
+    return f"a slice of {kind} has {of_kind.axes} axes, as in {kind}:{example}."
+  if math.prod(sides) > of_kind.most:
+    return f"a slice of {kind} has at most {of_kind.most:,} chips."
+  return None
 
 
 def slice_of(kind: str, devices: int) -> str:

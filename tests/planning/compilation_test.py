@@ -34,6 +34,14 @@ def test_a_refusal_says_what_was_needed(message, used):
   assert compilation.refusal("INTERNAL: something else", {}) is None
 
 
+@pytest.mark.parametrize("topology", ["v5e", "v5e:2x2x2"])
+def test_a_slice_with_other_axes_is_refused_without_a_compiler(topology):
+  with pytest.raises(
+    InputError, match=rf"^--topology {topology}: a slice of v5e .* Choose a slice"
+  ):
+    compilation.devices_of(topology)
+
+
 def test_a_tree_counts_one_devices_part_of_it():
   mesh = make_mesh(fsdp=4)
   split = jax.NamedSharding(mesh, jax.P("fsdp"))

@@ -4,7 +4,7 @@ import pytest
 
 from labse_jax.base.errors import InputError
 from labse_jax.planning import compilation
-from labse_jax.planning.slices import KINDS, slice_of
+from labse_jax.planning.slices import KINDS, misfit, slice_of
 
 FOUND = [
   ("v3", 8, "v3:2x2"),
@@ -27,6 +27,25 @@ FOUND = [
 @pytest.mark.parametrize(("kind", "devices", "topology"), FOUND)
 def test_a_slice_is_as_near_to_a_square_or_a_cube_as_there_is(kind, devices, topology):
   assert slice_of(kind, devices) == topology
+  assert misfit(topology) is None
+
+
+@pytest.mark.parametrize(
+  ("topology", "message"),
+  [
+    *((f"v5e{rest}", "v5e has 2 axes, as in v5e:2x2") for rest in ("", ":", ":2", ":2x", ":2x2x2")),
+    *((f"v4{rest}", "v4 has 3 axes, as in v4:2x2x2") for rest in (":2x2", ":0x2x2", ":-2x2x2")),
+    ("v6e:16x32", "v6e has at most 256 chips"),
+    ("v3:32x64", "v3 has at most 1,024 chips"),
+  ],
+)
+def test_what_is_wrong_with_the_name_of_a_slice(topology, message):
+  assert message in misfit(topology)
+
+
+@pytest.mark.parametrize("topology", ["v3:32x32", "v5p:16x16x24", "v4:4x4x8_twisted"])
+def test_other_slices_are_left_to_the_compiler(topology):
+  assert misfit(topology) is None
 
 
 @pytest.mark.parametrize(
