@@ -53,8 +53,10 @@ def main(argv: Sequence[str]) -> None:
   # What cannot be compiled for is refused before anything is compiled.
   devices = devices_of(args.topology)
   scale = [(name, devices_of(name)) for name in scale_of(args.topology, args.scale)]
-  config = settle_rows(config, make_mesh(config.mesh.fsdp, devices=devices))
-  rows = config.batch_rows // len(devices)
+  mesh = make_mesh(config.mesh.fsdp, devices=devices)
+  config = settle_rows(config, mesh)
+  check_ranges(config, mesh)
+  rows = config.batch_rows // mesh.size
   check_scale(config, rows, scale)
   command = shlex.join(["python", "-m", "labse_jax.plan", *argv])
   result = {"command": command, "topology": args.topology}

@@ -258,6 +258,12 @@ def test_a_size_that_cannot_be_is_refused_before_anything_is_compiled(on_cpus):
   assert on_cpus == []
 
 
+def test_a_batch_that_the_plan_itself_cannot_have_is_no_fault_of_the_scale(on_cpus):
+  with pytest.raises(InputError, match=r"^batch_rows = 4: not divisible by 8 devices"):
+    planner.main([*SCALED, "--scale=16,64", "--config.batch_rows=4"])
+  assert on_cpus == []
+
+
 def test_a_larger_batch_settles_remat_anew(config, monkeypatch):
   """The search asks for batches whose remat is open, so that it is what each of them needs."""
   asked = []
@@ -268,8 +274,7 @@ def test_a_larger_batch_settles_remat_anew(config, monkeypatch):
 
   monkeypatch.setattr(planner, "compile_step", compile_step)
   monkeypatch.setattr(planner, "chip", lambda devices: Chip(100, 100, None, "made up"))
-  with config.ignore_type():  # A word gives way to true or false.
-    config.update({"remat": "auto", "unroll": "auto", "batch_rows": 8, "attention": "auto"})
+  config.update({"remat": "auto", "unroll": "auto", "batch_rows": 8, "attention": "auto"})
   made = planner.plan(config, jax.devices())
   first, *others = asked
   assert first == (8, False, "cpu") and len(others) > 1
@@ -335,6 +340,7 @@ def test_an_unknown_slice_is_one_line(slice_of, name, capsys):
     (["--config", CONFIG, "--topology=v3:4x4", "--scale=8,8"], "two or more rising numbers"),
     (["--config", CONFIG, "--topology=v3:4x4", "--scale=8,8²"], "two or more rising numbers"),
     (["--config", CONFIG, "--topology=v9:4x4", "--scale=64,8"], "--topology v9:4x4: unknown"),
+    (["--config", CONFIG, "--topology=v5e:2x2x2"], "v5e has 2 axes, as in v5e:2x2. Choose a slice"),
   ],
 )
 def test_wrong_input_is_one_line_and_exit_2(words, message, capsys):
