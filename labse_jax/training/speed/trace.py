@@ -49,7 +49,11 @@ class Trace:
     if self.running:
       self._end()
     elif self.first and not self.traced:
-      note(f"config.profile = {self.first}: these steps were not made; nothing was traced.")
+      last = self.first + STEPS - 1
+      note(
+        f"config.profile = {self.first}: nothing was traced. Steps {self.first} to {last} were not "
+        "made, or only as the first step of this run, which compiles."
+      )
 
   def _end(self):
     self.running = False
