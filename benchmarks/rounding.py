@@ -59,7 +59,9 @@ def main(argv: Sequence[str]) -> None:
   parser.add_argument("--model", required=True, type=pathlib.Path, help="of BERT's architecture")
   parser.add_argument("--text", required=True, nargs=2, type=pathlib.Path)
   parser.add_argument("--output", required=True, type=pathlib.Path)
-  parser.add_argument("--ways", nargs="+", default=WAYS, help="(%(default)s)")
+  parser.add_argument(
+    "--ways", nargs="+", choices=attention.WAYS, default=WAYS, help="(%(default)s)"
+  )
   args = parser.parse_args(argv)
   content = model_folder.read(args.model)
   fields = dict(content.model, dropout=0.0, attention_dropout=0.0)

@@ -16,6 +16,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from labse_jax.base.errors import InputError
 from labse_jax.base.sharding import batch_sharding, make_mesh
 from labse_jax.models import attention, bert
 from labse_jax.planning import chips
@@ -143,9 +144,21 @@ def trace(options: Options, device: jax.Device):
   mesh = make_mesh(devices=[device])
   params = parameter_shapes(options)
   with jax.set_mesh(mesh):
+    check_attention(options)
     step = forward(options) if options.forward else gradient(options)
     jitted = jax.jit(step, compiler_options=chips.compiler_options(device))
     return jitted.trace(*arguments(options, params, mesh)), mesh
+
+
+def check_attention(options: Options) -> None:
+  """Raises where the encoder would compute attention in another way than the options name."""
+  train = options.dropout > 0 and not options.forward
+  way = options.bert().way(options.length, train)
+  if options.attention not in (attention.AUTO, way):
+    raise InputError(
+      f"attention {options.attention}: not with these options on this device, where the encoder "
+      f"takes {way}."
+    )
 
 
 def gradient(options: Options) -> Callable:

@@ -9,6 +9,7 @@ import sys
 import jax
 import pytest
 
+from labse_jax.base.errors import InputError
 from labse_jax.planning.hlo.program import Program
 from tests.support.places import ROOT
 
@@ -54,6 +55,17 @@ def steps(request):
   new, text = encoder_step.compiled_step(after, topology)
   yield BARS[request.param], length, old, new, (Program(old_text), Program(text))
   jax.clear_caches()
+
+
+@pytest.mark.parametrize(
+  ("way", "length", "dropout"), [("cudnn", 128, 0.0), ("splash", 100, 0.0), ("splash", 128, 0.1)]
+)
+def test_no_other_attention_is_compiled_than_the_one_that_was_named(way, length, dropout):
+  options = encoder_step.Options(
+    rows=1, length=length, dropout=dropout, attention_dropout=dropout, attention=way
+  )
+  with pytest.raises(InputError, match=f"attention {way}: not with these options"):
+    encoder_step.trace(options, jax.devices()[0])
 
 
 @pytest.mark.slow

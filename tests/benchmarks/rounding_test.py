@@ -53,6 +53,15 @@ def test_the_encoder_in_float64_is_the_encoder(batches, params):
   np.testing.assert_allclose(found, expected, atol=2e-5)
 
 
+def test_a_way_that_there_is_not_is_refused(tmp_path, capsys):
+  output = tmp_path / "rounding.json"
+  with pytest.raises(SystemExit) as stop:
+    rounding.main(
+      ["--model=none", "--text", "a", "b", f"--output={output}", "--ways", "cpu", "flash"]
+    )
+  assert stop.value.code == 2 and "invalid choice: 'flash'" in capsys.readouterr().err
+
+
 @pytest.mark.heavy
 @pytest.mark.parametrize("way", ["xla", pytest.param("splash", marks=pytest.mark.slow)])
 def test_an_accelerators_errors_are_at_most_half_as_large_again(batches, params, way):
