@@ -13,6 +13,7 @@ from flax import linen as nn
 import jax
 import jax.numpy as jnp
 
+from labse_jax.base.errors import known
 from labse_jax.base.sharding import rows_of, split_rows, traced_device, traced_platform
 from labse_jax.base.types import Params
 from labse_jax.models import attention
@@ -189,11 +190,10 @@ class Bert(nn.Module):
       dropout=train and self.weights_dropout > 0,
     )
     platform = traced_platform()
-    if self.attention == attention.AUTO:
+    asked = known("attention", self.attention, (attention.AUTO, *attention.WAYS))
+    if asked == attention.AUTO:
       return attention.best_way(platform, layer)
-    if attention.reason_against(self.attention, platform, layer):
-      return attention.XLA
-    return self.attention
+    return attention.XLA if attention.reason_against(asked, platform, layer) else asked
 
 
 def position_rows(tokens_BL: jax.Array, positions_BL: jax.Array, offset: int) -> jax.Array:

@@ -6,6 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from labse_jax.base.errors import InputError
 from labse_jax.base.sharding import BATCH, make_mesh
 from labse_jax.models import attention
 from labse_jax.models.bert import Bert
@@ -162,6 +163,12 @@ def test_a_kernel_runs_on_its_own_platform():
   assert attention.reason_against("cudnn", "tpu", LAYER) == "this is no GPU"
   assert attention.reason_against("splash", "gpu", LAYER) == "this is no TPU"
   assert attention.reason_against("splash", "cpu", LAYER) is None  # Pallas interprets it there.
+
+
+def test_an_encoder_knows_no_other_way():
+  module = Bert(vocab_size=50, width=16, depth=1, heads=2, mlp_width=32, attention="flash")
+  with pytest.raises(InputError, match="Unknown attention 'flash'; did you mean 'splash'"):
+    module.way(128, train=False)
 
 
 @pytest.mark.heavy
