@@ -246,10 +246,11 @@ def loop(run: Run, state: State, data: grain.DatasetIterator, key: jax.Array) ->
         on_devices = to_devices(batch, sharding)
       with trace.step(step):
         state, metrics = stage.step(state, on_devices, key)
-      trace.after(metrics)
       # The devices are at work on this step: time to fetch the metrics of the one before.
       log.flush()
       log.hold(step, {**metrics, **stage.facts()}, batch, stage.flops if peak else None)
+      # Only now: to end a trace takes a while, which would count for the step before this one.
+      trace.after(metrics)
 
       done = step + 1
       stop = run.stopper.asked(step)

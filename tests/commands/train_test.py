@@ -224,6 +224,17 @@ def test_weights_split_over_fsdp_train_the_same(folder, straight, tmp_path, fsdp
 _weight_sharding = sharding.weight_sharding
 
 
+@pytest.mark.heavy
+def test_the_end_of_a_trace_counts_for_its_last_step(folder, tmp_path, monkeypatch):
+  monkeypatch.setattr(jax.profiler, "start_trace", lambda folder: None)
+  monkeypatch.setattr(jax.profiler, "stop_trace", lambda: time.sleep(2))
+  config = tiny.config(folder, total_steps=4, profile=1, evals={})
+  trainer.train(config, tmp_path / "run")
+  rows = map(json.loads, (tmp_path / "run" / "metrics.jsonl").read_text().splitlines())
+  seconds = [row["tokens"] / row["tokens_per_second"] for row in rows]
+  assert seconds[3] > 2 > seconds[2]
+
+
 def test_metrics_are_cut_back_to_the_checkpoint(tmp_path):
   lines = [json.dumps({"step": n, "loss": 1.0}) for n in range(6)]
   (tmp_path / "metrics.jsonl").write_text("\n".join(lines) + '\n{"step": 6, "lo')
