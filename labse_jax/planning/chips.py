@@ -122,16 +122,24 @@ GPU_PEAKS = {"NVIDIA A100": 312 * TERA} | {name: one.peak for name, one in GPUS.
 
 # Of the memory on a TPU's chip, in KiB, what a fusion may fill; the compiler's own limit is half of
 # it. The gradient step of BERT-base's encoder, 32,768 tokens with remat, was so estimated at 102 ms
-# and not 120 on a v5p, at 230 and not 257 on a v5e, but at 123 and not 121 on a v6e. A v5e has the
-# compiler's own limit: a whole step without remat was estimated at 351 ms with the larger one on 4
-# chips, and at 206 ms without it on 32, which are not compared on the same slice yet.
-SCOPED_VMEM = {"TPU v5": 32_768}
+# and not 120 on a v5p, at 230 and not 257 on a v5e, but at 123 and not 121 on a v6e. A whole step
+# on four v5e was estimated at 190 ms and not 205.
+SCOPED_VMEM = {"TPU v5": 32_768, "TPU v5 lite": 32_768}
+# The compiler gathers a weight that lies in parts on several chips in pieces, and multiplies each
+# piece as it comes, where the result is larger than so many MiB. Results of long batches are; but
+# its pieces are then put together in memory, which takes longer than our weights of a few MB do on
+# their way. A whole step on four v5e, 32,768 tokens each, was so estimated at 371 ms and not 205,
+# and on four v6e at 219 ms and not 99.
+WHOLE_WEIGHTS = {"xla_jf_spmd_threshold_for_windowed_einsum_mib": "1000000"}
 
 
 def compiler_options(device: "jax.Device | jax.sharding.AbstractDevice") -> dict[str, str]:
   """What the compiler is told for a training step on such a device."""
+  if device.platform != "tpu":
+    return {}
   room = SCOPED_VMEM.get(device.device_kind)
-  return {"xla_tpu_scoped_vmem_limit_kib": str(room)} if room else {}
+  larger = {"xla_tpu_scoped_vmem_limit_kib": str(room)} if room else {}
+  return WHOLE_WEIGHTS | larger
 
 
 def chip(devices: "Sequence[jax.Device | jax.sharding.AbstractDevice]") -> Chip | None:

@@ -84,9 +84,19 @@ def test_an_a100_has_the_same_peak_in_each_form():
   assert [chip([form]).peak for form in forms] == [312e12, 312e12]
 
 
-def test_a_training_step_is_compiled_for_its_chip():
-  """By estimates some TPUs want larger fusions; what else is compiled is told nothing."""
-  on_v5p = jax.sharding.AbstractDevice("TPU v5", None, "tpu")
-  assert compiler_options(on_v5p) == {"xla_tpu_scoped_vmem_limit_kib": "32768"}
-  for kind, platform in (("TPU v6 lite", "tpu"), ("NVIDIA H100 80GB HBM3", "gpu"), ("cpu", "cpu")):
-    assert compiler_options(jax.sharding.AbstractDevice(kind, None, platform)) == {}
+WHOLE_WEIGHTS = {"xla_jf_spmd_threshold_for_windowed_einsum_mib": "1000000"}
+
+
+@pytest.mark.parametrize(
+  ("kind", "platform", "options"),
+  [
+    ("TPU v5", "tpu", WHOLE_WEIGHTS | {"xla_tpu_scoped_vmem_limit_kib": "32768"}),
+    ("TPU v5 lite", "tpu", WHOLE_WEIGHTS | {"xla_tpu_scoped_vmem_limit_kib": "32768"}),
+    ("TPU v6 lite", "tpu", WHOLE_WEIGHTS),
+    ("NVIDIA H100 80GB HBM3", "gpu", {}),
+    ("cpu", "cpu", {}),
+  ],
+)
+def test_a_training_step_is_compiled_for_its_chip(kind, platform, options):
+  """By estimates TPUs want weights in one piece, and some want larger fusions."""
+  assert compiler_options(jax.sharding.AbstractDevice(kind, None, platform)) == options
